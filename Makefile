@@ -1,0 +1,62 @@
+# `make run` and `make test` do everything on a fresh machine; `make help` lists the rest.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ENV ?= base
+TOWERS ?=
+
+.DEFAULT_GOAL := help
+
+$(VENV)/.installed: requirements.lock pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+.PHONY: install
+install: $(VENV)/.installed ## Make .venv with the locked packages and this project
+
+.PHONY: run
+run: install ## Simulate the demo world and run from its raw files to maps and report
+	$(BIN)/kedro run --pipelines demo_world
+	$(BIN)/kedro run
+	@echo "Report: data/08_reporting/report.html"
+
+.PHONY: towers
+towers: install ## Real towers, e.g. make towers TOWERS=path/to/table.csv.gz
+	$(BIN)/kedro run --env fluxnet2015 --params towers_path=$(TOWERS)
+
+.PHONY: test
+test: install ## All checks that CI makes: linters, types, import rules, tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest -n 2
+
+.PHONY: lint
+lint: install ## Format and mend what can be mended
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+.PHONY: viz
+viz: install ## Look at the pipelines in the browser
+	$(BIN)/kedro viz run --env $(ENV)
+
+.PHONY: mlflow
+mlflow: install ## Look at the members' runs in the browser
+	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false MLFLOW_DISABLE_TELEMETRY=true \
+	$(BIN)/mlflow ui --workers 1 --backend-store-uri sqlite:///$(CURDIR)/mlflow.db
+
+.PHONY: lock
+lock: ## Resolve the versions anew (needs uv)
+	uv pip compile pyproject.toml --universal --python-version 3.11 --all-extras --group dev \
+	  --generate-hashes --no-emit-index-url --no-annotate --no-header --quiet -o requirements.lock
+
+.PHONY: clean
+clean: ## Remove what runs made; raw data stays
+	rm -rf data/0[2-8]_*/* data/demo_truth mlflow.db mlartifacts
+
+.PHONY: help
+help: ## This list
+	@grep -hE '^[a-z_-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'

@@ -1,0 +1,117 @@
+"""The P-model: optimal water use and light use of leaves, computed by pyrealm.
+
+Sources: Prentice et al. (2014), doi 10.1111/ele.12211; Wang et al. (2017), doi
+10.1038/s41477-017-0006-8; Stocker et al. (2020), doi 10.5194/gmd-13-1545-2020.
+
+pyrealm takes plain arrays in degC, Pa, Pa and ppm; the functions here take canonical units and
+labelled, lazy arrays as well. They call its parts and not its ``PModel`` class, which warns at
+every call and computes much that is thrown away; the numbers are the same.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from uflux_kedro.biophysics._formula import formula
+
+if TYPE_CHECKING:
+    from pyrealm.pmodel.optimal_chi import OptimalChiPrentice14
+
+REFERENCE_KPHIO = 0.081785
+"""Quantum yield before the temperature response; pyrealm 2's own default is 1/8."""
+
+_PA_PER_KPA = 1000.0
+_PA_PER_HPA = 100.0
+_COLDEST = -25.0
+"""degC; pyrealm's density of water holds down to here, and it refuses anything colder."""
+
+
+@formula
+def iwue(TA: Any, VPD: Any, PA: Any, CO2: Any) -> Any:
+    """Intrinsic water-use efficiency, 5/8 (ca - ci) / PA.
+
+    Air below -25 degC counts as -25 degC and a negative deficit as none. pyrealm refuses both,
+    and a gap would take whole boreal winters, in which leaves do nothing, out of every map.
+
+    Args:
+        TA: Air temperature, degC.
+        VPD: Vapour pressure deficit, hPa.
+        PA: Air pressure, kPa.
+        CO2: CO2 mole fraction of the air, umol mol-1; shapes broadcast.
+
+    Returns:
+        iWUE, umol mol-1; NaN where any input is.
+    """
+    return _labelled(_iwue, TA, VPD, PA, CO2)
+
+
+@formula
+def light_use_efficiency(TA: Any, VPD: Any, PA: Any, CO2: Any) -> Any:
+    """Light-use efficiency of C3 plants with Jmax limitation after Wang et al. (2017).
+
+    Cold air and negative deficits are treated as by :func:`iwue`.
+
+    Args:
+        TA: Air temperature, degC.
+        VPD: Vapour pressure deficit, hPa.
+        PA: Air pressure, kPa.
+        CO2: CO2 mole fraction of the air, umol mol-1; shapes broadcast.
+
+    Returns:
+        Light-use efficiency, gC per mol of absorbed photons; NaN where any input is, 0 where
+        the limitation leaves nothing (hot and very dry air).
+    """
+    return _labelled(_light_use_efficiency, TA, VPD, PA, CO2)
+
+
+def _labelled(function: Any, *arguments: Any) -> Any:
+    return xr.apply_ufunc(
+        _where_finite,
+        *arguments,
+        kwargs={"function": function},
+        dask="parallelized",
+        output_dtypes=[np.float64],
+    )
+
+
+def _where_finite(*arguments: Any, function: Any) -> Any:
+    """Call ``function`` on the places where every argument is finite; NaN elsewhere."""
+    arrays = np.broadcast_arrays(*(np.asarray(a, dtype=float) for a in arguments))
+    finite = np.logical_and.reduce([np.isfinite(a) for a in arrays])
+    result = np.full(finite.shape, np.nan)
+    if finite.any():
+        result[finite] = function(*(a[finite] for a in arrays))
+    return result[()]
+
+
+def _optimal_chi(TA: Any, VPD: Any, PA: Any, CO2: Any) -> OptimalChiPrentice14:
+    # pyrealm takes seconds to import, and most users of this package's rooms never need it.
+    from pyrealm.pmodel import PModelEnvironment
+    from pyrealm.pmodel.optimal_chi import OptimalChiPrentice14
+
+    environment = PModelEnvironment(
+        tc=np.maximum(TA, _COLDEST),
+        vpd=np.maximum(VPD, 0.0) * _PA_PER_HPA,
+        patm=PA * _PA_PER_KPA,
+        co2=CO2,
+    )
+    return OptimalChiPrentice14(env=environment)
+
+
+def _iwue(TA: Any, VPD: Any, PA: Any, CO2: Any) -> Any:
+    chi = _optimal_chi(TA, VPD, PA, CO2)
+    return (5 / 8 * (chi.env.ca - chi.ci)) / (1e-6 * chi.env.patm)
+
+
+def _light_use_efficiency(TA: Any, VPD: Any, PA: Any, CO2: Any) -> Any:
+    from pyrealm.pmodel.quantum_yield import QuantumYieldTemperature
+
+    chi = _optimal_chi(TA, VPD, PA, CO2)
+    constants = chi.env.pmodel_const
+    kphio = QuantumYieldTemperature(env=chi.env, reference_kphio=REFERENCE_KPHIO).kphio
+    # Where m does not exceed the cost of Jmax the root is undefined and nothing is assimilated.
+    excess = 1 - (constants.wang17_c / np.maximum(chi.mj, constants.wang17_c)) ** (2 / 3)
+    return kphio * chi.mj * np.sqrt(excess) * chi.env.core_const.k_c_molmass

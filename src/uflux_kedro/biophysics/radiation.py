@@ -1,0 +1,77 @@
+"""Radiation that reaches the ground, W m-2."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from uflux_kedro.biophysics._formula import formula
+
+SOLAR_CONSTANT = 1361.0
+"""W m-2; Kopp and Lean (2011), doi 10.1029/2010GL045777."""
+STEFAN_BOLTZMANN = 5.670374419e-8
+"""W m-2 K-4."""
+ZERO_CELSIUS = 273.15
+_PHOTONS_PER_JOULE = 2.04
+"""umol of photosynthetic photons in a joule of sunlight; Meek et al. (1984),
+doi 10.2134/agronj1984.00021962007600060018x."""
+
+
+@formula
+def top_of_atmosphere_radiation(latitude: Any, doy: Any) -> Any:
+    """Daily mean solar radiation on a horizontal plane above the atmosphere.
+
+    Source: Allen et al. (1998), FAO Irrigation and Drainage Paper 56, equations 21 to 25.
+
+    Args:
+        latitude: Latitude, degrees north.
+        doy: Day of the year, 1 to 366; shapes broadcast.
+
+    Returns:
+        Radiation, W m-2; 0 in polar night.
+    """
+    phi = np.deg2rad(latitude)
+    year_angle = 2 * np.pi * doy / 365
+    distance = 1 + 0.033 * np.cos(year_angle)
+    declination = 0.409 * np.sin(year_angle - 1.39)
+    # Beyond -1..1 the sun does not set, or does not rise, that day.
+    sunset = np.arccos(np.clip(-np.tan(phi) * np.tan(declination), -1.0, 1.0))
+    height = sunset * np.sin(phi) * np.sin(declination)
+    height = height + np.cos(phi) * np.cos(declination) * np.sin(sunset)
+    return np.maximum(SOLAR_CONSTANT / np.pi * distance * height, 0.0)
+
+
+@formula
+def incoming_longwave(TA: Any, vapour_pressure: Any, cloud_fraction: Any) -> Any:
+    """Longwave radiation from the sky.
+
+    Source: Prata (1996), doi 10.1002/qj.49712253306, for clear sky; factor 1 + 0.22 c^2 for the
+    cloud fraction c after Brutsaert (1982), Evaporation into the Atmosphere.
+
+    Args:
+        TA: Air temperature, degC.
+        vapour_pressure: Actual vapour pressure, hPa.
+        cloud_fraction: Share of the sky that is cloudy, 0 to 1; shapes broadcast.
+
+    Returns:
+        Radiation, W m-2, at most that of a black body.
+    """
+    kelvin = TA + ZERO_CELSIUS
+    water = 46.5 * vapour_pressure / kelvin
+    clear = 1 - (1 + water) * np.exp(-np.sqrt(1.2 + 3 * water))
+    emissivity = clear * (1 + 0.22 * cloud_fraction**2)
+    return np.minimum(emissivity, 1.0) * STEFAN_BOLTZMANN * kelvin**4
+
+
+@formula
+def ppfd_from_shortwave(SW_IN: Any) -> Any:
+    """Photosynthetic photon flux density of sunlight.
+
+    Args:
+        SW_IN: Incoming shortwave radiation, W m-2.
+
+    Returns:
+        Photon flux density, umol m-2 s-1.
+    """
+    return _PHOTONS_PER_JOULE * SW_IN

@@ -1,0 +1,122 @@
+"""Vapour pressure and its deficit (hPa) from the humidities that weather sources ship."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from uflux_kedro.biophysics._formula import formula
+
+_REFERENCE = 6.112
+"""Saturation vapour pressure at 0 degC, hPa."""
+_SLOPE = 17.67
+_OFFSET = 243.5
+"""Bolton's coefficients; the second in degC."""
+_WATER_TO_AIR = 0.622
+"""Molar mass of water vapour over that of dry air."""
+_HPA_PER_KPA = 10.0
+
+
+@formula
+def saturation_vapour_pressure(TA: Any) -> Any:
+    """Saturation vapour pressure over water.
+
+    Source: Bolton (1980), doi 10.1175/1520-0493(1980)108<1046:TCOEPT>2.0.CO;2, equation 10.
+
+    Args:
+        TA: Temperature of any shape, degC; with a dew point it is the actual vapour pressure.
+
+    Returns:
+        Vapour pressure of the same shape, hPa.
+    """
+    return _REFERENCE * np.exp(_SLOPE * TA / (TA + _OFFSET))
+
+
+@formula
+def saturation_slope(TA: Any) -> Any:
+    """Slope of the saturation vapour pressure against temperature.
+
+    Args:
+        TA: Air temperature of any shape, degC.
+
+    Returns:
+        Slope of the same shape, hPa K-1.
+    """
+    return saturation_vapour_pressure(TA) * _SLOPE * _OFFSET / (TA + _OFFSET) ** 2
+
+
+@formula
+def dewpoint(vapour_pressure: Any) -> Any:
+    """Temperature at which air of this vapour pressure is saturated.
+
+    Args:
+        vapour_pressure: Actual vapour pressure of any shape, hPa, above 0.
+
+    Returns:
+        Dew point of the same shape, degC.
+    """
+    logarithm = np.log(vapour_pressure / _REFERENCE)
+    return _OFFSET * logarithm / (_SLOPE - logarithm)
+
+
+@formula
+def vapour_pressure_from_specific_humidity(QV: Any, PA: Any) -> Any:
+    """Actual vapour pressure of moist air.
+
+    Args:
+        QV: Specific humidity, kg kg-1.
+        PA: Air pressure, kPa; shapes broadcast.
+
+    Returns:
+        Vapour pressure, hPa.
+    """
+    return QV * PA * _HPA_PER_KPA / (_WATER_TO_AIR + (1 - _WATER_TO_AIR) * QV)
+
+
+@formula
+def specific_humidity(vapour_pressure: Any, PA: Any) -> Any:
+    """Specific humidity of moist air, the inverse of the function above.
+
+    Args:
+        vapour_pressure: Actual vapour pressure, hPa.
+        PA: Air pressure, kPa; shapes broadcast.
+
+    Returns:
+        Specific humidity, kg kg-1.
+    """
+    return (
+        _WATER_TO_AIR
+        * vapour_pressure
+        / (PA * _HPA_PER_KPA - (1 - _WATER_TO_AIR) * vapour_pressure)
+    )
+
+
+@formula
+def vpd_from_dewpoint(TA: Any, TD: Any) -> Any:
+    """Vapour pressure deficit from the dew point.
+
+    Args:
+        TA: Air temperature, degC.
+        TD: Dew-point temperature, degC; shapes broadcast.
+
+    Returns:
+        Deficit, hPa. Supersaturation, which rounding brings about in fog, counts as 0.
+    """
+    return np.maximum(saturation_vapour_pressure(TA) - saturation_vapour_pressure(TD), 0.0)
+
+
+@formula
+def vpd_from_specific_humidity(TA: Any, QV: Any, PA: Any) -> Any:
+    """Vapour pressure deficit from specific humidity.
+
+    Args:
+        TA: Air temperature, degC.
+        QV: Specific humidity, kg kg-1.
+        PA: Air pressure, kPa; shapes broadcast.
+
+    Returns:
+        Deficit, hPa, not below 0.
+    """
+    actual = vapour_pressure_from_specific_humidity(QV, PA)
+    return np.maximum(saturation_vapour_pressure(TA) - actual, 0.0)

@@ -1,0 +1,14 @@
+"""Kedro datasets of the project."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "cubes": ["NetCDFCubeDataset", "ZarrCubeDataset"],
+        "figures": ["FigureDataset"],
+        "fitted_member": ["FittedMemberDataset"],
+        "member_run": ["MemberRunDataset"],
+        "raw_files": ["FolderDataset", "RawFilesDataset"],
+    },
+)

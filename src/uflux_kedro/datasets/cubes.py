@@ -1,0 +1,86 @@
+"""Cubes on disk: Zarr between the pipelines, CF netCDF for the world."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+from kedro.io import AbstractDataset, DatasetError
+
+from uflux_kedro.files import replacing
+from uflux_kedro.gridding.products import write_netcdf
+
+
+class ZarrCubeDataset(AbstractDataset[xr.Dataset, xr.Dataset]):
+    """A cube in a Zarr v3 store, opened lazily and replaced as a whole.
+
+    Args:
+        filepath: Folder of the store.
+        chunks: Chunk sizes by dimension, on disk as in dask: were they to differ, two dask
+            tasks could write one Zarr chunk and data would be lost silently.
+        metadata: Kedro's free field.
+    """
+
+    def __init__(
+        self,
+        *,
+        filepath: str,
+        chunks: dict[str, int] | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        self._path = Path(filepath)
+        self._chunks = chunks
+        self.metadata = metadata
+
+    def load(self) -> xr.Dataset:
+        """Open the store; nothing is read before it is asked for."""
+        try:
+            return xr.open_zarr(self._path, chunks={}, consolidated=False)
+        except (OSError, ValueError, KeyError) as error:
+            raise DatasetError(f"Not a complete Zarr store: {self._path}: {error}") from error
+
+    def save(self, data: xr.Dataset) -> None:
+        """Write the cube beside its place, then move it there."""
+        if self._chunks:
+            data = data.chunk({d: n for d, n in self._chunks.items() if d in data.dims})
+        for variable in data.variables.values():
+            # What the source's file was encoded with says nothing about this store.
+            variable.encoding = {
+                k: v for k, v in variable.encoding.items() if k in ("units", "calendar", "dtype")
+            }
+        with replacing(self._path) as temporary:
+            data.to_zarr(temporary, mode="w", zarr_format=3, consolidated=False)
+
+    def _exists(self) -> bool:
+        return (self._path / "zarr.json").is_file()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._path), "chunks": self._chunks}
+
+
+class NetCDFCubeDataset(AbstractDataset[xr.Dataset, xr.Dataset]):
+    """A finished product as netCDF-4: float32, compressed, CF attributes.
+
+    Args:
+        filepath: The file.
+        metadata: Kedro's free field.
+    """
+
+    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        self._path = Path(filepath)
+        self.metadata = metadata
+
+    def load(self) -> xr.Dataset:
+        """Open the file lazily."""
+        return xr.open_dataset(self._path, chunks={})
+
+    def save(self, data: xr.Dataset) -> None:
+        """Write the file whole, or not at all."""
+        write_netcdf(data, self._path)
+
+    def _exists(self) -> bool:
+        return self._path.is_file()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._path)}

@@ -1,0 +1,52 @@
+"""Figures as PNG files with the same bytes for the same figure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kedro.io import AbstractDataset
+from kedro_datasets._typing import ImagePreview
+
+from uflux_kedro.files import replacing
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+class FigureDataset(AbstractDataset["Figure", bytes]):
+    """A matplotlib figure: saved as PNG, loaded as the file's bytes, shown by kedro-viz.
+
+    Args:
+        filepath: The file; its ending is the format.
+        dpi: Dots per inch.
+        metadata: Kedro's free field.
+    """
+
+    def __init__(
+        self, *, filepath: str, dpi: int = 150, metadata: dict[str, Any] | None = None
+    ) -> None:
+        self._path = Path(filepath)
+        self._dpi = dpi
+        self.metadata = metadata
+
+    def load(self) -> bytes:
+        """The picture's bytes, to be put into a page."""
+        return self._path.read_bytes()
+
+    def save(self, data: Figure) -> None:
+        """Draw the figure; no date and no software version go into the file."""
+        with replacing(self._path) as temporary:
+            data.savefig(temporary, dpi=self._dpi, bbox_inches="tight", metadata={"Software": None})
+
+    def preview(self) -> ImagePreview:
+        """What kedro-viz shows."""
+        import base64
+
+        return ImagePreview(base64.b64encode(self.load()).decode())
+
+    def _exists(self) -> bool:
+        return self._path.is_file()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._path), "dpi": self._dpi}

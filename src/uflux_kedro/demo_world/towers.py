@@ -1,0 +1,271 @@
+"""Flux towers of the simulated Earth: where they stand and what they measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from uflux_kedro.biophysics.vapour_pressure import vpd_from_dewpoint
+from uflux_kedro.demo_world.earth import Array
+from uflux_kedro.demo_world.ecosystem import CLIMATES
+from uflux_kedro.demo_world.files import zip_bytes
+from uflux_kedro.demo_world.parameters import DemoWorldParameters
+from uflux_kedro.demo_world.simulation import World
+from uflux_kedro.errors import ConfigurationError
+from uflux_kedro.variables import IGBP_CLASSES
+
+_MISSING = -9999.0
+
+_CLASS_SHARES = {
+    "ENF": 22, "GRA": 15, "DBF": 13, "CRO": 13, "EBF": 10, "MF": 6, "OSH": 6, "WET": 6, "SAV": 5,
+    "WSA": 5, "CSH": 3, "DNF": 1, "CVM": 1,
+}  # fmt: skip
+"""Towers by land cover, in percent, about as in FLUXNET2015."""
+
+_WEATHER_ERRORS = {
+    # lasting difference to the grid cell, error of a month; relative where the next line says so
+    "TA_F": (0.5, 0.3),
+    "SW_IN_F": (0.02, 0.02),
+    "LW_IN_F": (3.0, 2.0),
+    "VPD_F": (0.05, 0.05),
+    "PA_F": (0.3, 0.05),
+    "P_F": (0.1, 0.15),
+    "WS_F": (0.1, 0.1),
+    "CO2_F_MDS": (3.0, 1.5),
+}
+_RELATIVE = ("SW_IN_F", "VPD_F", "P_F", "WS_F")
+
+_REGIONS = (
+    # prefix, west, east, south, north, towers by area against the rest; the first that fits holds
+    ("EU", -12, 40, 36, 72, 10.0),
+    ("NA", -170, -52, 15, 75, 5.0),
+    ("SA", -90, -30, -60, 15, 0.8),
+    ("OC", 110, 180, -50, -8, 3.0),
+    ("AS", 34.5, 180, 12.5, 90, 1.0),
+    ("AF", -20, 55, -40, 38, 0.8),
+    ("AS", -180, 180, -90, 90, 1.0),
+)
+
+
+@dataclass(frozen=True)
+class Tower:
+    """A tower and its monthly table.
+
+    Attributes:
+        site_id: Site, two letters of the region and a number.
+        cell: Index among the land cells.
+        latitude: Degrees north, within the cell.
+        longitude: Degrees east.
+        table: FLUXNET2015 columns; missing is -9999.
+    """
+
+    site_id: str
+    cell: int
+    latitude: float
+    longitude: float
+    table: pd.DataFrame
+
+    def archive(self) -> tuple[str, bytes]:
+        """Name and bytes of the zip in which FLUXNET2015 would ship the table."""
+        years = (
+            f"{self.table['TIMESTAMP'].iloc[0] // 100}-{self.table['TIMESTAMP'].iloc[-1] // 100}"
+        )
+        stem = f"FLX_{self.site_id}_FLUXNET2015_FULLSET"
+        text = self.table.to_csv(index=False, float_format="%.6g", lineterminator="\n")
+        return f"{stem}_{years}_1-4.zip", zip_bytes(f"{stem}_MM_{years}_1-4.csv", text)
+
+
+def make_towers(world: World) -> list[Tower]:
+    """Build towers, most of them in Europe and North America, and let them measure."""
+    earth, climate, ecosystem = world.earth, world.climate, world.ecosystem
+    parameters, fields = world.parameters, world.fields
+    rows, columns = np.nonzero(earth.land)
+    latitude, longitude = earth.latitude[rows], earth.longitude[columns]
+    rng = fields.generator("tower places")
+    towers = []
+    for number, cell in enumerate(
+        _places(latitude, longitude, ecosystem.cover, parameters.n_towers, rng)
+    ):
+        aside = rng.uniform(-0.4, 0.4, size=2) * parameters.resolution
+        prefix = _REGIONS[_region(latitude[cell], longitude[cell])][0]
+        site_id = f"{prefix}-D{number + 1:02d}"
+        truth = {
+            name: getattr(climate, name)[:, rows[cell], columns[cell]].astype(float)
+            for name in ("TA", "TD", "SW_IN", "LW_IN", "PA", "P", "U", "V")
+        }
+        truth |= {name: flux[:, cell] for name, flux in ecosystem.fluxes.items()}
+        truth |= {"NETRAD": ecosystem.NETRAD[:, cell], "G": ecosystem.G[:, cell], "CO2": world.CO2}
+        table = _measure(truth, parameters, fields.generator(f"tower {number}"))
+        towers.append(
+            Tower(
+                site_id,
+                int(cell),
+                round(float(latitude[cell] + aside[0]), 4),
+                round(float(longitude[cell] + aside[1]), 4),
+                table,
+            )
+        )
+    return sorted(towers, key=lambda tower: tower.site_id)
+
+
+def site_table(world: World, towers: list[Tower]) -> pd.DataFrame:
+    """Metadata of the towers under FLUXNET's names."""
+    names = {code: name for name, code in IGBP_CLASSES.items()}
+    earth, ecosystem = world.earth, world.ecosystem
+    elevation = earth.elevation[earth.land]
+    return pd.DataFrame(
+        {
+            "SITE_ID": [t.site_id for t in towers],
+            "LOCATION_LAT": [t.latitude for t in towers],
+            "LOCATION_LONG": [t.longitude for t in towers],
+            "LOCATION_ELEV": [round(float(elevation[t.cell])) for t in towers],
+            "IGBP": [names[int(ecosystem.cover[t.cell])] for t in towers],
+            "CLIMATE": [CLIMATES[ecosystem.climate[t.cell]] for t in towers],
+        }
+    )
+
+
+def _region(latitude: float, longitude: float) -> int:
+    return next(
+        index
+        for index, (_, west, east, south, north, _) in enumerate(_REGIONS)
+        if west <= longitude <= east and south <= latitude <= north
+    )
+
+
+def _places(
+    latitude: Array,
+    longitude: Array,
+    cover: NDArray[np.int8],
+    n_towers: int,
+    rng: np.random.Generator,
+) -> list[int]:
+    """Land cells, one a tower, by class in FLUXNET's proportions as far as cells suffice."""
+    weight = np.array(
+        [
+            _REGIONS[_region(y, x)][-1] * np.cos(np.deg2rad(y))
+            for y, x in zip(latitude, longitude, strict=True)
+        ]
+    )
+    cells = {name: np.flatnonzero(cover == IGBP_CLASSES[name]) for name in _CLASS_SHARES}
+    taken = dict.fromkeys(_CLASS_SHARES, 0)
+    room = sum(len(c) for c in cells.values())
+    if n_towers > room:
+        raise ConfigurationError(
+            f"n_towers = {n_towers}: at this resolution {room} land cells could bear a tower"
+        )
+    for _ in range(n_towers):
+        # The class that is furthest behind its share gets the next tower.
+        open_classes = [name for name in _CLASS_SHARES if taken[name] < len(cells[name])]
+        taken[max(open_classes, key=lambda n: _CLASS_SHARES[n] / (taken[n] + 0.5))] += 1
+    places: list[int] = []
+    for name, count in taken.items():
+        if count:
+            chance = weight[cells[name]] / weight[cells[name]].sum()
+            places += rng.choice(cells[name], size=count, replace=False, p=chance).tolist()
+    return places
+
+
+def _measure(
+    truth: dict[str, Array], parameters: DemoWorldParameters, rng: np.random.Generator
+) -> pd.DataFrame:
+    """Monthly table of one tower."""
+    first, last = _record(len(parameters.years), rng)
+    truth = {name: values[12 * first : 12 * last] for name, values in truth.items()}
+    years = range(parameters.first_year + first, parameters.first_year + last)
+    months = 12 * len(years)
+
+    table = pd.DataFrame({"TIMESTAMP": [100 * y + m for y in years for m in range(1, 13)]})
+    weather = {
+        "TA_F": truth["TA"],
+        "SW_IN_F": truth["SW_IN"],
+        "LW_IN_F": truth["LW_IN"],
+        "VPD_F": vpd_from_dewpoint(truth["TA"], truth["TD"]),
+        "PA_F": truth["PA"],
+        "P_F": truth["P"],
+        "WS_F": 1.2 + 0.5 * np.hypot(truth["U"], truth["V"]),
+        "CO2_F_MDS": truth["CO2"],
+    }
+    for name, values in weather.items():
+        lasting, passing = _WEATHER_ERRORS[name]
+        error = rng.normal(scale=lasting) + rng.normal(scale=passing, size=months)
+        table[name] = values * np.exp(error) if name in _RELATIVE else values + error
+        table[f"{name}_QC"] = np.round(rng.beta(9, 0.6, size=months), 4)
+    _energy(table, truth, parameters, rng)
+    _carbon(table, truth, parameters, rng)
+    return table
+
+
+def _record(years: int, rng: np.random.Generator) -> tuple[int, int]:
+    """First year and the one after the last; six towers in ten measured throughout."""
+    if years == 1 or rng.random() < 0.6:
+        return 0, years
+    length = int(rng.integers(min(2, years - 1), years))
+    first = int(rng.integers(0, years - length + 1))
+    return first, first + length
+
+
+def _quality(months: int, gaps: float, rng: np.random.Generator) -> tuple[Array, NDArray[np.bool_]]:
+    """Share of good half-hours, and the months that are missing altogether."""
+    missing = rng.random(months) < gaps
+    if rng.random() < 0.3 * (gaps > 0):
+        missing[: rng.integers(1, 6)] = True
+    # No tower is without any flux, or it would have no file.
+    if missing.all():
+        missing[months // 2] = False
+    return np.round(rng.beta(5, 1.0, size=months), 4), missing
+
+
+def _energy(
+    table: pd.DataFrame,
+    truth: dict[str, Array],
+    parameters: DemoWorldParameters,
+    rng: np.random.Generator,
+) -> None:
+    """Net radiation, ground heat, and H and LE both as measured and with the balance closed."""
+    quality, missing = _quality(len(table), parameters.tower_gaps, rng)
+    noise = parameters.flux_noise / np.sqrt(0.3 + 0.7 * quality)
+    table["NETRAD"] = truth["NETRAD"] + rng.normal(scale=2.0 * noise)
+    table["G_F_MDS"] = truth["G"] + rng.normal(scale=0.5 * noise)
+    site = np.exp(rng.normal(scale=0.7 * parameters.site_effect))
+    LE = truth["LE"] * site + rng.normal(scale=(1.5 + 0.05 * np.abs(truth["LE"])) * noise)
+    H = table["NETRAD"] - table["G_F_MDS"] - LE
+    lost = rng.normal(scale=0.06) + rng.normal(scale=0.03, size=len(table))
+    found = parameters.energy_balance_closure * np.exp(lost)
+    for name, flux in (("H", H), ("LE", LE)):
+        table[f"{name}_F_MDS"] = np.where(missing, _MISSING, flux * found)
+        table[f"{name}_F_MDS_QC"] = np.where(missing, _MISSING, quality)
+        table[f"{name}_CORR"] = np.where(missing, _MISSING, flux)
+
+
+def _carbon(
+    table: pd.DataFrame,
+    truth: dict[str, Array],
+    parameters: DemoWorldParameters,
+    rng: np.random.Generator,
+) -> None:
+    """NEE and its two partitions."""
+    quality, missing = _quality(len(table), parameters.tower_gaps, rng)
+    noise = parameters.flux_noise / np.sqrt(0.3 + 0.7 * quality)
+    shared = rng.normal(scale=parameters.site_effect)
+    GPP = truth["GPP"] * np.exp(shared)
+    RECO = truth["RECO"] * np.exp(0.7 * shared + rng.normal(scale=0.6 * parameters.site_effect))
+    NEE = RECO - GPP + rng.normal(scale=(0.1 + 0.04 * (GPP + RECO)) * noise)
+    # By night respiration is all there is; GPP is then what NEE leaves over.
+    night = np.maximum(RECO + rng.normal(scale=(0.05 + 0.06 * RECO) * noise), 0)
+    by_day = {
+        "RECO_DT_VUT_REF": RECO * 1.02 + rng.normal(scale=(0.05 + 0.07 * RECO) * noise),
+        "GPP_DT_VUT_REF": GPP * 1.01 + rng.normal(scale=(0.05 + 0.05 * GPP) * noise),
+    }
+    columns = {
+        "NEE_VUT_REF": NEE,
+        "NEE_VUT_REF_QC": quality,
+        "RECO_NT_VUT_REF": night,
+        "GPP_NT_VUT_REF": night - NEE,
+        **{name: np.maximum(values, 0) for name, values in by_day.items()},
+    }
+    for name, values in columns.items():
+        table[name] = np.where(missing, _MISSING, values)

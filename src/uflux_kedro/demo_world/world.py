@@ -1,0 +1,122 @@
+"""The simulated Earth as files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from uflux_kedro.demo_world.files import Ledger, NetCDF, month_starts, write_whole
+from uflux_kedro.demo_world.parameters import DemoWorldParameters
+from uflux_kedro.demo_world.reanalyses import cfsv2_files, era5_files
+from uflux_kedro.demo_world.satellites import land_cover_files, reflectance_files, sif_files
+from uflux_kedro.demo_world.simulation import World, simulate
+from uflux_kedro.demo_world.towers import make_towers, site_table
+from uflux_kedro.variables import VARIABLES
+
+SOURCES = (
+    "towers", "era5", "cfsv2", "modis", "avhrr", "gome2", "gosat755", "gosat772", "oco2", "igbp",
+    "co2",
+)  # fmt: skip
+
+
+def write_demo_world(
+    parameters: DemoWorldParameters, raw_folder: Path, truth_folder: Path
+) -> pd.DataFrame:
+    """Simulate an Earth and write it as raw files in the sources' own formats.
+
+    The same parameters give the same bytes on the same machine. Each file gets its name only once
+    it is whole; files of an earlier demo world with other parameters are removed.
+
+    Args:
+        parameters: What the Earth is like.
+        raw_folder: Folder in which each source has a folder.
+        truth_folder: Folder of the true fluxes, ``fluxes.nc``, to judge a result against.
+
+    Returns:
+        One row a raw file: source, file (path below ``raw_folder``), bytes, sha256.
+
+    Raises:
+        InputError: If a source's folder holds files that no demo world wrote.
+    """
+    ledger = Ledger(raw_folder, SOURCES)
+    world = simulate(parameters)
+    write_whole(truth_folder / "fluxes.nc", _true_fluxes(world).write)
+
+    grids: Iterator[NetCDF] = chain(
+        era5_files(world),
+        cfsv2_files(world),
+        reflectance_files(world),
+        sif_files(world),
+        land_cover_files(world),
+    )
+    for grid in grids:
+        ledger.write(grid.file, grid.write)
+
+    towers = make_towers(world)
+    contents = {f"towers/{name}": content for name, content in (t.archive() for t in towers)}
+    contents["towers/sites.csv"] = site_table(world, towers).to_csv(index=False).encode()
+    contents["co2/co2_mm_gl.txt"] = _noaa_table(world).encode()
+    for file, content in contents.items():
+        ledger.write(file, partial(Path.write_bytes, data=content))
+    return ledger.close()
+
+
+def _noaa_table(world: World) -> str:
+    """CO2 in the layout of NOAA's global monthly means."""
+    lines = [
+        "# Simulated CO2, in the format of the NOAA Global Monitoring Laboratory's co2_mm_gl.txt",
+        "# CO2 expressed as a mole fraction in dry air, micromol/mol, abbreviated as ppm",
+        "#            year month     decimal     average  average_unc       trend   trend_unc",
+    ]
+    trend = pd.Series(world.CO2).rolling(12, center=True, min_periods=1).mean()
+    for index, (average, smooth) in enumerate(zip(world.CO2, trend, strict=True)):
+        year, month = world.parameters.first_year + index // 12, index % 12 + 1
+        decimal = year + (month - 0.5) / 12
+        lines.append(
+            f"{year:17d} {month:5d} {decimal:11.3f} {average:11.2f} {0.10:12.2f} "
+            f"{smooth:11.2f} {0.06:11.2f}"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _true_fluxes(world: World) -> NetCDF:
+    earth, parameters = world.earth, world.parameters
+    times = pd.DatetimeIndex(np.concatenate([month_starts(year) for year in parameters.years]))
+    ends = times + pd.offsets.MonthBegin(1)
+    variables: dict[str, tuple] = {
+        "time_bnds": (("time", "bnds"), np.stack([times, ends], axis=1)),
+    }
+    for name, flux in world.ecosystem.fluxes.items():
+        grid = np.full((len(times), *earth.land.shape), np.nan, dtype=np.float32)
+        grid[:, earth.land] = flux
+        attributes = VARIABLES[name].cf_attributes() | {"cell_methods": "time: mean"}
+        variables[name] = (("time", "latitude", "longitude"), grid, attributes)
+    dataset = xr.Dataset(
+        variables,
+        {
+            "time": ("time", times, {"standard_name": "time", "bounds": "time_bnds"}),
+            "latitude": (
+                "latitude",
+                earth.latitude,
+                {"standard_name": "latitude", "units": "degrees_north"},
+            ),
+            "longitude": (
+                "longitude",
+                earth.longitude,
+                {"standard_name": "longitude", "units": "degrees_east"},
+            ),
+        },
+        {
+            "Conventions": "CF-1.11",
+            "title": "True monthly fluxes of the demo world",
+            "source": f"Simulation, {parameters.model_dump_json()}",
+        },
+    )
+    time = {"units": "days since 1970-01-01", "dtype": "int32"}
+    return NetCDF("fluxes.nc", dataset, {"time": time, "time_bnds": time})

@@ -1,0 +1,131 @@
+"""Who is in the ensemble: predictor set x flux x model, from configuration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from uflux_kedro.errors import ConfigurationError
+from uflux_kedro.variables import FLUXES, variable_of
+
+
+class PredictorSet(BaseModel):
+    """A named list of predictors, written as groups that several sets share.
+
+    Attributes:
+        name: Name of the set, such as ``MODIS-NIRv-ERA5``.
+        predictors: Predictors of this set alone, usually the vegetation proxy.
+        groups: Names of shared lists, whose predictors follow in order.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")
+    predictors: tuple[str, ...]
+    groups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Member:
+    """One member of the ensemble, such as ``MODIS-NIRv-ERA5.GPP.DF21``.
+
+    Attributes:
+        predictor_set: Name of the predictor set.
+        flux: Target: GPP, RECO, NEE, H or LE.
+        model: Name of the model in the registry.
+        predictors: Predictor columns, in the order in which the model sees them.
+    """
+
+    predictor_set: str
+    flux: str
+    model: str
+    predictors: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """Name of the member: ``<predictor set>.<flux>.<model>``."""
+        return f"{self.predictor_set}.{self.flux}.{self.model}"
+
+    @property
+    def namespace(self) -> str:
+        """Kedro namespace of the member: ``<flux>.<predictor set>``."""
+        return f"{self.flux}.{self.predictor_set}"
+
+
+class EnsembleParameters(BaseModel):
+    """The parameter block ``ensemble``: which members there are.
+
+    Attributes:
+        model: Model of every member.
+        fluxes: Targets.
+        groups: Lists of predictors that several sets share.
+        predictor_sets: The sets.
+        select: Glob patterns on the members' names, parted by spaces; ``*`` keeps all.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: str = "DF21"
+    fluxes: tuple[str, ...] = FLUXES
+    groups: dict[str, tuple[str, ...]] = {}
+    predictor_sets: tuple[PredictorSet, ...]
+    select: str = "*"
+
+    @field_validator("fluxes")
+    @classmethod
+    def _known_fluxes(cls, fluxes: tuple[str, ...]) -> tuple[str, ...]:
+        for flux in fluxes:
+            if flux not in FLUXES:
+                raise ValueError(f"unknown flux {flux!r}: expected some of {', '.join(FLUXES)}")
+        return fluxes
+
+    @model_validator(mode="after")
+    def _known_predictors(self) -> EnsembleParameters:
+        names = [s.name for s in self.predictor_sets]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"predictor set {name!r} stands twice")
+        for predictor_set in self.predictor_sets:
+            for predictor in self.predictors(predictor_set):
+                try:
+                    variable_of(predictor)
+                except ConfigurationError as error:
+                    raise ValueError(f"predictor set {predictor_set.name!r}: {error}") from error
+        return self
+
+    def predictors(self, predictor_set: PredictorSet) -> tuple[str, ...]:
+        """All predictors of a set, its groups spelled out, each once."""
+        listed = list(predictor_set.predictors)
+        for group in predictor_set.groups:
+            if group not in self.groups:
+                raise ValueError(
+                    f"predictor set {predictor_set.name!r}: unknown group {group!r}, "
+                    f"expected one of {', '.join(self.groups)}"
+                )
+            listed += self.groups[group]
+        return tuple(dict.fromkeys(listed))
+
+    def members(self) -> tuple[Member, ...]:
+        """Members that ``select`` keeps, flux by flux.
+
+        Raises:
+            ConfigurationError: If it keeps none.
+        """
+        patterns = self.select.split()
+        members = tuple(
+            member
+            for flux in self.fluxes
+            for predictor_set in self.predictor_sets
+            for member in [
+                Member(predictor_set.name, flux, self.model, self.predictors(predictor_set))
+            ]
+            if any(fnmatchcase(member.name, pattern) for pattern in patterns)
+        )
+        if not members:
+            raise ConfigurationError(
+                f"ensemble.select = {self.select!r} matches no member; "
+                f"names look like {self.predictor_sets[0].name}.{self.fluxes[0]}.{self.model}"
+            )
+        return members

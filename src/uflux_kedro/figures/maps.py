@@ -1,0 +1,233 @@
+"""Maps of multi-year means and of the ensemble's spread.
+
+Coastlines are the edges of the product's own land cells, so nothing is downloaded to draw one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import cast
+
+import cartopy.crs as ccrs
+import matplotlib
+import numpy as np
+import xarray as xr
+from cartopy.mpl.geoaxes import GeoAxes
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from uflux_kedro.figures.fields import cell_edges, land_mean, time_mean
+from uflux_kedro.figures.inputs import ordered_fluxes
+from uflux_kedro.figures.labels import flux_unit, number
+from uflux_kedro.figures.style import PAGE_WIDTH, styled
+
+MEAN_SCALES = {
+    "GPP": ("YlGn", 0.0, 10.0),
+    "RECO": ("YlOrBr", 0.0, 10.0),
+    "NEE": ("PRGn_r", -5.0, 5.0),
+    "H": ("hot_r", 0.0, 100.0),
+    "LE": ("Blues", 0.0, 100.0),
+}
+"""Flux -> colour map and limits of the mean, the same in every run so that runs compare."""
+
+SPREAD_COLOURS = "cividis_r"
+
+_WATER = "#EEF1F3"
+_COAST = "#4D4D4D"
+_PIXELS_ACROSS = 1000
+
+
+@styled()
+def mean_maps_figure(products: Mapping[str, xr.Dataset]) -> Figure:
+    """Multi-year ensemble mean of each flux, on an equal-area projection.
+
+    Args:
+        products: Flux -> dataset with ``<flux>(time, latitude, longitude)`` in the flux's unit;
+            NaN is no land. Latitude and longitude ascend.
+
+    Returns:
+        The figure; beside each name stands the mean over land, weighted by area.
+
+    Raises:
+        InputError: If a flux is unknown or a product lacks its variable.
+    """
+    fluxes = ordered_fluxes(products, "products")
+    fields = {flux: time_mean(products[flux], flux) for flux in fluxes}
+    return _draw_maps(fields, {flux: MEAN_SCALES[flux] for flux in fluxes})
+
+
+@styled()
+def spread_maps_figure(products: Mapping[str, xr.Dataset]) -> Figure:
+    """Standard deviation among the members, period by period, averaged over time.
+
+    Fluxes of one unit share one scale, whose upper end is near the highest 98th percentile.
+
+    Args:
+        products: Flux -> dataset with ``<flux>_std(time, latitude, longitude)``.
+
+    Returns:
+        The figure.
+
+    Raises:
+        InputError: If a flux is unknown or a product lacks its variable.
+    """
+    fluxes = ordered_fluxes(products, "products")
+    fields = {flux: time_mean(products[flux], f"{flux}_std") for flux in fluxes}
+    tops: dict[str, float] = {}
+    for flux, field in fields.items():
+        values = field.values[np.isfinite(field.values)]
+        top = float(np.percentile(values, 98)) if values.size else 0.0
+        tops[flux_unit(flux)] = max(top, tops.get(flux_unit(flux), 0.0))
+    scales = {}
+    for flux in fluxes:
+        top = tops[flux_unit(flux)] or 1.0
+        scales[flux] = (SPREAD_COLOURS, 0.0, float(MaxNLocator(5).tick_values(0, top)[-1]))
+    return _draw_maps(fields, scales)
+
+
+@dataclass(frozen=True)
+class _View:
+    """A grid seen through a projection: which cell each pixel of the picture shows."""
+
+    projection: ccrs.Projection
+    extent: tuple[float, float, float, float]
+    row: np.ndarray
+    column: np.ndarray
+
+    def picture(self, field: xr.DataArray) -> np.ma.MaskedArray:
+        """Values of ``field`` by pixel; masked where there is no cell or no value."""
+        padded = np.pad(field.values, ((0, 1), (0, 1)), constant_values=np.nan)
+        return np.ma.masked_invalid(padded[self.row, self.column])
+
+
+def _view(latitude: np.ndarray, longitude: np.ndarray) -> _View:
+    """Equal Earth for the globe, Lambert's azimuthal equal-area projection for a region.
+
+    Each pixel of the picture is traced back to its cell. That costs the same for a fine grid as
+    for a coarse one and shows a cell as it is, without interpolation.
+    """
+    south_north, west_east = cell_edges(latitude).clip(-90, 90), cell_edges(longitude)
+    if np.ptp(west_east) > 180:
+        projection: ccrs.Projection = ccrs.EqualEarth()
+        extent = (*projection.x_limits, *projection.y_limits)
+    else:
+        projection = ccrs.LambertAzimuthalEqualArea(
+            (west_east[0] + west_east[-1]) / 2, (south_north[0] + south_north[-1]) / 2
+        )
+        lon, lat = np.meshgrid(west_east, south_north)
+        outline = projection.transform_points(ccrs.PlateCarree(), lon, lat)
+        extent = (
+            *(outline[..., 0].min(), outline[..., 0].max()),
+            *(outline[..., 1].min(), outline[..., 1].max()),
+        )
+    across = _PIXELS_ACROSS
+    down = round(across * (extent[3] - extent[2]) / (extent[1] - extent[0]))
+    x, y = np.meshgrid(
+        extent[0] + (np.arange(across) + 0.5) / across * (extent[1] - extent[0]),
+        extent[2] + (np.arange(down) + 0.5) / down * (extent[3] - extent[2]),
+    )
+    place = ccrs.PlateCarree().transform_points(projection, x, y)
+    return _View(
+        projection,
+        extent,
+        _cell_of(place[..., 1], south_north),
+        _cell_of(west_east[0] + (place[..., 0] - west_east[0]) % 360, west_east),
+    )
+
+
+def _cell_of(position: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """Index of the cell that holds each position; one past the last cell if none does."""
+    index = np.searchsorted(edges, position, side="right") - 1
+    return np.where((index < 0) | ~np.isfinite(position), len(edges) - 1, index)
+
+
+def coast_segments(land: xr.DataArray) -> np.ndarray:
+    """Edges between land cells and others.
+
+    Args:
+        land: Boolean, ``(latitude, longitude)``, both ascending, in degrees.
+
+    Returns:
+        Segments ``(n, 2, 2)``: n pairs of (longitude, latitude). The first and the last column
+        of a global grid are neighbours; the frame of a region is no coast.
+    """
+    # A grid with nodes on the poles has cells that would reach beyond them.
+    y = cell_edges(land["latitude"].values).clip(-90, 90)
+    x = cell_edges(land["longitude"].values)
+    cells = land.values
+    i, j = np.nonzero(cells[:, 1:] != cells[:, :-1])
+    upright = np.stack([np.stack([x[j + 1], y[i]], -1), np.stack([x[j + 1], y[i + 1]], -1)], 1)
+    i, j = np.nonzero(cells[1:] != cells[:-1])
+    level = np.stack([np.stack([x[j], y[i + 1]], -1), np.stack([x[j + 1], y[i + 1]], -1)], 1)
+    segments = [upright, level]
+    if np.isclose(np.ptp(x), 360):
+        i = np.flatnonzero(cells[:, 0] != cells[:, -1])
+        at = np.full(len(i), x[0])
+        segments.append(np.stack([np.stack([at, y[i]], -1), np.stack([at, y[i + 1]], -1)], 1))
+    return np.concatenate(segments)
+
+
+def _draw_maps(
+    fields: Mapping[str, xr.DataArray], scales: Mapping[str, tuple[str, float, float]]
+) -> Figure:
+    """Two maps a row; an odd one out stands in the middle of the last row."""
+    any_field = next(iter(fields.values()))
+    view = _view(any_field["latitude"].values, any_field["longitude"].values)
+    land = xr.concat([field.notnull() for field in fields.values()], "flux").any("flux")
+    coast = coast_segments(land)
+    # At 180 degrees exactly a segment would run from one border of the map to the other.
+    coast[..., 0] = coast[..., 0].clip(-180 + 1e-6, 180 - 1e-6)
+    coast = view.projection.transform_points(ccrs.PlateCarree(), coast[..., 0], coast[..., 1])
+
+    rows = -(-len(fields) // 2)
+    shape = (view.extent[3] - view.extent[2]) / (view.extent[1] - view.extent[0])
+    figure = Figure(
+        figsize=(PAGE_WIDTH, rows * (PAGE_WIDTH / 2 * 0.93 * shape + 0.62)), layout="constrained"
+    )
+    grid = figure.add_gridspec(rows, 4)
+    for place, (flux, field) in enumerate(fields.items()):
+        row, right = divmod(place, 2)
+        alone = place == len(fields) - 1 and not right
+        columns = slice(1, 3) if alone else slice(2 * right, 2 * right + 2)
+        axis = cast(GeoAxes, figure.add_subplot(grid[row, columns], projection=view.projection))
+        axis.set_facecolor(_WATER)
+        axis.spines["geo"].set(linewidth=0.5, edgecolor="#999999")
+        name, low, high = scales[flux]
+        picture = axis.imshow(
+            view.picture(field),
+            extent=view.extent,
+            origin="lower",
+            transform=view.projection,
+            cmap=matplotlib.colormaps[name],
+            vmin=low,
+            vmax=high,
+            interpolation="nearest",
+        )
+        axis.add_collection(LineCollection(coast[..., :2], colors=_COAST, linewidths=0.3))
+        axis.set_xlim(view.extent[:2])
+        axis.set_ylim(view.extent[2:])
+        axis.set_title(flux)
+        mean = land_mean(field)
+        decimals = 2 if abs(mean) < 10 else 1
+        axis.set_title(f"land mean {number(mean, decimals)}", loc="right", size=7, weight="normal")
+        figure.colorbar(
+            picture,
+            ax=axis,
+            orientation="horizontal",
+            extend=_extension(field, low, high),
+            label=flux_unit(flux),
+            ticks=MaxNLocator(5),
+            fraction=0.05,
+            shrink=0.7,
+            pad=0.03,
+            aspect=35,
+        )
+    return figure
+
+
+def _extension(field: xr.DataArray, low: float, high: float) -> str:
+    """Ends of the colour bar that point on, because values go on beyond them."""
+    below, above = bool(field.min() < low), bool(field.max() > high)
+    return {(0, 0): "neither", (1, 0): "min", (0, 1): "max", (1, 1): "both"}[(below, above)]

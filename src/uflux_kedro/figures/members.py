@@ -1,0 +1,150 @@
+"""Members by fluxes: the colour of a dot is R2, its area MRAE."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+
+from uflux_kedro.errors import InputError
+from uflux_kedro.figures.inputs import ordered_fluxes, require_columns
+from uflux_kedro.figures.style import DENSITY_COLOURS, PAGE_WIDTH, styled
+
+LARGEST_AREA = 300.0
+"""Area of the dot with the highest MRAE, in points squared."""
+
+_ROW_HEIGHT = 0.36
+_SKILL = ScalarMappable(Normalize(0, 1), DENSITY_COLOURS)
+
+
+def dot_area(mrae: np.ndarray | float, highest: float) -> np.ndarray:
+    """Area of a dot, proportional to MRAE; the dots and their legend both use it.
+
+    Args:
+        mrae: MAE / mean(abs(truth)), not negative.
+        highest: The MRAE that gets :data:`LARGEST_AREA`.
+
+    Returns:
+        Areas in points squared, of the shape of ``mrae``.
+    """
+    return LARGEST_AREA * np.asarray(mrae, dtype=float) / highest
+
+
+@styled()
+def leaderboard_figure(leaderboard: pd.DataFrame) -> Figure:
+    """One dot a member: predictor sets down, fluxes across, R2 and MRAE beside it as numbers.
+
+    Args:
+        leaderboard: Pooled skill of one validation scheme, one row a member, with
+            ``predictor_set``, ``flux``, ``model``, ``r2`` and ``MRAE``. The predictor
+            set with the highest mean ``r2`` stands first.
+
+    Returns:
+        The figure.
+
+    Raises:
+        InputError: If a column lacks, a flux is unknown or a member stands twice (for example
+            under two schemes), or no member has a score.
+    """
+    require_columns(leaderboard, ("predictor_set", "flux", "model", "r2", "MRAE"), "leaderboard")
+    fluxes = ordered_fluxes(leaderboard["flux"], "leaderboard")
+    twice = leaderboard.duplicated(["predictor_set", "flux", "model"])
+    if twice.any():
+        row = leaderboard[twice].iloc[0]
+        raise InputError(
+            "leaderboard",
+            f"{row['predictor_set']}.{row['flux']}.{row['model']}",
+            expected="one row a member",
+            found="more",
+            hint="Keep the rows of one validation scheme.",
+        )
+
+    names = leaderboard["predictor_set"].astype(str)
+    if len(leaderboard["model"].unique()) > 1:
+        names = names + " · " + leaderboard["model"].astype(str)
+    rows = list(leaderboard["r2"].groupby(names).mean().sort_values(ascending=False).index)
+    scored = leaderboard.assign(
+        x=leaderboard["flux"].map(fluxes.index), y=names.map(rows.index)
+    ).dropna(subset=["r2", "MRAE"])
+
+    if scored.empty:
+        raise InputError(
+            "leaderboard", "r2, MRAE", expected="one member with both at least", found="none"
+        )
+    figure = Figure(figsize=(PAGE_WIDTH, _ROW_HEIGHT * len(rows) + 1.35), layout="constrained")
+    grid = figure.add_gridspec(2, 2, height_ratios=(_ROW_HEIGHT * len(rows) + 0.3, 0.75))
+    axis = figure.add_subplot(grid[0, :])
+    highest = float(scored["MRAE"].max()) or 1.0
+    _draw_dots(axis, scored, highest)
+    axis.set(
+        xlim=(-0.4, len(fluxes) - 0.25),
+        ylim=(len(rows) - 0.5, -0.5),
+        yticks=range(len(rows)),
+        yticklabels=rows,
+        xticks=range(len(fluxes)),
+    )
+    axis.set_xticklabels(fluxes, weight="bold", size=9)
+    axis.tick_params(length=0, top=False, labeltop=True, labelbottom=False)
+    axis.spines[:].set_visible(False)
+    axis.set_yticks(np.arange(len(rows) + 1) - 0.5, minor=True)
+    axis.grid(axis="y", which="minor")
+    axis.tick_params(which="minor", length=0)
+
+    colours, sizes = (figure.add_subplot(grid[1, column]) for column in (0, 1))
+    figure.colorbar(
+        _SKILL,
+        cax=colours.inset_axes((0.05, 0.5, 0.8, 0.16)),
+        orientation="horizontal",
+        label="colour, upper number: R² (Pearson's r, squared)",
+    )
+    colours.set_axis_off()
+    _draw_size_legend(sizes.inset_axes((0.05, 0.24, 0.9, 0.72)), highest)
+    sizes.set_axis_off()
+    return figure
+
+
+def _draw_dots(axis: Axes, scored: pd.DataFrame, highest: float) -> None:
+    axis.scatter(
+        scored["x"],
+        scored["y"],
+        s=dot_area(scored["MRAE"].to_numpy(), highest),
+        c=_SKILL.to_rgba(scored["r2"].to_numpy(float)),
+        edgecolors="#4D4D4D",
+        linewidths=0.4,
+    )
+    for member in scored.itertuples():
+        axis.text(member.x + 0.22, member.y - 0.03, f"{member.r2:.2f}", va="bottom", size=7)
+        axis.text(
+            member.x + 0.22,
+            member.y + 0.05,
+            f"{member.MRAE:.2f}",
+            va="top",
+            size=6,
+            color="#666666",
+        )
+
+
+def _draw_size_legend(axis: Axes, highest: float) -> None:
+    values = highest * np.array([0.25, 0.5, 1.0])
+    x = np.array([0.12, 0.4, 0.7])
+    axis.scatter(
+        x,
+        np.zeros(3),
+        s=dot_area(values, highest),
+        c="#BBBBBB",
+        edgecolors="#4D4D4D",
+        linewidths=0.4,
+    )
+    for position, value in zip(x, values, strict=True):
+        axis.text(position + 0.075, 0, f"{value:.2f}", va="center", size=7)
+    axis.set(
+        xlim=(0, 1),
+        ylim=(-1, 1),
+        xticks=[],
+        yticks=[],
+        xlabel="area, lower number: MRAE = MAE / mean |tower|",
+    )
+    axis.spines[:].set_visible(False)

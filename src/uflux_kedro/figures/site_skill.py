@@ -1,0 +1,103 @@
+"""Skill site by site: how even it is, and where it fails."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from uflux_kedro.figures.inputs import held_out_pairs, ordered_fluxes
+from uflux_kedro.figures.labels import number
+from uflux_kedro.figures.style import FLUX_COLOURS, PAGE_WIDTH, styled
+from uflux_kedro.validation.metrics import score_by_site
+
+LOWEST_NSE = -1.0
+"""Sites below are drawn at this edge, as triangles: NSE has no lower end."""
+
+NSE_LABEL = f"NSE of a tower; ◂ below {number(LOWEST_NSE, 0)}"
+
+
+def site_nse(predictions: pd.DataFrame) -> np.ndarray:
+    """Nash-Sutcliffe efficiency of each site whose truth varies.
+
+    Args:
+        predictions: ``site_id``, ``time``, ``truth``, ``prediction``.
+
+    Returns:
+        One value a site, ordered by ``site_id``.
+
+    Raises:
+        InputError: If a column lacks or no row has truth and prediction.
+    """
+    pairs = held_out_pairs(predictions, "predictions")
+    return score_by_site(pairs)["NSE"].dropna().to_numpy(float)
+
+
+@styled()
+def site_skill_figure(predictions: Mapping[str, pd.DataFrame]) -> Figure:
+    """NSE of every site, one row of dots and one box a flux.
+
+    Args:
+        predictions: Flux -> held-out predictions.
+
+    Returns:
+        The figure.
+
+    Raises:
+        InputError: If a flux is unknown, a column lacks or a flux has no row.
+    """
+    fluxes = ordered_fluxes(predictions, "predictions")
+    figure = Figure(figsize=(PAGE_WIDTH, 0.55 * len(fluxes) + 0.6), layout="constrained")
+    axis = figure.subplots()
+    labels = []
+    for row, flux in enumerate(fluxes):
+        nse = site_nse(predictions[flux])
+        draw_site_nse(axis, nse, row, FLUX_COLOURS[flux])
+        labels.append(f"{flux}\n{nse.size} towers")
+    axis.set(
+        yticks=range(len(fluxes)),
+        yticklabels=labels,
+        ylim=(len(fluxes) - 0.45, -0.55),
+        xlabel=NSE_LABEL,
+    )
+    return figure
+
+
+def draw_site_nse(axis: Axes, nse: np.ndarray, row: float, colour: str) -> None:
+    """Draw dots, seeded jitter, and a box of quartiles around the median.
+
+    Whiskers reach from the 5th to the 95th percentile.
+
+    Args:
+        axis: Where to draw; x is NSE.
+        nse: One value a site.
+        row: Height at which the dots stand.
+        colour: Colour of the dots.
+    """
+    jitter = np.random.default_rng(0).uniform(-0.22, 0.22, nse.size)
+    low = nse < LOWEST_NSE
+    axis.scatter(
+        nse[~low], row + jitter[~low], s=7, color=colour, alpha=0.6, linewidths=0, zorder=3
+    )
+    axis.scatter(
+        np.full(low.sum(), LOWEST_NSE), row + jitter[low], s=9, color=colour, marker="<", zorder=3
+    )
+    axis.boxplot(
+        np.maximum(nse, LOWEST_NSE),
+        orientation="horizontal",
+        positions=[row],
+        widths=0.62,
+        whis=(5, 95),
+        showfliers=False,
+        manage_ticks=False,
+        boxprops={"color": "#4D4D4D", "linewidth": 0.7},
+        whiskerprops={"color": "#4D4D4D", "linewidth": 0.7},
+        capprops={"color": "#4D4D4D", "linewidth": 0.7},
+        medianprops={"color": "#262626", "linewidth": 1.6},
+        zorder=2,
+    )
+    axis.axvline(0, color="#BBBBBB", linewidth=0.6, zorder=0)
+    axis.set_xlim(LOWEST_NSE - 0.04, 1.02)

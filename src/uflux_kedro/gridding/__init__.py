@@ -1,0 +1,1 @@
+"""Cubes on one grid: alignment, sampling at the towers, prediction and products."""

@@ -1,0 +1,283 @@
+"""One grid and one record of months for sources that each have their own.
+
+What is conserved (radiation, rain) is regridded by area; states and indices are interpolated,
+or averaged by area where the target is coarser and interpolation would see a few cells out of
+many; a class is never blended. Cells without data take no part, so that a coast stays sharp.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from uflux_kedro.errors import InputError
+from uflux_kedro.gridding.cells import nearest
+from uflux_kedro.lazy import pd, xr
+from uflux_kedro.variables import IGBP_CLASSES, VARIABLES
+
+logger = logging.getLogger(__name__)
+
+Period = Literal["common", "strict"]
+
+_SAME_PLACE = 1e-4
+"""Degrees; coordinates of two files that differ by less mean the same cells."""
+
+_MIN_WEIGHT = 0.25 - 1e-6
+"""Interpolation needs one of four neighbours in full, or more of them in part."""
+
+
+class TargetGrid(BaseModel):
+    """A regular grid of latitude and longitude, given by its edges.
+
+    Attributes:
+        resolution: Edge of a cell, degrees.
+        west: Western edge, degrees east.
+        south: Southern edge, degrees north.
+        east: Eastern edge, degrees east.
+        north: Northern edge, degrees north.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    resolution: float = Field(gt=0, le=90)
+    west: float = Field(-180.0, ge=-180, lt=180)
+    south: float = Field(-90.0, ge=-90, lt=90)
+    east: float = Field(180.0, gt=-180, le=180)
+    north: float = Field(90.0, gt=-90, le=90)
+
+    @model_validator(mode="after")
+    def _whole_cells(self) -> TargetGrid:
+        for low, high, name in (
+            (self.west, self.east, "west to east"),
+            (self.south, self.north, "south to north"),
+        ):
+            cells = (high - low) / self.resolution
+            if cells < 2 - 1e-6 or abs(cells - round(cells)) > 1e-6:
+                raise ValueError(
+                    f"{name}: expected two or more whole cells of {self.resolution} degrees "
+                    f"between {low} and {high}, found {cells:g}"
+                )
+        return self
+
+    def coordinates(self) -> xr.Dataset:
+        """Centres of the cells: ``latitude`` and ``longitude``, both ascending."""
+        axes = {
+            "latitude": (self.south, self.north, "degrees_north", "Y"),
+            "longitude": (self.west, self.east, "degrees_east", "X"),
+        }
+        grid = xr.Dataset()
+        for name, (low, high, unit, axis) in axes.items():
+            count = round((high - low) / self.resolution)
+            centres = np.round(low + (np.arange(count) + 0.5) * self.resolution, 8)
+            attributes = {"standard_name": name, "units": unit, "axis": axis}
+            grid = grid.assign_coords({name: (name, centres, attributes)})
+        return grid
+
+
+def align(cube: xr.Dataset, grid: TargetGrid) -> xr.Dataset:
+    """Bring a cube onto the target grid, each variable by its kind.
+
+    Args:
+        cube: Canonical names and coordinates; with time or without.
+        grid: The target.
+
+    Returns:
+        The variables on the grid's cells, lazy where the cube is; NaN where it has no data. A
+        cube that is on the grid already keeps its numbers.
+
+    Raises:
+        InputError: If cube and grid have no place in common.
+    """
+    target = grid.coordinates()
+    _check_overlap(cube, target)
+    if _on_grid(cube, target):
+        return cube.assign_coords(target.coords)
+    coarser = _spacing(target) > 1.01 * _spacing(cube)
+    aligned = {str(n): _regrid(v, target, coarser) for n, v in cube.data_vars.items()}
+    kept = {n: c for n, c in cube.coords.items() if n in ("time", "time_bnds")}
+    return xr.Dataset(aligned, kept, cube.attrs).assign_coords(target.coords)
+
+
+def _check_overlap(cube: xr.Dataset, target: xr.Dataset) -> None:
+    for axis in ("latitude", "longitude"):
+        source, wanted = cube[axis].to_numpy(), target[axis].to_numpy()
+        if source.max() < wanted.min() or source.min() > wanted.max():
+            raise InputError(
+                str(cube.attrs.get("source", "cube")),
+                axis,
+                expected=f"some of {wanted.min():g} to {wanted.max():g} degrees",
+                found=f"{source.min():g} to {source.max():g}",
+            )
+
+
+def _on_grid(cube: xr.Dataset, target: xr.Dataset) -> bool:
+    return all(
+        cube[axis].shape == target[axis].shape
+        and np.allclose(cube[axis], target[axis], rtol=0, atol=_SAME_PLACE)
+        for axis in ("latitude", "longitude")
+    )
+
+
+def _spacing(grid: xr.Dataset) -> float:
+    """Mean step of latitude and longitude, degrees."""
+    return float(np.mean([np.abs(np.diff(grid[a])).mean() for a in ("latitude", "longitude")]))
+
+
+def _regrid(data: xr.DataArray, target: xr.Dataset, coarser: bool) -> xr.DataArray:
+    kind = VARIABLES[str(data.name)].kind
+    if kind == "category":
+        regridded = _most_common(data, target) if coarser else _nearest(data, target)
+    elif kind == "rate" or coarser:
+        regridded = _by_area(data, target)
+    else:
+        regridded = _interpolate(data, target)
+    return regridded.astype(data.dtype).assign_attrs(data.attrs).transpose(*data.dims)
+
+
+def _by_area(data: xr.DataArray, target: xr.Dataset) -> xr.DataArray:
+    return _regridder(data).conservative(target, latitude_coord="latitude", skipna=True)
+
+
+def _interpolate(data: xr.DataArray, target: xr.Dataset) -> xr.DataArray:
+    """Bilinear, over those of the four neighbours that have data."""
+    valid = data.notnull()
+    weight = _regridder(valid.astype(data.dtype)).linear(target)
+    return _regridder(data.where(valid, 0)).linear(target) / weight.where(weight >= _MIN_WEIGHT)
+
+
+def _most_common(data: xr.DataArray, target: xr.Dataset) -> xr.DataArray:
+    classes = np.array(list(IGBP_CLASSES.values()), dtype=data.dtype)
+    water = IGBP_CLASSES["WAT"]
+    return _regridder(data).most_common(target, values=classes, fill_value=water)
+
+
+def _nearest(data: xr.DataArray, target: xr.Dataset) -> xr.DataArray:
+    """Class of the cell in which each centre lies; the library's way blends rows at the poles."""
+    latitude, longitude = target["latitude"].to_numpy(), target["longitude"].to_numpy()
+    row, outside_south_north = nearest(data["latitude"].to_numpy(), latitude)
+    column, outside_west_east = nearest(data["longitude"].to_numpy(), longitude)
+    found = data.isel(latitude=row, longitude=column).assign_coords(target.coords)
+    outside = xr.DataArray(outside_south_north, dims="latitude") | xr.DataArray(
+        outside_west_east, dims="longitude"
+    )
+    return found.where(~outside, IGBP_CLASSES["WAT"])
+
+
+def _regridder(data: xr.DataArray) -> Any:
+    # Importing the library registers the accessor.
+    import xarray_regrid  # noqa: F401
+
+    return data.regrid
+
+
+def monthly_means(cube: xr.Dataset, source: str) -> xr.Dataset:
+    """Mean of each month, every period weighted by its share in the month.
+
+    All canonical units are rates or states, so that a mean is right for each of them.
+
+    Args:
+        cube: With ``time`` and ``time_bnds``; without time it is returned as it is.
+        source: Name, for the message.
+
+    Returns:
+        The cube by months with ``time_bnds``, lazy. Months that the record covers in part, at
+        its beginning and end, are left out.
+
+    Raises:
+        InputError: If no month is covered in full.
+    """
+    if "time" not in cube.dims:
+        return cube
+    starts, ends = (cube["time_bnds"].isel(bnds=i).to_numpy() for i in (0, 1))
+    firsts = pd.date_range(starts[0], ends[-1], freq="MS", inclusive="both", normalize=True)
+    edges = firsts[(firsts >= starts[0]) & (firsts <= ends[-1])].to_numpy()
+    if np.array_equal(starts, edges[:-1]) and np.array_equal(ends, edges[1:]):
+        return cube
+    if len(edges) < 2:
+        raise InputError(
+            source, "time", expected="a month in full", found=f"{starts[0]} to {ends[-1]}"
+        )
+    means = []
+    for first, last in pairwise(edges):
+        inside = slice(np.searchsorted(ends, first, "right"), np.searchsorted(starts, last, "left"))
+        overlap = np.minimum(ends[inside], last) - np.maximum(starts[inside], first)
+        means.append(_weighted_mean(cube.isel(time=inside), overlap / (last - first)))
+    monthly = xr.concat(means, dim=pd.DatetimeIndex(edges[:-1], name="time"))
+    monthly["time"].attrs = dict(cube["time"].attrs)
+    bounds = np.column_stack([edges[:-1], edges[1:]])
+    return monthly.assign_coords(time_bnds=(("time", "bnds"), bounds)).assign_attrs(cube.attrs)
+
+
+def _weighted_mean(cube: xr.Dataset, weights: np.ndarray) -> xr.Dataset:
+    """Mean over time by weight, of the values that are there."""
+
+    def mean(values: np.ndarray) -> np.ndarray:
+        there = ~np.isnan(values)
+        total = np.where(there, values, 0) @ weights
+        # 0 / 0 where nothing is there makes the NaN that is wanted.
+        with np.errstate(invalid="ignore"):
+            return (total / (there @ weights)).astype(values.dtype)
+
+    return xr.apply_ufunc(
+        mean,
+        cube.drop_vars("time_bnds").chunk(time=-1) if cube.chunks else cube.drop_vars("time_bnds"),
+        input_core_dims=[["time"]],
+        dask="parallelized",
+        output_dtypes=["float32"],
+        keep_attrs=True,
+    )
+
+
+def common_months(cubes: Mapping[str, xr.Dataset], period: Period) -> pd.DatetimeIndex:
+    """Months of the drivers.
+
+    Args:
+        cubes: Source -> its cube by months.
+        period: ``common`` or ``strict``; see :func:`uflux_kedro.features.build_drivers`.
+
+    Returns:
+        Starts of the months that every source has.
+
+    Raises:
+        InputError: If there is none, or, when strict, if a source lacks some that another has;
+            names the source and the months.
+    """
+    indexes = {source: cube.indexes["time"] for source, cube in cubes.items()}
+    common = next(iter(indexes.values()))
+    union = common
+    for months in indexes.values():
+        common, union = common.intersection(months), union.union(months)
+    for source, months in indexes.items():
+        lacking = union.difference(months)
+        if len(lacking) and (period == "strict" or not len(common)):
+            raise InputError(
+                source,
+                "time",
+                expected="months that the other sources have"
+                if len(common)
+                else "a month in common with the other sources",
+                found=f"{_spans(lacking)} missing",
+            )
+        if len(lacking):
+            logger.info("%s lacks %s, which the drivers leave out", source, _spans(lacking))
+    return common
+
+
+def _spans(months: pd.DatetimeIndex) -> str:
+    """Months as spans: 2001-01 to 2001-03, 2002-07."""
+    numbers = months.year * 12 + months.month
+    runs = np.split(np.arange(len(months)), np.flatnonzero(np.diff(numbers) > 1) + 1)
+    spans = [(f"{months[run[0]]:%Y-%m}", f"{months[run[-1]]:%Y-%m}") for run in runs]
+    return ", ".join(a if a == b else f"{a} to {b}" for a, b in spans)
+
+
+def select_months(cube: xr.Dataset, months: pd.DatetimeIndex) -> xr.Dataset:
+    """Keep these months; nothing is copied where the cube has no others."""
+    if cube.indexes["time"].equals(months):
+        return cube
+    return cube.sel(time=months)

@@ -1,0 +1,188 @@
+"""Statistics of gridded fields, weighted by the area of cells and the length of periods.
+
+A cell of 1 degree at 60 degrees of latitude has half the area of one at the equator: every
+mean and total over an area is weighted by cells' areas.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from uflux_kedro.errors import InputError
+
+EARTH_RADIUS = 6_371_007.181
+"""Radius of the sphere with the surface area of the WGS84 ellipsoid, m."""
+
+_CARBON_UNITS = ("gC m-2 d-1", "g m-2 d-1")
+_PG_PER_G = 1e-15
+_PLACE = ("latitude", "longitude")
+
+
+def cell_bounds(coordinate: xr.DataArray) -> NDArray[np.float64]:
+    """Lower and upper edges of cells from their centres.
+
+    Edges lie midway between centres and do not pass the poles, so a cell centred on a pole has
+    half its width.
+
+    Args:
+        coordinate: Latitude or longitude, one-dimensional, strictly ascending, degrees.
+
+    Returns:
+        Edges in degrees, shape (n, 2).
+
+    Raises:
+        InputError: If there are fewer than two centres, or they do not ascend.
+    """
+    centres = coordinate.to_numpy().astype(float)
+    steps = np.diff(centres)
+    if not steps.size or (steps <= 0).any():
+        raise InputError(
+            "grid",
+            str(coordinate.name),
+            expected="two or more ascending centres of cells",
+            found=np.array2string(centres, threshold=6),
+        )
+    middle = centres[:-1] + steps / 2
+    edges = np.concatenate([[centres[0] - steps[0] / 2], middle, [centres[-1] + steps[-1] / 2]])
+    if coordinate.name == "latitude":
+        edges = edges.clip(-90, 90)
+    return np.stack([edges[:-1], edges[1:]], axis=1)
+
+
+def cell_area(grid: xr.Dataset | xr.DataArray) -> xr.DataArray:
+    """Area of every cell on the sphere of :data:`EARTH_RADIUS`.
+
+    Between two parallels and two meridians it is R^2 dlon (sin lat2 - sin lat1).
+
+    Args:
+        grid: Anything with coordinates ``latitude`` and ``longitude``, degrees.
+
+    Returns:
+        Area in m2, dimensions ``(latitude, longitude)``.
+    """
+    south, north = np.deg2rad(cell_bounds(grid["latitude"])).T
+    west, east = np.deg2rad(cell_bounds(grid["longitude"])).T
+    area = EARTH_RADIUS**2 * np.outer(np.sin(north) - np.sin(south), east - west)
+    return xr.DataArray(
+        area,
+        coords={"latitude": grid["latitude"], "longitude": grid["longitude"]},
+        dims=_PLACE,
+        name="cell_area",
+        attrs={"standard_name": "cell_area", "long_name": "area of the cell", "units": "m2"},
+    )
+
+
+def period_days(cube: xr.Dataset) -> xr.DataArray:
+    """Length of every period in days, dimension ``time``, from ``time_bnds``.
+
+    Raises:
+        InputError: If the cube has no ``time_bnds``.
+    """
+    if "time_bnds" not in cube:
+        raise InputError(
+            "cube", "time_bnds", expected="bounds of every period", found="no such variable"
+        )
+    start, end = cube["time_bnds"].transpose("time", ...).to_numpy().T
+    days = (end - start) / np.timedelta64(1, "D")
+    return xr.DataArray(days, coords={"time": cube["time"]}, dims="time", attrs={"units": "d"})
+
+
+def multi_year_mean(field: xr.DataArray, days: xr.DataArray) -> xr.DataArray:
+    """Mean over time, every period weighted by its days.
+
+    Missing periods are left out, cell by cell. Where they are always the same season (a winter
+    without vegetation index, say) the mean is that of the other seasons.
+
+    Args:
+        field: With dimension ``time``.
+        days: Length of the periods, from :func:`period_days`.
+    """
+    return _keep_attributes(field.weighted(days).mean("time"), field)
+
+
+def area_mean(field: xr.DataArray) -> xr.DataArray:
+    """Mean over the cells that have a value, weighted by area.
+
+    Args:
+        field: With dimensions ``latitude`` and ``longitude``; others are kept.
+    """
+    return _keep_attributes(field.weighted(cell_area(field)).mean(_PLACE), field)
+
+
+def zonal_mean(field: xr.DataArray) -> xr.DataArray:
+    """Mean along each parallel over the cells that have a value; other dimensions are kept."""
+    return _keep_attributes(field.weighted(cell_area(field)).mean("longitude"), field)
+
+
+def meridional_mean(field: xr.DataArray) -> xr.DataArray:
+    """Mean along each meridian over the cells that have a value, weighted by area."""
+    return _keep_attributes(field.weighted(cell_area(field)).mean("latitude"), field)
+
+
+def annual_totals(field: xr.DataArray, days: xr.DataArray) -> xr.DataArray:
+    """Carbon exchanged by the whole grid in each calendar year.
+
+    Cells without a value count as nothing. Years whose periods do not fill them, or with a
+    period that has no value at all, are NaN: ten months are no annual total.
+
+    Args:
+        field: Carbon flux in gC m-2 d-1, dimensions ``time``, ``latitude``, ``longitude``;
+            others (``member``) are kept.
+        days: Length of the periods, from :func:`period_days`.
+
+    Returns:
+        Totals in PgC yr-1, dimension ``year`` and those kept.
+
+    Raises:
+        InputError: If the unit is not one of carbon.
+    """
+    unit = field.attrs.get("units")
+    if unit not in _CARBON_UNITS:
+        raise InputError(
+            "cube",
+            str(field.name),
+            expected=f"a carbon flux in {_CARBON_UNITS[0]}",
+            found=str(unit),
+            hint="Energy fluxes have annual means, not totals.",
+        )
+    amount = (field * cell_area(field)).sum(_PLACE, min_count=1) * days * _PG_PER_G
+    totals = amount.groupby(_year(field)).sum(skipna=False).where(_is_full(days))
+    totals.attrs = {"long_name": field.attrs.get("long_name", field.name), "units": "PgC yr-1"}
+    return totals.rename(field.name)
+
+
+def annual_means(field: xr.DataArray, days: xr.DataArray) -> xr.DataArray:
+    """Mean over the whole grid in each calendar year, weighted by area and days.
+
+    Years whose periods do not fill them are NaN.
+
+    Args:
+        field: Dimensions ``time``, ``latitude``, ``longitude``; others are kept.
+        days: Length of the periods, from :func:`period_days`.
+
+    Returns:
+        Means in the unit of the field, dimension ``year`` and those kept.
+    """
+    area = cell_area(field)
+    weight = field.notnull() * area * days
+    total = (field * weight).sum(_PLACE).groupby(_year(field)).sum()
+    weights = weight.sum(_PLACE).groupby(_year(field)).sum()
+    return _keep_attributes((total / weights).where(_is_full(days)), field)
+
+
+def _year(field: xr.DataArray) -> xr.DataArray:
+    return field["time"].dt.year.rename("year")
+
+
+def _is_full(days: xr.DataArray) -> xr.DataArray:
+    """Years whose periods add up to the year's length, dimension ``year``."""
+    found = days.groupby(_year(days)).sum()
+    year = found["year"]
+    leap = (year % 4 == 0) & ((year % 100 != 0) | (year % 400 == 0))
+    return found >= 365 + leap
+
+
+def _keep_attributes(result: xr.DataArray, field: xr.DataArray) -> xr.DataArray:
+    return result.rename(field.name).assign_attrs(field.attrs)

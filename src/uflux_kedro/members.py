@@ -1,0 +1,72 @@
+"""Members of this run, and node functions bound to one of them."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+from uflux_kedro.configuration import project_parameters
+from uflux_kedro.ensemble import EnsembleParameters, Member
+from uflux_kedro.errors import ConfigurationError
+
+logger = logging.getLogger(__name__)
+
+
+def project_members() -> tuple[Member, ...]:
+    """Members that the configuration asks for and the tower table can serve.
+
+    Raises:
+        ConfigurationError: If the table serves none.
+    """
+    parameters = project_parameters()
+    members = EnsembleParameters.model_validate(parameters["ensemble"]).members()
+    path = parameters.get("towers_path")
+    if parameters["towers"]["reader"] != "tidy" or path is None or not Path(path).exists():
+        return members  # if a path is wrong, the catalog says so when the run asks for it
+    # The pipeline's shape depends on the table, so it is looked into before the run.
+    return _served(members, Path(path), json.dumps(parameters["towers"]))
+
+
+@cache
+def _served(members: tuple[Member, ...], table: Path, towers: str) -> tuple[Member, ...]:
+    from uflux_kedro.features import offered_by_table
+    from uflux_kedro.schemas import TowerParameters
+
+    offered = offered_by_table(table, TowerParameters.model_validate_json(towers).columns)
+    lacking = {m: [p for p in (m.flux, *m.predictors) if p not in offered] for m in members}
+    for member, names in lacking.items():
+        if names:
+            logger.warning("%s is left out: %s lacks %s", member.name, table, ", ".join(names))
+    served = tuple(m for m in members if not lacking[m])
+    if not served:
+        raise ConfigurationError(
+            f"{table}: no member can be trained; "
+            f"{members[0].name} lacks {', '.join(lacking[members[0]])}"
+        )
+    return served
+
+
+def by_flux(members: tuple[Member, ...]) -> dict[str, tuple[Member, ...]]:
+    """Members of each flux, in the order of the configuration."""
+    fluxes = dict.fromkeys(m.flux for m in members)
+    return {flux: tuple(m for m in members if m.flux == flux) for flux in fluxes}
+
+
+def bound(function: Callable[..., Any], first: Any) -> Callable[..., Any]:
+    """Bind a node function's first argument: its member, its members or its flux.
+
+    A ``partial`` can be sent to worker processes, which a closure cannot. It gets the
+    function's name and those of its annotations that name parameter models, since Kedro
+    checks parameters against them.
+    """
+    node_function = partial(function, first)
+    scope = function.__globals__  # type: ignore[attr-defined]
+    hints = {k: scope[v] for k, v in function.__annotations__.items() if v in scope}
+    vars(node_function).update(
+        __name__=function.__name__, __doc__=function.__doc__, __annotations__=hints
+    )
+    return node_function

@@ -1,0 +1,1 @@
+"""The pipelines: thin nodes over the library, wired through the catalog."""

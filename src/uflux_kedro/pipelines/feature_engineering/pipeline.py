@@ -1,0 +1,46 @@
+"""Predictors with the same names and the same numbers at towers and on the grid."""
+
+from __future__ import annotations
+
+from kedro.pipeline import Pipeline, node
+
+from uflux_kedro.configuration import project_parameters
+from uflux_kedro.pipelines.feature_engineering.nodes import (
+    join_drivers_at_towers,
+    join_tower_predictors,
+    make_drivers,
+)
+
+
+def create_pipeline(**_: object) -> Pipeline:
+    """With grids the towers' predictors are read off them; without, off the tower table."""
+    sources = list(project_parameters()["grids"] or {})
+    if not sources:
+        return Pipeline(
+            [
+                node(
+                    join_tower_predictors,
+                    inputs=["towers", "sites"],
+                    outputs="training_table",
+                    name="make_training_table",
+                )
+            ],
+            tags="features",
+        )
+    return Pipeline(
+        [
+            node(
+                make_drivers,
+                inputs={"parameters": "params:features"} | {s: f"cube_{s}" for s in sources},
+                outputs="drivers",
+                name="make_drivers",
+            ),
+            node(
+                join_drivers_at_towers,
+                inputs=["towers", "sites", "drivers"],
+                outputs="training_table",
+                name="make_training_table",
+            ),
+        ],
+        tags="features",
+    )

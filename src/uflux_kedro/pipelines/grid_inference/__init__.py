@@ -1,0 +1,5 @@
+"""All members of a flux over the drivers cube: mean, spread, product."""
+
+from uflux_kedro.pipelines.grid_inference.pipeline import create_pipeline
+
+__all__ = ["create_pipeline"]

@@ -1,0 +1,93 @@
+"""Train and validate every member; one namespace ``<flux>.<predictor set>`` each."""
+
+from __future__ import annotations
+
+from kedro.pipeline import Pipeline, node
+
+from uflux_kedro.ensemble import Member
+from uflux_kedro.members import bound, by_flux, project_members
+from uflux_kedro.pipelines.model_training.nodes import (
+    collect_leaderboard,
+    collect_predictions,
+    fit_final_model,
+    predict_held_out,
+    score_member,
+    track_member,
+)
+
+_SHARED = {"training_table", "sites", "fold_cache"}
+
+
+def create_pipeline(**_: object) -> Pipeline:
+    """Members of the configuration, and for each flux what they come to together."""
+    return Pipeline(
+        [
+            part
+            for flux, members in by_flux(project_members()).items()
+            for part in (*map(_member, members), _flux(flux, members))
+        ],
+        tags="training",
+    )
+
+
+def _member(member: Member) -> Pipeline:
+    nodes = Pipeline(
+        [
+            node(
+                bound(predict_held_out, member),
+                inputs=["training_table", "fold_cache", "params:training"],
+                outputs="predictions",
+                name="predict_held_out",
+            ),
+            node(
+                bound(score_member, member),
+                inputs=["predictions", "sites", "params:training"],
+                outputs=["scores", "site_scores", "skill"],
+                name="score",
+            ),
+            node(
+                bound(fit_final_model, member),
+                inputs=["training_table", "scores", "params:training"],
+                outputs="model",
+                name="fit",
+            ),
+            node(
+                bound(track_member, member),
+                inputs=[
+                    *("predictions", "scores", "site_scores", "skill", "model"),
+                    "params:training",
+                ],
+                outputs="mlflow_run",
+                name="track",
+            ),
+        ]
+    )
+    return Pipeline(
+        nodes,
+        namespace=member.namespace,
+        inputs=_SHARED,
+        parameters={"params:training"},
+        tags=[member.flux, member.predictor_set, member.model],
+    )
+
+
+def _flux(flux: str, members: tuple[Member, ...]) -> Pipeline:
+    return Pipeline(
+        [
+            node(
+                bound(collect_leaderboard, members),
+                inputs=[f"{m.namespace}.scores" for m in members],
+                outputs=f"leaderboard_{flux}",
+                name=f"leaderboard_{flux.lower()}",
+                namespace=flux,
+            ),
+            node(
+                bound(collect_predictions, members),
+                inputs=[f"{m.namespace}.predictions" for m in members],
+                outputs=f"predictions_{flux}",
+                name=f"predictions_{flux.lower()}",
+                namespace=flux,
+            ),
+        ],
+        tags=flux,
+    )

@@ -1,0 +1,39 @@
+"""Sun-induced fluorescence: GOME-2 and GOSAT monthly, contiguous SIF (CSIF) every four days.
+
+CSIF keeps its own step here; the way to months is the same for all sources
+(:func:`uflux_kedro.gridding.alignment.monthly_means`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import xarray as xr
+
+from uflux_kedro.readers.cubes import GridSource, open_source
+
+GOME2 = GridSource.of_family("gome2")
+GOSAT755 = GridSource.of_family("gosat755")
+GOSAT772 = GridSource.of_family("gosat772")
+CSIF = GridSource.of_family("csif", step="4 days")
+
+
+def read_gome2(paths: Sequence[Path]) -> xr.Dataset:
+    """Read GOME-2 SIF at 740 nm: cube of SIF, mW m-2 nm-1 sr-1, by months."""
+    return open_source(paths, GOME2)
+
+
+def read_gosat755(paths: Sequence[Path]) -> xr.Dataset:
+    """Read GOSAT SIF at 755 nm: cube of SIF, mW m-2 nm-1 sr-1, by months."""
+    return open_source(paths, GOSAT755)
+
+
+def read_gosat772(paths: Sequence[Path]) -> xr.Dataset:
+    """Read GOSAT SIF at 772 nm: cube of SIF, mW m-2 nm-1 sr-1, by months."""
+    return open_source(paths, GOSAT772)
+
+
+def read_csif(paths: Sequence[Path]) -> xr.Dataset:
+    """Read contiguous SIF: cube of CSIF, mW m-2 nm-1 sr-1, by four days anew each year."""
+    return open_source(paths, CSIF)

@@ -1,0 +1,129 @@
+"""What tables of towers have in common: missing values, timestamps, order, bounds."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Literal
+
+import pandas as pd
+
+from uflux_kedro.errors import InputError
+from uflux_kedro.variables import variable_of
+
+logger = logging.getLogger(__name__)
+
+MISSING = -9999
+
+Resolution = Literal["MM", "WW", "DD"]
+"""FLUXNET's names of a monthly, weekly and daily step."""
+
+Outside = Literal["raise", "mask"]
+"""What becomes of values out of physical bounds: an error, or missing values and a warning."""
+
+
+def to_numbers(column: pd.Series, where: str | Path) -> pd.Series:
+    """Column as float64, NaN where it holds -9999 or nothing.
+
+    Raises:
+        InputError: If it holds text.
+    """
+    numbers = pd.to_numeric(column, errors="coerce").astype("float64")
+    text = column[numbers.isna() & column.notna()]
+    if len(text):
+        raise InputError(
+            where,
+            str(column.name),
+            expected="numbers",
+            found=f"{text.iloc[0]!r} in {len(text)} rows",
+        )
+    return numbers.mask(numbers == MISSING)
+
+
+def parse_times(column: pd.Series, resolution: Resolution, where: str | Path) -> pd.Series:
+    """Start of each period from ``YYYYMM``, ``YYYYMMDD`` or an ISO date.
+
+    Raises:
+        InputError: If a timestamp is none of these.
+    """
+    text = column.astype(str).str.strip()
+    pattern = {6: "%Y%m", 8: "%Y%m%d"}.get(int(text.str.len().max()) if len(text) else 0, "ISO8601")
+    try:
+        times = pd.to_datetime(text, format=pattern).astype("datetime64[ns]")
+    except ValueError as error:
+        raise InputError(
+            where,
+            str(column.name),
+            expected="timestamps YYYYMM, YYYYMMDD or ISO dates",
+            found=str(error).splitlines()[0],
+        ) from error
+    if resolution == "MM":
+        return times.dt.to_period("M").dt.to_timestamp().astype("datetime64[ns]")
+    return times.dt.normalize()
+
+
+def check_order(towers: pd.DataFrame, where: str | Path) -> None:
+    """Refuse a table in which a site's periods are doubled or out of order.
+
+    Args:
+        towers: With the columns ``site_id`` and ``time``, as they stand in the file.
+        where: File, for the message.
+
+    Raises:
+        InputError: Naming the site and the first such times.
+    """
+    keys = towers[["site_id", "time"]]
+    doubled = keys[keys.duplicated()]
+    if len(doubled):
+        raise InputError(
+            where, "time", expected="each period once", found=_rows(doubled, "doubled")
+        )
+    step = keys.groupby("site_id", sort=False)["time"].diff()
+    unordered = keys[step < pd.Timedelta(0)]
+    if len(unordered):
+        raise InputError(
+            where,
+            "time",
+            expected="periods in order",
+            found=_rows(unordered, "after a later period"),
+            hint="Were rows sorted as text? Other columns may have moved too",
+        )
+
+
+def _rows(keys: pd.DataFrame, fault: str) -> str:
+    shown = ", ".join(f"{t:%Y-%m-%d}" for t in keys["time"].iloc[:5])
+    return f"{keys['site_id'].iloc[0]} {shown} {fault} ({len(keys)} rows)"
+
+
+def within_bounds(
+    column: pd.Series, keys: pd.DataFrame, where: str | Path, outside: Outside
+) -> pd.Series:
+    """Check a column, named by its canonical variable, predictor or QC flag.
+
+    Args:
+        column: In the canonical unit.
+        keys: ``site_id`` and ``time`` of each row, for the message.
+        where: File, for the message.
+        outside: ``raise``, or ``mask`` to make such values NaN and warn.
+
+    Raises:
+        InputError: Naming variable, bounds and the first values found.
+    """
+    name = str(column.name)
+    if name.endswith("_QC"):
+        lower, upper, unit = 0.0, 1.0, "(fraction)"
+    else:
+        variable = variable_of(name)
+        lower, upper, unit = variable.lower, variable.upper, variable.unit
+    wrong = (column < lower) | (column > upper)
+    if not wrong.any():
+        return column
+    examples = ", ".join(
+        f"{column[i]:g} at {keys['site_id'][i]} in {keys['time'][i]:%Y-%m-%d}"
+        for i in column.index[wrong][:3]
+    )
+    found = f"{int(wrong.sum())} values outside, such as {examples}"
+    if outside == "raise":
+        raise InputError(where, name, expected=f"{lower:g} to {upper:g} {unit}", found=found)
+    logger.warning("%s: %s: %s; taken as missing", where, name, found)
+    return column.mask(wrong)

@@ -1,0 +1,110 @@
+"""One HTML page that holds all it shows: no file beside it, no address to fetch."""
+
+from __future__ import annotations
+
+import base64
+from importlib import resources
+
+import pandas as pd
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from uflux_kedro.figures.inputs import ordered_fluxes
+from uflux_kedro.figures.labels import RECORDS, SCHEMES
+from uflux_kedro.report.captions import FIGURES, caption_of, units_text
+from uflux_kedro.report.context import ReportContext
+from uflux_kedro.report.tables import (
+    data_table,
+    html_table,
+    leaderboard_table,
+    members_table,
+    pooled_table,
+)
+
+_LONG_TABLE = 25
+"""Rows beyond which a table of skill starts folded."""
+
+
+def render_report(context: ReportContext) -> str:
+    """Write the report.
+
+    Every string that comes from data is escaped.
+
+    Args:
+        context: What was run, and what came of it.
+
+    Returns:
+        The page, complete HTML with style, script and pictures inside; the same context gives
+        the same text.
+
+    Raises:
+        ConfigurationError: If ``context.figures`` holds a key that the report does not know.
+        InputError: If the leaderboard or the training table lacks a column.
+    """
+    environment = Environment(
+        loader=PackageLoader("uflux_kedro.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    page = resources.files(__package__) / "templates"
+    leaderboard = context.leaderboard
+    of_scheme = leaderboard[leaderboard["scheme"] == context.scheme]
+    records = RECORDS[context.training_table.attrs.get("resolution", "MM")]
+    return environment.get_template("report.html.j2").render(
+        context=context,
+        scheme=SCHEMES.get(context.scheme, context.scheme),
+        schemes={key: SCHEMES.get(key, key) for key in leaderboard["scheme"].unique()},
+        records=records,
+        facts=_facts(context, records),
+        members=html_table(members_table(context.members), "members"),
+        data=html_table(data_table(context.training_table, records), "data"),
+        leaderboard=html_table(leaderboard_table(leaderboard), "leaderboard"),
+        pooled=html_table(pooled_table(of_scheme), "pooled"),
+        figures=_figures(context, records),
+        skill=[
+            (title, html_table(table, f"skill-{place}"), len(table) > _LONG_TABLE)
+            for place, (title, table) in enumerate(context.skill.items())
+        ],
+        style=(page / "report.css").read_text(encoding="utf-8"),
+        script=(page / "report.js").read_text(encoding="utf-8"),
+    )
+
+
+def _facts(context: ReportContext, records: str) -> list[tuple[str, str]]:
+    """The run in a few numbers, for the head of the page."""
+    table = context.training_table
+    present = ordered_fluxes(context.leaderboard["flux"], "leaderboard")
+    years = pd.DatetimeIndex(table["time"]).year
+    return [
+        ("members", f"{len(context.members):,}"),
+        ("fluxes", ", ".join(present)),
+        ("towers", f"{table['site_id'].nunique():,}"),
+        (records, f"{len(table):,}"),
+        ("years", f"{years.min()}\N{EN DASH}{years.max()}"),
+        ("validation", SCHEMES.get(context.scheme, context.scheme)),
+    ]
+
+
+def _figures(context: ReportContext, records: str) -> list[dict[str, object]]:
+    """Figures in the order of the page, each with its words and its picture as text."""
+    for key in context.figures:
+        caption_of(key)
+    words = {
+        "scheme": SCHEMES.get(context.scheme, context.scheme),
+        "shown": context.shown,
+        "records": records,
+        "units": units_text(ordered_fluxes(context.leaderboard["flux"], "leaderboard")),
+    }
+    return [
+        {
+            "key": key,
+            "gridded": caption.gridded,
+            "number": caption.number,
+            "title": caption.title,
+            "text": caption.text.format(**words),
+            "png": base64.b64encode(context.figures[key]).decode("ascii"),
+        }
+        for key, caption in FIGURES.items()
+        if key in context.figures
+    ]

@@ -1,0 +1,143 @@
+"""Tables of the report, and their HTML."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from great_tables import GT
+from markupsafe import Markup
+
+from uflux_kedro.ensemble import Member
+from uflux_kedro.figures.inputs import ordered_fluxes, require_columns
+from uflux_kedro.figures.labels import flux_unit
+from uflux_kedro.validation.metrics import LEADERBOARD_COLUMNS
+from uflux_kedro.variables import FLUXES
+
+_HEADINGS = {
+    "predictor_set": "predictor set",
+    "site_id": "tower",
+    "sites": "towers",
+    "r2": "R²",
+}
+
+_SKILL_COLOURS = ("r2", "NSE")
+
+
+def leaderboard_table(leaderboard: pd.DataFrame) -> pd.DataFrame:
+    """The leaderboard for readers: flux by flux, best NSE first, with the unit of the errors.
+
+    Raises:
+        InputError: If a column lacks or a flux is unknown.
+    """
+    require_columns(leaderboard, LEADERBOARD_COLUMNS, "leaderboard")
+    fluxes = ordered_fluxes(leaderboard["flux"], "leaderboard")
+    table = leaderboard[list(LEADERBOARD_COLUMNS)].assign(
+        order=leaderboard["flux"].map(fluxes.index),
+        unit=leaderboard["flux"].map(flux_unit),
+    )
+    table = table.sort_values(
+        ["order", "scheme", "NSE", "predictor_set"], ascending=[True, True, False, True]
+    )
+    first = ["flux", "predictor_set", "model", "scheme"]
+    rest = [name for name in (*LEADERBOARD_COLUMNS, "unit") if name not in first]
+    return table[first + rest].reset_index(drop=True)
+
+
+def pooled_table(leaderboard: pd.DataFrame) -> pd.DataFrame:
+    """One row a flux: the best member by NSE, and the range of NSE among members.
+
+    Args:
+        leaderboard: Rows of one scheme.
+    """
+    rows = []
+    for flux in ordered_fluxes(leaderboard["flux"], "leaderboard"):
+        members = leaderboard[leaderboard["flux"] == flux]
+        if members["NSE"].isna().all():
+            continue
+        best = members.loc[members["NSE"].idxmax()]
+        rows.append(
+            {
+                "flux": flux,
+                "unit": flux_unit(flux),
+                "best member": f"{best['predictor_set']} · {best['model']}",
+                **{
+                    name: best[name]
+                    for name in ("r2", "NSE", "KGE", "RMSE", "MBE", "slope", "sites", "n")
+                },
+                "members": len(members),
+                "median NSE": members["NSE"].median(),
+                "lowest NSE": members["NSE"].min(),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def data_table(training_table: pd.DataFrame, records: str) -> pd.DataFrame:
+    """One row a flux: towers, rows with a value, first and last year.
+
+    Args:
+        training_table: ``site_id``, ``time`` and fluxes.
+        records: What a row is, such as ``site-months``.
+    """
+    require_columns(training_table, ("site_id", "time"), "training table")
+    rows = []
+    for flux in (name for name in FLUXES if name in training_table):
+        present = training_table[training_table[flux].notna()]
+        years = present["time"].dt.year
+        rows.append(
+            {
+                "flux": flux,
+                "unit": flux_unit(flux),
+                "towers": present["site_id"].nunique(),
+                records: len(present),
+                "years": f"{years.min()}\N{EN DASH}{years.max()}" if len(years) else "",
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def members_table(members: Sequence[Member]) -> pd.DataFrame:
+    """One row a predictor set and model: its fluxes and its predictors."""
+    sets: dict[tuple[str, str, tuple[str, ...]], list[str]] = {}
+    for member in members:
+        key = (member.predictor_set, member.model, member.predictors)
+        sets.setdefault(key, []).append(member.flux)
+    return pd.DataFrame(
+        [
+            {
+                "predictor set": name,
+                "model": model,
+                "fluxes": ", ".join(fluxes),
+                "predictors": ", ".join(predictors),
+            }
+            for (name, model, predictors), fluxes in sets.items()
+        ]
+    )
+
+
+def html_table(table: pd.DataFrame, table_id: str) -> Markup:
+    """A table as HTML: numbers aligned and rounded, skill coloured as in Figure 3.
+
+    The page's own style sheet dresses the table, so that it follows light and dark; the one
+    that great-tables brings is taken out.
+
+    Args:
+        table: Any table; whole numbers show none, others two decimals.
+        table_id: Identifier in the page, from which great-tables derives those of the cells.
+    """
+    whole = [name for name in table if pd.api.types.is_integer_dtype(table[name])]
+    real = [name for name in table if pd.api.types.is_float_dtype(table[name])]
+    styled = GT(table.replace([np.inf, -np.inf], np.nan), id=table_id).cols_label(
+        {name: _HEADINGS[name] for name in table if name in _HEADINGS}
+    )
+    styled = styled.fmt_integer(whole).fmt_number(real, decimals=2).sub_missing(missing_text="")
+    coloured = [name for name in _SKILL_COLOURS if name in real]
+    if coloured:
+        styled = styled.data_color(
+            coloured, palette="viridis", domain=[0, 1], truncate=True, na_color="#BBBBBB"
+        )
+    html = styled.as_raw_html()
+    return Markup(re.sub(r"<style>.*?</style>\s*", "", html, flags=re.DOTALL))

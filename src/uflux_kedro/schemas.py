@@ -1,0 +1,135 @@
+"""Parameter models: what a user may set, checked before any node runs.
+
+Each is one block of ``conf/*/parameters_*.yml``. An unknown key is refused, so that a typing
+error cannot pass as a default.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, field_validator
+
+from uflux_kedro.gridding.alignment import TargetGrid
+
+
+class Parameters(BaseModel):
+    """Base of the parameter blocks: frozen, no unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ColumnSpec(Parameters):
+    """Where a column of ours stands in a tidy table.
+
+    Attributes:
+        column: Name in the file.
+        unit: Unit there; None where it is the canonical one. A unit by ``month`` counts the
+            month's own days.
+    """
+
+    column: str
+    unit: str | None = None
+
+
+class TowerParameters(Parameters):
+    """The block ``towers``: how tower data are read.
+
+    Attributes:
+        reader: ``fluxnet`` for archives of single towers, ``tidy`` for one table of many.
+        resolution: Length of the periods: ``MM`` months, ``WW`` weeks, ``DD`` days.
+        partition: Partition of GPP and RECO: ``NT`` night-time, ``DT`` day-time.
+        energy_balance: H and LE corrected for closure (``CORR``) or as measured (``RAW``).
+        allow_missing: Variables that a tower may lack.
+        outside: What becomes of values that cannot be real: ``raise`` stops, ``mask`` makes
+            them missing and says so.
+        columns: Tidy tables: our name -> the file's column.
+    """
+
+    reader: Literal["fluxnet", "tidy"] = "fluxnet"
+    resolution: Literal["MM", "WW", "DD"] = "MM"
+    partition: Literal["NT", "DT"] = "NT"
+    energy_balance: Literal["CORR", "RAW"] = "CORR"
+    allow_missing: tuple[str, ...] = ()
+    outside: Literal["raise", "mask"] = "raise"
+    columns: dict[str, ColumnSpec | str] = {}
+
+
+class GridParameters(Parameters):
+    """One entry of the block ``grids``.
+
+    Attributes:
+        reader: Name of the reader; see :data:`uflux_kedro.readers.READERS`.
+    """
+
+    reader: str
+
+
+class FeatureParameters(Parameters):
+    """The block ``features``: the drivers cube.
+
+    Attributes:
+        target_grid: Grid of the drivers and of the products.
+        period: ``common`` keeps the months that every source has; ``strict`` refuses a source
+            that lacks any.
+    """
+
+    target_grid: TargetGrid
+    period: Literal["common", "strict"] = "common"
+
+
+class TrainingParameters(Parameters):
+    """The block ``training``: how members are validated and fitted.
+
+    Attributes:
+        scheme: ``loso`` leaves one site out (the published score), ``kfold`` groups sites
+            into ``n_splits`` folds (fast), ``blocks`` holds out whole regions.
+        n_splits: Folds of ``kfold`` and ``blocks``.
+        block_size: Edge of a region of ``blocks``, degrees.
+        min_qc: Lowest quality fraction (0-1) of a flux for a row to be used.
+        seed: Seed of every random draw.
+        n_jobs: Cores; -1 takes all. Folds run in parallel, each model on one core.
+        device: Where XGB trains; ``auto`` takes a GPU if there is one.
+        model_parameters: Model name -> settings that differ from the registry's.
+    """
+
+    scheme: Literal["loso", "kfold", "blocks"] = "kfold"
+    n_splits: int = Field(5, ge=2)
+    block_size: float = Field(5.0, gt=0, le=90)
+    min_qc: float = Field(0.5, ge=0, le=1)
+    seed: int = Field(42, ge=0)
+    n_jobs: int = -1
+    device: Literal["cpu", "cuda", "auto"] = "cpu"
+    model_parameters: dict[str, dict[str, Any]] = {}
+
+    @field_validator("n_jobs")
+    @classmethod
+    def _some_cores(cls, n_jobs: int) -> int:
+        if n_jobs == 0 or n_jobs < -1:
+            raise ValueError(f"expected a number of cores or -1 for all, found {n_jobs}")
+        return n_jobs
+
+
+class InferenceParameters(Parameters):
+    """The block ``inference``: which months are mapped, and how.
+
+    Attributes:
+        first_month: First month, ``YYYY-MM``.
+        last_month: Last month, included.
+        block_rows: Pixels predicted at a time.
+        n_jobs: Cores; -1 takes all.
+        keep_members: Keep the members' own fields beside mean and spread.
+    """
+
+    first_month: str = Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")
+    last_month: str = Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")
+    block_rows: PositiveInt = 8192
+    n_jobs: int = -1
+    keep_members: bool = True
+
+    @field_validator("last_month")
+    @classmethod
+    def _in_order(cls, last: str, info: Any) -> str:
+        if last < info.data.get("first_month", ""):
+            raise ValueError(f"expected a month from {info.data['first_month']} on, found {last}")
+        return last

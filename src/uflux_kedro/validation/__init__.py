@@ -1,0 +1,1 @@
+"""Validation by site: folds, held-out predictions, metrics, skill by part, intervals."""

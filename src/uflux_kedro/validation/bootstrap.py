@@ -1,0 +1,126 @@
+"""Intervals of pooled metrics and paired comparisons, both by drawing sites.
+
+Rows of one site are not independent, sites are nearly so: sites are what is drawn. A resample
+is a weighting of the sites' sums, so thousands of them are one matrix product.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from uflux_kedro.errors import InputError
+from uflux_kedro.validation.metrics import METRICS, PairSums, evaluate
+
+_KEY = ["site_id", "time"]
+
+
+def confidence_intervals(
+    predictions: pd.DataFrame, *, n_resamples: int = 2000, level: float = 0.95, seed: int = 0
+) -> pd.DataFrame:
+    """Percentile intervals of the pooled metrics, by site.
+
+    Args:
+        predictions: Held-out rows with ``site_id``, ``truth`` and ``prediction``.
+        n_resamples: How many times as many sites as there are are drawn, with replacement.
+        level: Probability inside the interval.
+        seed: Seed of the draw.
+
+    Returns:
+        Indexed by ``metric``: ``value``, ``low``, ``high``. With fewer than two sites an
+        interval is NaN: one site says nothing of other sites.
+    """
+    sites, _ = pd.factorize(predictions["site_id"], sort=True)
+    sums = PairSums.of(predictions["truth"], predictions["prediction"], sites)
+    values, resampled = _values_and_resamples(sums, n_resamples, seed)
+    table = {name: (values[name], *_interval(resampled[name], level)) for name in METRICS}
+    return _table(table, ["value", "low", "high"])
+
+
+def compare_members(
+    first: pd.DataFrame,
+    second: pd.DataFrame,
+    *,
+    n_resamples: int = 2000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Paired comparison of two members of one flux on the rows that both predicted.
+
+    Both are scored on the same draws of sites, so what is common to them cancels.
+
+    Args:
+        first: Held-out predictions of one member, with ``site_id``, ``time``, ``truth``,
+            ``prediction``.
+        second: The same of another member.
+        n_resamples: Number of draws.
+        level: Probability inside the interval.
+        seed: Seed of the draw.
+
+    Returns:
+        Indexed by ``metric``: ``first``, ``second``, ``difference`` (second minus first), its
+        interval ``low`` to ``high``, its two-sided ``p_value``, and the common ``sites`` and
+        rows ``n``.
+
+    Raises:
+        InputError: If the two have no row in common, or their truths differ.
+    """
+    both = first.merge(second, on=_KEY, suffixes=("_first", "_second"), validate="one_to_one")
+    truth = both["truth_first"].to_numpy()
+    if both.empty or not np.allclose(truth, both["truth_second"], equal_nan=True):
+        raise InputError(
+            "held-out predictions",
+            "truth",
+            expected="two members of one flux, scored on the same sites and times",
+            found="no row in common" if both.empty else "different truths for the same rows",
+        )
+    sites, names = pd.factorize(both["site_id"], sort=True)
+    a, a_resampled = _values_and_resamples(
+        PairSums.of(truth, both["prediction_first"], sites), n_resamples, seed
+    )
+    b, b_resampled = _values_and_resamples(
+        PairSums.of(truth, both["prediction_second"], sites), n_resamples, seed
+    )
+    table = {}
+    for name in METRICS:
+        differences = b_resampled[name] - a_resampled[name]
+        low, high = _interval(differences, level)
+        p = _p_value(differences)
+        table[name] = (a[name], b[name], b[name] - a[name], low, high, p, len(names), len(both))
+    return _table(table, ["first", "second", "difference", "low", "high", "p_value", "sites", "n"])
+
+
+def _values_and_resamples(
+    sums: PairSums, n_resamples: int, seed: int
+) -> tuple[dict[str, float], dict[str, NDArray[np.float64]]]:
+    """Metrics over all sites, and over each draw of sites (none where there is one site)."""
+    n_sites = len(sums.n)
+    share = np.full(n_sites, 1 / n_sites)
+    draws = np.random.default_rng(seed).multinomial(
+        n_sites, share, size=n_resamples if n_sites > 1 else 0
+    )
+    whole = evaluate(sums.weighted(np.ones((1, n_sites))))
+    return {k: float(v[0]) for k, v in whole.items()}, evaluate(sums.weighted(draws.astype(float)))
+
+
+def _interval(values: NDArray[np.float64], level: float) -> tuple[float, float]:
+    known = values[~np.isnan(values)]
+    if not known.size:
+        return np.nan, np.nan
+    low, high = np.quantile(known, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def _p_value(difference: NDArray[np.float64]) -> float:
+    """Twice the share of draws on the rarer side of 0, never below what the draws resolve."""
+    known = difference[~np.isnan(difference)]
+    if not known.size:
+        return np.nan
+    rarer = min(np.sum(known <= 0), np.sum(known >= 0))
+    return float(min(1.0, 2 * (rarer + 1) / (known.size + 1)))
+
+
+def _table(rows: dict[str, tuple], columns: list[str]) -> pd.DataFrame:
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
+    return table.rename_axis("metric")

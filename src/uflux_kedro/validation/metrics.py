@@ -1,0 +1,262 @@
+"""Metrics of predictions against truth, each one line over the same sums.
+
+Every metric is a function of ten sums over rows (:class:`PairSums`). The sums of one set of
+rows, of every site, and of thousands of resamples of sites therefore go through one definition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from scipy import special
+
+Floats = NDArray[np.float64]
+
+_SUMS = ("n", "t", "p", "tt", "pp", "tp", "e", "ee", "abs_e", "abs_t")
+
+
+@dataclass(frozen=True)
+class PairSums:
+    """Sums over pairs of truth and prediction, each of shape (groups,).
+
+    Attributes:
+        shift_truth: Taken off truth before squaring. Near its mean, it keeps the digits that a
+            difference of large sums would lose.
+        shift_prediction: The same for prediction.
+        n: Number of rows.
+        t: Truth after the shift.
+        p: Prediction after the shift.
+        tt: Squares of ``t``.
+        pp: Squares of ``p``.
+        tp: Products of ``t`` and ``p``.
+        e: Error, prediction minus truth.
+        ee: Squares of ``e``.
+        abs_e: Absolute error.
+        abs_t: Absolute truth, without the shift.
+    """
+
+    shift_truth: float
+    shift_prediction: float
+    n: Floats
+    t: Floats
+    p: Floats
+    tt: Floats
+    pp: Floats
+    tp: Floats
+    e: Floats
+    ee: Floats
+    abs_e: Floats
+    abs_t: Floats
+
+    @classmethod
+    def of(
+        cls, truth: ArrayLike, prediction: ArrayLike, groups: NDArray[np.intp] | None = None
+    ) -> PairSums:
+        """Sum pairs by group.
+
+        Args:
+            truth: Shape (n,).
+            prediction: Shape (n,), same unit.
+            groups: Group of each row, 0 to G-1, shape (n,); one group if None.
+        """
+        truth = np.asarray(truth, dtype=float)
+        prediction = np.asarray(prediction, dtype=float)
+        if groups is None:
+            groups = np.zeros(truth.size, dtype=np.intp)
+        n_groups = int(groups.max(initial=0)) + 1
+        shift = (float(truth.mean()), float(prediction.mean())) if truth.size else (0.0, 0.0)
+        t, p, e = truth - shift[0], prediction - shift[1], prediction - truth
+        rows = (np.ones_like(t), t, p, t * t, p * p, t * p, e, e * e, abs(e), abs(truth))
+        sums = [np.bincount(groups, weights=r, minlength=n_groups).astype(float) for r in rows]
+        return cls(*shift, *sums)
+
+    def weighted(self, weights: Floats) -> PairSums:
+        """Sums of combinations of groups, from weights of shape (combinations, groups)."""
+        return replace(self, **{name: weights @ getattr(self, name) for name in _SUMS})
+
+    @cached_property
+    def mean_truth(self) -> Floats:
+        """Mean truth."""
+        return self.shift_truth + self.t / self.n
+
+    @cached_property
+    def mean_prediction(self) -> Floats:
+        """Mean prediction."""
+        return self.shift_prediction + self.p / self.n
+
+    @cached_property
+    def spread_truth(self) -> Floats:
+        """Sum of squares of truth about its mean; NaN if truth is constant."""
+        return _about_mean(self.tt, self.t, self.n)
+
+    @cached_property
+    def spread_prediction(self) -> Floats:
+        """Sum of squares of prediction about its mean; 0 if it is constant."""
+        return np.nan_to_num(_about_mean(self.pp, self.p, self.n))
+
+    @cached_property
+    def spread_both(self) -> Floats:
+        """Sum of products of truth and prediction about their means."""
+        return self.tp - self.t * self.p / self.n
+
+
+def _about_mean(squares: Floats, total: Floats, n: Floats) -> Floats:
+    spread = squares - total**2 / n
+    # What is left of a constant after rounding must not be taken for a spread.
+    return np.where(spread > 1e-13 * squares, spread, np.nan)
+
+
+def _pearson(s: PairSums) -> Floats:
+    r = s.spread_both / np.sqrt(s.spread_truth * s.spread_prediction)
+    return np.where(s.spread_prediction > 0, np.clip(r, -1, 1), np.nan)
+
+
+def r2(s: PairSums) -> Floats:
+    """Pearson's correlation, squared."""
+    return _pearson(s) ** 2
+
+
+def nse(s: PairSums) -> Floats:
+    """Nash-Sutcliffe efficiency (1970), doi 10.1016/0022-1694(70)90255-6."""
+    return 1 - s.ee / s.spread_truth
+
+
+def rmse(s: PairSums) -> Floats:
+    """Root mean squared error."""
+    return np.sqrt(s.ee / s.n)
+
+
+def mae(s: PairSums) -> Floats:
+    """Mean absolute error."""
+    return s.abs_e / s.n
+
+
+def mbe(s: PairSums) -> Floats:
+    """Mean bias error: prediction minus truth."""
+    return s.e / s.n
+
+
+def mrae(s: PairSums) -> Floats:
+    """Mean absolute error as a fraction of the mean absolute truth."""
+    return s.abs_e / s.abs_t
+
+
+def slope(s: PairSums) -> Floats:
+    """Slope of the least-squares line of prediction on truth."""
+    return s.spread_both / s.spread_truth
+
+
+def intercept(s: PairSums) -> Floats:
+    """Intercept of the least-squares line of prediction on truth."""
+    return s.mean_prediction - slope(s) * s.mean_truth
+
+
+def kge(s: PairSums) -> Floats:
+    """Kling-Gupta efficiency, Gupta et al. (2009), doi 10.1016/j.jhydrol.2009.08.003.
+
+    Its ratio of means has no sense where the mean truth is near 0, as it can be for NEE.
+    """
+    variability = np.sqrt(s.spread_prediction / s.spread_truth)
+    bias = s.mean_prediction / s.mean_truth
+    return 1 - np.sqrt((_pearson(s) - 1) ** 2 + (variability - 1) ** 2 + (bias - 1) ** 2)
+
+
+def ccc(s: PairSums) -> Floats:
+    """Concordance correlation coefficient, Lin (1989), doi 10.2307/2532051."""
+    bias = s.n * (s.mean_prediction - s.mean_truth) ** 2
+    return 2 * s.spread_both / (s.spread_truth + s.spread_prediction + bias)
+
+
+def std_err(s: PairSums) -> Floats:
+    """Standard error of the slope; needs three rows."""
+    unexplained = s.spread_prediction - slope(s) * s.spread_both
+    freedom = np.where(s.n > 2, s.n - 2, np.nan)
+    return np.sqrt(np.maximum(unexplained, 0) / freedom / s.spread_truth)
+
+
+def p_value(s: PairSums) -> Floats:
+    """Two-sided p of the slope being 0, by Student's t; needs three rows."""
+    r = _pearson(s)
+    freedom = np.where(s.n > 2, s.n - 2, np.nan)
+    t = abs(r) * np.sqrt(freedom / (1 - r**2))
+    return 2 * special.stdtr(freedom, -t)
+
+
+METRICS: Mapping[str, Callable[[PairSums], Floats]] = {
+    "r2": r2, "NSE": nse, "RMSE": rmse, "MAE": mae, "MBE": mbe, "MRAE": mrae,
+    "slope": slope, "intercept": intercept, "KGE": kge, "CCC": ccc,
+}  # fmt: skip
+"""Metrics of the leaderboard, by the names that they have there."""
+
+LEADERBOARD_COLUMNS = ("predictor_set", "flux", "model", "scheme", "sites", "n", *METRICS)
+
+_SITE_METRICS: Mapping[str, Callable[[PairSums], Floats]] = {
+    **METRICS,
+    "p_value": p_value,
+    "std_err": std_err,
+    "mean": lambda s: s.mean_truth,
+}
+
+
+def evaluate(
+    sums: PairSums, metrics: Mapping[str, Callable[[PairSums], Floats]] = METRICS
+) -> dict[str, Floats]:
+    """Metrics of every group, NaN where one is not defined.
+
+    Args:
+        sums: Sums of G groups.
+        metrics: Which.
+
+    Returns:
+        Name -> values, each of shape (G,).
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return {name: metric(sums) for name, metric in metrics.items()}
+
+
+def score(truth: ArrayLike, prediction: ArrayLike) -> dict[str, float]:
+    """Every metric of one set of rows.
+
+    Args:
+        truth: Measured flux, shape (n,).
+        prediction: Predicted flux, shape (n,), same unit.
+
+    Returns:
+        ``n``, the metrics of the leaderboard, and ``p_value``, ``std_err`` (of the slope) and
+        ``mean`` (of truth). A metric that is not defined (correlation of one row, NSE of a
+        constant truth) is NaN.
+    """
+    sums = PairSums.of(truth, prediction)
+    values = evaluate(sums, _SITE_METRICS)
+    return {"n": int(sums.n[0]), **{name: float(value[0]) for name, value in values.items()}}
+
+
+def pooled(predictions: pd.DataFrame) -> dict[str, float]:
+    """Number of ``sites`` and :func:`score` over all rows of held-out predictions."""
+    return {
+        "sites": int(predictions["site_id"].nunique()),
+        **score(predictions["truth"], predictions["prediction"]),
+    }
+
+
+def score_by_site(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Every metric of every site.
+
+    Args:
+        predictions: Held-out rows with ``site_id``, ``truth`` and ``prediction``.
+
+    Returns:
+        One row a site, ordered by ``site_id``: ``site_id`` and the columns of :func:`score`.
+    """
+    sites, names = pd.factorize(predictions["site_id"], sort=True)
+    if not len(names):
+        return pd.DataFrame(columns=["site_id", "n", *_SITE_METRICS])
+    sums = PairSums.of(predictions["truth"], predictions["prediction"], sites)
+    return pd.DataFrame(
+        {"site_id": names, "n": sums.n.astype(int), **evaluate(sums, _SITE_METRICS)}
+    )

@@ -1,0 +1,201 @@
+"""The one table of variables: name, unit, physical bounds, CF name, sources' own names.
+
+Names and units follow FLUXNET. A unit is converted in ``readers`` and nowhere else: past
+that door a variable has one name and one unit.
+
+A *predictor* is a variable as one source gives it, written ``SOURCE_VARIABLE``
+(``ERA5_TA``, ``MODIS_NIRv``); a variable that no source owns stands alone (``IGBP``,
+``DoY_sin``, ``EVI``). :func:`variable_of` finds the variable of either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Literal
+
+from uflux_kedro.errors import ConfigurationError
+
+Kind = Literal["state", "rate", "index", "flux", "category", "site"]
+"""How a variable behaves under aggregation and regridding.
+
+``rate`` is conserved (radiation, rain), ``state`` and ``index`` are interpolated, ``flux`` is
+a target, ``category`` is never blended, ``site`` belongs to a place or a date.
+"""
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One canonical variable.
+
+    Attributes:
+        name: Canonical name, FLUXNET's where it has one.
+        long_name: Name for axes and metadata.
+        unit: Canonical unit, readable by pint and by CF tools.
+        lower: Lowest value that can be real, in ``unit``.
+        upper: Highest value that can be real, in ``unit``.
+        kind: See :data:`Kind`.
+        standard_name: CF standard name, if the table has one.
+        aliases: Source family -> the names under which it ships the variable.
+    """
+
+    name: str
+    long_name: str
+    unit: str
+    lower: float
+    upper: float
+    kind: Kind
+    standard_name: str | None = None
+    aliases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def cf_attributes(self) -> dict[str, str]:
+        """CF-1.11 attributes of the variable."""
+        attributes = {"long_name": self.long_name, "units": self.unit}
+        if self.standard_name:
+            attributes["standard_name"] = self.standard_name
+        return attributes
+
+
+_CARBON = "gC m-2 d-1"
+_POWER = "W m-2"
+_SIF = "mW m-2 nm-1 sr-1"
+
+_TABLE = (
+    # Targets. LE and H have raw and energy-balance-corrected columns: the reader chooses.
+    Variable("GPP", "gross primary productivity", _CARBON, -10, 40, "flux",
+             "gross_primary_productivity_of_biomass_expressed_as_carbon",
+             {"fluxnet": ("GPP_NT_VUT_REF", "GPP_DT_VUT_REF")}),
+    Variable("RECO", "ecosystem respiration", _CARBON, -12, 40, "flux",
+             None,  # CF has none for the upward flux
+             {"fluxnet": ("RECO_NT_VUT_REF", "RECO_DT_VUT_REF")}),
+    Variable("NEE", "net ecosystem exchange of CO2, positive to the atmosphere", _CARBON, -35, 35, "flux",
+             None,  # CF has none for the upward flux
+             {"fluxnet": ("NEE_VUT_REF",)}),
+    Variable("H", "sensible heat flux", _POWER, -250, 600, "flux", "surface_upward_sensible_heat_flux",
+             {"fluxnet": ("H_CORR", "H_F_MDS")}),
+    Variable("LE", "latent heat flux", _POWER, -120, 500, "flux", "surface_upward_latent_heat_flux",
+             {"fluxnet": ("LE_CORR", "LE_F_MDS")}),
+    # Weather.
+    Variable("TA", "air temperature", "degC", -80, 60, "state", "air_temperature",
+             {"fluxnet": ("TA_F",), "era5": ("t2m",),
+              "cfsv2": ("Temperature_height_above_ground", "TMP_L103")}),
+    Variable("TA_MIN", "daily minimum air temperature", "degC", -90, 50, "state", "air_temperature"),
+    Variable("TA_MAX", "daily maximum air temperature", "degC", -80, 65, "state", "air_temperature"),
+    Variable("TD", "dew-point temperature", "degC", -90, 40, "state", "dew_point_temperature",
+             {"era5": ("d2m",)}),
+    Variable("TS", "soil temperature of the top layer", "degC", -60, 70, "state", "soil_temperature",
+             {"fluxnet": ("TS_F_MDS_1",), "era5": ("stl1",)}),
+    Variable("QV", "specific humidity", "kg kg-1", 0, 0.05, "state", "specific_humidity",
+             {"cfsv2": ("Specific_humidity_height_above_ground", "SPFH_L103")}),
+    Variable("VPD", "vapour pressure deficit", "hPa", 0, 110, "state",
+             "water_vapor_saturation_deficit_in_air", {"fluxnet": ("VPD_F",)}),
+    Variable("PA", "air pressure at the surface", "kPa", 45, 110, "state", "surface_air_pressure",
+             {"fluxnet": ("PA_F",), "era5": ("sp",), "cfsv2": ("Pressure_surface", "PRES_L1")}),
+    Variable("SW_IN", "incoming shortwave radiation", _POWER, 0, 600, "rate",
+             "surface_downwelling_shortwave_flux_in_air",
+             {"fluxnet": ("SW_IN_F",), "era5": ("ssrd",),
+              "cfsv2": ("Downward_Short-Wave_Radiation_Flux_surface_6_Hour_Average", "DSWRF_L1")}),
+    Variable("LW_IN", "incoming longwave radiation", _POWER, 40, 600, "rate",
+             "surface_downwelling_longwave_flux_in_air", {"fluxnet": ("LW_IN_F",), "era5": ("strd",)}),
+    Variable("NETRAD", "net radiation", _POWER, -250, 500, "rate", "surface_net_downward_radiative_flux",
+             {"fluxnet": ("NETRAD",)}),
+    Variable("G", "ground heat flux", _POWER, -150, 250, "rate", "downward_heat_flux_in_soil",
+             {"fluxnet": ("G_F_MDS",)}),
+    Variable("P", "precipitation", "mm d-1", 0, 500, "rate", "lwe_precipitation_rate",
+             {"fluxnet": ("P_F",), "era5": ("tp",),
+              "cfsv2": ("Precipitation_rate_surface_6_Hour_Average", "PRATE_L1")}),
+    Variable("WS", "wind speed", "m s-1", 0, 60, "state", "wind_speed", {"fluxnet": ("WS_F",)}),
+    Variable("U", "eastward wind", "m s-1", -60, 60, "state", "eastward_wind",
+             {"era5": ("u10",), "cfsv2": ("u-component_of_wind_height_above_ground", "UGRD_L103")}),
+    Variable("V", "northward wind", "m s-1", -60, 60, "state", "northward_wind",
+             {"era5": ("v10",), "cfsv2": ("v-component_of_wind_height_above_ground", "VGRD_L103")}),
+    Variable("USTAR", "friction velocity", "m s-1", 0, 5, "state", None, {"fluxnet": ("USTAR",)}),
+    Variable("SWC", "volumetric soil water content", "m3 m-3", 0, 1, "state",
+             "volume_fraction_of_condensed_water_in_soil",
+             {"fluxnet": ("SWC_F_MDS_1",),
+              "cfsv2": ("Volumetric_Soil_Moisture_Content_depth_below_surface_layer_5_cm", "SOILW_L106")}),
+    Variable("CO2", "CO2 mole fraction of the air", "umol mol-1", 300, 700, "state",
+             "mole_fraction_of_carbon_dioxide_in_air", {"fluxnet": ("CO2_F_MDS",), "noaa": ("average",)}),
+    Variable("iWUE", "intrinsic water-use efficiency", "umol mol-1", 0, 350, "state"),
+    # Vegetation.
+    Variable("RED", "red surface reflectance", "1", -0.02, 1.6, "index", "surface_bidirectional_reflectance",
+             {"modis": ("Nadir_Reflectance_Band1",), "avhrr": ("SREFL_CH1",)}),
+    Variable("NIR", "near-infrared surface reflectance", "1", -0.02, 1.6, "index",
+             "surface_bidirectional_reflectance",
+             {"modis": ("Nadir_Reflectance_Band2",), "avhrr": ("SREFL_CH2",)}),
+    Variable("BLUE", "blue surface reflectance", "1", -0.02, 1.6, "index", "surface_bidirectional_reflectance",
+             {"modis": ("Nadir_Reflectance_Band3",)}),
+    Variable("NDVI", "normalised difference vegetation index", "1", -1, 1, "index",
+             "normalized_difference_vegetation_index"),
+    Variable("EVI", "enhanced vegetation index", "1", -1, 1.5, "index"),
+    Variable("EVI2", "two-band enhanced vegetation index", "1", -1, 1.5, "index"),
+    Variable("NIRv", "near-infrared reflectance of vegetation", "1", -0.5, 1, "index"),
+    Variable("LSWI", "land surface water index", "1", -1, 1, "index"),
+    Variable("LAI", "leaf area index", "1", 0, 12, "index", "leaf_area_index"),
+    Variable("SIF", "sun-induced chlorophyll fluorescence", _SIF, -3, 8, "index", None,
+             {"gome2": ("SIF_740",), "gosat755": ("SIF_755",), "gosat772": ("SIF_772",)}),
+    Variable("CSIF", "contiguous sun-induced chlorophyll fluorescence", _SIF, -1, 5, "index", None,
+             {"csif": ("clear_daily_SIF", "clear_inst_SIF")}),
+    # Place and date.
+    Variable("IGBP", "IGBP land cover class", "1", 0, 17, "category", "land_cover",
+             {"mcd12": ("Majority_Land_Cover_Type_1", "LC_Type1")}),
+    Variable("Latitude", "latitude", "degrees_north", -90, 90, "site", "latitude"),
+    Variable("DoY_sin", "sine of the day of the year", "1", -1, 1, "site"),
+    Variable("DoY_cos", "cosine of the day of the year", "1", -1, 1, "site"),
+    Variable("Year", "calendar year", "1", 1900, 2200, "site"),
+)  # fmt: skip
+
+VARIABLES: Mapping[str, Variable] = {v.name: v for v in _TABLE}
+
+FLUXES = tuple(v.name for v in _TABLE if v.kind == "flux")
+
+SITE_PREDICTORS = tuple(v.name for v in _TABLE if v.kind in ("site", "category"))
+
+IGBP_CLASSES: Mapping[str, int] = {
+    "WAT": 0, "ENF": 1, "EBF": 2, "DNF": 3, "DBF": 4, "MF": 5, "CSH": 6, "OSH": 7, "WSA": 8,
+    "SAV": 9, "GRA": 10, "WET": 11, "CRO": 12, "URB": 13, "CVM": 14, "SNO": 15, "BSV": 16,
+}  # fmt: skip
+"""IGBP class -> code as in MCD12C1; MCD12Q1 writes 17 for water, which readers turn into 0."""
+
+SOURCES: Mapping[str, str] = {
+    "ERA5": "era5",
+    "CFSV2": "cfsv2",
+    "MODIS": "modis",
+    "AVHRR": "avhrr",
+    "GOME2": "gome2",
+    "GOSAT755": "gosat755",
+    "GOSAT772": "gosat772",
+    "OCO2": "csif",
+}
+"""Prefix of a predictor -> the family of aliases under which that source ships its variables."""
+
+
+def variable_of(predictor: str) -> Variable:
+    """Variable of a predictor: ``ERA5_TA`` and ``TA`` both give TA.
+
+    Raises:
+        ConfigurationError: If no variable has that name; names the nearest ones.
+    """
+    if predictor in VARIABLES:
+        return VARIABLES[predictor]
+    _, _, rest = predictor.partition("_")
+    if rest in VARIABLES:
+        return VARIABLES[rest]
+    near = get_close_matches(rest or predictor, VARIABLES, n=3, cutoff=0.5)
+    raise ConfigurationError(
+        f"Unknown variable {predictor!r}: expected one of variables.py, or SOURCE_VARIABLE"
+        + (f"; nearest: {', '.join(near)}" if near else "")
+    )
+
+
+def aliases(family: str) -> dict[str, str]:
+    """Source's own name -> canonical name, for one family of sources.
+
+    Raises:
+        ConfigurationError: If no variable has aliases for the family.
+    """
+    names = {alias: v.name for v in _TABLE for alias in v.aliases.get(family, ())}
+    if not names:
+        raise ConfigurationError(f"No variable has names of the source family {family!r}")
+    return names

@@ -1,0 +1,24 @@
+"""Fixtures that several rooms share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+# A busy machine is no reason to fail, and a failure must come back in the next run.
+settings.register_profile("project", deadline=None, derandomize=True)
+settings.load_profile("project")
+
+PROJECT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Folder of measured data beside the checkout; tests that need it skip where it is absent."""
+    folder = Path(os.environ.get("UFLUX_SHARED_DATA", PROJECT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"measured data not found at {folder}; set UFLUX_SHARED_DATA to its folder")
+    return folder

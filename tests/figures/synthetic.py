@@ -1,0 +1,122 @@
+"""A small made-up ensemble: towers, held-out predictions, leaderboard, products, profiles."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from uflux_kedro.variables import FLUXES
+
+SETS = ("MODIS-NIRv-ERA5", "AVHRR-NDVI-ERA5", "GOSAT-755-SIF-ERA5")
+LEVEL = {"GPP": 4.0, "RECO": 3.0, "NEE": -1.0, "H": 35.0, "LE": 45.0}
+SWING = {"GPP": 3.5, "RECO": 2.0, "NEE": 2.0, "H": 30.0, "LE": 35.0}
+CLASSES = ("ENF", "DBF", "GRA", "CRO")
+
+
+def make_sites(count: int = 8) -> pd.DataFrame:
+    """Towers from south to north, in four IGBP classes."""
+    number = np.arange(count)
+    return pd.DataFrame(
+        {
+            "site_id": [f"XX-{n:03d}" for n in number],
+            "latitude": np.linspace(-40, 68, count),
+            "longitude": np.linspace(-120, 140, count),
+            "elevation": 100.0 * number,
+            "IGBP": [CLASSES[n % len(CLASSES)] for n in number],
+            "climate": ["Cfb" if n % 2 else "Dfc" for n in number],
+        }
+    )
+
+
+def make_training_table(sites: pd.DataFrame, years: int = 3) -> pd.DataFrame:
+    """Monthly fluxes with a season that turns with the hemisphere."""
+    rng = np.random.default_rng(7)
+    time = pd.date_range("2003-01-01", periods=12 * years, freq="MS")
+    table = sites.merge(pd.DataFrame({"time": time}), how="cross")
+    phase = 2 * np.pi * (table["time"].dt.month - 7) / 12
+    season = np.cos(phase) * np.sign(table["latitude"])
+    vigour = table["site_id"].map(
+        dict(zip(sites["site_id"], rng.normal(1, 0.3, len(sites)), strict=True))
+    )
+    for flux in FLUXES:
+        table[flux] = vigour * (LEVEL[flux] + SWING[flux] * season) + rng.normal(
+            0, 0.1 * abs(SWING[flux]), len(table)
+        )
+    table.loc[::17, list(FLUXES)] = np.nan
+    table.attrs["resolution"] = "MM"
+    return table
+
+
+def make_predictions(table: pd.DataFrame, error: float = 0.35) -> dict[str, pd.DataFrame]:
+    """Held-out predictions of one member a flux: shrunken towards the mean, with noise."""
+    rng = np.random.default_rng(11)
+    predictions = {}
+    for flux in FLUXES:
+        rows = table.dropna(subset=[flux])
+        truth = rows[flux].to_numpy()
+        noise = rng.normal(0, error * SWING[flux], len(rows))
+        predictions[flux] = pd.DataFrame(
+            {
+                "site_id": rows["site_id"].to_numpy(),
+                "time": rows["time"].to_numpy(),
+                "fold": pd.factorize(rows["site_id"])[0],
+                "truth": truth,
+                "prediction": 0.8 * truth + 0.2 * LEVEL[flux] + noise,
+            }
+        )
+    return predictions
+
+
+def make_leaderboard(sets: tuple[str, ...] = SETS, scheme: str = "loso") -> pd.DataFrame:
+    """One row a member, skill falling from set to set."""
+    rows = []
+    for s, predictor_set in enumerate(sets):
+        for f, flux in enumerate(FLUXES):
+            r2 = 0.9 - 0.04 * s - 0.08 * f
+            rows.append(
+                {
+                    "predictor_set": predictor_set, "flux": flux, "model": "DF21", "scheme": scheme,
+                    "sites": 8, "n": 271, "r2": r2, "NSE": r2 - 0.02, "RMSE": 0.3 * SWING[flux],
+                    "MAE": 0.2 * SWING[flux], "MBE": -0.05 * SWING[flux], "MRAE": 0.2 + 0.1 * f + 0.03 * s,
+                    "slope": 0.8, "intercept": 0.2 * LEVEL[flux], "KGE": r2 - 0.05, "CCC": r2 - 0.03,
+                }
+            )  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def make_products(step: float = 10.0, months: int = 12) -> dict[str, xr.Dataset]:
+    """Global ensemble means and spreads, with two continents and a sea between them."""
+    latitude = np.arange(-90 + step / 2, 90, step)
+    longitude = np.arange(-180 + step / 2, 180, step)
+    time = pd.date_range("2003-01-01", periods=months, freq="MS")
+    lon, lat = np.meshgrid(longitude, latitude)
+    land = ((abs(lon + 80) < 40) & (abs(lat) < 70)) | ((abs(lon - 70) < 75) & (abs(lat - 15) < 55))
+    warmth = np.where(land, np.cos(np.deg2rad(lat)), np.nan)
+    season = 1 + 0.5 * np.cos(2 * np.pi * (np.arange(months) - 6) / 12)[:, None, None] * np.sign(
+        lat
+    )
+    bounds = np.stack([time, time + pd.offsets.MonthBegin(1)], -1)
+    products = {}
+    for flux in FLUXES:
+        mean = (LEVEL[flux] * 1.6 * warmth * season).astype("float32")
+        products[flux] = xr.Dataset(
+            {
+                flux: (("time", "latitude", "longitude"), mean),
+                f"{flux}_std": (("time", "latitude", "longitude"), 0.1 * abs(mean)),
+                "time_bnds": (("time", "bnds"), bounds),
+            },
+            coords={"time": time, "latitude": latitude, "longitude": longitude},
+        )
+    return products
+
+
+def make_profiles(products: dict[str, xr.Dataset], members: int = 3) -> dict[str, xr.DataArray]:
+    """Zonal means of members that differ by a factor."""
+    return {
+        flux: xr.concat(
+            [product[flux].mean(("time", "longitude")) * (1 + 0.1 * m) for m in range(members)],
+            xr.DataArray(list(SETS[:members]), dims="member", name="member"),
+        )
+        for flux, product in products.items()
+    }

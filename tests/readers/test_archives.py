@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import stat
+import zipfile
+
+import pytest
+
+from uflux_kedro.errors import InputError
+from uflux_kedro.readers import archives
+from uflux_kedro.readers.archives import read_member, unpack_netcdf
+
+
+def is_csv(name: str) -> bool:
+    return name.endswith(".csv")
+
+
+def zip_of(path, **members: str):
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, text in members.items():
+            archive.writestr(name, text)
+    return path
+
+
+def test_the_wanted_member_is_read_from_any_folder_inside(tmp_path):
+    path = zip_of(tmp_path / "a.zip", **{"inner/x.csv": "a,b", "readme.txt": "no"})
+    name, content = read_member(path, is_csv, "table")
+    assert (name, content.read()) == ("x.csv", b"a,b")
+
+
+@pytest.mark.parametrize(
+    "name", ["../evil.csv", "a/../../evil.csv", "..\\evil.csv", "/etc/evil.csv", "C:\\evil.csv"]
+)
+def test_a_member_that_leads_outside_is_refused(tmp_path, name):
+    path = zip_of(tmp_path / "a.zip", **{"good.csv": "a"})
+    with zipfile.ZipFile(path, "a") as archive:
+        member = zipfile.ZipInfo("placeholder")
+        member.filename = name
+        archive.writestr(member, "evil")
+    with pytest.raises(InputError, match="Refused: do not trust this archive") as caught:
+        read_member(path, lambda n: n == "good.csv", "table")
+    assert caught.value.variable == name
+    assert not list(tmp_path.parent.glob("evil*"))
+
+
+def test_a_symbolic_link_is_refused(tmp_path):
+    path = tmp_path / "a.zip"
+    link = zipfile.ZipInfo("x.csv")
+    link.external_attr = (stat.S_IFLNK | 0o777) << 16
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(link, "/etc/passwd")
+    with pytest.raises(InputError, match="found a symbolic link"):
+        read_member(path, is_csv, "table")
+
+
+def test_an_archive_that_unpacks_to_too_much_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(archives, "MAX_UNPACKED_BYTES", 1000)
+    path = zip_of(tmp_path / "a.zip", **{"x.csv": "1" * 600, "y.csv": "1" * 600})
+    with pytest.raises(InputError, match="sensible size"):
+        read_member(path, is_csv, "table")
+
+
+def test_a_truncated_archive_is_refused(tmp_path):
+    path = zip_of(tmp_path / "a.zip", **{"x.csv": "1" * 6000})
+    path.write_bytes(path.read_bytes()[:3000])
+    with pytest.raises(InputError, match="expected a complete zip archive"):
+        read_member(path, is_csv, "table")
+
+
+def test_a_damaged_member_is_refused(tmp_path):
+    path = zip_of(tmp_path / "a.zip", **{"x.csv": "1" * 6000})
+    content = bytearray(path.read_bytes())
+    content[1000] = ord("2")
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"x\.csv: expected a complete member"):
+        read_member(path, is_csv, "table")
+
+
+@pytest.mark.parametrize("members", [{}, {"a.txt": ""}, {"a.csv": "", "b.csv": ""}])
+def test_exactly_one_member_is_wanted(tmp_path, members):
+    path = zip_of(tmp_path / "a.zip", **members)
+    with pytest.raises(InputError, match="expected one table"):
+        read_member(path, is_csv, "table")
+
+
+def test_netcdf_files_are_unpacked_from_zips_only(tmp_path):
+    plain = tmp_path / "b.nc"
+    plain.write_bytes(b"CDF\x01")
+    packed = zip_of(tmp_path / "a.zip", **{"x.nc": "one", "y.nc": "two", "z.txt": "no"})
+    found = list(unpack_netcdf([plain, packed]))
+    assert [p.read_bytes() for p in found] == [b"one", b"two", b"CDF\x01"]
+    assert found[2] == plain
+    assert tmp_path not in found[0].parents
+
+
+def test_no_files_and_absent_files_are_named(tmp_path):
+    with pytest.raises(InputError, match="at least one file"):
+        list(unpack_netcdf([]))
+    with pytest.raises(InputError, match=r"absent\.nc: expected a file"):
+        list(unpack_netcdf([tmp_path / "absent.nc"]))

@@ -1,0 +1,267 @@
+"""The report: whole, well-formed, escaped, the same each time, and silent about what is absent."""
+
+from __future__ import annotations
+
+import base64
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from uflux_kedro.ensemble import Member
+from uflux_kedro.errors import ConfigurationError, InputError
+from uflux_kedro.figures.labels import MINUS
+from uflux_kedro.report import FIGURES, ReportContext, render_report
+from uflux_kedro.report.tables import data_table, leaderboard_table, members_table, pooled_table
+from uflux_kedro.variables import FLUXES
+
+from ..figures.synthetic import SETS, make_leaderboard, make_sites, make_training_table
+
+# One pixel: the report embeds pictures and does not look into them.
+PIXEL = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+HOSTILE = "<script>alert('x')</script> & \"quoted\""
+VOID = {"meta", "img", "br", "hr", "link", "input"}
+
+
+class Outline(HTMLParser):
+    """Checks that elements nest, and keeps ids, links, sources and the text of each element."""
+
+    def __init__(self, page: str):
+        super().__init__()
+        self.open: list[str] = []
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.sources: list[str] = []
+        self.tags: list[str] = []
+        self.text: list[str] = []
+        self.feed(page)
+        self.close()
+        assert self.open == [], f"never closed: {self.open}"
+
+    def handle_starttag(self, tag, attrs):
+        values = dict(attrs)
+        self.tags.append(tag)
+        self.ids += [values["id"]] if "id" in values else []
+        self.links += [values["href"]] if "href" in values else []
+        self.sources += [values["src"]] if "src" in values else []
+        assert not any(name.startswith("on") for name in values), values
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open, f"</{tag}> closes nothing"
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] not in ("style", "script"):
+            self.text.append(data)
+
+    @property
+    def words(self) -> str:
+        return " ".join(" ".join(self.text).split())
+
+
+@pytest.fixture(scope="module")
+def context() -> ReportContext:
+    members = [
+        Member(s, f, "DF21", ("MODIS_NIRv", "ERA5_TA", "IGBP")) for f in FLUXES for s in SETS
+    ]
+    return ReportContext(
+        title="UFLUX on made-up towers",
+        members=members,
+        scheme="loso",
+        training_table=make_training_table(make_sites()),
+        leaderboard=make_leaderboard(),
+        figures=dict.fromkeys(FIGURES, PIXEL),
+        sources={"ERA5": "monthly means"},
+        skill={"By IGBP class": pd.DataFrame({"IGBP": ["ENF"], "sites": [2], "NSE": [0.5]})},
+        left_out=["OCO-2-CSIF-ERA5: no column OCO2_CSIF"],
+        warnings=["The spread among members is not an uncertainty."],
+        provenance={"Versions": {"numpy": "2.4.6"}, "Checksums": {"towers.zip": "ab12"}},
+    )
+
+
+@pytest.fixture(scope="module")
+def page(context) -> str:
+    return render_report(context)
+
+
+@pytest.fixture(scope="module")
+def outline(page) -> Outline:
+    return Outline(page)
+
+
+def test_page_is_well_formed_with_unique_ids_and_links_that_lead_somewhere(page, outline):
+    assert page.startswith("<!DOCTYPE html>")
+    assert page.rstrip().endswith("</html>")
+    assert len(outline.ids) == len(set(outline.ids))
+    assert {link.removeprefix("#") for link in outline.links} <= set(outline.ids)
+    assert outline.links
+
+
+def test_page_needs_nothing_beside_it(page, outline):
+    assert all(source.startswith("data:image/png;base64,") for source in outline.sources)
+    assert len(outline.sources) == len(FIGURES)
+    assert base64.b64decode(outline.sources[0].partition(",")[2]) == PIXEL
+    assert not re.search(r"https?://|@import|url\(|<link", page)
+
+
+def test_all_sections_are_there(outline):
+    for section in ["skill", "leaderboard-section", "towers", "maps", "breakdown", "run",
+                    "left-out", "provenance"]:  # fmt: skip
+        assert section in outline.ids
+
+
+def test_what_was_run_is_told(outline):
+    words = outline.words
+    assert "members 15" in words
+    assert "towers 8" in words
+    assert "site-months 288" in words
+    assert "validation leave-one-site-out" in words
+    assert "MODIS_NIRv, ERA5_TA, IGBP" in words
+    assert "no column OCO2_CSIF" in words
+    assert "is not an uncertainty" in words
+
+
+def test_captions_name_units_and_what_n_counts(outline):
+    words = outline.words
+    assert "n is the number of site-months with both values" in words
+    assert "GPP, RECO, NEE in gC m⁻² d⁻¹; H, LE in W m⁻²" in words
+    for caption in FIGURES.values():
+        assert f"{caption.number}. {caption.title}." in words
+    assert "{" not in " ".join(c.text.format(scheme="", shown="", records="", units="")
+                               for c in FIGURES.values())  # fmt: skip
+
+
+def test_resolution_changes_what_is_counted(context):
+    table = context.training_table.copy()
+    table.attrs["resolution"] = "DD"
+    words = Outline(render_report(replace(context, training_table=table))).words
+    assert "site-days" in words
+    assert "site-months" not in words
+
+
+def test_same_context_same_page_and_no_date(context, page):
+    assert render_report(context) == page
+    dated = render_report(replace(context, generated="2026-01-02 03:04 UTC"))
+    assert "2026-01-02 03:04 UTC" in dated
+    assert not re.search(r"20(19|2[4-9])-\d\d-\d\d", page)
+
+
+def test_strings_from_data_are_escaped_everywhere(context):
+    hostile = replace(
+        context,
+        title=HOSTILE,
+        members=[Member(HOSTILE, "GPP", HOSTILE, (HOSTILE,))],
+        leaderboard=context.leaderboard.assign(predictor_set=HOSTILE, model=HOSTILE).head(1),
+        shown=HOSTILE,
+        sources={HOSTILE: HOSTILE},
+        skill={HOSTILE: pd.DataFrame({HOSTILE: [HOSTILE], "NSE": [0.1]})},
+        left_out=[HOSTILE],
+        warnings=[HOSTILE],
+        provenance={HOSTILE: {HOSTILE: HOSTILE}},
+        generated=HOSTILE,
+    )
+    page = render_report(hostile)
+    outline = Outline(page)
+    assert outline.tags.count("script") == 1
+    assert "<script>alert" not in page
+    assert outline.words.count("alert('x')") >= 15
+
+
+def test_run_without_grid_says_nothing_of_maps(context):
+    figures = {k: v for k, v in context.figures.items() if not FIGURES[k].gridded}
+    outline = Outline(render_report(replace(context, figures=figures)))
+    assert "maps" not in outline.ids
+    assert "Maps" not in outline.words
+    assert "#maps" not in outline.links
+    assert "towers" in outline.ids
+
+
+def test_bare_run_leaves_its_empty_sections_out(context):
+    bare = ReportContext(
+        title="Bare",
+        members=context.members,
+        scheme="loso",
+        training_table=context.training_table,
+        leaderboard=context.leaderboard,
+    )
+    outline = Outline(render_report(bare))
+    assert {"skill", "leaderboard-section", "run"} <= set(outline.ids)
+    assert not {"towers", "maps", "breakdown", "left-out", "provenance"} & set(outline.ids)
+    assert outline.sources == []
+
+
+def test_unknown_figure_is_refused(context):
+    with pytest.raises(ConfigurationError, match="no figure 'scater'"):
+        render_report(replace(context, figures={"scater": PIXEL}))
+
+
+def test_leaderboard_with_other_names_is_refused(context):
+    renamed = context.leaderboard.rename(columns={"r2": "R2"})
+    with pytest.raises(InputError, match="r2"):
+        render_report(replace(context, leaderboard=renamed))
+
+
+def test_long_tables_start_folded(context):
+    long = pd.DataFrame({"site_id": [f"XX-{n}" for n in range(40)], "NSE": np.linspace(0, 1, 40)})
+    assert "<details" in render_report(replace(context, skill={"By tower": long}, provenance={}))
+    assert "<details" not in render_report(
+        replace(context, skill={"By tower": long.head(3)}, provenance={})
+    )
+
+
+def test_undefined_numbers_are_left_blank(context):
+    board = context.leaderboard.copy()
+    board.loc[0, ["NSE", "KGE"]] = [np.nan, -np.inf]
+    words = Outline(render_report(replace(context, leaderboard=board))).words
+    assert not re.search(r"\b(nan|inf)\b", words, flags=re.IGNORECASE)
+
+
+def test_negative_numbers_keep_their_sign(outline):
+    assert f"{MINUS}0.10" in outline.words  # MBE of RECO
+
+
+def test_leaderboard_stands_flux_by_flux_best_first():
+    table = leaderboard_table(make_leaderboard().sample(frac=1, random_state=1))
+    assert list(dict.fromkeys(table["flux"])) == list(FLUXES)
+    for _, rows in table.groupby("flux"):
+        assert rows["NSE"].is_monotonic_decreasing
+    assert table.loc[table["flux"] == "LE", "unit"].unique() == ["W m⁻²"]
+
+
+def test_pooled_table_tells_the_best_member_and_the_range():
+    board = make_leaderboard()
+    table = pooled_table(board).set_index("flux")
+    gpp = board[board["flux"] == "GPP"]["NSE"]
+    assert table.loc["GPP", "best member"] == "MODIS-NIRv-ERA5 · DF21"
+    assert table.loc["GPP", ["NSE", "median NSE", "lowest NSE"]].tolist() == [
+        gpp.max(), gpp.median(), gpp.min(),
+    ]  # fmt: skip
+    assert table.loc["GPP", "members"] == len(SETS)
+
+
+def test_pooled_table_leaves_out_a_flux_without_score():
+    board = make_leaderboard()
+    board.loc[board["flux"] == "H", "NSE"] = np.nan
+    assert "H" not in set(pooled_table(board)["flux"])
+
+
+def test_data_table_counts_rows_with_a_value():
+    table = make_training_table(make_sites(), years=2)
+    table.loc[table["site_id"] == "XX-000", "LE"] = np.nan
+    counted = data_table(table, "site-months").set_index("flux")
+    assert counted.loc["LE", "towers"] == 7
+    assert counted.loc["GPP", "site-months"] == table["GPP"].notna().sum()
+    assert counted.loc["GPP", "years"] == "2003\N{EN DASH}2004"
+
+
+def test_members_table_gathers_fluxes_of_a_set(context):
+    table = members_table(context.members)
+    assert table["predictor set"].tolist() == list(SETS)
+    assert table.loc[0, "fluxes"] == "GPP, RECO, NEE, H, LE"

@@ -1,0 +1,55 @@
+"""Every dataset of the pipelines stands in the catalog, in every environment."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import yaml
+from kedro.framework.project import configure_project, pipelines
+from kedro.framework.session import KedroSession
+from kedro.framework.startup import bootstrap_project
+
+from tests.conftest import PROJECT
+
+ENVIRONMENTS = ("base", "fluxnet2015", "test")
+LAYERS = {
+    "raw", "intermediate", "primary", "feature", "model_input", "models", "model_output", "reporting",
+}  # fmt: skip
+
+
+@pytest.fixture(params=ENVIRONMENTS)
+def context(request):
+    bootstrap_project(PROJECT)
+    with KedroSession.create(project_path=PROJECT, env=request.param) as session:
+        context = session.load_context()
+        configure_project("uflux_kedro")
+        yield context
+    configure_project("uflux_kedro")
+
+
+def datasets_of(context):
+    return {
+        name
+        for pipeline in pipelines.values()
+        for name in pipeline.datasets()
+        if not name.startswith("params:") and name != "parameters"
+    }
+
+
+def test_no_dataset_lives_in_memory_alone(context):
+    catalog = context.catalog
+    missing = {n for n in datasets_of(context) if n not in catalog}
+    assert not missing
+
+
+def test_every_parameter_of_the_pipelines_is_set(context):
+    wanted = {n for p in pipelines.values() for n in p.inputs() if n.startswith("params:")}
+    assert not {n for n in wanted if n not in context.catalog}
+
+
+def test_names_and_layers_of_the_catalog():
+    entries = yaml.safe_load((PROJECT / "conf/base/catalog.yml").read_text())
+    for name, entry in entries.items():
+        assert re.fullmatch(r"[a-z{][A-Za-z0-9_.{}]*", name), name
+        assert entry["metadata"]["kedro-viz"]["layer"] in LAYERS, name

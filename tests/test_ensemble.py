@@ -1,0 +1,58 @@
+"""Members come from configuration, and a bad configuration is refused plainly."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+
+from uflux_kedro.ensemble import EnsembleParameters
+from uflux_kedro.errors import ConfigurationError
+
+SETS = [
+    {"name": "MODIS-NIRv-ERA5", "predictors": ["MODIS_NIRv"], "groups": ["common", "ERA5"]},
+    {"name": "MODIS-NIRv-ERA5-NT", "predictors": ["MODIS_NIRv"], "groups": ["ERA5"]},
+]
+GROUPS = {"common": ["IGBP", "Latitude"], "ERA5": ["ERA5_TA", "ERA5_SW_IN"]}
+
+
+def ensemble(**changes: object) -> EnsembleParameters:
+    return EnsembleParameters.model_validate({"groups": GROUPS, "predictor_sets": SETS, **changes})
+
+
+def test_members_are_sets_by_fluxes():
+    members = ensemble().members()
+    assert len(members) == 2 * 5
+    assert members[0].name == "MODIS-NIRv-ERA5.GPP.DF21"
+    assert members[0].namespace == "GPP.MODIS-NIRv-ERA5"
+    assert members[0].predictors == ("MODIS_NIRv", "IGBP", "Latitude", "ERA5_TA", "ERA5_SW_IN")
+
+
+@pytest.mark.parametrize(
+    ("select", "names"),
+    [
+        ("*.NEE.*", ["MODIS-NIRv-ERA5.NEE.DF21", "MODIS-NIRv-ERA5-NT.NEE.DF21"]),
+        ("*-NT.GPP.* *-NT.LE.*", ["MODIS-NIRv-ERA5-NT.GPP.DF21", "MODIS-NIRv-ERA5-NT.LE.DF21"]),
+    ],
+)
+def test_select_keeps_what_matches(select, names):
+    assert [m.name for m in ensemble(select=select).members()] == names
+
+
+def test_select_that_matches_nothing_says_what_names_look_like():
+    with pytest.raises(ConfigurationError, match=r"MODIS-NIRv-ERA5\.GPP\.DF21"):
+        ensemble(select="MODIS").members()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"fluxes": ["GPP", "Reco"]}, "unknown flux 'Reco'"),
+        ({"predictor_sets": [SETS[0], SETS[0]]}, "stands twice"),
+        ({"predictor_sets": [{"name": "A", "predictors": ["MODIS_NIRV"]}]}, "nearest: .*NIRv"),
+        ({"predictor_sets": [{"name": "A", "predictors": ["EVI"], "groups": ["ERA"]}]}, "'ERA'"),
+        ({"modle": "XGB"}, "modle"),
+    ],
+)
+def test_bad_ensemble_is_refused(changes, message):
+    with pytest.raises(ValidationError, match=message):
+        ensemble(**changes)

@@ -1,0 +1,70 @@
+"""The pipelines that Kedro finds, and what it costs to list them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections import Counter
+
+import pytest
+from kedro.framework.project import configure_project, pipelines
+
+from tests.conftest import PROJECT
+
+NAMES = {
+    "demo_world",
+    "ingestion",
+    "feature_engineering",
+    "model_training",
+    "grid_inference",
+    "reporting",
+}
+HEAVY = ("matplotlib", "sklearn", "xarray", "xgboost")
+
+
+@pytest.fixture(scope="module")
+def registered():
+    configure_project("uflux_kedro")
+    return dict(pipelines)
+
+
+def test_every_pipeline_is_registered(registered):
+    folders = {p.name for p in (PROJECT / "src/uflux_kedro/pipelines").iterdir() if p.is_dir()}
+    assert folders - {"__pycache__"} == NAMES
+    assert registered.keys() == NAMES | {"__default__"}
+
+
+def test_default_holds_all_sixty_five_members(registered):
+    nodes = registered["__default__"].nodes
+    members = Counter(n.namespace for n in nodes if n.namespace and "." in n.namespace)
+    assert len(members) == 13 * 5
+    assert set(members.values()) == {4}
+
+
+def test_five_flux_boxes_stand_at_the_top(registered):
+    tops = {n.namespace.split(".")[0] for n in registered["__default__"].nodes if n.namespace}
+    assert tops == {"GPP", "RECO", "NEE", "H", "LE"}
+
+
+def test_a_member_and_a_flux_can_be_run_alone(registered):
+    default = registered["__default__"]
+    member = default.filter(node_namespaces=["GPP.MODIS-NIRv-ERA5"])
+    assert len(member.nodes) == 4
+    assert {n.namespace for n in default.only_nodes_with_tags("MODIS-NIRv-ERA5").nodes} == {
+        f"{flux}.MODIS-NIRv-ERA5" for flux in ("GPP", "RECO", "NEE", "H", "LE")
+    }
+
+
+@pytest.mark.parametrize("command", [["--version"], ["registry", "list"]])
+def test_listing_imports_nothing_heavy(command):
+    code = (
+        "import sys; from kedro.framework.cli.cli import main\n"
+        f"sys.argv = ['kedro', *{command!r}]\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        f"print('IMPORTED', [m for m in {HEAVY!r} if m in sys.modules])"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True
+    )
+    assert "IMPORTED []" in result.stdout, result.stdout + result.stderr

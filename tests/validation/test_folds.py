@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from uflux_kedro.errors import ConfigurationError, InputError
+from uflux_kedro.validation.folds import (
+    Fold,
+    leave_one_site_out,
+    make_folds,
+    require_sites_apart,
+    site_k_fold,
+    spatial_blocks,
+)
+
+site_lists = st.lists(st.integers(0, 30), min_size=1, max_size=200).map(
+    lambda numbers: np.array([f"S{n:02d}" for n in numbers])
+)
+
+
+def assert_partition(folds: list[Fold], sites: np.ndarray) -> None:
+    """Every row is tested once, and trained on in every other fold; no site on both sides."""
+    tested = np.concatenate([fold.test for fold in folds])
+    assert sorted(tested) == list(range(len(sites)))
+    for fold in folds:
+        assert fold.test.size
+        assert sorted([*fold.train, *fold.test]) == list(range(len(sites)))
+        assert not set(sites[fold.train]) & set(sites[fold.test])
+
+
+@settings(deadline=None)
+@given(site_lists)
+def test_leave_one_site_out_tests_every_site_once(sites):
+    if len(set(sites)) < 2:
+        with pytest.raises(InputError, match="at least 2 sites"):
+            leave_one_site_out(sites)
+        return
+    folds = leave_one_site_out(sites)
+    assert_partition(folds, sites)
+    assert [fold.name for fold in folds] == sorted(set(sites))
+    assert [fold.number for fold in folds] == list(range(len(folds)))
+    assert all(set(sites[fold.test]) == {fold.name} for fold in folds)
+
+
+@settings(deadline=None)
+@given(site_lists, st.integers(2, 8), st.integers(0, 5))
+def test_site_k_fold_is_balanced(sites, n_splits, seed):
+    _, rows = np.unique(sites, return_counts=True)
+    if len(rows) < n_splits:
+        with pytest.raises(InputError, match=f"at least {n_splits} sites"):
+            site_k_fold(sites, n_splits, seed)
+        return
+    folds = site_k_fold(sites, n_splits, seed)
+    assert_partition(folds, sites)
+    sizes = [fold.test.size for fold in folds]
+    assert max(sizes) - min(sizes) <= rows.max()
+
+
+def test_site_k_fold_is_seeded():
+    sites = np.repeat([f"S{i:02d}" for i in range(30)], 7)
+    first, again, other = (site_k_fold(sites, 5, seed) for seed in (1, 1, 2))
+    assert all(np.array_equal(a.test, b.test) for a, b in zip(first, again, strict=True))
+    assert any(not np.array_equal(a.test, b.test) for a, b in zip(first, other, strict=True))
+
+
+def test_order_of_rows_does_not_change_the_groups():
+    sites = np.repeat([f"S{i:02d}" for i in range(12)], np.arange(1, 13))
+    shuffled = np.random.default_rng(0).permutation(sites)
+    groups = [{frozenset(s[fold.test]) for fold in site_k_fold(s, 4, 3)} for s in (sites, shuffled)]
+    assert groups[0] == groups[1]
+
+
+def test_neighbours_stay_together():
+    # Three pairs of towers, each pair within one cell of 10 degrees, each tower twice.
+    latitude = np.repeat([51.0, 52.0, 5.0, 5.5, -33.0, -34.0], 2)
+    longitude = np.repeat([10.0, 11.0, 100.0, 101.0, 149.0, 148.0], 2)
+    pair = np.repeat([0, 1, 2], 4)
+    folds = spatial_blocks(latitude, longitude, 10, 3, seed=0)
+    assert sorted(tuple(set(pair[fold.test])) for fold in folds) == [(0,), (1,), (2,)]
+
+
+# Quarters of degrees stay exact when 360 is added.
+quarters = st.tuples(st.integers(-360, 360), st.integers(-720, 719))
+
+
+@settings(deadline=None)
+@given(
+    st.lists(quarters, min_size=1, max_size=40),
+    st.sampled_from([1.0, 5.0, 10.0, 30.0]),
+)
+def test_blocks_partition_and_know_both_conventions_of_longitude(places, size):
+    latitude, longitude = np.repeat(places, 3, axis=0).T / 4
+    sites = np.array([f"{a},{b}" for a, b in zip(latitude, longitude, strict=True)])
+    regions = {
+        (a // size, (b + 180) // size) for a, b in zip(latitude + 90, longitude, strict=True)
+    }
+    if len(regions) < 2:
+        with pytest.raises(InputError, match="regions of"):
+            spatial_blocks(latitude, longitude, size, 2, seed=0)
+        return
+    folds = spatial_blocks(latitude, longitude, size, 2, seed=0)
+    assert_partition(folds, sites)
+    elsewhere = spatial_blocks(latitude, longitude % 360, size, 2, seed=0)
+    assert all(np.array_equal(a.test, b.test) for a, b in zip(folds, elsewhere, strict=True))
+
+
+def test_a_row_without_place_is_refused():
+    with pytest.raises(InputError, match="1 rows without"):
+        spatial_blocks([50.0, np.nan], [10.0, 10.0], 5, 2, seed=0)
+
+
+def test_guard_names_fold_and_site():
+    sites = np.array(["A", "B", "B"])
+    shared = Fold(0, "fold 1", train=np.array([0, 1]), test=np.array([2]))
+    with pytest.raises(InputError, match="B in both train and test of fold fold 1"):
+        require_sites_apart([shared], sites)
+
+
+@pytest.mark.parametrize(("scheme", "number"), [("loso", 12), ("kfold", 3), ("blocks", 3)])
+def test_make_folds_by_scheme(scheme, number):
+    table = pd.DataFrame(
+        {
+            "site_id": np.repeat([f"S{i:02d}" for i in range(12)], 5),
+            "latitude": np.repeat(np.linspace(-60, 60, 12), 5),
+            "longitude": np.repeat(np.linspace(-170, 170, 12), 5),
+        }
+    )
+    folds = make_folds(scheme, table, SimpleNamespace(n_splits=3, block_size=10.0, seed=4))
+    assert len(folds) == number
+    assert_partition(folds, table["site_id"].to_numpy())
+
+
+def test_a_site_that_moves_between_regions_is_found():
+    table = pd.DataFrame(
+        {"site_id": ["A", "A", "B"], "latitude": [1.0, 61.0, 1.0], "longitude": [0.0, 0.0, 0.0]}
+    )
+    with pytest.raises(InputError, match="A in both"):
+        make_folds("blocks", table, SimpleNamespace(n_splits=2, block_size=10.0, seed=0))
+
+
+def test_unknown_scheme():
+    table = pd.DataFrame({"site_id": ["A", "B"]})
+    with pytest.raises(ConfigurationError, match=r"'random'.*loso, kfold, blocks"):
+        make_folds("random", table, SimpleNamespace(n_splits=2, block_size=10.0, seed=0))
