@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,6 +26,7 @@ from uflux_kedro.gridding.alignment import (
 from uflux_kedro.gridding.sampling import sample_at_sites
 from uflux_kedro.lazy import pd, xr
 from uflux_kedro.readers.sites import check_igbp, check_metadata
+from uflux_kedro.schemas import ColumnSpec
 from uflux_kedro.variables import FLUXES, IGBP_CLASSES, VARIABLES, variable_of
 
 logger = logging.getLogger(__name__)
@@ -223,6 +225,26 @@ def build_training_table(
     table = table[first + rest].sort_values(keys, ignore_index=True)
     table.attrs = dict(towers.attrs)
     return table
+
+
+def offered_by_table(table: Path, columns: Mapping[str, ColumnSpec | str]) -> set[str]:
+    """Fluxes and predictors that a tidy table comes to, derived ones included.
+
+    Args:
+        table: File, or folder of files.
+        columns: As for :func:`uflux_kedro.readers.tidy.read_tidy`.
+
+    Returns:
+        Names of which the table holds at least one value, and what follows from them.
+    """
+    from uflux_kedro.readers.tidy import columns_with_values
+
+    offered = columns_with_values(table, columns)
+    for prefix in {_prefix(name) for name in offered} - {""}:
+        for variable, needs, _ in _derivations():
+            if all(f"{prefix}_{n}" in offered or (n == CO2 and CO2 in offered) for n in needs):
+                offered.add(f"{prefix}_{variable}")
+    return offered | {"IGBP", "Latitude", "DoY_sin", "DoY_cos", "Year"}
 
 
 def _with_tower_predictors(table: pd.DataFrame) -> pd.DataFrame:

@@ -160,6 +160,8 @@ def test_csif_keeps_its_four_days_which_begin_anew_each_year(raw_grid, tmp_path)
     assert lengths[91] == 1  # 2003 has 365 days, 91 periods of four and one more
     assert lengths[-1] == 2
     assert np.delete(lengths, [91, 183]).tolist() == [4] * 182
+    # Zarr takes chunks of one size only, and a year's 92 periods are no multiple of 12.
+    assert cube["CSIF"].chunksizes["time"] == (12,) * 15 + (4,)
 
 
 def test_the_first_alias_wins(raw_grid, tmp_path):

@@ -90,7 +90,7 @@ class Ledger:
         self._written: list[str] = []
         record = folder / LEDGER
         self._earlier = set(record.read_text().splitlines()) if record.is_file() else set()
-        for file in self._present() - self._earlier:
+        for file in sorted(self._present() - self._earlier):
             raise InputError(
                 folder / file,
                 None,
@@ -111,7 +111,7 @@ class Ledger:
         Returns:
             One row a file: source, file (path below the folder), bytes, sha256.
         """
-        for file in self._present().difference(self._written):
+        for file in (self._present() & self._earlier).difference(self._written):
             (self._folder / file).unlink()
         self._record(set(self._written))
         rows = []

@@ -88,8 +88,9 @@ def cfsv2_files(world: World) -> Iterator[NetCDF]:
     earth, SWC, parameters = world.earth, world.ecosystem.SWC, world.parameters
     seen = _seen(world, "CFSV2", 1.5 * parameters.climate_error)
     moisture = np.full(seen["TA"].shape, np.nan, dtype=np.float32)
-    wetter = world.fields.monthly("CFSV2 SWC", 1000, len(SWC), 0.7)[:, earth.land]
-    moisture[:, earth.land] = np.clip(SWC + 0.02 * parameters.climate_error * wetter, 0.01, 0.55)
+    wetter = 0.04 * world.fields.monthly("CFSV2 SWC", 1000, len(SWC), 0.7)[:, earth.land]
+    wetter = wetter + 0.03 * world.fields.static("CFSV2 SWC, lasting", 800)[earth.land]
+    moisture[:, earth.land] = np.clip(SWC + parameters.climate_error * wetter, 0.01, 0.55)
     variables = {
         "TA": seen["TA"] + ZERO_CELSIUS,
         "QV": specific_humidity(saturation_vapour_pressure(seen["TD"]), seen["PA"]),

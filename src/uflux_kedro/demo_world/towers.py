@@ -253,12 +253,12 @@ def _carbon(
     shared = rng.normal(scale=parameters.site_effect)
     GPP = truth["GPP"] * np.exp(shared)
     RECO = truth["RECO"] * np.exp(0.7 * shared + rng.normal(scale=0.6 * parameters.site_effect))
-    NEE = RECO - GPP + rng.normal(scale=(0.1 + 0.04 * (GPP + RECO)) * noise)
+    NEE = RECO - GPP + rng.normal(scale=(0.08 + 0.025 * (GPP + RECO)) * noise)
     # By night respiration is all there is; GPP is then what NEE leaves over.
-    night = np.maximum(RECO + rng.normal(scale=(0.05 + 0.06 * RECO) * noise), 0)
+    night = np.maximum(RECO + rng.normal(scale=(0.05 + 0.04 * RECO) * noise), 0)
     by_day = {
-        "RECO_DT_VUT_REF": RECO * 1.02 + rng.normal(scale=(0.05 + 0.07 * RECO) * noise),
-        "GPP_DT_VUT_REF": GPP * 1.01 + rng.normal(scale=(0.05 + 0.05 * GPP) * noise),
+        "RECO_DT_VUT_REF": RECO * 1.02 + rng.normal(scale=(0.05 + 0.04 * RECO) * noise),
+        "GPP_DT_VUT_REF": GPP * 1.01 + rng.normal(scale=(0.05 + 0.04 * GPP) * noise),
     }
     columns = {
         "NEE_VUT_REF": NEE,

@@ -16,6 +16,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from uflux_kedro.errors import InputError
+from uflux_kedro.gridding.area_mean import mean_by_area
 from uflux_kedro.gridding.cells import nearest
 from uflux_kedro.lazy import pd, xr
 from uflux_kedro.variables import IGBP_CLASSES, VARIABLES
@@ -95,12 +96,20 @@ def align(cube: xr.Dataset, grid: TargetGrid) -> xr.Dataset:
     """
     target = grid.coordinates()
     _check_overlap(cube, target)
+    cube = _ascending(cube)
     if _on_grid(cube, target):
         return cube.assign_coords(target.coords)
     coarser = _spacing(target) > 1.01 * _spacing(cube)
     aligned = {str(n): _regrid(v, target, coarser) for n, v in cube.data_vars.items()}
     kept = {n: c for n, c in cube.coords.items() if n in ("time", "time_bnds")}
     return xr.Dataset(aligned, kept, cube.attrs).assign_coords(target.coords)
+
+
+def _ascending(cube: xr.Dataset) -> xr.Dataset:
+    for axis in ("latitude", "longitude"):
+        if not cube.indexes[axis].is_monotonic_increasing:
+            cube = cube.sortby(axis)
+    return cube
 
 
 def _check_overlap(cube: xr.Dataset, target: xr.Dataset) -> None:
@@ -133,20 +142,18 @@ def _regrid(data: xr.DataArray, target: xr.Dataset, coarser: bool) -> xr.DataArr
     if kind == "category":
         regridded = _most_common(data, target) if coarser else _nearest(data, target)
     elif kind == "rate" or coarser:
-        regridded = _by_area(data, target)
+        regridded = mean_by_area(data, target)
     else:
         regridded = _interpolate(data, target)
     return regridded.astype(data.dtype).assign_attrs(data.attrs).transpose(*data.dims)
 
 
-def _by_area(data: xr.DataArray, target: xr.Dataset) -> xr.DataArray:
-    return _regridder(data).conservative(target, latitude_coord="latitude", skipna=True)
-
-
 def _interpolate(data: xr.DataArray, target: xr.Dataset) -> xr.DataArray:
     """Bilinear, over those of the four neighbours that have data."""
+    # xarray interpolates in double precision, and under dask without saying so.
+    data = data.astype("float64")
     valid = data.notnull()
-    weight = _regridder(valid.astype(data.dtype)).linear(target)
+    weight = _regridder(valid.astype("float64")).linear(target)
     return _regridder(data.where(valid, 0)).linear(target) / weight.where(weight >= _MIN_WEIGHT)
 
 
@@ -193,6 +200,8 @@ def monthly_means(cube: xr.Dataset, source: str) -> xr.Dataset:
     """
     if "time" not in cube.dims:
         return cube
+    # A coordinate that waits on dask, as from Zarr, has chunks of its own.
+    cube = cube.assign_coords(time_bnds=cube["time_bnds"].compute())
     starts, ends = (cube["time_bnds"].isel(bnds=i).to_numpy() for i in (0, 1))
     firsts = pd.date_range(starts[0], ends[-1], freq="MS", inclusive="both", normalize=True)
     edges = firsts[(firsts >= starts[0]) & (firsts <= ends[-1])].to_numpy()
@@ -223,9 +232,10 @@ def _weighted_mean(cube: xr.Dataset, weights: np.ndarray) -> xr.Dataset:
         with np.errstate(invalid="ignore"):
             return (total / (there @ weights)).astype(values.dtype)
 
+    cube = cube.drop_vars("time_bnds")
     return xr.apply_ufunc(
         mean,
-        cube.drop_vars("time_bnds").chunk(time=-1) if cube.chunks else cube.drop_vars("time_bnds"),
+        cube.chunk(time=-1) if cube.chunks else cube,
         input_core_dims=[["time"]],
         dask="parallelized",
         output_dtypes=["float32"],

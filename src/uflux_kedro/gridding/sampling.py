@@ -24,16 +24,21 @@ def sample_at_sites(drivers: xr.Dataset, sites: pd.DataFrame) -> pd.DataFrame:
         sites: ``site_id``, ``latitude``, ``longitude``.
 
     Returns:
-        ``site_id``, ``time`` and the drivers, one row a site and period, sorted.
+        ``site_id``, ``time`` and the drivers by name; one row a site and period, sorted.
 
     Raises:
         InputError: If a tower stands outside the grid, or with no land in its cell or around.
     """
     rows, columns = _land_cells(drivers, sites)
     names = sites["site_id"].to_numpy()
-    sampled = drivers.drop_vars("time_bnds", errors="ignore").isel(
-        latitude=xr.DataArray(rows, dims="site_id", coords={"site_id": names}),
-        longitude=xr.DataArray(columns, dims="site_id", coords={"site_id": names}),
+    # A cube that comes from a store has its variables in any order.
+    sampled = (
+        drivers[sorted(map(str, drivers.data_vars))]
+        .drop_vars("time_bnds", errors="ignore")
+        .isel(
+            latitude=xr.DataArray(rows, dims="site_id", coords={"site_id": names}),
+            longitude=xr.DataArray(columns, dims="site_id", coords={"site_id": names}),
+        )
     )
     sampled = sampled.drop_vars(["latitude", "longitude"])
     table = sampled.to_dataframe(dim_order=["site_id", "time"]).reset_index()

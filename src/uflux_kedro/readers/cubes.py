@@ -24,8 +24,8 @@ from uflux_kedro.readers.guards import (
 from uflux_kedro.readers.units import to_canonical
 from uflux_kedro.variables import VARIABLES, aliases
 
-_VALUES_PER_CHUNK = 2**24
-"""A chunk holds a year of maps, or as many as have this many values (64 MiB), at least one."""
+_VALUES_PER_CHUNK = 2**22
+"""A chunk holds a year of maps, or as many as have this many values (16 MiB), at least one."""
 
 
 @dataclass(frozen=True)
@@ -78,10 +78,9 @@ def open_source(paths: Sequence[Path], source: GridSource) -> xr.Dataset:
         InputError: Naming file, variable, expected and found.
     """
     pieces: dict[str, list[xr.DataArray]] = {}
-    first: xr.DataArray | None = None
     for path in unpack_netcdf(paths):
         for piece in _read_file(path, source):
-            first = piece if first is None else first
+            first = next(iter(pieces.values()), [piece])[0]
             _check_same_grid(piece, first, path)
             pieces.setdefault(str(piece.name), []).append(piece)
     missing = [v for v in source.required if v not in pieces]
@@ -95,7 +94,9 @@ def open_source(paths: Sequence[Path], source: GridSource) -> xr.Dataset:
         )
     joined = {name: _join(parts, source, paths) for name, parts in pieces.items()}
     _check_same_times(joined, source, paths)
-    cube = xr.Dataset(joined)
+    # One size throughout, as Zarr wants it, though the files' last chunks are shorter.
+    chunk = max(joined[source.required[0]].chunksizes["time"])
+    cube = xr.Dataset(joined).chunk(time=chunk)
     cube.attrs = {"source": source.name}
     return with_periods(cube, source.step, _where(paths))
 

@@ -13,7 +13,6 @@ from io import BytesIO
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 import pandas as pd
 
 from uflux_kedro.errors import ConfigurationError, InputError
@@ -127,11 +126,22 @@ def read_fluxnet(
     towers["time"] = parse_times(raw[time_column], resolution, where)
     check_order(towers, where)
     keys = towers[["site_id", "time"]]
-    for column, source in columns.items():
-        values = to_numbers(raw[source], where) if source in raw else pd.Series(np.nan, raw.index)
-        if values.isna().all():
-            _pass_over_empty(column, source, column in required, where)
-        towers[column] = within_bounds(values.rename(column), keys, where, outside)
+    raw = raw.reindex(columns=list(dict.fromkeys(columns.values())))
+    values = {c: to_numbers(raw[source], where).rename(c) for c, source in columns.items()}
+    empty = [c for c in columns if values[c].isna().all()]
+    for column in required:
+        if column in empty:
+            raise InputError(
+                where,
+                columns[column],
+                expected=f"values of {column}",
+                found="-9999 throughout",
+                hint=f"Leave the tower out, or name {column.removesuffix('_QC')} in allow_missing",
+            )
+    if empty:
+        logger.debug("%s: no values of %s", where, ", ".join(empty))
+    for column in columns:
+        towers[column] = within_bounds(values[column], keys, where, outside)
     if towers[list(fluxes)].isna().all(axis=None):
         raise InputError(where, None, expected="at least one flux with values", found="none")
     towers.attrs["resolution"] = resolution
@@ -201,16 +211,3 @@ def _check_columns(raw: pd.DataFrame, columns: Sequence[str], where: str) -> Non
         )
     if raw.empty:
         raise InputError(where, None, expected="at least one row", found="none")
-
-
-def _pass_over_empty(column: str, source: str, required: bool, where: str) -> None:
-    """Pass over a column without a single value, or stop if it is required."""
-    if required:
-        raise InputError(
-            where,
-            source,
-            expected=f"values of {column}",
-            found="-9999 throughout",
-            hint=f"Leave the tower out, or name {column.removesuffix('_QC')} in allow_missing",
-        )
-    logger.info("%s: no values of %s (%s)", where, column, source)

@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict
 
 from uflux_kedro.errors import ConfigurationError, InputError
 from uflux_kedro.readers.sites import check_sites
 from uflux_kedro.readers.tables import (
+    MISSING,
     Outside,
     Resolution,
     check_order,
@@ -24,28 +24,16 @@ from uflux_kedro.readers.tables import (
     within_bounds,
 )
 from uflux_kedro.readers.units import DAYS_PER_MEAN_MONTH, to_canonical
+from uflux_kedro.schemas import ColumnSpec
 from uflux_kedro.variables import FLUXES, variable_of
 
 logger = logging.getLogger(__name__)
 
 KEYS = ("site_id", "time", "latitude", "longitude", "IGBP")
+OPTIONALPATTERNS = ("*.csv", "*.csv.gz")
 OPTIONAL_SITE_COLUMNS = ("elevation", "climate")
+PATTERNS = ("*.csv", "*.csv.gz")
 _SITE_COLUMNS = ("site_id", *KEYS[2:], *OPTIONAL_SITE_COLUMNS)
-
-
-class ColumnSpec(BaseModel):
-    """Where a column of ours stands in the file.
-
-    Attributes:
-        column: Name in the file.
-        unit: Unit there; None where it is the canonical one. A unit by ``month`` counts the
-            month's own days.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    column: str
-    unit: str | None = None
 
 
 def read_tidy(
@@ -73,7 +61,7 @@ def read_tidy(
         ConfigurationError: If the mapping names an unknown variable or no key.
         InputError: If a key or every flux is absent, or the rows are not as they should be.
     """
-    specs = {n: ColumnSpec(column=s) if isinstance(s, str) else s for n, s in columns.items()}
+    specs = _specs(columns)
     _check_mapping(specs)
     if not paths:
         raise InputError("the tower table", None, expected="at least one file", found="none")
@@ -100,6 +88,18 @@ def read_tidy(
     towers = towers.sort_values(["site_id", "time"], ignore_index=True)
     towers.attrs["resolution"] = resolution
     return towers, _sites(raw, where), missing
+
+
+def columns_with_values(table: Path, columns: Mapping[str, ColumnSpec | str]) -> set[str]:
+    """Those of our names for which a file, or a folder of files, holds at least one value."""
+    paths = [table] if table.is_file() else sorted(p for g in PATTERNS for p in table.glob(g))
+    specs = _specs(columns)
+    raw = [_read_file(path, specs) for path in paths]
+    return {str(n) for t in raw for n in t if (t[n].notna() & (t[n] != MISSING)).any()}
+
+
+def _specs(columns: Mapping[str, ColumnSpec | str]) -> dict[str, ColumnSpec]:
+    return {n: ColumnSpec(column=s) if isinstance(s, str) else s for n, s in columns.items()}
 
 
 def _check_mapping(specs: Mapping[str, ColumnSpec]) -> None:

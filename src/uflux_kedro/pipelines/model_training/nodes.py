@@ -81,11 +81,12 @@ def fit_final_model(
     """Fit the member on all sites, for the grid."""
     from uflux_kedro.models.fitted import fit_member
 
-    rows = _usable(member, training_table, parameters)
+    model = _make_model(member, parameters, seed=parameters.seed, n_jobs=parameters.n_jobs)
     return fit_member(
         member,
-        rows,
-        _make_model(member, parameters, seed=parameters.seed, n_jobs=parameters.n_jobs),
+        _usable(member, training_table, parameters),
+        model,
+        parameters=model.get_params(),
         seed=parameters.seed,
         scores=scores,
     )

@@ -1,0 +1,88 @@
+"""The head of a cascade: a last predictor on the columns and the best layer's predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from uflux_kedro.errors import ConfigurationError
+from uflux_kedro.models.binning import Binner
+from uflux_kedro.models.byte_forest import ByteForest
+
+HEADS = ("forest", "xgboost", "lightgbm")
+
+
+@dataclass(frozen=True)
+class Head:
+    """A fitted head.
+
+    Attributes:
+        kind: One of :data:`HEADS`.
+        binner: Binner of the last layer's predictions.
+        model: ByteForest, XGBRegressor or LightGBM's Booster.
+    """
+
+    kind: str
+    binner: Binner
+    model: Any
+
+    def predict(self, table: np.ndarray, targets: int) -> np.ndarray:
+        """Predict (n, targets) float64 from (n, columns) bytes."""
+        if isinstance(self.model, ByteForest):
+            out = np.empty((len(table), targets))
+            self.model.predict_into(table, out)
+            return out
+        return np.asarray(self.model.predict(table), dtype=np.float64).reshape(len(table), targets)
+
+
+def boosted_head(
+    kind: str, parameters: Mapping[str, Any], *, n_estimators: int, n_jobs: int, seed: int
+) -> Callable[[np.ndarray, np.ndarray, np.ndarray], Any]:
+    """A function that fits XGBoost or LightGBM to bytes, targets and weights.
+
+    Args:
+        kind: ``xgboost`` or ``lightgbm``.
+        parameters: Override the defaults, which are the library's own but for those below.
+        n_estimators: Rounds.
+        n_jobs: Threads.
+        seed: Seed.
+
+    Raises:
+        ConfigurationError: If LightGBM is not installed or is given several targets.
+    """
+    defaults = {"n_estimators": n_estimators, "n_jobs": n_jobs, "random_state": seed}
+    if kind == "xgboost":
+        from xgboost import XGBRegressor  # noqa: PLC0415
+
+        settings = defaults | {"tree_method": "hist", "objective": "reg:squarederror"}
+
+        def fit_xgboost(table: np.ndarray, y: np.ndarray, weight: np.ndarray) -> Any:
+            target = y[:, 0] if y.shape[1] == 1 else y
+            return XGBRegressor(**(settings | dict(parameters))).fit(
+                table, target, sample_weight=weight
+            )
+
+        return fit_xgboost
+
+    try:
+        from lightgbm import LGBMRegressor  # noqa: PLC0415
+    except ImportError as error:
+        raise ConfigurationError(
+            "predictor='lightgbm' needs LightGBM, which is not installed: "
+            "pip install 'uflux_kedro[lightgbm]'"
+        ) from error
+    quiet = defaults | {"verbosity": -1, "deterministic": True, "force_row_wise": True}
+
+    def fit_lightgbm(table: np.ndarray, y: np.ndarray, weight: np.ndarray) -> Any:
+        if y.shape[1] > 1:
+            raise ConfigurationError(
+                "predictor='lightgbm' takes one target; expected forest or xgboost for "
+                f"{y.shape[1]} targets"
+            )
+        model = LGBMRegressor(**(quiet | dict(parameters)))
+        return model.fit(table, y[:, 0], sample_weight=weight).booster_
+
+    return fit_lightgbm

@@ -1,0 +1,198 @@
+"""A fitted member of the ensemble: a model, the predictors it wants, and its card."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from uflux_kedro.ensemble import Member
+from uflux_kedro.errors import InputError
+from uflux_kedro.files import replacing, sha256
+from uflux_kedro.models.persistence import load_model, save_model
+from uflux_kedro.variables import SITE_PREDICTORS, variable_of
+
+logger = logging.getLogger(__name__)
+
+_CARD, _MODEL = "card.json", "model"
+
+_SUSPICIOUS = 0.5
+"""Share of rows out of the training range from which the unit is doubted: a cold month may
+well be colder than any at the towers, half a map may not."""
+
+
+class FittedMember:
+    """A member that predicts.
+
+    One that was loaded reads its model at the first prediction, once a process, and goes to
+    worker processes as its path.
+
+    Attributes:
+        card: What is known of it: ``member``, ``flux``, ``unit``, ``predictors`` (name ->
+            unit, minimum and maximum in training), ``parameters``, ``rows``, ``sites``,
+            ``scores``, ``versions``, ``seed``, ``checksum``.
+    """
+
+    def __init__(
+        self, card: Mapping[str, Any], model: Any = None, folder: Path | None = None
+    ) -> None:
+        self.card = dict(card)
+        self._model = model
+        self._folder = folder
+        self._warned = False
+
+    @property
+    def name(self) -> str:
+        """The member's name."""
+        return self.card["member"]
+
+    @property
+    def predictors(self) -> tuple[str, ...]:
+        """Predictor columns, in the order in which the model sees them."""
+        return tuple(self.card["predictors"])
+
+    @property
+    def model(self) -> Any:
+        """The fitted estimator."""
+        if self._model is None and self._folder is not None:
+            return _cached(self._folder, self.card["checksum"])
+        return self._model
+
+    def predict(self, data: pd.DataFrame | NDArray) -> NDArray[np.float32]:
+        """Predict the flux.
+
+        Args:
+            data: A table that has the predictors as columns, in any order, or an array of
+                shape (n, predictors) in their order; canonical units.
+
+        Returns:
+            Shape (n,), in the flux's canonical unit; NaN where a predictor is missing.
+
+        Raises:
+            InputError: If predictors are missing from the table, or their number is another.
+        """
+        X = self._matrix(data)
+        known = np.isfinite(X).all(axis=1)
+        self._warn_outside(X[known])
+        prediction = np.full(len(X), np.nan, dtype=np.float32)
+        if known.any():
+            prediction[known] = np.asarray(self.model.predict(X[known])).ravel()
+        return prediction
+
+    def _matrix(self, data: pd.DataFrame | NDArray) -> NDArray[np.float32]:
+        if isinstance(data, pd.DataFrame):
+            absent = [p for p in self.predictors if p not in data]
+            if absent:
+                raise InputError(
+                    f"table given to {self.name}",
+                    ", ".join(absent),
+                    expected="a column of that name",
+                    found=f"the columns {', '.join(map(str, data.columns))}",
+                )
+            return data[list(self.predictors)].to_numpy("float32")
+        X = np.asarray(data, dtype=np.float32)
+        if X.ndim != 2 or X.shape[1] != len(self.predictors):
+            raise InputError(
+                f"array given to {self.name}",
+                None,
+                expected=f"shape (n, {len(self.predictors)}): {', '.join(self.predictors)}",
+                found=f"shape {X.shape}",
+            )
+        return X
+
+    def save(self, folder: Path) -> None:
+        """Write the member, whole or not at all."""
+        with replacing(folder) as temporary:
+            temporary.mkdir()
+            save_model(self.model, temporary / _MODEL)
+            self.card["checksum"] = sha256(temporary / _MODEL)
+            (temporary / _CARD).write_text(json.dumps(self.card, indent=2) + "\n")
+
+    @classmethod
+    def load(cls, folder: Path) -> FittedMember:
+        """Read a member's card; the model waits until it is needed.
+
+        Raises:
+            InputError: If there is no member.
+        """
+        try:
+            card = json.loads((Path(folder) / _CARD).read_text())
+        except (OSError, ValueError) as error:
+            raise InputError(
+                folder, None, expected=f"a fitted member with its {_CARD}", found=str(error)
+            ) from error
+        return cls(card, folder=Path(folder))
+
+    def _warn_outside(self, X: NDArray[np.float32]) -> None:
+        """Say, once, which predictors look like other units or another world."""
+        if self._warned or not len(X):
+            return
+        for column, (name, known) in zip(X.T, self.card["predictors"].items(), strict=True):
+            if name in SITE_PREDICTORS:
+                continue  # a class or a place without towers is no matter of units
+            share = np.mean((column < known["min"]) | (column > known["max"]))
+            if share > _SUSPICIOUS:
+                self._warned = True
+                logger.warning(
+                    "%s: %.0f %% of %d rows have %s outside the training range, %g to %g %s; "
+                    "found %g to %g. Is it in that unit?",
+                    *(self.name, 100 * share, len(X), name, known["min"], known["max"]),
+                    *(known["unit"], column.min(), column.max()),
+                )
+
+
+@lru_cache(maxsize=64)
+def _cached(folder: Path, checksum: str) -> Any:
+    """Model of a folder; the checksum is part of the key, so that a new fit is read anew."""
+    return load_model(folder / _MODEL)
+
+
+def fit_member(
+    member: Member,
+    rows: pd.DataFrame,
+    model: Any,
+    *,
+    parameters: Mapping[str, Any],
+    seed: int,
+    scores: Mapping[str, Any] | None = None,
+) -> FittedMember:
+    """Fit a member on all rows that are given.
+
+    Args:
+        member: Who it is.
+        rows: Usable rows: ``site_id``, the flux, the predictors; none missing.
+        model: Unfitted estimator.
+        parameters: Settings of the model, for the card.
+        seed: Seed of the model, for the card.
+        scores: Held-out scores, for the card.
+
+    Returns:
+        The fitted member.
+    """
+    X = rows[list(member.predictors)].to_numpy("float32")
+    model.fit(X, rows[member.flux].to_numpy("float64"))
+    card = {
+        "member": member.name,
+        "flux": member.flux,
+        "unit": variable_of(member.flux).unit,
+        "predictors": {
+            name: {"unit": variable_of(name).unit, "min": float(low), "max": float(high)}
+            for name, low, high in zip(member.predictors, X.min(0), X.max(0), strict=True)
+        },
+        "parameters": dict(parameters),
+        "rows": len(rows),
+        "sites": sorted(rows["site_id"].unique()),
+        "seed": seed,
+        "scores": dict(scores or {}),
+        "versions": {n: version(n) for n in ("uflux_kedro", "xgboost", "scikit-learn", "numba")},
+        "checksum": None,
+    }
+    return FittedMember(card, model)
