@@ -22,3 +22,14 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"measured data not found at {folder}; set UFLUX_SHARED_DATA to its folder")
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _apart(tmp_path_factory):
+    """Keep tests out of the user's MLflow database and data."""
+    folder = tmp_path_factory.mktemp("apart")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow.db")
+        patch.setenv("MLFLOW_ARTIFACT_LOCATION", (folder / "mlartifacts").as_uri())
+        patch.setenv("UFLUX_TEST_DATA", str(folder / "data"))
+        yield

@@ -92,7 +92,7 @@ def test_another_seed_gives_another_world(manifest, tmp_path):
         SMALL.model_copy(update={"seed": 2}), tmp_path / "raw", tmp_path / "truth"
     )
     kept = set(other["sha256"]) & set(manifest["sha256"])
-    assert set(manifest.set_index("sha256").loc[list(kept), "source"]) <= {"co2"}
+    assert set(manifest.set_index("sha256").loc[list(kept), "source"]) <= {"CO2"}
 
 
 def test_manifest_names_every_file(raw, manifest):
@@ -100,8 +100,8 @@ def test_manifest_names_every_file(raw, manifest):
     assert present == set(manifest["file"])
     assert (manifest["bytes"] == [(raw / f).stat().st_size for f in manifest["file"]]).all()
     assert set(manifest["source"]) == {
-        "towers", "era5", "cfsv2", "modis", "avhrr", "gome2", "gosat755", "gosat772", "oco2",
-        "igbp", "co2",
+        "towers", "ERA5", "CFSV2", "MODIS", "AVHRR", "GOME2", "GOSAT755", "GOSAT772", "OCO2",
+        "IGBP", "CO2",
     }  # fmt: skip
 
 
@@ -121,7 +121,7 @@ def test_real_data_in_the_folder_are_refused_and_kept(tmp_path):
     with pytest.raises(InputError, match=r"DE-Tha.*did not write.*another folder"):
         write_demo_world(TINY, tmp_path, tmp_path / "truth")
     assert real.read_bytes() == b"years of work"
-    assert not (tmp_path / "era5").exists()
+    assert not (tmp_path / "ERA5").exists()
 
 
 def test_a_file_that_fails_half_way_has_no_name(tmp_path):
@@ -168,7 +168,7 @@ def test_more_towers_than_land(exact):
 
 
 def test_era5_is_as_the_climate_data_store_ships_it(raw):
-    with xr.open_dataset(raw / "era5" / "era5_monthly_2019.nc") as file:
+    with xr.open_dataset(raw / "ERA5" / "era5_monthly_2019.nc") as file:
         assert set(file.data_vars) == {
             "t2m", "d2m", "stl1", "ssrd", "strd", "sp", "tp", "u10", "v10",
         }  # fmt: skip
@@ -191,7 +191,7 @@ def test_era5_is_as_the_climate_data_store_ships_it(raw):
 
 
 def test_cfsv2_has_specific_humidity_and_soil_moisture(raw):
-    with xr.open_dataset(raw / "cfsv2" / "cfsv2_monthly_2020.nc") as file:
+    with xr.open_dataset(raw / "CFSV2" / "cfsv2_monthly_2020.nc") as file:
         assert set(file.data_vars) == {
             VARIABLES[name].aliases["cfsv2"][0]
             for name in ("TA", "QV", "SW_IN", "SWC", "U", "V", "P", "PA")
@@ -235,8 +235,8 @@ def test_reanalyses_err_differently(exact):
 @pytest.mark.parametrize(
     ("file", "band", "fill"),
     [
-        ("modis/MCD43C4_2019.nc", "Nadir_Reflectance_Band2", 32767),
-        ("avhrr/AVH09C1_2019.nc", "SREFL_CH2", -9999),
+        ("MODIS/MCD43C4_2019.nc", "Nadir_Reflectance_Band2", 32767),
+        ("AVHRR/AVH09C1_2019.nc", "SREFL_CH2", -9999),
     ],
 )
 def test_reflectances_are_scaled_integers_with_fill(raw, file, band, fill):
@@ -251,7 +251,7 @@ def test_reflectances_are_scaled_integers_with_fill(raw, file, band, fill):
     assert longitude[0] == -175
     with (
         xr.open_dataset(raw / file) as decoded,
-        xr.open_dataset(raw / "igbp" / "MCD12C1_2019.nc") as igbp,
+        xr.open_dataset(raw / "IGBP" / "MCD12C1_2019.nc") as igbp,
     ):
         seen = np.isfinite(decoded[band].values)
         assert 0 < float(decoded[band].min()) < float(decoded[band].max()) <= 1.6
@@ -280,7 +280,7 @@ def test_fluorescence(raw, source):
     family = SOURCES[source]
     variable = VARIABLES["CSIF" if family == "csif" else "SIF"]
     name = variable.aliases[family][0]
-    (path,) = (raw / source.lower()).glob("*2020.nc")
+    (path,) = (raw / source).glob("*2020.nc")
     with xr.open_dataset(path, mask_and_scale=False) as stored:
         assert stored[name].attrs["_FillValue"] == -999
         assert stored[name].attrs["units"] == variable.unit
@@ -302,7 +302,7 @@ def test_fluorescence_follows_gpp(exact):
 def test_land_cover_holds_every_class(earth, raw):
     present = {name for name, code in IGBP_CLASSES.items() if (earth.ecosystem.cover == code).any()}
     assert present == set(IGBP_CLASSES) - {"WAT"}
-    with xr.open_dataset(raw / "igbp" / "MCD12C1_2020.nc", mask_and_scale=False) as stored:
+    with xr.open_dataset(raw / "IGBP" / "MCD12C1_2020.nc", mask_and_scale=False) as stored:
         codes = stored["Majority_Land_Cover_Type_1"]
         assert codes.dtype == "uint8"
         assert codes.values.min() == 0
@@ -311,7 +311,7 @@ def test_land_cover_holds_every_class(earth, raw):
 
 
 def test_carbon_dioxide_table_is_noaas(raw):
-    table = pd.read_csv(raw / "co2" / "co2_mm_gl.txt", comment="#", sep=r"\s+", header=None)
+    table = pd.read_csv(raw / "CO2" / "co2_mm_gl.txt", comment="#", sep=r"\s+", header=None)
     assert table.shape == (24, 7)
     assert list(table[0]) == [2019] * 12 + [2020] * 12
     assert list(table[1]) == [*range(1, 13)] * 2

@@ -103,7 +103,8 @@ def _optimal_chi(TA: Any, VPD: Any, PA: Any, CO2: Any) -> OptimalChiPrentice14:
 
 def _iwue(TA: Any, VPD: Any, PA: Any, CO2: Any) -> Any:
     chi = _optimal_chi(TA, VPD, PA, CO2)
-    return (5 / 8 * (chi.env.ca - chi.ci)) / (1e-6 * chi.env.patm)
+    # Without a deficit ci equals ca up to rounding, on either side.
+    return np.maximum((5 / 8 * (chi.env.ca - chi.ci)) / (1e-6 * chi.env.patm), 0.0)
 
 
 def _light_use_efficiency(TA: Any, VPD: Any, PA: Any, CO2: Any) -> Any:

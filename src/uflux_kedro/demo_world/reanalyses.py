@@ -80,7 +80,7 @@ def era5_files(world: World) -> Iterator[NetCDF]:
             {"Conventions": "CF-1.7", "institution": "Simulated, in the format of ECMWF ERA5"},
         )
         time = {"units": "seconds since 1970-01-01", "dtype": "int64"}
-        yield NetCDF(f"era5/era5_monthly_{year}.nc", dataset, {"valid_time": time})
+        yield NetCDF(f"ERA5/era5_monthly_{year}.nc", dataset, {"valid_time": time})
 
 
 def cfsv2_files(world: World) -> Iterator[NetCDF]:
@@ -121,7 +121,7 @@ def cfsv2_files(world: World) -> Iterator[NetCDF]:
             {"Conventions": "CF-1.6", "institution": "Simulated, in the format of NCEP CFSv2"},
         )
         time = {"units": "hours since 1970-01-01", "dtype": "int64"}
-        yield NetCDF(f"cfsv2/cfsv2_monthly_{year}.nc", dataset, {"time": time})
+        yield NetCDF(f"CFSV2/cfsv2_monthly_{year}.nc", dataset, {"time": time})
 
 
 def _seen(world: World, system: str, scale: float) -> dict[str, Array]:

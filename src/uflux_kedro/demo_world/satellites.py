@@ -23,10 +23,10 @@ def reflectance_files(world: World) -> Iterator[NetCDF]:
     """MODIS MCD43C4 and AVHRR AVH09C1 by year: scaled integers with fill at sea and under cloud."""
     earth, parameters = world.earth, world.parameters
     sensors = (
-        ("modis/MCD43C4_{}.nc", ("lat", "lon"), 32767, 1.0,
+        ("MODIS/MCD43C4_{}.nc", ("lat", "lon"), 32767, 1.0,
          {"Nadir_Reflectance_Band1": "RED", "Nadir_Reflectance_Band2": "NIR",
           "Nadir_Reflectance_Band3": "BLUE"}),
-        ("avhrr/AVH09C1_{}.nc", ("latitude", "longitude"), -9999, 2.0,
+        ("AVHRR/AVH09C1_{}.nc", ("latitude", "longitude"), -9999, 2.0,
          {"SREFL_CH1": "RED", "SREFL_CH2": "NIR"}),
     )  # fmt: skip
     for file, (lat, lon), fill, noise, bands in sensors:
@@ -72,9 +72,9 @@ def sif_files(world: World) -> Iterator[NetCDF]:
     noise = parameters.sif_noise
     products = (
         # folder, file, variable, brightness against 740 nm, cells a side
-        ("gome2", "GOME2_SIF_{}.nc", "SIF_740", 1.0, 1),
-        ("gosat755", "GOSAT_SIF755_{}.nc", "SIF_755", 0.6, 2),
-        ("gosat772", "GOSAT_SIF772_{}.nc", "SIF_772", 0.45, 2),
+        ("GOME2", "GOME2_SIF_{}.nc", "SIF_740", 1.0, 1),
+        ("GOSAT755", "GOSAT_SIF755_{}.nc", "SIF_755", 0.6, 2),
+        ("GOSAT772", "GOSAT_SIF772_{}.nc", "SIF_772", 0.45, 2),
     )
     for folder, file, name, brightness, side in products:
         rng = world.fields.generator(folder)
@@ -95,7 +95,7 @@ def sif_files(world: World) -> Iterator[NetCDF]:
         values = _between(clear_sky, middle, days + pd.Timedelta(days=2))
         values = values + rng.normal(scale=0.1 * noise, size=values.shape)
         dataset = _sif_dataset(earth, "clear_daily_SIF", _on_map(earth, values), days, 1)
-        yield NetCDF(f"oco2/CSIF_4day_{year}.nc", dataset, _sif_encoding("clear_daily_SIF"))
+        yield NetCDF(f"OCO2/CSIF_4day_{year}.nc", dataset, _sif_encoding("clear_daily_SIF"))
 
 
 def land_cover_files(world: World) -> Iterator[NetCDF]:
@@ -112,7 +112,7 @@ def land_cover_files(world: World) -> Iterator[NetCDF]:
                 "lon": ("lon", earth.longitude, {"units": "degrees_east"}),
             },
         )
-        yield NetCDF(f"igbp/MCD12C1_{year}.nc", dataset, {name: {"_FillValue": np.uint8(255)}})
+        yield NetCDF(f"IGBP/MCD12C1_{year}.nc", dataset, {name: {"_FillValue": np.uint8(255)}})
 
 
 def _reflectance(truth: Array, rng: np.random.Generator, noise: float) -> Array:

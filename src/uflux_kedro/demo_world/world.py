@@ -20,8 +20,8 @@ from uflux_kedro.demo_world.towers import make_towers, site_table
 from uflux_kedro.variables import VARIABLES
 
 SOURCES = (
-    "towers", "era5", "cfsv2", "modis", "avhrr", "gome2", "gosat755", "gosat772", "oco2", "igbp",
-    "co2",
+    "towers", "ERA5", "CFSV2", "MODIS", "AVHRR", "GOME2", "GOSAT755", "GOSAT772", "OCO2", "IGBP",
+    "CO2",
 )  # fmt: skip
 
 
@@ -61,7 +61,7 @@ def write_demo_world(
     towers = make_towers(world)
     contents = {f"towers/{name}": content for name, content in (t.archive() for t in towers)}
     contents["towers/sites.csv"] = site_table(world, towers).to_csv(index=False).encode()
-    contents["co2/co2_mm_gl.txt"] = _noaa_table(world).encode()
+    contents["CO2/co2_mm_gl.txt"] = _noaa_table(world).encode()
     for file, content in contents.items():
         ledger.write(file, partial(Path.write_bytes, data=content))
     return ledger.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -19,11 +20,9 @@ class Binner:
 
     Attributes:
         thresholds: (columns, 255) float64, ascending; a column's unused places hold infinity.
-        counts: (columns,) int64, thresholds in use.
     """
 
     thresholds: np.ndarray
-    counts: np.ndarray
 
     @classmethod
     def fit(
@@ -51,7 +50,23 @@ class Binner:
         thresholds = np.full((len(columns), MAX_BINS), np.inf)
         for row, found in zip(thresholds, columns, strict=True):
             row[: len(found)] = found
-        return cls(thresholds, np.array([len(found) for found in columns], dtype=np.int64))
+        return cls(thresholds)
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """For storage."""
+        return {"thresholds": self.thresholds}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray], columns: int) -> Binner:
+        """Inverse of :meth:`to_arrays`.
+
+        Raises:
+            ValueError: If the thresholds are not those of so many columns.
+        """
+        thresholds = arrays["thresholds"]
+        if thresholds.shape != (columns, MAX_BINS) or thresholds.dtype != np.float64:
+            raise ValueError(f"thresholds of shape {thresholds.shape}")
+        return cls(thresholds)
 
     def transform(self, X: np.ndarray, table: np.ndarray, first: int = 0) -> None:
         """Write the bins of (rows, columns) ``X`` to columns ``first`` on of the uint8 ``table``."""

@@ -94,91 +94,108 @@ class ByteForest:
         out /= len(self.trees)
 
 
-def grow_forest(
-    table: np.ndarray,
-    columns: int,
-    targets: Targets,
-    bags: np.ndarray,
-    growth: Growth,
-    *,
-    extra: bool,
-    seed: int,
-    executor: Executor,
-    n_jobs: int,
-    on_tree: Callable[[], object],
-) -> tuple[ByteForest, np.ndarray]:
-    """Grow a forest and predict its training rows out of bag.
+@dataclass(frozen=True)
+class ForestGrower:
+    """Grows forests on one set of training rows.
 
-    Args:
-        table: (rows, columns or more) uint8, row by row.
-        columns: Columns of it that the trees may use, from the first on.
+    Attributes:
+        table: (rows, columns) uint8, row by row; read anew for each forest.
         targets: Targets of the rows.
         bags: (rows,) uint32, number of the bag unit (a row, or a site) of each row, from 0 on.
-        growth: Limits of the trees.
-        extra: Whether thresholds are drawn at random (extra-trees).
-        seed: Seed of the forest; each tree has its own, so threads change nothing.
         executor: Runs the trees.
         n_jobs: Threads of the out-of-bag prediction.
         on_tree: Called after each tree.
-
-    Returns:
-        The forest and (rows, targets) float64 out-of-bag means, NaN where every bag holds the row.
     """
-    rows = len(table)
-    if columns > WIDE_COLUMNS:
-        raise ConfigurationError(f"A forest takes at most {WIDE_COLUMNS} columns; found {columns}")
-    narrow = columns <= NARROW_COLUMNS and rows <= NARROW_DISTANCE
-    like, column_shift, distance_shift = (
-        (np.empty(0, np.uint32), 8, 16) if narrow else (np.empty(0, np.uint64), 32, 44)
-    )
-    records = targets.records(table[:, :columns])
-    n_bags = int(bags.max()) + 1
-    inverse = np.full(rows + 1, -np.inf)
-    inverse[growth.min_samples_leaf :] = 1 / np.arange(growth.min_samples_leaf, rows + 1)
-    in_bag = np.empty((growth.n_trees, rows), np.uint8)
-    max_depth = rows if growth.max_depth is None else growth.max_depth
 
-    def grow(tree: int, tree_seed: np.uint64) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        grown = grow_tree(
-            records,
-            bags,
-            np.uint64(n_bags),
-            tree_seed,
-            extra,
-            np.uint64(columns),
-            np.uint64(targets.n_float),
-            np.uint64(targets.shift),
-            targets.origin,
-            targets.scale,
-            inverse,
-            np.uint64(max(1, math.isqrt(columns))),
-            np.uint64(max_depth),
-            np.uint64(growth.min_samples_split),
-            np.uint64(growth.min_samples_leaf),
-            in_bag[tree],
-            like,
-            np.uint64(column_shift),
-            np.uint64(distance_shift),
+    table: np.ndarray
+    targets: Targets
+    bags: np.ndarray
+    executor: Executor
+    n_jobs: int
+    on_tree: Callable[[], object]
+
+    def grow(
+        self, columns: int, growth: Growth, *, extra: bool, seed: int
+    ) -> tuple[ByteForest, np.ndarray]:
+        """Grow a forest and predict its training rows out of bag.
+
+        Args:
+            columns: Columns of the table that the trees may use, from the first on.
+            growth: Limits of the trees.
+            extra: Whether thresholds are drawn at random (extra-trees).
+            seed: Seed of the forest; each tree has its own, so threads change nothing.
+
+        Returns:
+            The forest and (rows, targets) float64 out-of-bag means, NaN where every bag holds the
+            row.
+        """
+        if columns > WIDE_COLUMNS:
+            raise ConfigurationError(
+                f"A forest takes at most {WIDE_COLUMNS} columns; found {columns}"
+            )
+        rows = len(self.table)
+        in_bag = np.empty((growth.n_trees, rows), np.uint8)
+        grow_one = self._tree_function(columns, growth, extra, in_bag)
+        seeds = np.random.SeedSequence(seed).generate_state(growth.n_trees, np.uint64)
+        grown = list(self.executor.map(grow_one, range(growth.n_trees), seeds))
+        trees = PackedTrees.join([(nodes, leaves) for nodes, leaves, _ in grown])
+        saved = np.array([importance for _, _, importance in grown])
+        total = saved.sum(axis=1, keepdims=True)
+        shares = np.divide(saved, total, out=np.zeros_like(saved), where=total > 0)
+        return ByteForest(trees, shares.mean(axis=0)), self._out_of_bag(trees, in_bag)
+
+    def _tree_function(
+        self, columns: int, growth: Growth, extra: bool, in_bag: np.ndarray
+    ) -> Callable[[int, np.uint64], tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """A function of the tree's number and seed that grows it."""
+        rows = len(self.table)
+        narrow = columns <= NARROW_COLUMNS and rows <= NARROW_DISTANCE
+        like, column_shift, distance_shift = (
+            (np.empty(0, np.uint32), 8, 16) if narrow else (np.empty(0, np.uint64), 32, 44)
         )
-        on_tree()
-        return grown
+        targets = self.targets
+        records = targets.records(self.table[:, :columns])
+        least = min(growth.min_samples_leaf, rows)
+        inverse = np.full(rows + 1, -np.inf)
+        inverse[least:] = 1 / np.arange(least, rows + 1)
+        max_depth = rows if growth.max_depth is None else growth.max_depth
 
-    seeds = np.random.SeedSequence(seed).generate_state(growth.n_trees, np.uint64)
-    grown = list(executor.map(grow, range(growth.n_trees), seeds))
-    trees = PackedTrees.join([(nodes, leaves) for nodes, leaves, _ in grown])
-    saved = np.array([importance for _, _, importance in grown])
-    total = saved.sum(axis=1, keepdims=True)
-    shares = np.divide(saved, total, out=np.zeros_like(saved), where=total > 0)
-    forest = ByteForest(trees, shares.mean(axis=0))
+        def grow(tree: int, seed: np.uint64) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+            grown = grow_tree(
+                records,
+                self.bags,
+                np.uint64(self.bags.max() + 1),
+                seed,
+                extra,
+                np.uint64(columns),
+                np.uint64(targets.n_float),
+                np.uint64(targets.shift),
+                targets.origin,
+                targets.scale,
+                inverse,
+                np.uint64(max(1, math.isqrt(columns))),
+                np.uint64(max_depth),
+                np.uint64(growth.min_samples_split),
+                np.uint64(least),
+                in_bag[tree],
+                like,
+                np.uint64(column_shift),
+                np.uint64(distance_shift),
+            )
+            self.on_tree()
+            return grown
 
-    out = np.zeros((rows, len(targets.origin)))
-    unseen = np.zeros(rows, np.uint32)
+        return grow
 
-    def predict_block(block: slice) -> None:
-        trees.add_unseen(table[block], in_bag, block.start, out[block], unseen[block])
+    def _out_of_bag(self, trees: PackedTrees, in_bag: np.ndarray) -> np.ndarray:
+        rows = len(self.table)
+        out = np.zeros((rows, trees.leaves.shape[1]))
+        unseen = np.zeros(rows, np.uint32)
 
-    in_blocks(predict_block, rows, n_jobs)
-    with np.errstate(invalid="ignore"):
-        out /= unseen[:, None]
-    return forest, out
+        def predict_block(block: slice) -> None:
+            trees.add_unseen(self.table[block], in_bag, block.start, out[block], unseen[block])
 
+        in_blocks(predict_block, rows, self.n_jobs)
+        with np.errstate(invalid="ignore"):
+            out /= unseen[:, None]
+        return out

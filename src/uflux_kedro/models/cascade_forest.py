@@ -7,9 +7,9 @@ keeps, with the differences that :class:`CascadeForestRegressor` lists.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from numbers import Integral, Real
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -21,13 +21,17 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from uflux_kedro.errors import ConfigurationError, InputError
 from uflux_kedro.models.binning import MAX_BINS, Binner, BinType
-from uflux_kedro.models.byte_forest import ByteForest, Growth, Targets, grow_forest
+from uflux_kedro.models.byte_forest import ByteForest, ForestGrower, Growth, Targets
 from uflux_kedro.models.cascade_head import HEADS, Head, boosted_head
-from uflux_kedro.models.forest_store import ForestStore
+from uflux_kedro.models.cascade_rows import (
+    MIN_ROWS,
+    TrainingRows,
+    distinct_rows,
+    group_numbers,
+)
+from uflux_kedro.models.forest_store import ForestStore, forest_arrays, read_forest
 from uflux_kedro.models.packed_trees import in_blocks
-
-MIN_ROWS = 5
-"""Fewer rows leave too few out of a bag for a layer to be judged."""
+from uflux_kedro.models.progress import GrowthProgress
 
 _LARGEST = 1e37
 """Leaves are float32."""
@@ -41,12 +45,10 @@ class Layer:
         binner: Binner of the layer's input: the columns of X for layer 0, later the predictions of
             the layer before.
         forests: Random forests, then as many extra-trees; an entry may stand on disk.
-        score: Mean squared error of its out-of-bag predictions.
     """
 
     binner: Binner
     forests: ForestStore
-    score: float
 
 
 class CascadeForestRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
@@ -164,11 +166,9 @@ class CascadeForestRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             ValueError: If X or y holds NaN or infinity, or their shapes do not fit.
         """
         self._check_parameters()
-        X, y = validate_data(
-            self, X, y, dtype=np.float64, multi_output=True, y_numeric=True, ensure_min_samples=1
-        )
-        y = y.astype(np.float64)
-        y = y.reshape(len(y), -1)
+        checked = validate_data(self, X, y, dtype=np.float64, multi_output=True, y_numeric=True)
+        X = np.asarray(checked[0])
+        y = np.asarray(checked[1], dtype=np.float64).reshape(len(X), -1)
         if np.abs(y).max() > _LARGEST:
             raise InputError(
                 "y", None, expected=f"targets within +-{_LARGEST:g}", found=f"{np.abs(y).max():g}"
@@ -180,7 +180,7 @@ class CascadeForestRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             )
         self.n_outputs_ = y.shape[1]
 
-        rows, places = _distinct_rows(X, y, weight, _group_numbers(groups, len(X)))
+        rows, places = distinct_rows(X, y, weight, group_numbers(groups, len(X)))
         self.layers_: list[Layer] = []
         self.scores_: list[float] = []
         self.head_: Head | None = None
@@ -206,18 +206,26 @@ class CascadeForestRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             (n,), or (n, targets) for several targets, float64.
         """
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=np.float64, reset=False)
+        return self.predict_on(validate_data(self, X, dtype=np.float64, reset=False), self.n_jobs)
+
+    def predict_on(self, X: np.ndarray, n_jobs: int | None) -> np.ndarray:
+        """Predict on a number of threads of this call, without the checks of :meth:`predict`.
+
+        Args:
+            X: (n, columns) float64, finite.
+            n_jobs: Threads; None is one, -1 all.
+        """
         if self.constant_ is not None:
             return self._shaped(np.repeat(self.constant_[None], len(X), axis=0))
         if self.partial_mode:
             # Each forest is read once, for all rows.
-            return self._shaped(self._predict_rows(X, self.n_jobs))
+            return self._shaped(self._predict_rows(X, n_jobs))
         out = np.empty((len(X), self.n_outputs_))
 
         def predict_block(block: slice) -> None:
             out[block] = self._predict_rows(X[block], 1)
 
-        in_blocks(predict_block, len(X), self.n_jobs)
+        in_blocks(predict_block, len(X), n_jobs)
         return self._shaped(out)
 
     @property
@@ -242,61 +250,41 @@ class CascadeForestRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         total = before.mean(axis=0)
         return total / total.sum() if total.sum() > 0 else total
 
-    def _grow(self, rows: _Rows) -> np.ndarray:
-        """Grow layers until the error stops falling; returns the kept layers' out-of-bag means."""
+    def _grow(self, rows: TrainingRows) -> np.ndarray:
+        """Grow layers until the error stops falling; returns the model's out-of-bag predictions."""
         random = check_random_state(self.random_state)
         seed = self.random_state
-        if not isinstance(seed, Integral):
+        if not isinstance(seed, int | np.integer):
             seed = random.randint(np.iinfo(np.int32).max)
         threads = effective_n_jobs(self.n_jobs)
-        targets = Targets.of(rows.y, rows.weight)
         n, columns = rows.X.shape
-        mean = np.average(rows.y, axis=0, weights=rows.weight)
-        table = np.empty((n, columns + 2 * self.n_estimators * self.n_outputs_), np.uint8)
+        augmented = columns + 2 * self.n_estimators * self.n_outputs_
         best, failed, kept = np.inf, 0, 0
         seen, first = rows.X, 0
-        with ThreadPoolExecutor(threads) as executor, _Progress(self.verbose) as progress:
-
-            def grow(columns: int, growth: Growth, extra: bool, seed: int):
-                forest, out_of_bag = grow_forest(
-                    table,
-                    columns,
-                    targets,
-                    rows.bags,
-                    growth,
-                    extra=extra,
-                    seed=seed,
-                    executor=executor,
-                    n_jobs=threads,
-                    on_tree=progress.tree,
-                )
-                # For a row that every bag holds, the mean target, which tells nothing.
-                return forest, np.where(np.isnan(out_of_bag), mean, out_of_bag)
-
+        with ThreadPoolExecutor(threads) as executor, GrowthProgress(self.verbose) as progress:
+            grower = ForestGrower(
+                table=np.empty((n, augmented), np.uint8),
+                targets=Targets.of(rows.y, rows.weight),
+                bags=rows.bags,
+                executor=executor,
+                n_jobs=threads,
+                on_tree=progress.tree,
+            )
             for number in range(self.max_layers):
                 binner = self._fit_binner(seen, random)
-                binner.transform(seen, table, first)
-                forests = ForestStore(on_disk=self.partial_mode)
-                outputs = []
-                for extra in (False, True):
-                    for e in range(self.n_estimators):
-                        forest, output = grow(
-                            first + seen.shape[1],
-                            self._growth(),
-                            extra,
-                            int(seed) + 10 * e + 100 * number,
-                        )
-                        forests.append(forest)
-                        outputs.append(output)
-                mean_output = np.mean(outputs, axis=0)
-                error = np.average((mean_output - rows.y) ** 2, axis=0, weights=rows.weight).mean()
-                self.layers_.append(Layer(binner, forests, float(error)))
+                binner.transform(seen, grower.table, first)
+                forests, outputs = self._grow_layer(
+                    grower, first + seen.shape[1], int(seed) + 100 * number, rows
+                )
+                mean = np.mean(outputs, axis=0)
+                error = np.average((mean - rows.y) ** 2, axis=0, weights=rows.weight).mean()
+                self.layers_.append(Layer(binner, forests))
                 self.scores_.append(float(error))
                 progress.layer(number, float(error))
                 seen, first = np.hstack(outputs), columns
                 if error <= best - self.delta:
                     best, failed = error, 0
-                    kept, best_seen, best_mean = number + 1, seen, mean_output
+                    kept, best_seen, best_mean = number + 1, seen, mean
                 else:
                     failed += 1
                     if failed == self.n_tolerant_rounds:
@@ -304,26 +292,42 @@ class CascadeForestRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             else:
                 # Layers on trial when the limit is reached stay; a head is made for the best.
                 if not self.use_predictor:
-                    kept, best_mean = len(self.layers_), mean_output
+                    kept, best_mean = len(self.layers_), mean
             del self.layers_[kept:]
-            if self.use_predictor:
-                binner = self._fit_binner(best_seen, random)
-                binner.transform(best_seen, table, columns)
-                parameters = self.predictor_kwargs or {}
-                if self.predictor == "forest":
-                    growth = self._growth(**parameters)
-                    model, best_mean = grow(table.shape[1], growth, False, int(seed))
-                else:
-                    fit_head = boosted_head(
-                        self.predictor,
-                        parameters,
-                        n_estimators=self.n_trees,
-                        n_jobs=threads,
-                        seed=int(seed),
-                    )
-                    model = fit_head(table, rows.y, rows.weight)
-                self.head_ = Head(self.predictor, binner, model)
-        return best_mean
+            if not self.use_predictor:
+                return best_mean
+            binner = self._fit_binner(best_seen, random)
+            binner.transform(best_seen, grower.table, columns)
+            if self.predictor == "forest":
+                growth = self._growth(**(self.predictor_kwargs or {}))
+                model, output = grower.grow(augmented, growth, extra=False, seed=int(seed))
+                best_mean = _or_mean(output, rows)
+            else:
+                fit_head = boosted_head(
+                    self.predictor,
+                    self.predictor_kwargs or {},
+                    n_estimators=self.n_trees,
+                    n_jobs=threads,
+                    seed=int(seed),
+                )
+                model = fit_head(grower.table, rows.y, rows.weight)
+            self.head_ = Head(self.predictor, binner, model)
+            return best_mean
+
+    def _grow_layer(
+        self, grower: ForestGrower, columns: int, seed: int, rows: TrainingRows
+    ) -> tuple[ForestStore, list[np.ndarray]]:
+        """Forests of one layer and the out-of-bag predictions of each."""
+        forests = ForestStore(on_disk=self.partial_mode)
+        outputs = []
+        for extra in (False, True):
+            for e in range(self.n_estimators):
+                forest, output = grower.grow(
+                    columns, self._growth(), extra=extra, seed=seed + 10 * e
+                )
+                forests.append(forest)
+                outputs.append(_or_mean(output, rows))
+        return forests, outputs
 
     def _growth(self, **changes: Any) -> Growth:
         """Limits of the trees; a head may change them."""
@@ -356,7 +360,7 @@ class CascadeForestRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             layer.binner.transform(seen, table, first)
             for forest, out in zip(layer.forests, output, strict=True):
                 _predict_into(forest, table, out, n_jobs)
-            seen, first = np.hstack(output), columns
+            seen, first = np.concatenate(output, axis=1), columns
         if self.head_ is None:
             return output.mean(axis=0)
         self.head_.binner.transform(seen, table, columns)
@@ -365,16 +369,82 @@ class CascadeForestRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
     def _shaped(self, y: np.ndarray) -> np.ndarray:
         return y[:, 0] if self.n_outputs_ == 1 else y
 
+    def to_arrays(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """What was fitted, for storage: named arrays, and numbers that JSON can hold."""
+        check_is_fitted(self)
+        arrays = {"oob_prediction": self.oob_prediction_}
+        if self.constant_ is not None:
+            arrays["constant"] = self.constant_
+        for number, layer in enumerate(self.layers_):
+            arrays |= _named(f"layer{number}.binner", layer.binner.to_arrays())
+            for place, forest in enumerate(layer.forests):
+                arrays |= _named(f"layer{number}.forest{place}", forest_arrays(forest))
+        if self.head_ is not None:
+            arrays |= _named("head.binner", self.head_.binner.to_arrays())
+            arrays |= _named("head.model", self.head_.to_arrays())
+        attributes = {
+            "n_features_in_": self.n_features_in_,
+            "n_outputs_": self.n_outputs_,
+            "n_layers_": self.n_layers_,
+            "scores_": self.scores_,
+        }
+        if hasattr(self, "feature_names_in_"):
+            attributes["feature_names_in_"] = list(self.feature_names_in_)
+        return arrays, attributes
+
+    def from_arrays(self, arrays: Mapping[str, np.ndarray], attributes: Mapping[str, Any]) -> Self:
+        """Take over what :meth:`to_arrays` gave.
+
+        Raises:
+            KeyError: If an array or a number is missing.
+            ValueError: If trees lead outside themselves.
+        """
+        self.n_features_in_ = int(attributes["n_features_in_"])
+        self.n_outputs_ = int(attributes["n_outputs_"])
+        self.n_layers_ = int(attributes["n_layers_"])
+        self.scores_ = [float(score) for score in attributes["scores_"]]
+        if "feature_names_in_" in attributes:
+            self.feature_names_in_ = np.array(attributes["feature_names_in_"], dtype=object)
+        self.oob_prediction_ = arrays["oob_prediction"]
+        self.constant_ = arrays.get("constant")
+        n_forests = 2 * self.n_estimators
+        augmented = self.n_features_in_ + n_forests * self.n_outputs_
+        self.layers_ = []
+        for number in range(self.n_layers_):
+            columns = self.n_features_in_ if number == 0 else n_forests * self.n_outputs_
+            name = f"layer{number}"
+            forests = ForestStore(
+                (
+                    read_forest(
+                        _under(arrays, f"{name}.forest{place}"),
+                        self.n_features_in_ if number == 0 else augmented,
+                        self.n_outputs_,
+                    )
+                    for place in range(n_forests)
+                ),
+                on_disk=self.partial_mode,
+            )
+            binner = Binner.from_arrays(_under(arrays, f"{name}.binner"), columns)
+            self.layers_.append(Layer(binner, forests))
+        self.head_ = None
+        if self.use_predictor and self.layers_:
+            binner = Binner.from_arrays(_under(arrays, "head.binner"), n_forests * self.n_outputs_)
+            self.head_ = Head.from_arrays(
+                self.predictor, binner, _under(arrays, "head.model"), augmented, self.n_outputs_
+            )
+        return self
+
     def _check_parameters(self) -> None:
         """Refuse a parameter out of its range, by name."""
-        for name, kind, low, high in _RANGES:
+        for name, whole, low, high in _RANGES:
             value = getattr(self, name)
             if name == "max_depth" and value is None:
                 continue
-            if not isinstance(value, kind) or isinstance(value, bool) or not low <= value <= high:
+            kinds = (int, np.integer) if whole else (int, float, np.number)
+            if not isinstance(value, kinds) or isinstance(value, bool) or not low <= value <= high:
                 raise ConfigurationError(
                     f"CascadeForestRegressor({name}={value!r}): expected "
-                    f"{'a whole number' if kind is Integral else 'a number'} of at least {low}"
+                    f"{'a whole number' if whole else 'a number'} of at least {low}"
                     + (f" and at most {high}" if np.isfinite(high) else "")
                 )
         for name, choices in (("bin_type", ("percentile", "interval")), ("predictor", HEADS)):
@@ -392,120 +462,37 @@ class CascadeForestRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
                 )
 
 
+def _or_mean(output: np.ndarray, rows: TrainingRows) -> np.ndarray:
+    """Out-of-bag predictions; for a row that every bag holds, the mean target, which tells nothing."""
+    return np.where(np.isnan(output), np.average(rows.y, axis=0, weights=rows.weight), output)
+
+
+def _named(prefix: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {f"{prefix}.{name}": array for name, array in arrays.items()}
+
+
+def _under(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
+    """Arrays whose names begin with a prefix, without it."""
+    start = prefix + "."
+    return {name[len(start) :]: arrays[name] for name in arrays if name.startswith(start)}
+
+
 _RANGES = (
-    ("n_bins", Integral, 2, MAX_BINS),
-    ("bin_subsample", Integral, 1, np.inf),
-    ("max_layers", Integral, 1, np.inf),
-    ("n_estimators", Integral, 1, np.inf),
-    ("n_trees", Integral, 1, np.inf),
-    ("max_depth", Integral, 1, np.inf),
-    ("min_samples_split", Integral, 2, np.inf),
-    ("min_samples_leaf", Integral, 1, np.inf),
-    ("n_tolerant_rounds", Integral, 1, np.inf),
-    ("delta", Real, 0, np.inf),
+    ("n_bins", True, 2, MAX_BINS),
+    ("bin_subsample", True, 1, np.inf),
+    ("max_layers", True, 1, np.inf),
+    ("n_estimators", True, 1, np.inf),
+    ("n_trees", True, 1, np.inf),
+    ("max_depth", True, 1, np.inf),
+    ("min_samples_split", True, 2, np.inf),
+    ("min_samples_leaf", True, 1, np.inf),
+    ("n_tolerant_rounds", True, 1, np.inf),
+    ("delta", False, 0, np.inf),
 )
-"""Parameter, its kind, its lowest and highest value."""
+"""Parameter, whether it is a whole number, its lowest and highest value."""
 
 
 def _predict_into(
     forest: ByteForest, table: np.ndarray, out: np.ndarray, n_jobs: int | None
 ) -> None:
     in_blocks(lambda block: forest.predict_into(table[block], out[block]), len(table), n_jobs)
-
-
-@dataclass(frozen=True)
-class _Rows:
-    """Distinct training rows.
-
-    Attributes:
-        X: (rows, columns).
-        y: (rows, targets).
-        weight: (rows,), positive.
-        bags: (rows,) uint32, number of the unit that bags are drawn of.
-    """
-
-    X: np.ndarray
-    y: np.ndarray
-    weight: np.ndarray
-    bags: np.ndarray
-
-
-def _distinct_rows(
-    X: np.ndarray, y: np.ndarray, weight: np.ndarray, groups: np.ndarray | None
-) -> tuple[_Rows, np.ndarray]:
-    """Sort rows, leave out those of weight 0 and merge those that are the same.
-
-    Returns:
-        The rows, and for each row given its place among them, -1 if it was left out.
-    """
-    used = np.flatnonzero(weight > 0)
-    if len(used) < MIN_ROWS:
-        raise InputError(
-            "X",
-            None,
-            expected=f"at least {MIN_ROWS} rows of a positive weight",
-            found=f"n_samples = {len(used)}",
-        )
-    labels = np.zeros(len(X)) if groups is None else groups
-    table = np.column_stack([y, X, labels])[used]
-    order = np.lexsort(table.T[::-1])
-    table = table[order]
-    new = np.append(True, np.any(table[1:] != table[:-1], axis=1))
-    number = np.cumsum(new) - 1
-    places = np.full(len(X), -1)
-    places[used[order]] = number
-    kept = table[new]
-    targets = y.shape[1]
-    if groups is None:
-        bags = np.arange(len(kept))
-    else:
-        found, bags = np.unique(kept[:, -1], return_inverse=True)
-        if len(found) < 2:
-            raise InputError("groups", None, expected="at least 2 groups", found=str(len(found)))
-    rows = _Rows(
-        X=np.ascontiguousarray(kept[:, targets:-1]),
-        y=np.ascontiguousarray(kept[:, :targets]),
-        weight=np.bincount(number, weights=weight[used][order]),
-        bags=bags.astype(np.uint32),
-    )
-    return rows, places
-
-
-def _group_numbers(groups: ArrayLike | None, rows: int) -> np.ndarray | None:
-    if groups is None:
-        return None
-    labels = np.asarray(groups)
-    if labels.shape != (rows,):
-        raise InputError(
-            "groups", None, expected=f"one label a row, shape ({rows},)", found=str(labels.shape)
-        )
-    return np.unique(labels, return_inverse=True)[1]
-
-
-class _Progress:
-    """Progress bar over trees; the number of layers is not known beforehand."""
-
-    def __init__(self, verbose: int) -> None:
-        self._bar = None
-        if verbose:
-            from tqdm import tqdm  # noqa: PLC0415
-
-            self._bar = tqdm(desc="cascade forest, layer 0", unit="tree")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._bar is not None:
-            self._bar.close()
-
-    def tree(self) -> None:
-        """One tree more."""
-        if self._bar is not None:
-            self._bar.update()
-
-    def layer(self, number: int, score: float) -> None:
-        """A layer is done."""
-        if self._bar is not None:
-            self._bar.write(f"layer {number}: out-of-bag mean squared error {score:.6g}")
-            self._bar.set_description(f"cascade forest, layer {number + 1}")

@@ -11,6 +11,7 @@ import numpy as np
 from uflux_kedro.errors import ConfigurationError
 from uflux_kedro.models.binning import Binner
 from uflux_kedro.models.byte_forest import ByteForest
+from uflux_kedro.models.forest_store import forest_arrays, read_forest
 
 HEADS = ("forest", "xgboost", "lightgbm")
 
@@ -37,6 +38,37 @@ class Head:
             return out
         return np.asarray(self.model.predict(table), dtype=np.float64).reshape(len(table), targets)
 
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """For storage; a library's own model is held as the bytes of its own format."""
+        if isinstance(self.model, ByteForest):
+            return forest_arrays(self.model)
+        if self.kind == "xgboost":
+            payload = bytes(self.model.get_booster().save_raw("ubj"))
+        else:
+            payload = self.model.model_to_string().encode()
+        return {"payload": np.frombuffer(payload, np.uint8)}
+
+    @classmethod
+    def from_arrays(
+        cls,
+        kind: str,
+        binner: Binner,
+        arrays: Mapping[str, np.ndarray],
+        columns: int,
+        targets: int,
+    ) -> Head:
+        """Inverse of :meth:`to_arrays`."""
+        if kind == "forest":
+            return cls(kind, binner, read_forest(arrays, columns, targets))
+        payload = arrays["payload"].tobytes()
+        if kind == "xgboost":
+            from xgboost import XGBRegressor
+
+            model = XGBRegressor()
+            model.load_model(bytearray(payload))
+            return cls(kind, binner, model)
+        return cls(kind, binner, _lightgbm().Booster(model_str=payload.decode()))
+
 
 def boosted_head(
     kind: str, parameters: Mapping[str, Any], *, n_estimators: int, n_jobs: int, seed: int
@@ -55,7 +87,7 @@ def boosted_head(
     """
     defaults = {"n_estimators": n_estimators, "n_jobs": n_jobs, "random_state": seed}
     if kind == "xgboost":
-        from xgboost import XGBRegressor  # noqa: PLC0415
+        from xgboost import XGBRegressor
 
         settings = defaults | {"tree_method": "hist", "objective": "reg:squarederror"}
 
@@ -67,13 +99,7 @@ def boosted_head(
 
         return fit_xgboost
 
-    try:
-        from lightgbm import LGBMRegressor  # noqa: PLC0415
-    except ImportError as error:
-        raise ConfigurationError(
-            "predictor='lightgbm' needs LightGBM, which is not installed: "
-            "pip install 'uflux_kedro[lightgbm]'"
-        ) from error
+    lightgbm = _lightgbm()
     quiet = defaults | {"verbosity": -1, "deterministic": True, "force_row_wise": True}
 
     def fit_lightgbm(table: np.ndarray, y: np.ndarray, weight: np.ndarray) -> Any:
@@ -82,7 +108,18 @@ def boosted_head(
                 "predictor='lightgbm' takes one target; expected forest or xgboost for "
                 f"{y.shape[1]} targets"
             )
-        model = LGBMRegressor(**(quiet | dict(parameters)))
+        model = lightgbm.LGBMRegressor(**(quiet | dict(parameters)))
         return model.fit(table, y[:, 0], sample_weight=weight).booster_
 
     return fit_lightgbm
+
+
+def _lightgbm() -> Any:
+    try:
+        import lightgbm
+    except ImportError as error:
+        raise ConfigurationError(
+            "predictor='lightgbm' needs LightGBM, which is not installed: "
+            "pip install 'uflux_kedro[lightgbm]'"
+        ) from error
+    return lightgbm

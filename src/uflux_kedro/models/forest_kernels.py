@@ -17,7 +17,10 @@ child; the right child stands one further. A row goes left if its byte is not ab
 A leaf has the highest threshold and distance 0, so walking on from a leaf stays there.
 """
 
+# ruff: noqa: PLR0912, PLR0915, SIM110 (one loop without calls is the point; numba has no all())
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 from llvmlite import ir
@@ -43,14 +46,15 @@ _EMPTY = np.uint64(256)
 _BYTE = np.uint64(255)
 
 
-@intrinsic
-def _trailing_zeros(typing_context, word):
-    """Position of the lowest set bit of a word that is not 0."""
-
+def _count_trailing_zeros(typing_context, word):
     def generate(context, builder, signature, arguments):
         return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
 
     return types.uint64(types.uint64), generate
+
+
+_trailing_zeros: Any = intrinsic(_count_trailing_zeros)
+"""Position of the lowest set bit of a word that is not 0."""
 
 
 @_inline
@@ -316,9 +320,9 @@ def _search_general(
         n_left = _0
         left[:] = 0.0
         previous = low
-        for b in range(low, high + _1):
+        for bin_ in range(low, high + _1):
             # With extra-trees the one cut is ``only``; else between any two occupied bins.
-            if b > low and (b == only + _1 if extra else counts[b] > _0):
+            if bin_ > low and (bin_ == only + _1 if extra else counts[bin_] > _0):
                 gain = 0.0
                 for k in range(targets):
                     d = left[k] - left[targets] * total[k] / weight
@@ -326,14 +330,14 @@ def _search_general(
                 gain /= left[targets] * (weight - left[targets])
                 if gain > best and n_left >= min_leaf and n - n_left >= min_leaf:
                     best, column = gain, c
-                    cut = only if extra else (previous + b) >> _1
-            if counts[b] > _0:
-                previous = b
-                n_left += counts[b]
-                counts[b] = _0
+                    cut = only if extra else (previous + bin_) >> _1
+            if counts[bin_] > _0:
+                previous = bin_
+                n_left += counts[bin_]
+                counts[bin_] = _0
                 for k in range(size):
-                    left[k] += histogram[b, k]
-                    histogram[b, k] = 0.0
+                    left[k] += histogram[bin_, k]
+                    histogram[bin_, k] = 0.0
     return best, column, cut
 
 
@@ -353,7 +357,10 @@ def _is_constant(words, start, end, width, targets):
     for i in range(start + _1, end):
         row = i * width
         for k in range(targets):
-            if floats[row + k] * floats[first + targets] != floats[first + k] * floats[row + targets]:
+            if (
+                floats[row + k] * floats[first + targets]
+                != floats[first + k] * floats[row + targets]
+            ):
                 return False
     return True
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -33,15 +32,21 @@ class ForestStore:
             self._items.append(forest)
             return
         path = Path(self._folder.name) / f"{len(self._items)}.npz"
-        path.write_bytes(forest_bytes(forest))
+        np.savez(path, allow_pickle=False, **forest_arrays(forest))
         self._items.append(path)
+        self._columns = len(forest.importances)
+        self._targets = forest.trees.leaves.shape[1]
 
     def __len__(self) -> int:
         return len(self._items)
 
     def __iter__(self) -> Iterator[ByteForest]:
         for item in self._items:
-            yield read_forest(item.read_bytes()) if isinstance(item, Path) else item
+            if isinstance(item, Path):
+                with np.load(item, allow_pickle=False) as arrays:
+                    yield read_forest(arrays, self._columns, self._targets)
+            else:
+                yield item
 
     def __reduce__(self):
         # A copy or a pickle must not share the folder of the original.
@@ -52,35 +57,37 @@ def _store(forests: list[ByteForest], on_disk: bool) -> ForestStore:
     return ForestStore(forests, on_disk=on_disk)
 
 
-def forest_bytes(forest: ByteForest) -> bytes:
-    """A forest as npz: the same forest gives the same bytes.
+def forest_arrays(forest: ByteForest) -> dict[str, np.ndarray]:
+    """A forest for storage.
 
     Only leaves have a value, and they are known by their distance of 0, so the values of inner
     nodes are left out.
     """
     trees = forest.trees
-    buffer = io.BytesIO()
-    np.savez(
-        buffer,
-        allow_pickle=False,
-        nodes=trees.nodes,
-        leaves=trees.leaves[_is_leaf(trees.nodes)],
-        roots=trees.roots,
-        importances=forest.importances,
-    )
-    return buffer.getvalue()
+    return {
+        "nodes": trees.nodes,
+        "leaves": trees.leaves[_is_leaf(trees.nodes)],
+        "roots": trees.roots,
+        "importances": forest.importances,
+    }
 
 
-def read_forest(payload: bytes) -> ByteForest:
-    """Inverse of :func:`forest_bytes`."""
-    with np.load(io.BytesIO(payload), allow_pickle=False) as arrays:
-        nodes, values = arrays["nodes"], arrays["leaves"]
-        leaves = np.zeros((len(nodes), values.shape[1]), values.dtype)
-        leaves[_is_leaf(nodes)] = values
-        trees = PackedTrees(nodes, leaves, arrays["roots"])
-        return ByteForest(trees, arrays["importances"])
+def read_forest(arrays: Mapping[str, np.ndarray], columns: int, targets: int) -> ByteForest:
+    """Inverse of :func:`forest_arrays`.
+
+    Raises:
+        ValueError: If the arrays are not those of a forest on so many columns and targets.
+    """
+    nodes, values = arrays["nodes"], arrays["leaves"]
+    leaves = np.zeros((len(nodes), targets), np.float32)
+    leaves[_is_leaf(nodes)] = values
+    trees = PackedTrees(nodes, leaves, arrays["roots"])
+    trees.check(columns)
+    return ByteForest(trees, arrays["importances"])
 
 
 def _is_leaf(nodes: np.ndarray) -> np.ndarray:
+    if nodes.dtype not in (np.uint32, np.uint64) or nodes.ndim != 1:
+        raise ValueError(f"nodes of type {nodes.dtype}")
     distance_shift = nodes.dtype.type(16 if nodes.dtype == np.uint32 else 44)
     return nodes >> distance_shift == 0

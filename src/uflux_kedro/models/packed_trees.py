@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from sklearn.ensemble import RandomForestRegressor
     from xgboost import XGBRegressor
 
+    from uflux_kedro.models.cascade_forest import CascadeForestRegressor
+
 BLOCK = 8192
 """Rows that one thread brings through all trees before it takes the next."""
 
@@ -57,6 +59,35 @@ class PackedTrees:
 
     def __len__(self) -> int:
         return len(self.roots)
+
+    def check(self, columns: int) -> None:
+        """Refuse trees that lead outside themselves or look at a column beyond ``columns``.
+
+        The kernels do not look again; what comes from a file must be looked at once.
+
+        Raises:
+            ValueError: If there are any.
+        """
+        wide = self.nodes.dtype == np.uint64
+        column_shift, column_mask, distance_shift = (32, 0xFFF, 44) if wide else (8, 0xFF, 16)
+        kind = self.nodes.dtype.type
+        column = self.nodes >> kind(column_shift) & kind(column_mask)
+        distance = (self.nodes >> kind(distance_shift)).astype(np.int64)
+        roots = self.roots.astype(np.int64)
+        ends = np.append(roots[1:], len(self.nodes))
+        if (
+            self.nodes.dtype not in (np.uint32, np.uint64)
+            or self.leaves.ndim != 2
+            or len(self.leaves) != len(self.nodes)
+            or len(roots) == 0
+            or roots[0] != 0
+            or np.any(ends <= roots)
+        ):
+            raise ValueError("arrays that are not those of trees")
+        last = np.repeat(ends, ends - roots) - 1
+        right = np.arange(len(self.nodes)) + distance + 1
+        if np.any(column >= columns) or np.any((right > last) & (distance > 0)):
+            raise ValueError("a tree whose nodes lead nowhere")
 
     def add(self, rows: np.ndarray, out: np.ndarray) -> None:
         """Add the sum over trees of (n, columns) ``rows`` to (n, targets) ``out``."""
@@ -139,7 +170,8 @@ class PackedForest:
                 expected=f"an array of {self.n_features} columns, as in training",
                 found=f"an array of shape {X.shape}",
             )
-        out = np.full((len(X), self.trees.leaves.shape[1]), self.base, self.float_type)
+        shape = (len(X), self.trees.leaves.shape[1])
+        out: np.ndarray = np.full(shape, self.base, self.float_type)
 
         def predict_block(block: slice) -> None:
             values = X[block].astype(np.float32)
@@ -153,15 +185,30 @@ class PackedForest:
         return out[:, 0] if out.shape[1] == 1 else out
 
 
-def pack(model: Any) -> Any:
-    """The fastest exact predictor of a fitted model: an object with ``predict(X)``.
+@dataclass(frozen=True)
+class PackedCascade:
+    """A fitted cascade forest, whose trees are packed already, on a number of threads per call.
+
+    Attributes:
+        model: The CascadeForestRegressor.
+    """
+
+    model: CascadeForestRegressor
+
+    def predict(self, X: np.ndarray, n_jobs: int | None = None) -> np.ndarray:
+        """Predict (n,) or (n, targets) from (n, columns), finite, on ``n_jobs`` threads."""
+        return self.model.predict_on(np.asarray(X, dtype=np.float64), n_jobs)
+
+
+def pack(model: Any) -> PackedForest | PackedCascade:
+    """The fastest exact predictor of a fitted model.
 
     Raises:
         ConfigurationError: If there is none for the model's type.
     """
     name = type(model).__name__
     if name == "CascadeForestRegressor":
-        return model
+        return PackedCascade(model)
     if name == "RandomForestRegressor":
         return pack_random_forest(model)
     if name == "XGBRegressor":
@@ -219,7 +266,9 @@ def pack_xgboost(model: XGBRegressor) -> PackedForest:
     rounds = None if best_round is None else int(best_round) + 1
     for tree in learner["gradient_booster"]["model"]["trees"][:rounds]:
         if tree["categories"] or int(tree["tree_param"]["size_leaf_vector"]) > 1:
-            raise ConfigurationError("No packed form of an XGBoost of categories or several targets")
+            raise ConfigurationError(
+                "No packed form of an XGBoost of categories or several targets"
+            )
         condition = np.array(tree["split_conditions"], dtype=np.float32)
         left = np.array(tree["left_children"])
         leaf = np.where(left < 0, condition, np.float32(0)).astype(np.float32)

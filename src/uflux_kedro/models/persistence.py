@@ -1,118 +1,321 @@
-"""Models on disk without pickle: to load a stranger's model must not run a stranger's code.
+"""Fitted models as files, none of which runs code when read.
 
-A folder holds ``model.json`` (kind, versions, checksum) and one payload: UBJSON for XGBoost,
-npz for the cascade forest, skops for scikit-learn.
+A folder holds ``model.json`` (kind, parameters, versions, checksum) and one payload: UBJSON for
+XGBoost, npz for the cascade forest, skops for the random forest. The same model gives the same
+bytes, and the number of threads is no part of it.
 """
 
 from __future__ import annotations
 
+import copy
+import hashlib
+import io
 import json
-from collections.abc import Callable
+import logging
+import platform
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from uflux_kedro.errors import InputError
-from uflux_kedro.files import replacing, sha256
+from uflux_kedro.files import replacing
 
-_CARD = "model.json"
-
-
-class _Format(NamedTuple):
-    library: str
-    payload: str
-    save: Callable[[Any, Path], None]
-    load: Callable[[Path], Any]
-
-
-def _save_xgb(model: Any, path: Path) -> None:
-    model.save_model(path)
-
-
-def _load_xgb(path: Path) -> Any:
+if TYPE_CHECKING:
+    from sklearn.ensemble import RandomForestRegressor
     from xgboost import XGBRegressor
 
-    model = XGBRegressor()
-    model.load_model(path)
-    return model
-
-
-def _save_sklearn(model: Any, path: Path) -> None:
-    import skops.io
-
-    skops.io.dump(model, path)
-
-
-def _load_sklearn(path: Path) -> Any:
-    import skops.io
-
-    # Only scikit-learn's own types are trusted; anything else is refused by skops.
-    return skops.io.load(path, trusted=[])
-
-
-def _save_cascade(model: Any, path: Path) -> None:
-    model.save(path)
-
-
-def _load_cascade(path: Path) -> Any:
     from uflux_kedro.models.cascade_forest import CascadeForestRegressor
 
-    return CascadeForestRegressor.load(path)
+logger = logging.getLogger(__name__)
+
+_HOW_IT_RAN = ("n_jobs", "verbose", "verbosity", "device")
+"""Parameters that do not change the model."""
 
 
-_FORMATS = {
-    "XGBRegressor": _Format("xgboost", "model.ubj", _save_xgb, _load_xgb),
-    "RandomForestRegressor": _Format("scikit-learn", "model.skops", _save_sklearn, _load_sklearn),
-    "CascadeForestRegressor": _Format("uflux_kedro", "model.npz", _save_cascade, _load_cascade),
-}
+def save_model(model: Any, folder: str | Path) -> str:
+    """Write a fitted model; an older folder of that name is replaced whole.
 
+    Args:
+        model: CascadeForestRegressor, XGBRegressor or RandomForestRegressor.
+        folder: Where to.
 
-def save_model(model: Any, folder: Path) -> None:
-    """Write a fitted model, whole or not at all; the same model gives the same bytes.
+    Returns:
+        SHA-256 of the payload.
 
     Raises:
-        TypeError: If there is no format for this kind of model.
+        InputError: If the model is of another type.
     """
-    kind = type(model).__name__
-    if kind not in _FORMATS:
-        raise TypeError(f"No format for a {kind}: expected one of {', '.join(_FORMATS)}")
-    form = _FORMATS[kind]
+    name = type(model).__name__
+    if name not in _KINDS:
+        raise InputError(folder, None, expected=f"a model of type {', '.join(_KINDS)}", found=name)
+    kind = _KINDS[name]
+    payload, attributes = kind.write(model)
+    checksum = hashlib.sha256(payload).hexdigest()
+    description = {
+        "kind": name,
+        "parameters": _json_parameters(model),
+        "attributes": attributes,
+        "payload": kind.payload,
+        "sha256": checksum,
+        "versions": versions(*kind.libraries),
+    }
     with replacing(folder) as temporary:
         temporary.mkdir()
-        form.save(model, temporary / form.payload)
-        card = {
-            "kind": kind,
-            "library": form.library,
-            "version": version(form.library),
-            "sha256": sha256(temporary / form.payload),
-        }
-        (temporary / _CARD).write_text(json.dumps(card, indent=2, sort_keys=True) + "\n")
+        (temporary / kind.payload).write_bytes(payload)
+        (temporary / "model.json").write_text(
+            json.dumps(description, indent=2, sort_keys=True, allow_nan=False) + "\n"
+        )
+    return checksum
 
 
-def load_model(folder: Path) -> Any:
+def load_model(folder: str | Path) -> Any:
     """Read a model that :func:`save_model` wrote.
 
     Raises:
-        InputError: If it is incomplete, of an unknown kind, or not what was written.
+        InputError: If the folder is not one, its kind is unknown, or the payload is not the one
+            that was written.
     """
     folder = Path(folder)
-    try:
-        card = json.loads((folder / _CARD).read_text())
-        form = _FORMATS[card["kind"]]
-        found = sha256(folder / form.payload)
-    except (OSError, ValueError, KeyError) as error:
+    description = _read_json(folder / "model.json")
+    name = description.get("kind")
+    if name not in _KINDS:
         raise InputError(
-            folder,
-            None,
-            expected=f"a model of kind {', '.join(_FORMATS)} with its {_CARD}",
-            found=f"{type(error).__name__}: {error}",
-        ) from error
-    if found != card["sha256"]:
-        raise InputError(
-            folder / form.payload,
-            "sha256",
-            expected=card["sha256"],
-            found=found,
-            hint="The file was changed or damaged after it was written; fit the model anew",
+            folder / "model.json", "kind", expected=f"one of {', '.join(_KINDS)}", found=repr(name)
         )
-    return form.load(folder / form.payload)
+    kind = _KINDS[name]
+    path = folder / kind.payload
+    if not path.is_file():
+        raise InputError(path, None, expected="the model's payload", found="no such file")
+    payload = path.read_bytes()
+    checksum = hashlib.sha256(payload).hexdigest()
+    if checksum != description.get("sha256"):
+        raise InputError(
+            path,
+            None,
+            expected=f"SHA-256 {description.get('sha256')}",
+            found=checksum,
+            hint="The file was changed or cut short after it was written; do not trust it",
+        )
+    warn_of_versions(str(folder), description.get("versions", {}), kind.libraries)
+    try:
+        return kind.read(payload, description["parameters"], description["attributes"])
+    except (KeyError, TypeError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(folder, None, expected=f"a {name}", found=str(error)) from error
+
+
+def versions(*libraries: str) -> dict[str, str]:
+    """Versions of Python, of this package and of ``libraries``."""
+    return {"python": platform.python_version()} | {
+        library: version(library) for library in ("uflux_kedro", "numpy", *libraries)
+    }
+
+
+def warn_of_versions(where: str, then: Mapping[str, str], libraries: tuple[str, ...]) -> None:
+    """Log a warning if a library that reads the model is of another version than its writer."""
+    now = versions(*libraries)
+    other = [
+        f"{library} {then[library]} (now {now[library]})"
+        for library in ("uflux_kedro", *libraries)
+        if library in then and then[library] != now[library]
+    ]
+    if other:
+        logger.warning(
+            "%s was written with %s: predictions may differ; train it again if they matter",
+            where,
+            ", ".join(other),
+        )
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises:
+        InputError: If the file is absent or holds something else.
+    """
+    try:
+        content = json.loads(path.read_text())
+    except FileNotFoundError as error:
+        raise InputError(path, None, expected="a saved model", found="no such file") from error
+    except ValueError as error:
+        raise InputError(path, None, expected="JSON", found=str(error)) from error
+    if not isinstance(content, dict):
+        raise InputError(path, None, expected="a JSON object", found=type(content).__name__)
+    return content
+
+
+def _json_parameters(model: Any) -> dict[str, Any]:
+    """Parameters that JSON can hold; a generator in place of a seed is left out."""
+    kept = {}
+    for name, value in model.get_params(deep=False).items():
+        if name in _HOW_IT_RAN or (isinstance(value, float) and not np.isfinite(value)):
+            continue
+        try:
+            kept[name] = json.loads(json.dumps(value, default=_plain_number))
+        except TypeError:
+            continue
+    return kept
+
+
+def _plain_number(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError
+
+
+# --- XGBoost ---------------------------------------------------------------------------------
+
+
+def _write_xgboost(model: XGBRegressor) -> tuple[bytes, dict[str, Any]]:
+    return bytes(model.get_booster().save_raw("ubj")), {}
+
+
+def _read_xgboost(payload: bytes, parameters: dict[str, Any], _: dict[str, Any]) -> XGBRegressor:
+    from xgboost import XGBRegressor
+    from xgboost.core import XGBoostError
+
+    model = XGBRegressor(**parameters)
+    try:
+        model.load_model(bytearray(payload))
+    except XGBoostError as error:
+        raise ValueError(f"XGBoost cannot read it: {str(error).splitlines()[0]}") from error
+    return model
+
+
+# --- random forest ---------------------------------------------------------------------------
+
+_TREE_TYPE = "sklearn.tree._tree.Tree"
+
+
+def _write_random_forest(model: RandomForestRegressor) -> tuple[bytes, dict[str, Any]]:
+    import skops.io
+
+    plain = copy.copy(model)
+    plain.n_jobs = None
+    plain.verbose = 0
+    return _without_addresses(skops.io.dumps(plain)), {}
+
+
+def _without_addresses(archive: bytes) -> bytes:
+    """A skops archive whose bytes depend on its content alone.
+
+    skops names parts by their addresses in memory and dates its files; here they are numbered in
+    the order in which the schema names them.
+    """
+    numbers: dict[str, str] = {}
+
+    def number(address: str) -> str:
+        return numbers.setdefault(address, str(len(numbers)))
+
+    def renamed(node: Any) -> Any:
+        if isinstance(node, list):
+            return [renamed(part) for part in node]
+        if not isinstance(node, dict):
+            return node
+        new: dict[str, Any] = {}
+        for key, value in node.items():
+            if key == "__id__":
+                new[key] = int(number(str(value)))
+            elif key == "file":
+                new[key] = renamed_file(value)
+            else:
+                new[key] = renamed(value)
+        return new
+
+    def renamed_file(name: str) -> str:
+        address, dot, ending = name.partition(".")
+        return number(address) + dot + ending
+
+    with zipfile.ZipFile(io.BytesIO(archive)) as source:
+        schema = renamed(json.loads(source.read("schema.json")))
+        parts = {
+            renamed_file(name): source.read(name)
+            for name in source.namelist()
+            if name != "schema.json"
+        }
+    parts["schema.json"] = json.dumps(schema).encode()
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as target:
+        for name in sorted(parts):
+            # A ZipInfo made from a name alone is dated 1980.
+            target.writestr(zipfile.ZipInfo(name), parts[name], zipfile.ZIP_DEFLATED)
+    return buffer.getvalue()
+
+
+def _read_random_forest(
+    payload: bytes, parameters: dict[str, Any], _: dict[str, Any]
+) -> RandomForestRegressor:
+    import skops.io
+    from skops.io.exceptions import UntrustedTypesFoundException
+
+    try:
+        # Its node numbers are used unchecked by scikit-learn, so they are checked here.
+        model = skops.io.loads(payload, trusted=[_TREE_TYPE])
+    except (UntrustedTypesFoundException, zipfile.BadZipFile) as error:
+        raise ValueError(str(error)) from error
+    if type(model).__name__ != "RandomForestRegressor":
+        raise ValueError(f"a {type(model).__name__}")
+    for estimator in model.estimators_:
+        tree = estimator.tree_
+        left, right = tree.children_left, tree.children_right
+        place = np.arange(tree.node_count)
+        inner = left >= 0
+        if not (
+            np.array_equal(inner, right >= 0)
+            and np.all(np.maximum(left, right)[inner] < tree.node_count)
+            and np.all(np.minimum(left, right)[inner] > place[inner])
+            and np.all((tree.feature[inner] >= 0) & (tree.feature[inner] < model.n_features_in_))
+        ):
+            raise ValueError("a tree whose nodes lead nowhere")
+    return model
+
+
+# --- cascade forest --------------------------------------------------------------------------
+
+
+def _write_cascade(model: CascadeForestRegressor) -> tuple[bytes, dict[str, Any]]:
+    arrays, attributes = model.to_arrays()
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **arrays)
+    return buffer.getvalue(), attributes
+
+
+def _read_cascade(
+    payload: bytes, parameters: dict[str, Any], attributes: dict[str, Any]
+) -> CascadeForestRegressor:
+    from uflux_kedro.models.cascade_forest import CascadeForestRegressor
+
+    with np.load(io.BytesIO(payload), allow_pickle=False) as arrays:
+        return CascadeForestRegressor(**parameters).from_arrays(arrays, attributes)
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """How one type of model is stored.
+
+    Attributes:
+        payload: Name of its file.
+        libraries: Libraries whose version matters.
+        write: Model to payload and attributes.
+        read: Payload, parameters and attributes to model.
+    """
+
+    payload: str
+    libraries: tuple[str, ...]
+    write: Callable[[Any], tuple[bytes, dict[str, Any]]]
+    read: Callable[[bytes, dict[str, Any], dict[str, Any]], Any]
+
+
+_KINDS = {
+    "CascadeForestRegressor": _Kind("model.npz", (), _write_cascade, _read_cascade),
+    "XGBRegressor": _Kind("model.ubj", ("xgboost",), _write_xgboost, _read_xgboost),
+    "RandomForestRegressor": _Kind(
+        "model.skops", ("scikit-learn", "skops"), _write_random_forest, _read_random_forest
+    ),
+}

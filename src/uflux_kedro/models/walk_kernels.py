@@ -120,7 +120,9 @@ def add_leaves(nodes, leaves, roots, rows, out, in_bag, first_in_bag, unseen):
             waiting = np.uint64(0)
             for i in range(size):
                 waiting_rows[waiting] = i
-                waiting += uint64(in_bag[tree, first_in_bag + first + i] == 0) if bags else np.uint64(1)
+                waiting += (
+                    uint64(in_bag[tree, first_in_bag + first + i] == 0) if bags else np.uint64(1)
+                )
             _walk(nodes, roots[tree], flat[first * width :], width, waiting_rows, waiting, leaf)
             for j in range(waiting):
                 i = waiting_rows[j]

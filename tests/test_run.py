@@ -1,0 +1,151 @@
+"""The whole way in small: raw files of the demo world to maps, report and MLflow."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import xarray as xr
+
+from tests.conftest import PROJECT
+from uflux_kedro.validation.metrics import LEADERBOARD_COLUMNS
+
+FLUXES = ("GPP", "RECO", "NEE", "H", "LE")
+SETS = ("MODIS-NIRv-ERA5", "MODIS-NIRv-CFSV2", "GOSAT-755-SIF-ERA5")
+
+
+def kedro_run(folder: Path, *arguments: str) -> None:
+    """Run the project as a user does, with its results and its tracking in ``folder``."""
+    environment = os.environ | {
+        "UFLUX_TEST_DATA": str(folder),
+        "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db",
+        "MLFLOW_ARTIFACT_LOCATION": (folder / "mlartifacts").as_uri(),
+    }
+    command = [sys.executable, "-m", "kedro", "run", "--env", "test", *arguments]
+    done = subprocess.run(
+        command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    """Folder of a finished run, and the MLflow database beside it."""
+    folder = tmp_path_factory.mktemp("run")
+    kedro_run(folder, "--pipelines", "demo_world")
+    kedro_run(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def client(results):
+    from mlflow.tracking import MlflowClient
+
+    return MlflowClient(f"sqlite:///{results}/mlflow.db")
+
+
+@pytest.fixture(scope="module")
+def runs(client):
+    experiment = client.get_experiment_by_name("uflux").experiment_id
+    return client.search_runs([experiment], max_results=1000)
+
+
+def test_leaderboard_has_one_row_a_member(results):
+    table = pd.read_csv(results / "08_reporting" / "leaderboard.csv")
+    assert tuple(table.columns) == LEADERBOARD_COLUMNS
+    assert sorted(zip(table["flux"], table["predictor_set"], strict=True)) == sorted(
+        (flux, predictors) for flux in FLUXES for predictors in SETS
+    )
+    assert (table["sites"] == 10).all()
+    assert (table["n"] > 100).all()
+    assert table[["r2", "NSE", "KGE", "CCC"]].notna().all(axis=None)
+
+
+def test_held_out_rows_are_each_predicted_once(results):
+    table = pd.read_parquet(results / "07_model_output" / "GPP" / "predictions.parquet")
+    assert not table.duplicated(["predictor_set", "site_id", "time"]).any()
+    folds = table.groupby(["predictor_set", "site_id"])["fold"].nunique()
+    assert (folds == 1).all(), "a site's months stand in one fold"
+
+
+@pytest.mark.parametrize("flux", FLUXES)
+def test_product_is_mean_and_spread_of_its_members(results, flux):
+    with xr.open_dataset(results / "07_model_output" / flux / f"{flux}.nc") as product:
+        members = product[f"{flux}_member"]
+        assert members.sizes["member"] == len(SETS)
+        xr.testing.assert_allclose(product[flux], members.mean("member"), rtol=1e-4, atol=1e-4)
+        xr.testing.assert_allclose(
+            product[f"{flux}_std"].fillna(0), members.std("member").fillna(0), rtol=1e-3, atol=1e-3
+        )
+        assert product.attrs["Conventions"] == "CF-1.11"
+        assert product.sizes["time"] == 3
+        sea = product[flux].isnull().all("time").mean()
+        assert 0.5 < sea < 0.9, "most of the Earth is sea"
+
+
+def test_training_table_and_drivers_have_the_same_numbers(results):
+    table = pd.read_parquet(results / "05_model_input" / "training_table.parquet")
+    drivers = xr.open_zarr(results / "04_feature" / "drivers.zarr", consolidated=False)
+    row = table.iloc[len(table) // 2]
+    cell = drivers.sel(
+        latitude=row["latitude"], longitude=row["longitude"], method="nearest"
+    ).sel(time=row["time"])
+    names = [n for n in drivers.data_vars if n in table and n != "IGBP"]
+    assert len(names) > 30
+    for name in names:
+        assert float(cell[name]) == pytest.approx(float(row[name]), nan_ok=True), name
+
+
+def test_every_member_is_a_child_of_one_parent(runs):
+    children = [r for r in runs if "mlflow.parentRunId" in r.data.tags]
+    assert len(children) == len(FLUXES) * len(SETS)
+    parents = {r.data.tags["mlflow.parentRunId"] for r in children}
+    assert len(parents) == 1
+    (parent,) = (r for r in runs if r.info.run_id in parents)
+    assert parent.info.status == "FINISHED"
+    for run in children:
+        assert run.info.status == "FINISHED"
+        assert {"flux", "predictor_set", "model"} <= run.data.params.keys() & run.data.tags.keys()
+        assert {"NSE", "NSE_low", "NSE_high", "r2", "RMSE"} <= run.data.metrics.keys()
+
+
+def test_children_hold_tables_figure_and_model(client, runs):
+    run = next(r for r in runs if r.data.params.get("flux") == "LE")
+    paths = {a.path for a in client.list_artifacts(run.info.run_id)}
+    assert {"site_scores.csv", "skill.csv", "held_out.png", "model"} <= paths
+
+
+def test_tracked_model_predicts_from_a_table(results, runs, monkeypatch):
+    import mlflow
+
+    # The variable, not set_tracking_uri: that would stay for the tests that follow.
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{results}/mlflow.db")
+    run = next(r for r in runs if r.data.params.get("flux") == "GPP")
+    model = mlflow.pyfunc.load_model(f"runs:/{run.info.run_id}/model")
+    table = pd.read_parquet(results / "05_model_input" / "training_table.parquet")
+    wanted = model.metadata.get_input_schema().input_names()
+    rows = table[wanted].astype(float).dropna().head(20)
+    prediction = model.predict(rows)
+    assert list(prediction.columns) == ["GPP"]
+    assert prediction["GPP"].between(-5, 30).all()
+
+
+def test_receipts_agree_with_the_leaderboard(results):
+    table = pd.read_csv(results / "08_reporting" / "leaderboard.csv")
+    row = table[(table["flux"] == "H") & (table["predictor_set"] == SETS[0])].iloc[0]
+    receipt = json.loads(
+        (results / "07_model_output" / "H" / SETS[0] / "mlflow_run.json").read_text()
+    )
+    assert receipt["metrics"]["NSE"] == pytest.approx(row["NSE"])
+
+
+def test_report_is_one_page_with_its_figures(results):
+    page = (results / "08_reporting" / "report.html").read_text()
+    assert page.count("data:image/png;base64,") >= 8
+    for text in ("Figure 2", "Figure 3", "Figure 4a", "Figure 5", "MODIS-NIRv-ERA5"):
+        assert text in page
