@@ -6,11 +6,13 @@ error cannot pass as a default.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, field_validator
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, field_validator, model_validator
 
 from uflux_kedro.gridding.alignment import TargetGrid
+from uflux_kedro.models.registry import MODELS
+from uflux_kedro.validation.search_space import ParameterRange, SearchMethod, require_space
 
 
 class Parameters(BaseModel):
@@ -78,6 +80,41 @@ class FeatureParameters(Parameters):
     period: Literal["common", "strict"] = "common"
 
 
+class SearchParameters(Parameters):
+    """The block ``training.search``: how the models' settings are chosen.
+
+    Every fold of the validation searches among its own train sites, so that no score saw the
+    settings chosen for it; the model for the grid searches among all sites. A fold costs
+    ``n_splits`` fits a setting.
+
+    Attributes:
+        method: ``grid`` tries every combination of the lists; ``optuna`` draws ``n_trials``
+            settings from lists and ranges.
+        n_splits: Inner folds, of whole sites.
+        n_trials: Settings that ``optuna`` tries.
+        space: Model -> parameter -> list of values, or range with ``low``, ``high``, ``log`` and
+            ``type``. A model with an empty mapping is not searched.
+    """
+
+    method: SearchMethod = "grid"
+    n_splits: int = Field(3, ge=2)
+    n_trials: PositiveInt = 50
+    space: dict[
+        str, dict[str, Annotated[tuple[Any, ...], Field(min_length=1)] | ParameterRange]
+    ] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _searchable(self) -> SearchParameters:
+        for model, space in self.space.items():
+            if model not in MODELS:
+                raise ValueError(
+                    f"space: unknown model {model!r}, expected some of {', '.join(MODELS)}"
+                )
+            if space:
+                require_space(space, MODELS[model].parameters(), model, self.method)
+        return self
+
+
 class TrainingParameters(Parameters):
     """The block ``training``: how members are validated and fitted.
 
@@ -91,6 +128,8 @@ class TrainingParameters(Parameters):
         n_jobs: Cores; -1 takes all. Folds run in parallel, each model on one core.
         device: Where XGB trains; ``auto`` takes a GPU if there is one.
         model_parameters: Model name -> settings that differ from the registry's.
+        search: How settings are searched; None keeps those of ``model_parameters`` and the
+            registry.
     """
 
     scheme: Literal["loso", "kfold", "blocks"] = "kfold"
@@ -101,6 +140,7 @@ class TrainingParameters(Parameters):
     n_jobs: int = -1
     device: Literal["cpu", "cuda", "auto"] = "cpu"
     model_parameters: dict[str, dict[str, Any]] = {}
+    search: SearchParameters | None = None
 
     @field_validator("n_jobs")
     @classmethod

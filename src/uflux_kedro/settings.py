@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from omegaconf.resolvers import oc
 
@@ -15,7 +16,7 @@ os.environ.setdefault("KEDRO_DISABLE_TELEMETRY", "true")
 
 HOOKS = (ProjectHooks(),)
 
-CONFIG_LOADER_ARGS = {
+CONFIG_LOADER_ARGS: dict[str, Any] = {
     "base_env": "base",
     "default_run_env": "local",
     # An environment states what differs from base, key by key.

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from collections.abc import Mapping
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from threading import Lock
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -17,6 +19,7 @@ from numpy.typing import NDArray
 from uflux_kedro.ensemble import Member
 from uflux_kedro.errors import InputError
 from uflux_kedro.files import replacing, sha256
+from uflux_kedro.models.packed_trees import pack
 from uflux_kedro.models.persistence import load_model, save_model
 from uflux_kedro.variables import SITE_PREDICTORS, variable_of
 
@@ -33,7 +36,8 @@ class FittedMember:
     """A member that predicts.
 
     One that was loaded reads its model at the first prediction, once a process, and goes to
-    worker processes as its path.
+    worker processes as its path. It predicts by packed trees: exactly as the estimator does, in
+    a fraction of the time.
 
     Attributes:
         card: What is known of it: ``member``, ``flux``, ``unit``, ``predictors`` (name ->
@@ -46,6 +50,7 @@ class FittedMember:
     ) -> None:
         self.card = dict(card)
         self._model = model
+        self._packed: _Ready | None = None
         self._folder = folder
         self._warned = False
 
@@ -62,16 +67,26 @@ class FittedMember:
     @property
     def model(self) -> Any:
         """The fitted estimator."""
-        if self._model is None and self._folder is not None:
-            return _cached(self._folder, self.card["checksum"])
-        return self._model
+        return self._ready().model
 
-    def predict(self, data: pd.DataFrame | NDArray) -> NDArray[np.float32]:
+    def _ready(self) -> _Ready:
+        if self._model is None and self._folder is not None:
+            # Threads that come at once wait for the first, instead of each reading the file.
+            with _READING:
+                return _read(self._folder.resolve(), self.card["checksum"])
+        if self._packed is None:
+            self._packed = _Ready(self._model, pack(self._model))
+        return self._packed
+
+    def predict(
+        self, data: pd.DataFrame | NDArray, n_jobs: int | None = None
+    ) -> NDArray[np.float32]:
         """Predict the flux.
 
         Args:
             data: A table that has the predictors as columns, in any order, or an array of
                 shape (n, predictors) in their order; canonical units.
+            n_jobs: Threads; None is one, -1 all.
 
         Returns:
             Shape (n,), in the flux's canonical unit; NaN where a predictor is missing.
@@ -84,7 +99,7 @@ class FittedMember:
         self._warn_outside(X[known])
         prediction = np.full(len(X), np.nan, dtype=np.float32)
         if known.any():
-            prediction[known] = np.asarray(self.model.predict(X[known])).ravel()
+            prediction[known] = self._ready().packed.predict(X[known], n_jobs)
         return prediction
 
     def _matrix(self, data: pd.DataFrame | NDArray) -> NDArray[np.float32]:
@@ -149,10 +164,34 @@ class FittedMember:
                 )
 
 
+class _Ready(NamedTuple):
+    """A model in memory, and its packed form."""
+
+    model: Any
+    packed: Any
+
+
+_READING = Lock()
+
+
 @lru_cache(maxsize=64)
-def _cached(folder: Path, checksum: str) -> Any:
-    """Model of a folder; the checksum is part of the key, so that a new fit is read anew."""
-    return load_model(folder / _MODEL)
+def _read(folder: Path, checksum: str) -> _Ready:
+    """Model of a folder; the checksum is part of the key, so that a new fit is read anew.
+
+    Raises:
+        InputError: If the model is not the one of the card.
+    """
+    found = sha256(folder / _MODEL)
+    if found != checksum:
+        raise InputError(
+            folder / _MODEL,
+            "checksum",
+            expected=checksum,
+            found=found,
+            hint="The model is not the one that the card describes; fit the member anew",
+        )
+    model = load_model(folder / _MODEL)
+    return _Ready(model, pack(model))
 
 
 def fit_member(
@@ -187,7 +226,12 @@ def fit_member(
             name: {"unit": variable_of(name).unit, "min": float(low), "max": float(high)}
             for name, low, high in zip(member.predictors, X.min(0), X.max(0), strict=True)
         },
-        "parameters": dict(parameters),
+        # XGBoost lists missing=nan, which is no JSON.
+        "parameters": {
+            k: v
+            for k, v in parameters.items()
+            if not (isinstance(v, float) and not math.isfinite(v))
+        },
         "rows": len(rows),
         "sites": sorted(rows["site_id"].unique()),
         "seed": seed,

@@ -195,7 +195,8 @@ def _search_packed(
     best, column, cut = -1.0, _0, _0
     drawn = _0
     while drawn < columns and (drawn < max_features or best < 0.0):
-        # Up to four columns share one pass over the rows; past max_features they come one by one.
+        # Up to four columns share one pass over the rows, the first standing in for those that
+        # are wanting; past max_features they come one by one.
         group = min(_4, max_features - drawn) if drawn < max_features else _1
         c0 = _draw_column(state, order, drawn, columns)
         if n == _2:
@@ -219,9 +220,9 @@ def _search_packed(
                     bytes_, start * stride, end * stride, stride, c0, c1, c2, c3
                 )
                 t0 = l0 + _below(state, h0 - l0)
-                t1 = l1 + _below(state, h1 - l1)
-                t2 = l2 + _below(state, h2 - l2)
-                t3 = l3 + _below(state, h3 - l3)
+                t1 = l1 + _below(state, h1 - l1) if group > _1 else t0
+                t2 = l2 + _below(state, h2 - l2) if group > _2 else t0
+                t3 = l3 + _below(state, h3 - l3) if group > _3 else t0
                 last = start + _1
             for i in range(start, last):
                 if not extra:
@@ -290,7 +291,7 @@ def _search_general(
     words, bytes_, start, end, width, targets, extra, columns, max_features, min_leaf,
     order, state,
 ):  # fmt: skip
-    """Best cut of a node with float weights: saving by weight (negative if none), column, threshold."""
+    """Best cut of a node with float weights: saving by row (negative if none), column, threshold."""
     n = end - start
     stride = width * np.uint64(8)
     floats = words.view(np.float64)
@@ -332,13 +333,14 @@ def _search_general(
                     best, column = gain, c
                     cut = only if extra else (previous + bin_) >> _1
             if counts[bin_] > _0:
-                previous = bin_
+                previous = uint64(bin_)
                 n_left += counts[bin_]
                 counts[bin_] = _0
                 for k in range(size):
                     left[k] += histogram[bin_, k]
                     histogram[bin_, k] = 0.0
-    return best, column, cut
+    # By row, as the caller counts rows.
+    return best * weight / np.float64(int64(n)), column, cut
 
 
 # --- the tree --------------------------------------------------------------------------------

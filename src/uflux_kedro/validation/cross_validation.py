@@ -28,7 +28,7 @@ from uflux_kedro.errors import InputError
 from uflux_kedro.files import replacing, sha256
 from uflux_kedro.validation.folds import Fold
 
-_LIBRARIES = ("uflux_kedro", "numpy", "numba", "scikit-learn", "xgboost", "lightgbm")
+_LIBRARIES = ("uflux_kedro", "numpy", "numba", "scikit-learn", "xgboost", "lightgbm", "optuna")
 
 
 def usable_rows(
@@ -85,6 +85,7 @@ def held_out_predictions(
     time: ArrayLike,
     folds: Sequence[Fold],
     *,
+    fit_with_sites: bool = False,
     n_jobs: int = 1,
     cache_folder: Path | None = None,
     progress: str | None = None,
@@ -104,6 +105,9 @@ def held_out_predictions(
         sites: Site of each row, shape (n,).
         time: Start of each row's period, shape (n,).
         folds: Splits of the rows.
+        fit_with_sites: Hand the sites of the train rows to ``fit`` as ``groups``, for models
+            that search or draw bags by site. Not found out from ``fit``'s signature, since a
+            model that can take groups may be meant to do without.
         n_jobs: Folds fitted at a time; -1 takes all cores.
         cache_folder: Folder of finished folds; nothing is kept if None.
         progress: Label of a progress bar; none is drawn if None, or where the standard error
@@ -118,11 +122,12 @@ def held_out_predictions(
     _require_finite(X, "predictors")
     _require_finite(y, "flux")
     X = np.ascontiguousarray(X)
+    groups = np.asarray(sites).astype(str) if fit_with_sites else None
     for fold in folds[:1]:
         # The controller knows only libraries that are loaded, and models load theirs when made.
         make_model(fold.number)
     libraries = ThreadpoolController()
-    data_digest = _digest(X, y)
+    data_digest = _digest(X, y) if groups is None else _digest(X, y, groups)
 
     def predict(fold: Fold) -> tuple[Fold, NDArray[np.float64]]:
         model = make_model(fold.number)
@@ -134,7 +139,8 @@ def held_out_predictions(
         # OpenMP keeps its number of threads by thread, so it is set in each.
         with libraries.limit(limits=1, user_api="openmp"):
             try:
-                model.fit(X[fold.train], y[fold.train])
+                extra = {} if groups is None else {"groups": groups[fold.train]}
+                model.fit(X[fold.train], y[fold.train], **extra)
                 prediction = np.asarray(model.predict(X[fold.test]), dtype=float).ravel()
             except Exception as error:
                 error.add_note(f"In fold {fold.number} ({fold.name})")
@@ -192,13 +198,15 @@ def _digest(*arrays: NDArray) -> str:
 
 
 def _fold_key(data_digest: str, fold: Fold, model: Any) -> str:
-    kind = type(model)
+    parameters = model.get_params()
+    # A model inside another counts with its own code; its parameters are among the other's.
+    kinds = [type(part) for part in (model, *parameters.values()) if hasattr(part, "fit")]
     parts = {
         "data": data_digest,
         "rows": _digest(fold.train, fold.test),
-        "model": f"{kind.__module__}.{kind.__qualname__}",
-        "parameters": {k: repr(v) for k, v in model.get_params().items()},
-        "versions": _versions(kind.__module__),
+        "models": [f"{kind.__module__}.{kind.__qualname__}" for kind in kinds],
+        "parameters": {name: repr(value) for name, value in parameters.items()},
+        "versions": {kind.__module__: _versions(kind.__module__) for kind in kinds},
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from kedro.pipeline import Pipeline, node
 
 from uflux_kedro.configuration import project_parameters
@@ -18,11 +21,6 @@ from uflux_kedro.pipelines.reporting.nodes import (
     mean_of_members,
     write_report,
 )
-
-MAPS = {
-    "mean_maps": draw_mean_maps,
-    "spread_maps": draw_spread_maps,
-}
 
 
 def create_pipeline(**_: object) -> Pipeline:
@@ -45,7 +43,7 @@ def create_pipeline(**_: object) -> Pipeline:
             for f in fluxes
         ),
     ]
-    figures = {
+    figures: dict[str, tuple[Callable[..., Any], list[str] | dict[str, str]]] = {
         "scatter": (draw_scatter, shown),
         "leaderboard": (draw_leaderboard, ["leaderboard"]),
         "site_skill": (draw_site_skill, shown),
@@ -55,8 +53,11 @@ def create_pipeline(**_: object) -> Pipeline:
         },
     }
     if products:
-        figures |= {name: (draw, products) for name, draw in MAPS.items()}
-        figures["profiles"] = (draw_profiles, {"training_table": "training_table"} | products)
+        figures |= {
+            "mean_maps": (draw_mean_maps, products),
+            "spread_maps": (draw_spread_maps, products),
+            "profiles": (draw_profiles, {"training_table": "training_table"} | products),
+        }
     nodes += [
         node(draw, inputs=inputs, outputs=f"figure_{name}", name=f"draw_{name}")
         for name, (draw, inputs) in figures.items()
