@@ -11,6 +11,8 @@ address only and are stopped at the end.
 from __future__ import annotations
 
 import argparse
+import base64
+import json
 import os
 import shutil
 import signal
@@ -82,30 +84,84 @@ def serving(command: list[str], url: str, seconds: float = 120) -> Iterator[None
             server.wait()
 
 
-def photograph(url: str, name: str, width: int = 1500, height: int = 950) -> None:
-    """Open a page in headless Chromium and keep what it shows."""
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if chromium is None:
-        raise SystemExit("Chromium not found: apt-get install chromium")
-    PICTURES.mkdir(parents=True, exist_ok=True)
-    picture = PICTURES / f"{name}.png"
-    with tempfile.TemporaryDirectory() as profile:
-        subprocess.run(
+class Browser:
+    """Headless Chromium, spoken to over a pipe in its DevTools protocol."""
+
+    def __init__(self, width: int = 1500, height: int = 950) -> None:
+        chromium = shutil.which("chromium") or shutil.which("google-chrome")
+        if chromium is None:
+            raise SystemExit("Chromium not found: apt-get install chromium")
+        self._profile = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+        (to_read, self._write), (self._read, to_write) = os.pipe(), os.pipe()
+        # Chromium takes its commands from descriptor 3 and answers on 4.
+        flags = [*CHROMIUM_FLAGS, "--remote-debugging-pipe", f"--window-size={width},{height}"]
+        self._process = subprocess.Popen(
             [
-                chromium,
-                *CHROMIUM_FLAGS,
-                f"--user-data-dir={profile}",
-                f"--window-size={width},{height}",
-                "--virtual-time-budget=30000",
-                f"--screenshot={picture}",
-                url,
+                *("bash", "-c", f'exec "$@" 3<&{to_read} 4>&{to_write}', "bash"),
+                *(chromium, *flags, f"--user-data-dir={self._profile.name}", "about:blank"),
             ],
-            check=True,
-            timeout=180,
+            pass_fds=(to_read, to_write),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-    print(f"{picture.relative_to(PROJECT)}  {picture.stat().st_size // 1024} KiB")
+        os.close(to_read)
+        os.close(to_write)
+        self._number, self._buffer, self._session = 0, b"", None
+        targets = self._call("Target.getTargets")["targetInfos"]
+        target = next(t["targetId"] for t in targets if t["type"] == "page")
+        self._session = self._call("Target.attachToTarget", targetId=target, flatten=True)[
+            "sessionId"
+        ]
+
+    def __enter__(self) -> Browser:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.terminate()
+        self._process.wait(20)
+        os.close(self._write)
+        os.close(self._read)
+        self._profile.cleanup()
+
+    def _call(self, method: str, **params: object) -> dict:
+        self._number += 1
+        message = {"id": self._number, "method": method, "params": params}
+        if self._session:
+            message["sessionId"] = self._session
+        os.write(self._write, json.dumps(message).encode() + b"\0")
+        while True:
+            while b"\0" not in self._buffer:
+                self._buffer += os.read(self._read, 1 << 20)
+            answer, self._buffer = self._buffer.split(b"\0", 1)
+            message = json.loads(answer)
+            if message.get("id") == self._number:
+                return message["result"]
+
+    def open(self, url: str, seconds: float = 20) -> None:
+        """Go to a page and give its scripts time to draw it."""
+        self._call("Page.navigate", url=url)
+        time.sleep(seconds)
+
+    def do(self, script: str, seconds: float = 3) -> None:
+        """Run a script in the page, as a hand would click."""
+        self._call("Runtime.evaluate", expression=script)
+        time.sleep(seconds)
+
+    def keep(self, name: str) -> None:
+        """Keep what the window shows."""
+        PICTURES.mkdir(parents=True, exist_ok=True)
+        picture = PICTURES / f"{name}.png"
+        data = self._call("Page.captureScreenshot", format="png")["data"]
+        picture.write_bytes(base64.b64decode(data))
+        print(f"{picture.relative_to(PROJECT)}  {picture.stat().st_size // 1024} KiB")
+
+
+def click(text: str) -> str:
+    """Script that clicks the button with a text or label, if there is one."""
+    return (
+        "[...document.querySelectorAll('button, [role=button], [role=menuitem], label')]"
+        f".find(b => (b.getAttribute('aria-label') || b.textContent).trim() === {text!r})?.click()"
+    )
 
 
 def kedro_viz() -> None:
@@ -115,33 +171,47 @@ def kedro_viz() -> None:
         *(sys.executable, "-m", "kedro", "viz", "run", "--no-browser"),
         *("--host", "127.0.0.1", "--port", str(port)),
     ]
-    with serving(command, url):
-        photograph(url, "kedro_viz")
+    with serving(command, url), Browser() as browser:
+        browser.open(url, seconds=5)
+        # A first visit is greeted by hints that cover the graph.
+        browser.do("localStorage.setItem('KedroViz', JSON.stringify({showFeatureHints: false}))")
+        browser.open(url, seconds=15)
+        browser.do(click("Dismiss"))
+        browser.keep("kedro_viz")
 
 
 def mlflow_ui() -> None:
+    from mlflow.tracking import MlflowClient
+
+    database = f"sqlite:///{PROJECT / 'mlflow.db'}"
+    client = MlflowClient(database)
+    experiment = client.get_experiment_by_name("uflux").experiment_id
+    best = client.search_runs(
+        [experiment], "tags.flux = 'GPP'", order_by=["metrics.NSE DESC"], max_results=1
+    )[0]
     port = free_port()
     url = f"http://127.0.0.1:{port}/"
     command = [
         *(sys.executable, "-m", "mlflow", "ui", "--workers", "1"),
         *("--host", "127.0.0.1", "--port", str(port)),
-        *("--backend-store-uri", f"sqlite:///{PROJECT / 'mlflow.db'}"),
+        *("--backend-store-uri", database),
     ]
-    from mlflow.tracking import MlflowClient
-
-    client = MlflowClient(f"sqlite:///{PROJECT / 'mlflow.db'}")
-    experiment = client.get_experiment_by_name("uflux").experiment_id
-    runs = client.search_runs([experiment], "tags.flux = 'GPP'", order_by=["metrics.NSE DESC"])
-    with serving(command, url):
-        photograph(
-            f"{url}#/experiments/{experiment}/runs?orderByKey=metrics.%60NSE%60&orderByAsc=false",
-            "mlflow_runs",
+    runs = f"{url}#/experiments/{experiment}/runs"
+    with serving(command, url), Browser() as browser:
+        browser.open(
+            f"{runs}?orderByKey=metrics.%60NSE%60&orderByAsc=false"
+            "&searchFilter=tags.flux%20%3D%20%27GPP%27"
         )
-        photograph(f"{url}#/experiments/{experiment}/runs/{runs[0].info.run_id}", "mlflow_member")
+        browser.do(click("Close"))
+        browser.keep("mlflow_runs")
+        browser.open(f"{runs}/{best.info.run_id}/artifacts", seconds=10)
+        browser.keep("mlflow_member")
 
 
 def report() -> None:
-    photograph((PROJECT / "data/08_reporting/report.html").as_uri(), "report", 1200, 1800)
+    with Browser(1200, 1500) as browser:
+        browser.open((PROJECT / "data/08_reporting/report.html").as_uri(), seconds=3)
+        browser.keep("report")
 
 
 def main() -> None:

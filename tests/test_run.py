@@ -66,6 +66,19 @@ def test_leaderboard_has_one_row_a_member(results):
     assert table[["r2", "NSE", "KGE", "CCC"]].notna().all(axis=None)
 
 
+def test_members_are_compared_with_the_first_of_their_flux(results):
+    board = pd.read_csv(results / "08_reporting" / "leaderboard.csv")
+    for flux in FLUXES:
+        table = pd.read_csv(results / "07_model_output" / flux / "comparison.csv")
+        assert table["predictor_set"].tolist() == list(SETS[1:])
+        assert (table["reference"] == SETS[0]).all()
+        assert (table["NSE_low"] <= table["NSE_high"]).all()
+        assert table["NSE_p_value"].between(0, 1).all()
+        nse = board[board["flux"] == flux].set_index("predictor_set")["NSE"]
+        expected = nse[SETS[1]] - nse[SETS[0]]
+        assert table["NSE_difference"][0] == pytest.approx(expected)
+
+
 def test_held_out_rows_are_each_predicted_once(results):
     table = pd.read_parquet(results / "07_model_output" / "GPP" / "predictions.parquet")
     assert not table.duplicated(["predictor_set", "site_id", "time"]).any()
@@ -147,5 +160,12 @@ def test_receipts_agree_with_the_leaderboard(results):
 def test_report_is_one_page_with_its_figures(results):
     page = (results / "08_reporting" / "report.html").read_text()
     assert page.count("data:image/png;base64,") >= 8
-    for text in ("Figure 2", "Figure 3", "Figure 4a", "Figure 5", "MODIS-NIRv-ERA5"):
+    for text in (
+        "Figure 2",
+        "Figure 3",
+        "Figure 4a",
+        "Figure 5",
+        "Members compared",
+        "MODIS-NIRv-ERA5",
+    ):
         assert text in page

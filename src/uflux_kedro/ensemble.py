@@ -62,7 +62,8 @@ class EnsembleParameters(BaseModel):
         fluxes: Targets.
         groups: Lists of predictors that several sets share.
         predictor_sets: The sets.
-        select: Glob patterns on the members' names, parted by spaces; ``*`` keeps all.
+        select: Glob patterns on the members' names, parted by spaces; ``*`` keeps all, and a
+            pattern after ``!`` takes away what it matches.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -114,6 +115,8 @@ class EnsembleParameters(BaseModel):
             ConfigurationError: If it keeps none.
         """
         patterns = self.select.split()
+        without = [pattern[1:] for pattern in patterns if pattern.startswith("!")]
+        kept = [pattern for pattern in patterns if not pattern.startswith("!")] or ["*"]
         members = tuple(
             member
             for flux in self.fluxes
@@ -121,7 +124,8 @@ class EnsembleParameters(BaseModel):
             for member in [
                 Member(predictor_set.name, flux, self.model, self.predictors(predictor_set))
             ]
-            if any(fnmatchcase(member.name, pattern) for pattern in patterns)
+            if any(fnmatchcase(member.name, pattern) for pattern in kept)
+            and not any(fnmatchcase(member.name, pattern) for pattern in without)
         )
         if not members:
             raise ConfigurationError(

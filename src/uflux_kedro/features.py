@@ -14,6 +14,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from uflux_kedro.carry_over import (
+    carry_over_at_towers,
+    carry_over_names,
+    carry_over_predictors,
+)
 from uflux_kedro.errors import ConfigurationError, InputError
 from uflux_kedro.gridding.alignment import (
     Period,
@@ -26,7 +31,7 @@ from uflux_kedro.gridding.alignment import (
 from uflux_kedro.gridding.sampling import sample_at_sites
 from uflux_kedro.lazy import pd, xr
 from uflux_kedro.readers.sites import check_igbp, check_metadata
-from uflux_kedro.schemas import ColumnSpec
+from uflux_kedro.schemas import CarryOverParameters, ColumnSpec
 from uflux_kedro.variables import FLUXES, IGBP_CLASSES, VARIABLES, variable_of
 
 logger = logging.getLogger(__name__)
@@ -124,7 +129,10 @@ def igbp_codes(classes: pd.Series) -> pd.Series:
 
 
 def build_drivers(
-    cubes: Mapping[str, xr.Dataset], grid: TargetGrid, period: Period = "common"
+    cubes: Mapping[str, xr.Dataset],
+    grid: TargetGrid,
+    period: Period = "common",
+    carry_over: CarryOverParameters | None = None,
 ) -> xr.Dataset:
     """Bring every source onto one grid and one record of months, and add what they imply.
 
@@ -137,6 +145,7 @@ def build_drivers(
         grid: The target.
         period: ``common`` keeps the months that all sources have; ``strict`` refuses a source
             that lacks any.
+        carry_over: Of what predictors that carry over to unseen towers are made; None for none.
 
     Returns:
         Dataset of predictors, float32 (time, latitude, longitude), lazy; ``IGBP`` (latitude,
@@ -157,7 +166,11 @@ def build_drivers(
     sources = {p: select_months(cube, months) for p, cube in sources.items()}
     co2 = sources.pop(CO2)["CO2"] if CO2 in sources else None
     aligned = {p: derive_predictors(align(cube, grid), co2=co2) for p, cube in sources.items()}
-    return merge_drivers(aligned, align(cubes[LAND_COVER], grid))
+    drivers = merge_drivers(aligned, align(cubes[LAND_COVER], grid))
+    if carry_over is None:
+        return drivers
+    inputs = drivers if co2 is None else drivers.assign(CO2=co2)
+    return drivers.merge(carry_over_predictors(inputs, carry_over))
 
 
 def merge_drivers(sources: Mapping[str, xr.Dataset], land_cover: xr.Dataset) -> xr.Dataset:
@@ -191,7 +204,10 @@ def merge_drivers(sources: Mapping[str, xr.Dataset], land_cover: xr.Dataset) -> 
 
 
 def build_training_table(
-    towers: pd.DataFrame, sites: pd.DataFrame, drivers: xr.Dataset | None = None
+    towers: pd.DataFrame,
+    sites: pd.DataFrame,
+    drivers: xr.Dataset | None = None,
+    carry_over: CarryOverParameters | None = None,
 ) -> pd.DataFrame:
     """Join the towers' fluxes with predictors for the same place and period.
 
@@ -199,6 +215,8 @@ def build_training_table(
         towers: Fluxes by ``site_id`` and ``time``; without ``drivers`` their predictors too.
         sites: Place and IGBP class of each tower.
         drivers: Cube to read the predictors off; None takes those that stand in ``towers``.
+        carry_over: Without ``drivers``, of what predictors that carry over to unseen towers are
+            made; None for none.
 
     Returns:
         ``site_id``, ``time``, ``latitude``, ``longitude`` (of the tower), ``climate``, fluxes and
@@ -215,6 +233,9 @@ def build_training_table(
     keys = ["site_id", "time"]
     if drivers is None:
         table = _with_tower_predictors(towers.merge(sites, on="site_id"))
+        if carry_over is not None:
+            _require_months(towers)
+            table = carry_over_at_towers(table, carry_over)
     else:
         sampled = sample_at_sites(drivers, sites).drop(columns="IGBP")
         table = towers[[*keys, *fluxes]].merge(sites, on="site_id").merge(sampled, on=keys)
@@ -227,12 +248,17 @@ def build_training_table(
     return table
 
 
-def offered_by_table(table: Path, columns: Mapping[str, ColumnSpec | str]) -> set[str]:
+def offered_by_table(
+    table: Path,
+    columns: Mapping[str, ColumnSpec | str],
+    carry_over: CarryOverParameters | None = None,
+) -> set[str]:
     """Fluxes and predictors that a tidy table comes to, derived ones included.
 
     Args:
         table: File, or folder of files.
         columns: As for :func:`uflux_kedro.readers.tidy.read_tidy`.
+        carry_over: As for :func:`build_training_table`.
 
     Returns:
         Names of which the table holds at least one value, and what follows from them.
@@ -244,6 +270,8 @@ def offered_by_table(table: Path, columns: Mapping[str, ColumnSpec | str]) -> se
         for variable, needs, _ in _derivations():
             if all(f"{prefix}_{n}" in offered or (n == CO2 and CO2 in offered) for n in needs):
                 offered.add(f"{prefix}_{variable}")
+    if carry_over is not None:
+        offered.update(carry_over_names(carry_over, offered))
     return offered | {"IGBP", "Latitude", "DoY_sin", "DoY_cos", "Year"}
 
 
@@ -254,6 +282,15 @@ def _with_tower_predictors(table: pd.DataFrame) -> pd.DataFrame:
             table = derive_predictors(table, prefix)
     features = calendar_features(pd.DatetimeIndex(table["time"]))
     return table.assign(**features, Latitude=table["latitude"])
+
+
+def _require_months(towers: pd.DataFrame) -> None:
+    resolution = towers.attrs.get("resolution", "MM")
+    if resolution != "MM":
+        raise ConfigurationError(
+            f"features.carry_over makes predictors of months: found periods {resolution}; "
+            "set it to null, or towers.resolution to MM"
+        )
 
 
 def _prefix(column: str) -> str:

@@ -5,14 +5,25 @@ from __future__ import annotations
 import logging
 import os
 import time
+from pathlib import Path
 from typing import Any
 
 from kedro.framework.hooks import hook_impl
 
 from uflux_kedro.configuration import set_parameters
+from uflux_kedro.files import remove
 
 PARENT_RUN = "UFLUX_MLFLOW_PARENT_RUN"
 """Environment variable with the MLflow run of this ``kedro run``; worker processes inherit it."""
+
+
+def clear_outputs(pipeline: Any, catalog: Any) -> None:
+    """Remove the local files and folders that a pipeline's nodes will write."""
+    for name in pipeline.all_outputs():
+        dataset = catalog.get(name)
+        path = getattr(dataset, "_filepath", None) or getattr(dataset, "_path", None)
+        if path is not None and getattr(dataset, "_protocol", "file") == "file":
+            remove(Path(path))
 
 
 class ProjectHooks:
@@ -24,9 +35,16 @@ class ProjectHooks:
         set_parameters(context.config_loader["parameters"])
 
     @hook_impl(trylast=True)
-    def before_pipeline_run(self) -> None:
-        """Note the parent run, once kedro-mlflow has opened it."""
+    def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Any, catalog: Any) -> None:
+        """Clear what the run will make anew; note the parent run that kedro-mlflow has opened.
+
+        ``--only-missing-outputs`` looks at existence alone. Were a killed run to leave the
+        aggregates of an earlier one, a resumed run would take them for its own.
+        """
         import mlflow
+
+        if not run_params.get("only_missing_outputs"):
+            clear_outputs(pipeline, catalog)
 
         run = mlflow.active_run()
         os.environ[PARENT_RUN] = run.info.run_id if run else ""

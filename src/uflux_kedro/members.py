@@ -28,15 +28,19 @@ def project_members() -> tuple[Member, ...]:
     if parameters["towers"]["reader"] != "tidy" or path is None or not Path(path).exists():
         return members  # if a path is wrong, the catalog says so when the run asks for it
     # The pipeline's shape depends on the table, so it is looked into before the run.
-    return _served(members, Path(path), json.dumps(parameters["towers"]))
+    columns = json.dumps({name: parameters[name] for name in ("towers", "features")})
+    return _served(members, Path(path), columns)
 
 
 @cache
-def _served(members: tuple[Member, ...], table: Path, towers: str) -> tuple[Member, ...]:
+def _served(members: tuple[Member, ...], table: Path, parameters: str) -> tuple[Member, ...]:
     from uflux_kedro.features import offered_by_table
-    from uflux_kedro.schemas import TowerParameters
+    from uflux_kedro.schemas import FeatureParameters, TowerParameters
 
-    offered = offered_by_table(table, TowerParameters.model_validate_json(towers).columns)
+    blocks = json.loads(parameters)
+    columns = TowerParameters.model_validate(blocks["towers"]).columns
+    carry_over = FeatureParameters.model_validate(blocks["features"]).carry_over
+    offered = offered_by_table(table, columns, carry_over)
     lacking = {m: [p for p in (m.flux, *m.predictors) if p not in offered] for m in members}
     for member, names in lacking.items():
         if names:

@@ -67,17 +67,33 @@ class GridParameters(Parameters):
     reader: str
 
 
+class CarryOverParameters(Parameters):
+    """The block ``features.carry_over``: of what predictors that carry over are made.
+
+    Attributes:
+        climate: Prefix of the climate, such as ``ERA5``.
+        vegetation: Index -> predictor that holds it; EVI may be its two-band form. What needs an
+            index that is not named is not made.
+    """
+
+    climate: str
+    vegetation: dict[Literal["NIRv", "EVI", "LAI", "NDVI", "LSWI"], str]
+
+
 class FeatureParameters(Parameters):
-    """The block ``features``: the drivers cube.
+    """The block ``features``: predictors of the grid and of towers.
 
     Attributes:
         target_grid: Grid of the drivers and of the products.
         period: ``common`` keeps the months that every source has; ``strict`` refuses a source
             that lacks any.
+        carry_over: Predictors that carry over to unseen towers. They are made where a member
+            asks for one; None makes none.
     """
 
     target_grid: TargetGrid
     period: Literal["common", "strict"] = "common"
+    carry_over: CarryOverParameters | None = None
 
 
 class SearchParameters(Parameters):

@@ -107,8 +107,9 @@ def test_a_whole_weight_is_as_many_rows(friedman):
 def test_weights_pull_the_prediction(friedman):
     X, y, *_ = friedman
     high = y > np.median(y)
-    pulled = make().fit(X, y, sample_weight=np.where(high, 20.0, 0.5))
-    assert pulled.predict(X).mean() > make().fit(X, y).predict(X).mean() + 0.05
+    weighted = make(min_samples_leaf=40).fit(X, y, sample_weight=np.where(high, 20.0, 0.5))
+    plain = make(min_samples_leaf=40).fit(X, y)
+    assert weighted.predict(X).mean() > plain.predict(X).mean() + 1
 
 
 def test_bags_by_group_keep_a_groups_rows_from_predicting_each_other():
@@ -226,12 +227,12 @@ def test_missing_and_infinite_values_are_refused(friedman, bad):
     X, y, X_new, _ = (part.copy() for part in friedman)
     model = make(n_trees=2, max_layers=1).fit(X, y)
     X_new[3, 2] = bad
-    with pytest.raises(ValueError, match="NaN|infinity"):
+    with pytest.raises(ValueError, match=r"NaN|infinity"):
         model.predict(X_new)
-    with pytest.raises(ValueError, match="NaN|infinity"):
+    with pytest.raises(ValueError, match=r"NaN|infinity"):
         make().fit(X_new, y)
     y[0] = bad
-    with pytest.raises(ValueError, match="NaN|infinity"):
+    with pytest.raises(ValueError, match=r"NaN|infinity"):
         make().fit(X, y)
 
 

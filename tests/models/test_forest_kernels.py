@@ -76,10 +76,9 @@ def splitmix(state):
 @pytest.fixture(scope="module")
 def table():
     rng = np.random.default_rng(0)
-    bins = np.column_stack(
-        [rng.integers(0, 255, 700), rng.integers(0, 9, 700), rng.integers(40, 200, 700)]
-        + [np.full(700, 3), rng.integers(0, 60, 700)]
-    ).astype(np.uint8)
+    columns = [rng.integers(low, high, 700) for low, high in ((0, 255), (0, 9), (40, 200), (0, 60))]
+    columns.insert(3, np.full(700, 3))
+    bins = np.column_stack(columns).astype(np.uint8)
     y = bins[:, 0] / 50 + (bins[:, 1] > 4) + rng.normal(size=700)
     return bins, y
 

@@ -15,7 +15,13 @@ from uflux_kedro.ensemble import Member
 from uflux_kedro.errors import ConfigurationError, InputError
 from uflux_kedro.figures.labels import MINUS
 from uflux_kedro.report import FIGURES, ReportContext, render_report
-from uflux_kedro.report.tables import data_table, leaderboard_table, members_table, pooled_table
+from uflux_kedro.report.tables import (
+    comparison_table,
+    data_table,
+    leaderboard_table,
+    members_table,
+    pooled_table,
+)
 from uflux_kedro.variables import FLUXES
 
 from ..figures.synthetic import SETS, make_leaderboard, make_sites, make_training_table
@@ -66,6 +72,23 @@ class Outline(HTMLParser):
         return " ".join(" ".join(self.text).split())
 
 
+def make_comparison() -> pd.DataFrame:
+    """Two members against the first of each flux; the last has no row in common with it."""
+    rows = [
+        {
+            "flux": flux, "predictor_set": name, "reference": SETS[0], "sites": 8, "n": 271,
+            "NSE": 0.7, "NSE_difference": gain, "NSE_low": gain - 0.004, "NSE_high": gain + 0.004,
+            "NSE_p_value": 0.001, "RMSE": 1.25, "RMSE_difference": -gain,
+            "RMSE_low": -gain - 0.004, "RMSE_high": -gain + 0.004, "RMSE_p_value": 0.043,
+        }
+        for flux in ("LE", "GPP")
+        for name, gain in ((SETS[1], -0.012), (SETS[2], 0.007))
+    ]  # fmt: skip
+    table = pd.DataFrame(rows)
+    table.loc[3, table.columns[5:]] = np.nan
+    return table.assign(n=table["n"].where(table["NSE"].notna(), 0))
+
+
 @pytest.fixture(scope="module")
 def context() -> ReportContext:
     members = [
@@ -77,6 +100,7 @@ def context() -> ReportContext:
         scheme="loso",
         training_table=make_training_table(make_sites()),
         leaderboard=make_leaderboard(),
+        comparison=make_comparison(),
         figures=dict.fromkeys(FIGURES, PIXEL),
         sources={"ERA5": "monthly means"},
         skill={"By IGBP class": pd.DataFrame({"IGBP": ["ENF"], "sites": [2], "NSE": [0.5]})},
@@ -112,7 +136,7 @@ def test_page_needs_nothing_beside_it(page, outline):
 
 
 def test_all_sections_are_there(outline):
-    for section in ["skill", "leaderboard-section", "towers", "maps", "breakdown", "run",
+    for section in ["skill", "leaderboard-section", "comparison-section", "towers", "maps", "breakdown", "run",
                     "left-out", "provenance"]:  # fmt: skip
         assert section in outline.ids
 
@@ -159,6 +183,7 @@ def test_strings_from_data_are_escaped_everywhere(context):
         title=HOSTILE,
         members=[Member(HOSTILE, "GPP", HOSTILE, (HOSTILE,))],
         leaderboard=context.leaderboard.assign(predictor_set=HOSTILE, model=HOSTILE).head(1),
+        comparison=context.comparison.assign(predictor_set=HOSTILE, reference=HOSTILE).head(1),
         shown=HOSTILE,
         sources={HOSTILE: HOSTILE},
         skill={HOSTILE: pd.DataFrame({HOSTILE: [HOSTILE], "NSE": [0.1]})},
@@ -193,7 +218,14 @@ def test_bare_run_leaves_its_empty_sections_out(context):
     )
     outline = Outline(render_report(bare))
     assert {"skill", "leaderboard-section", "run"} <= set(outline.ids)
-    assert not {"towers", "maps", "breakdown", "left-out", "provenance"} & set(outline.ids)
+    assert not {
+        "comparison-section",
+        "towers",
+        "maps",
+        "breakdown",
+        "left-out",
+        "provenance",
+    } & set(outline.ids)
     assert outline.sources == []
 
 
@@ -233,6 +265,21 @@ def test_leaderboard_stands_flux_by_flux_best_first():
     for _, rows in table.groupby("flux"):
         assert rows["NSE"].is_monotonic_decreasing
     assert table.loc[table["flux"] == "LE", "unit"].unique() == ["W m⁻²"]
+
+
+def test_small_differences_between_members_are_told(outline):
+    words = outline.words
+    assert "Members compared" in words
+    assert f"0.700 {MINUS}0.012 {MINUS}0.016 {MINUS}0.008 0.001" in words
+    assert "NSE ΔNSE ΔNSE from to p RMSE ΔRMSE ΔRMSE from to unit" in words
+    assert f"{SETS[2]} {SETS[0]} 8 0" in words  # no row in common: the rest of its row is blank
+
+
+def test_members_are_compared_flux_by_flux_best_first():
+    table = comparison_table(make_comparison())
+    assert table["flux"].tolist() == ["GPP", "GPP", "LE", "LE"]
+    assert table["predictor_set"].tolist() == [SETS[1], SETS[2], SETS[2], SETS[1]]
+    assert table["unit"].tolist() == ["gC m⁻² d⁻¹"] * 2 + ["W m⁻²"] * 2
 
 
 def test_pooled_table_tells_the_best_member_and_the_range():

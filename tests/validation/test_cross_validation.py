@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.ensemble import RandomForestRegressor
+from sklearn.ensemble import BaggingRegressor, RandomForestRegressor
 from sklearn.linear_model import LinearRegression, Ridge
 from threadpoolctl import threadpool_info
 from xgboost import XGBRegressor
 
 from uflux_kedro.errors import InputError
+from uflux_kedro.validation import cross_validation
 from uflux_kedro.validation.cross_validation import held_out_predictions, usable_rows
 from uflux_kedro.validation.folds import leave_one_site_out, site_k_fold
 from uflux_kedro.validation.metrics import pooled
@@ -97,6 +98,47 @@ def test_no_model_sees_its_test_site(rows, fits):
         np.testing.assert_array_equal(seen, X[fold.train])
 
 
+class SiteSpy(Spy):
+    """Remembers the sites it was handed."""
+
+    def fit(self, X, y, groups=None):
+        super().fit(X, y)
+        Spy.fits[-1] = groups
+        return self
+
+
+def test_sites_go_to_fit_if_asked_for_alone(rows, fits):
+    sites, folds = rows[2], site_k_fold(rows[2], 4, seed=0)
+    held_out_predictions(SiteSpy, *rows, folds)
+    assert fits == [None] * 4
+    fits.clear()
+    held_out_predictions(SiteSpy, *rows, folds, fit_with_sites=True)
+    for fold, groups in zip(folds, fits, strict=True):
+        np.testing.assert_array_equal(groups, sites[fold.train])
+        assert not set(groups) & set(sites[fold.test])
+
+
+def test_with_and_without_sites_are_two_models_in_the_cache(rows, fits, tmp_path):
+    folds = site_k_fold(rows[2], 4, seed=0)
+    for fit_with_sites in (False, True, False, True):
+        held_out_predictions(
+            SiteSpy, *rows, folds, fit_with_sites=fit_with_sites, cache_folder=tmp_path
+        )
+    assert len(fits) == len(list(tmp_path.iterdir())) == 8
+
+
+def test_cache_goes_by_the_code_of_a_model_within_another(rows, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(cross_validation, "_versions", lambda module: asked.append(module) or {})
+    held_out_predictions(
+        lambda fold: BaggingRegressor(Ridge(), 2, random_state=fold),
+        *rows,
+        site_k_fold(rows[2], 2, seed=0),
+        cache_folder=tmp_path,
+    )
+    assert set(asked) == {BaggingRegressor.__module__, Ridge.__module__}
+
+
 def test_one_thread_a_model(rows, fits):
     held_out_predictions(Spy, *rows, leave_one_site_out(rows[2]), n_jobs=2)
     assert {api for _, pools in fits for api in pools} >= {"blas", "openmp"}
@@ -126,6 +168,7 @@ import os, signal, sys
 import numpy as np
 from pathlib import Path
 from sklearn.linear_model import Ridge
+from uflux_kedro.validation import cross_validation
 from uflux_kedro.validation.cross_validation import held_out_predictions
 from uflux_kedro.validation.folds import leave_one_site_out
 

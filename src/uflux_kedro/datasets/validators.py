@@ -22,10 +22,10 @@ def check_cube(cube: xr.Dataset) -> None:
     """
     where = str(cube.attrs.get("title") or cube.attrs.get("source") or "cube")
     for axis, (lowest, highest) in {"latitude": (-90, 90), "longitude": (-180, 180)}.items():
-        if axis not in cube.coords:
-            if axis in cube.dims or len(cube.dims) > 1:
-                raise InputError(where, axis, expected="a coordinate of that name", found="none")
+        if axis not in cube.dims:
             continue  # a record without place, such as CO2
+        if axis not in cube.coords:
+            raise InputError(where, axis, expected="a coordinate of that name", found="none")
         index = cube.indexes[axis]
         if not index.is_monotonic_increasing or index[0] < lowest or index[-1] > highest:
             raise InputError(

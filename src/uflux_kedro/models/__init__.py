@@ -10,7 +10,11 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "blend": ["BlendRegressor"],
         "cascade_forest": ["CascadeForestRegressor"],
+        "fitted": ["FittedMember", "fit_member"],
         "packed_trees": ["PackedForest", "PackedTrees", "pack"],
+        "persistence": ["load_model", "save_model"],
+        "registry": ["MODELS", "make_model"],
     },
 )

@@ -159,12 +159,13 @@ class ForestGrower:
         inverse = np.full(rows + 1, -np.inf)
         inverse[least:] = 1 / np.arange(least, rows + 1)
         max_depth = rows if growth.max_depth is None else growth.max_depth
+        n_bags = np.uint64(self.bags.max() + 1)
 
         def grow(tree: int, seed: np.uint64) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             grown = grow_tree(
                 records,
                 self.bags,
-                np.uint64(self.bags.max() + 1),
+                n_bags,
                 seed,
                 extra,
                 np.uint64(columns),

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sklearn.ensemble import RandomForestRegressor
     from xgboost import XGBRegressor
 
+    from uflux_kedro.models.blend import PackedBlend
     from uflux_kedro.models.cascade_forest import CascadeForestRegressor
 
 BLOCK = 8192
@@ -200,7 +201,7 @@ class PackedCascade:
         return self.model.predict_on(np.asarray(X, dtype=np.float64), n_jobs)
 
 
-def pack(model: Any) -> PackedForest | PackedCascade:
+def pack(model: Any) -> PackedForest | PackedCascade | PackedBlend:
     """The fastest exact predictor of a fitted model.
 
     Raises:
@@ -213,9 +214,13 @@ def pack(model: Any) -> PackedForest | PackedCascade:
         return pack_random_forest(model)
     if name == "XGBRegressor":
         return pack_xgboost(model)
+    if name == "BlendRegressor":
+        from uflux_kedro.models.blend import PackedBlend
+
+        return PackedBlend.of(model)
     raise ConfigurationError(
-        f"No packed form of {name}: expected CascadeForestRegressor, RandomForestRegressor or "
-        "XGBRegressor"
+        f"No packed form of {name}: expected CascadeForestRegressor, RandomForestRegressor, "
+        "XGBRegressor or BlendRegressor"
     )
 
 

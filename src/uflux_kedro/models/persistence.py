@@ -1,8 +1,8 @@
 """Fitted models as files, none of which runs code when read.
 
 A folder holds ``model.json`` (kind, parameters, versions, checksum) and one payload: UBJSON for
-XGBoost, npz for the cascade forest, skops for the random forest. The same model gives the same
-bytes, and the number of threads is no part of it.
+XGBoost, npz for the cascade forest, skops for the random forest, a zip of these for the blend of
+several. The same model gives the same bytes, and the number of threads is no part of it.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from sklearn.ensemble import RandomForestRegressor
     from xgboost import XGBRegressor
 
+    from uflux_kedro.models.blend import BlendRegressor
     from uflux_kedro.models.cascade_forest import CascadeForestRegressor
 
 logger = logging.getLogger(__name__)
@@ -185,6 +186,9 @@ def _read_xgboost(payload: bytes, parameters: dict[str, Any], _: dict[str, Any])
         model.load_model(bytearray(payload))
     except XGBoostError as error:
         raise ValueError(f"XGBoost cannot read it: {str(error).splitlines()[0]}") from error
+    # Reading fills in what was left to the library.
+    for name, value in parameters.items():
+        setattr(model, name, value)
     return model
 
 
@@ -205,8 +209,8 @@ def _write_random_forest(model: RandomForestRegressor) -> tuple[bytes, dict[str,
 def _without_addresses(archive: bytes) -> bytes:
     """A skops archive whose bytes depend on its content alone.
 
-    skops names parts by their addresses in memory and dates its files; here they are numbered in
-    the order in which the schema names them.
+    skops names parts by their addresses in memory, dates its files and writes what stands between
+    the fields of a node; here parts are numbered in the order in which the schema names them.
     """
     numbers: dict[str, str] = {}
 
@@ -220,7 +224,10 @@ def _without_addresses(archive: bytes) -> bytes:
             return node
         new: dict[str, Any] = {}
         for key, value in node.items():
-            if key == "__id__":
+            if key == "__id__" and node.get("is_json"):
+                # Whether two equal numbers were one object is no part of the model.
+                new[key] = int(number(f"{value}, written as part {len(numbers)}"))
+            elif key == "__id__":
                 new[key] = int(number(str(value)))
             elif key == "file":
                 new[key] = renamed_file(value)
@@ -235,11 +242,16 @@ def _without_addresses(archive: bytes) -> bytes:
     with zipfile.ZipFile(io.BytesIO(archive)) as source:
         schema = renamed(json.loads(source.read("schema.json")))
         parts = {
-            renamed_file(name): source.read(name)
+            renamed_file(name): _without_padding(source.read(name))
             for name in source.namelist()
             if name != "schema.json"
         }
     parts["schema.json"] = json.dumps(schema).encode()
+    return _zipped(parts)
+
+
+def _zipped(parts: Mapping[str, bytes]) -> bytes:
+    """A zip archive whose bytes depend on the parts alone."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as target:
         for name in sorted(parts):
@@ -248,9 +260,26 @@ def _without_addresses(archive: bytes) -> bytes:
     return buffer.getvalue()
 
 
+def _without_padding(array: bytes) -> bytes:
+    """An npy file of nodes without what happened to stand between their fields."""
+    found = np.load(io.BytesIO(array), allow_pickle=False)
+    if found.dtype.names is None:
+        return array
+    clean = np.zeros(found.shape, found.dtype)  # zeros_like would leave the gaps as they are
+    for field in found.dtype.names:
+        clean[field] = found[field]
+    buffer = io.BytesIO()
+    np.save(buffer, clean, allow_pickle=False)
+    return buffer.getvalue()
+
+
 def _read_random_forest(
     payload: bytes, parameters: dict[str, Any], _: dict[str, Any]
 ) -> RandomForestRegressor:
+    return _read_forest(payload, "RandomForestRegressor")
+
+
+def _read_forest(payload: bytes, kind: str) -> Any:
     import skops.io
     from skops.io.exceptions import UntrustedTypesFoundException
 
@@ -259,7 +288,7 @@ def _read_random_forest(
         model = skops.io.loads(payload, trusted=[_TREE_TYPE])
     except (UntrustedTypesFoundException, zipfile.BadZipFile) as error:
         raise ValueError(str(error)) from error
-    if type(model).__name__ != "RandomForestRegressor":
+    if type(model).__name__ != kind:
         raise ValueError(f"a {type(model).__name__}")
     for estimator in model.estimators_:
         tree = estimator.tree_
@@ -295,6 +324,55 @@ def _read_cascade(
         return CascadeForestRegressor(**parameters).from_arrays(arrays, attributes)
 
 
+# --- blend -----------------------------------------------------------------------------------
+
+_KERNEL_ARRAYS = ("median", "mean", "scale", "landmarks", "coefficients")
+
+
+def _write_blend(model: BlendRegressor) -> tuple[bytes, dict[str, Any]]:
+    kernel = io.BytesIO()
+    arrays = {name: getattr(model.kernel_, name) for name in _KERNEL_ARRAYS}
+    np.savez(kernel, allow_pickle=False, **arrays)
+    parts = {
+        "boosted.ubj": _write_xgboost(model.boosted_)[0],
+        "trees.skops": _write_random_forest(model.trees_)[0],
+        "kernel.npz": kernel.getvalue(),
+    }
+    names = getattr(model, "feature_names_in_", None)
+    return _zipped(parts), {
+        "weights": model.weights_.tolist(),
+        "intercept": model.kernel_.intercept,
+        "n_features_in": model.n_features_in_,
+        "feature_names_in": None if names is None else list(names),
+    }
+
+
+def _read_blend(
+    payload: bytes, parameters: dict[str, Any], attributes: dict[str, Any]
+) -> BlendRegressor:
+    from uflux_kedro.models.blend import BlendRegressor, KernelMachine
+
+    try:
+        with zipfile.ZipFile(io.BytesIO(payload)) as archive:
+            parts = {name: archive.read(name) for name in archive.namelist()}
+    except zipfile.BadZipFile as error:
+        raise ValueError(str(error)) from error
+    with np.load(io.BytesIO(parts["kernel.npz"]), allow_pickle=False) as arrays:
+        kernel = {name: arrays[name] for name in _KERNEL_ARRAYS}
+    model = BlendRegressor(**parameters)
+    model.boosted_ = _read_xgboost(parts["boosted.ubj"], {}, {})
+    model.trees_ = _read_forest(parts["trees.skops"], "ExtraTreesRegressor")
+    model.kernel_ = KernelMachine(**kernel, intercept=attributes["intercept"])
+    model.weights_ = np.array(attributes["weights"], dtype=np.float64)
+    model.n_features_in_ = attributes["n_features_in"]
+    if attributes["feature_names_in"] is not None:
+        model.feature_names_in_ = np.array(attributes["feature_names_in"], dtype=object)
+    columns = {model.boosted_.n_features_in_, model.trees_.n_features_in_, len(kernel["median"])}
+    if columns != {model.n_features_in_} or model.weights_.shape != (3,):
+        raise ValueError("parts that do not belong together")
+    return model
+
+
 @dataclass(frozen=True)
 class _Kind:
     """How one type of model is stored.
@@ -317,5 +395,8 @@ _KINDS = {
     "XGBRegressor": _Kind("model.ubj", ("xgboost",), _write_xgboost, _read_xgboost),
     "RandomForestRegressor": _Kind(
         "model.skops", ("scikit-learn", "skops"), _write_random_forest, _read_random_forest
+    ),
+    "BlendRegressor": _Kind(
+        "model.zip", ("xgboost", "scikit-learn", "skops"), _write_blend, _read_blend
     ),
 }

@@ -62,6 +62,12 @@ def _random_forest() -> type:
     return RandomForestRegressor
 
 
+def _blend() -> type:
+    from uflux_kedro.models.blend import BlendRegressor
+
+    return BlendRegressor
+
+
 MODELS: Mapping[str, ModelSpec] = {
     spec.name: spec
     for spec in (
@@ -98,6 +104,7 @@ MODELS: Mapping[str, ModelSpec] = {
                 "min_samples_split": 12,
             },
         ),
+        ModelSpec("BLEND", "mean of boosted trees, extra-trees and a kernel", _blend, {}),
     )
 }
 """The models, by name."""

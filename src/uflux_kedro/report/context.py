@@ -21,6 +21,9 @@ class ReportContext:
         training_table: ``site_id``, ``time``, fluxes and predictors, one row a site and period;
             ``attrs["resolution"]`` says what a period is (``MM`` if it does not).
         leaderboard: Pooled held-out skill, one row a member and scheme.
+        comparison: Members against the first of their flux, as
+            :func:`uflux_kedro.validation.comparison.compare_with_first` gives it, with ``flux``
+            and ``predictor_set`` as columns.
         figures: Key of :data:`uflux_kedro.report.captions.FIGURES` -> PNG.
         shown: Whose predictions the figures of tower against model show, such as "the mean of
             all members".
@@ -38,6 +41,7 @@ class ReportContext:
     scheme: str
     training_table: pd.DataFrame
     leaderboard: pd.DataFrame
+    comparison: pd.DataFrame = field(default_factory=pd.DataFrame)
     figures: Mapping[str, bytes] = field(default_factory=dict)
     shown: str = "the mean of all members"
     sources: Mapping[str, str] = field(default_factory=dict)

@@ -7,12 +7,14 @@ from importlib import resources
 
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from uflux_kedro.figures.inputs import ordered_fluxes
 from uflux_kedro.figures.labels import RECORDS, SCHEMES
 from uflux_kedro.report.captions import FIGURES, caption_of, units_text
 from uflux_kedro.report.context import ReportContext
 from uflux_kedro.report.tables import (
+    comparison_table,
     data_table,
     html_table,
     leaderboard_table,
@@ -60,6 +62,7 @@ def render_report(context: ReportContext) -> str:
         members=html_table(members_table(context.members), "members"),
         data=html_table(data_table(context.training_table, records), "data"),
         leaderboard=html_table(leaderboard_table(leaderboard), "leaderboard"),
+        comparison=_comparison(context),
         pooled=html_table(pooled_table(of_scheme), "pooled"),
         figures=_figures(context, records),
         skill=[
@@ -84,6 +87,13 @@ def _facts(context: ReportContext, records: str) -> list[tuple[str, str]]:
         ("years", f"{years.min()}\N{EN DASH}{years.max()}"),
         ("validation", SCHEMES.get(context.scheme, context.scheme)),
     ]
+
+
+def _comparison(context: ReportContext) -> Markup | None:
+    """Members against the first, if there are others; differences are small, so to 3 decimals."""
+    if context.comparison.empty:
+        return None
+    return html_table(comparison_table(context.comparison), "comparison", decimals=3)
 
 
 def _figures(context: ReportContext, records: str) -> list[dict[str, object]]:

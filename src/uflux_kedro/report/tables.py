@@ -13,6 +13,7 @@ from markupsafe import Markup
 from uflux_kedro.ensemble import Member
 from uflux_kedro.figures.inputs import ordered_fluxes, require_columns
 from uflux_kedro.figures.labels import flux_unit
+from uflux_kedro.validation.comparison import METRICS_COMPARED
 from uflux_kedro.validation.metrics import LEADERBOARD_COLUMNS
 from uflux_kedro.variables import FLUXES
 
@@ -21,6 +22,16 @@ _HEADINGS = {
     "site_id": "tower",
     "sites": "towers",
     "r2": "R²",
+    **{
+        f"{metric}_{key}": text.format(metric)
+        for metric in METRICS_COMPARED
+        for key, text in {
+            "difference": "Δ{}",
+            "low": "Δ{} from",
+            "high": "to",
+            "p_value": "p",
+        }.items()
+    },
 }
 
 _SKILL_COLOURS = ("r2", "NSE")
@@ -44,6 +55,22 @@ def leaderboard_table(leaderboard: pd.DataFrame) -> pd.DataFrame:
     first = ["flux", "predictor_set", "model", "scheme"]
     rest = [name for name in (*LEADERBOARD_COLUMNS, "unit") if name not in first]
     return table[first + rest].reset_index(drop=True)
+
+
+def comparison_table(comparison: pd.DataFrame) -> pd.DataFrame:
+    """Members against the first of their flux, flux by flux, the largest gain of NSE first.
+
+    One p is shown: on the same draws, RMSE falls where NSE rises, so both have the same.
+
+    Raises:
+        InputError: If a flux is unknown.
+    """
+    fluxes = ordered_fluxes(comparison["flux"], "comparison of members")
+    table = comparison.assign(
+        order=comparison["flux"].map(fluxes.index), unit=comparison["flux"].map(flux_unit)
+    )
+    table = table.sort_values(["order", "NSE_difference"], ascending=[True, False])
+    return table.drop(columns=["order", "RMSE_p_value"]).reset_index(drop=True)
 
 
 def pooled_table(leaderboard: pd.DataFrame) -> pd.DataFrame:
@@ -118,22 +145,25 @@ def members_table(members: Sequence[Member]) -> pd.DataFrame:
     )
 
 
-def html_table(table: pd.DataFrame, table_id: str) -> Markup:
+def html_table(table: pd.DataFrame, table_id: str, decimals: int = 2) -> Markup:
     """A table as HTML: numbers aligned and rounded, skill coloured as in Figure 3.
 
     The page's own style sheet dresses the table, so that it follows light and dark; the one
     that great-tables brings is taken out.
 
     Args:
-        table: Any table; whole numbers show none, others two decimals.
+        table: Any table.
         table_id: Identifier in the page, from which great-tables derives those of the cells.
+        decimals: Decimals of numbers that are not whole.
     """
     whole = [name for name in table if pd.api.types.is_integer_dtype(table[name])]
     real = [name for name in table if pd.api.types.is_float_dtype(table[name])]
     styled = GT(table.replace([np.inf, -np.inf], np.nan), id=table_id).cols_label(
         {name: _HEADINGS[name] for name in table if name in _HEADINGS}
     )
-    styled = styled.fmt_integer(whole).fmt_number(real, decimals=2).sub_missing(missing_text="")
+    styled = (
+        styled.fmt_integer(whole).fmt_number(real, decimals=decimals).sub_missing(missing_text="")
+    )
     coloured = [name for name in _SKILL_COLOURS if name in real]
     if coloured:
         styled = styled.data_color(

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from uflux_kedro.ensemble import Member
 from uflux_kedro.lazy import pd, xr
-from uflux_kedro.schemas import FeatureParameters
+from uflux_kedro.schemas import CarryOverParameters, FeatureParameters
 
 
-def make_drivers(parameters: FeatureParameters, **cubes: xr.Dataset) -> xr.Dataset:
+def make_drivers(
+    members: tuple[Member, ...], parameters: FeatureParameters, **cubes: xr.Dataset
+) -> xr.Dataset:
     """Bring all sources onto the target grid and its months, and derive their predictors."""
     from uflux_kedro.features import build_drivers
 
-    return build_drivers(cubes, parameters.target_grid, parameters.period)
+    carry_over = _asked_for(members, parameters)
+    return build_drivers(cubes, parameters.target_grid, parameters.period, carry_over)
 
 
 def join_drivers_at_towers(
@@ -22,8 +26,27 @@ def join_drivers_at_towers(
     return build_training_table(towers, sites, drivers)
 
 
-def join_tower_predictors(towers: pd.DataFrame, sites: pd.DataFrame) -> pd.DataFrame:
+def join_tower_predictors(
+    members: tuple[Member, ...],
+    parameters: FeatureParameters,
+    towers: pd.DataFrame,
+    sites: pd.DataFrame,
+) -> pd.DataFrame:
     """Training table with the predictors that came with the towers."""
     from uflux_kedro.features import build_training_table
 
-    return build_training_table(towers, sites)
+    return build_training_table(towers, sites, carry_over=_asked_for(members, parameters))
+
+
+def _asked_for(
+    members: tuple[Member, ...], parameters: FeatureParameters
+) -> CarryOverParameters | None:
+    """The block ``carry_over`` if a member has a predictor of it."""
+    from uflux_kedro.carry_over import carry_over_names
+
+    if parameters.carry_over is None:
+        return None
+    asked = {name for member in members for name in member.predictors}
+    return (
+        None if asked.isdisjoint(carry_over_names(parameters.carry_over)) else parameters.carry_over
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from kedro.pipeline import Pipeline, node
 
 from uflux_kedro.configuration import project_parameters
+from uflux_kedro.members import bound, project_members
 from uflux_kedro.pipelines.feature_engineering.nodes import (
     join_drivers_at_towers,
     join_tower_predictors,
@@ -15,12 +16,13 @@ from uflux_kedro.pipelines.feature_engineering.nodes import (
 def create_pipeline(**_: object) -> Pipeline:
     """With grids the towers' predictors are read off them; without, off the tower table."""
     sources = list(project_parameters()["grids"] or {})
+    members = project_members()
     if not sources:
         return Pipeline(
             [
                 node(
-                    join_tower_predictors,
-                    inputs=["towers", "sites"],
+                    bound(join_tower_predictors, members),
+                    inputs=["params:features", "towers", "sites"],
                     outputs="training_table",
                     name="make_training_table",
                 )
@@ -30,7 +32,7 @@ def create_pipeline(**_: object) -> Pipeline:
     return Pipeline(
         [
             node(
-                make_drivers,
+                bound(make_drivers, members),
                 inputs={"parameters": "params:features"} | {s: f"cube_{s}" for s in sources},
                 outputs="drivers",
                 name="make_drivers",

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from uflux_kedro.ensemble import Member
-from uflux_kedro.errors import InputError
+from uflux_kedro.errors import ConfigurationError, InputError
 from uflux_kedro.lazy import pd
-from uflux_kedro.schemas import TrainingParameters
+from uflux_kedro.schemas import SearchParameters, TrainingParameters
 
 if TYPE_CHECKING:
     from uflux_kedro.datasets.member_run import MemberRun
     from uflux_kedro.models.fitted import FittedMember
+    from uflux_kedro.validation.search import SiteSearchRegressor
 
 
 def predict_held_out(
@@ -24,18 +25,26 @@ def predict_held_out(
     fold_cache: Path,
     parameters: TrainingParameters,
 ) -> pd.DataFrame:
-    """Predict every site by models that never saw it."""
+    """Predict every site by models that never saw it, nor did the search of their settings."""
     from uflux_kedro.validation.cross_validation import held_out_predictions
     from uflux_kedro.validation.folds import make_folds
 
+    search = _search_of(member, parameters)
     rows = _usable(member, training_table, parameters)
+
+    def model_of(fold: int) -> Any:
+        seed = parameters.seed + fold
+        model = _make_model(member, parameters, seed=seed, n_jobs=1)
+        return _searched(model, member, search, seed=seed) if search else model
+
     return held_out_predictions(
-        lambda fold: _make_model(member, parameters, seed=parameters.seed + fold, n_jobs=1),
+        model_of,
         rows[list(member.predictors)].to_numpy("float32"),
         rows[member.flux].to_numpy("float64"),
         rows["site_id"].to_numpy(),
         rows["time"].to_numpy(),
         make_folds(parameters.scheme, rows, parameters),
+        fit_with_sites=search is not None,
         n_jobs=parameters.n_jobs,
         cache_folder=fold_cache / member.name,
         progress=member.name,
@@ -78,18 +87,36 @@ def fit_final_model(
     scores: dict[str, Any],
     parameters: TrainingParameters,
 ) -> FittedMember:
-    """Fit the member on all sites, for the grid."""
+    """Fit the member on all sites, for the grid; its settings are searched on all sites too."""
     from uflux_kedro.models.fitted import fit_member
 
+    search = _search_of(member, parameters)
+    rows = _usable(member, training_table, parameters)
     model = _make_model(member, parameters, seed=parameters.seed, n_jobs=parameters.n_jobs)
-    return fit_member(
+    found = {}
+    if search:
+        searcher = _searched(model, member, search, seed=parameters.seed)
+        model = searcher.search(
+            rows[list(member.predictors)].to_numpy("float32"),
+            rows[member.flux].to_numpy("float64"),
+            rows["site_id"],
+        )
+        found["search"] = {
+            "method": search.method,
+            "n_splits": search.n_splits,
+            "chosen": searcher.best_params_,
+            "results": searcher.search_results_.to_dict("records"),
+        }
+    fitted = fit_member(
         member,
-        _usable(member, training_table, parameters),
+        rows,
         model,
         parameters=model.get_params(),
         seed=parameters.seed,
         scores=scores,
     )
+    fitted.card |= found
+    return fitted
 
 
 def track_member(
@@ -110,18 +137,24 @@ def track_member(
     for metric in ("NSE", "RMSE"):
         low_high = scores["intervals"][metric]
         numbers |= {f"{metric}_{end}": value for end, value in low_high.items()}
+    params = {
+        "scheme": parameters.scheme,
+        "min_qc": parameters.min_qc,
+        "seed": parameters.seed,
+        "predictors": ", ".join(member.predictors),
+        **model.card["parameters"],
+    }
+    tables = {"site_scores.csv": site_scores, "skill.csv": skill}
+    search = model.card.get("search")
+    if search:
+        params |= {f"search.{name}": search[name] for name in ("method", "n_splits", "chosen")}
+        tables["search.csv"] = pd.DataFrame(search["results"])
     return MemberRun(
         name=member.name,
         tags={"flux": member.flux, "predictor_set": member.predictor_set, "model": member.model},
-        params={
-            "scheme": parameters.scheme,
-            "min_qc": parameters.min_qc,
-            "seed": parameters.seed,
-            "predictors": ", ".join(member.predictors),
-            **model.card["parameters"],
-        },
+        params=params,
         metrics=numbers,
-        tables={"site_scores.csv": site_scores, "skill.csv": skill},
+        tables=tables,
         figures={
             "held_out.png": member_figure(predictions, member.name, variable_of(member.flux).unit)
         },
@@ -137,6 +170,19 @@ def collect_leaderboard(members: tuple[Member, ...], *scores: dict[str, Any]) ->
     return table.sort_values("NSE", ascending=False, ignore_index=True)
 
 
+def compare_with_reference(
+    members: tuple[Member, ...], parameters: TrainingParameters, *predictions: pd.DataFrame
+) -> pd.DataFrame:
+    """Test every member against the first of the configuration, in pairs by site."""
+    from uflux_kedro.validation.comparison import compare_with_first
+
+    by_name = {m.predictor_set: p for m, p in zip(members, predictions, strict=True)}
+    table = compare_with_first(by_name, seed=parameters.seed)
+    table = table.rename_axis("predictor_set").reset_index()
+    table.insert(0, "flux", members[0].flux)
+    return table
+
+
 def collect_predictions(members: tuple[Member, ...], *predictions: pd.DataFrame) -> pd.DataFrame:
     """Held-out predictions of all members of a flux, one under the other."""
     return pd.concat(
@@ -146,6 +192,12 @@ def collect_predictions(members: tuple[Member, ...], *predictions: pd.DataFrame)
         ],
         ignore_index=True,
     )
+
+
+def collect_runs(members: tuple[Member, ...], *receipts: dict[str, Any]) -> pd.DataFrame:
+    """Which MLflow run holds which member; empty ids where tracking is off."""
+    columns = ["member", "run_id", "parent_run_id"]
+    return pd.DataFrame([{c: receipt[c] for c in columns} for receipt in receipts])
 
 
 def _usable(member: Member, table: pd.DataFrame, parameters: TrainingParameters) -> pd.DataFrame:
@@ -160,6 +212,34 @@ def _usable(member: Member, table: pd.DataFrame, parameters: TrainingParameters)
             found=f"none of {len(table)}: " + ", ".join(f"{k}: {v}" for k, v in dropped.items()),
         )
     return table[usable].reset_index(drop=True)
+
+
+def _search_of(member: Member, parameters: TrainingParameters) -> SearchParameters | None:
+    """How the member's settings are searched; None where they are not."""
+    search = parameters.search
+    if search is None:
+        return None
+    if member.model not in search.space:
+        raise ConfigurationError(
+            f"{member.name}: training.search.space has nothing for {member.model}, only for "
+            f"{', '.join(search.space)}; write {member.model}: {{}} to keep its settings"
+        )
+    return search if search.space[member.model] else None
+
+
+def _searched(
+    model: Any, member: Member, search: SearchParameters, *, seed: int
+) -> SiteSearchRegressor:
+    from uflux_kedro.validation.search import SiteSearchRegressor
+
+    return SiteSearchRegressor(
+        model,
+        search.space[member.model],
+        n_splits=search.n_splits,
+        method=search.method,
+        n_trials=search.n_trials,
+        seed=seed,
+    )
 
 
 def _make_model(member: Member, parameters: TrainingParameters, *, seed: int, n_jobs: int) -> Any:

@@ -9,6 +9,8 @@ from uflux_kedro.members import bound, by_flux, project_members
 from uflux_kedro.pipelines.model_training.nodes import (
     collect_leaderboard,
     collect_predictions,
+    collect_runs,
+    compare_with_reference,
     fit_final_model,
     predict_held_out,
     score_member,
@@ -72,6 +74,7 @@ def _member(member: Member) -> Pipeline:
 
 
 def _flux(flux: str, members: tuple[Member, ...]) -> Pipeline:
+    predictions = [f"{m.namespace}.predictions" for m in members]
     return Pipeline(
         [
             node(
@@ -82,10 +85,24 @@ def _flux(flux: str, members: tuple[Member, ...]) -> Pipeline:
                 namespace=flux,
             ),
             node(
+                bound(compare_with_reference, members),
+                inputs=["params:training", *predictions],
+                outputs=f"comparison_{flux}",
+                name=f"comparison_{flux.lower()}",
+                namespace=flux,
+            ),
+            node(
                 bound(collect_predictions, members),
-                inputs=[f"{m.namespace}.predictions" for m in members],
+                inputs=predictions,
                 outputs=f"predictions_{flux}",
                 name=f"predictions_{flux.lower()}",
+                namespace=flux,
+            ),
+            node(
+                bound(collect_runs, members),
+                inputs=[f"{m.namespace}.mlflow_run" for m in members],
+                outputs=f"runs_{flux}",
+                name=f"runs_{flux.lower()}",
                 namespace=flux,
             ),
         ],

@@ -88,6 +88,7 @@ def write_report(
 
     held_out = {k.removeprefix("held_out_"): v for k, v in parts.items() if k.startswith("held")}
     figures = {k.removeprefix("figure_"): v for k, v in parts.items() if k.startswith("figure")}
+    comparisons = [v for k, v in parts.items() if k.startswith("comparison")]
     place = sites.set_index("site_id")
     skill = {}
     for title, of in {
@@ -104,6 +105,8 @@ def write_report(
             scheme=str(leaderboard["scheme"].iloc[0]),
             training_table=training_table,
             leaderboard=leaderboard,
+            # A flux of one member has an empty table, whose columns have no type.
+            comparison=pd.concat(comparisons, ignore_index=True).infer_objects(),
             figures=figures,
             skill=skill,
             left_out=_left_out(members, missing_columns, parameters),

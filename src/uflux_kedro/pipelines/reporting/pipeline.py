@@ -71,6 +71,7 @@ def create_pipeline(**_: object) -> Pipeline:
                 "sites": "sites",
                 "missing_columns": "missing_columns",
                 "parameters": "parameters",
+                **{f"comparison_{flux}": f"comparison_{flux}" for flux in fluxes},
                 **{f"held_out_{flux}": name for flux, name in shown.items()},
                 **{f"figure_{name}": f"figure_{name}" for name in figures},
             },

@@ -1,0 +1,143 @@
+"""Fitted members: their card, their columns, their warnings, and their way to disk and back."""
+
+from __future__ import annotations
+
+import json
+import logging
+import pickle
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from uflux_kedro.ensemble import Member
+from uflux_kedro.errors import InputError
+from uflux_kedro.models import fitted
+from uflux_kedro.models.fitted import FittedMember, fit_member
+from uflux_kedro.models.registry import make_model
+
+PREDICTORS = ("ERA5_TA", "ERA5_SW_IN", "IGBP")
+
+
+@pytest.fixture(scope="module")
+def rows():
+    rng = np.random.default_rng(0)
+    n = 240
+    table = pd.DataFrame(
+        {
+            "site_id": np.repeat([f"XX-{i:03}" for i in range(12)], n // 12),
+            "ERA5_TA": rng.uniform(-5, 25, n),
+            "ERA5_SW_IN": rng.uniform(20, 300, n),
+            "IGBP": rng.choice([1, 4, 10], n),
+        }
+    )
+    table["GPP"] = 0.02 * table["ERA5_SW_IN"] + 0.1 * table["ERA5_TA"] + rng.normal(0, 0.2, n)
+    return table
+
+
+def member(rows, model="DF21", **parameters):
+    small = {"DF21": {"n_trees": 5}, "XGB": {"n_estimators": 20}, "RF": {"n_estimators": 5}}
+    estimator = make_model(model, small[model] | parameters, random_state=1)
+    who = Member("MODIS-NIRv-ERA5", "GPP", model, PREDICTORS)
+    return fit_member(who, rows, estimator, parameters=estimator.get_params(), seed=1)
+
+
+@pytest.mark.parametrize("model", ["DF21", "XGB", "RF"])
+def test_it_predicts_as_its_model_does_before_and_after_the_disk(rows, model, tmp_path):
+    fresh = member(rows, model)
+    X = rows[list(PREDICTORS)].to_numpy("float32")
+    expected = fresh.model.predict(X)
+    fresh.save(tmp_path / "member")
+    loaded = FittedMember.load(tmp_path / "member")
+    for one in (fresh, loaded, pickle.loads(pickle.dumps(loaded))):
+        np.testing.assert_allclose(one.predict(rows), expected, rtol=1e-6)
+        np.testing.assert_array_equal(one.predict(X, n_jobs=2), one.predict(X))
+        assert one.name == f"MODIS-NIRv-ERA5.GPP.{model}"
+    # A loaded member goes to workers as a path, not as a model.
+    assert len(pickle.dumps(loaded)) < 10_000
+
+
+def test_the_card_says_what_it_is(rows, tmp_path):
+    member(rows, "XGB").save(tmp_path / "member")
+
+    def strict(constant):
+        raise ValueError(constant)
+
+    card = json.loads((tmp_path / "member" / "card.json").read_text(), parse_constant=strict)
+    assert card["unit"] == "gC m-2 d-1"
+    assert card["rows"] == 240
+    assert len(card["sites"]) == 12
+    assert list(card["predictors"]) == list(PREDICTORS)
+    np.testing.assert_allclose(
+        [card["predictors"]["ERA5_TA"][end] for end in ("min", "max")],
+        [rows["ERA5_TA"].min(), rows["ERA5_TA"].max()],
+        rtol=1e-6,
+    )
+    assert card["predictors"]["ERA5_SW_IN"]["unit"] == "W m-2"
+    assert card["parameters"]["max_depth"] == 6
+
+
+def test_columns_are_found_by_name_and_missing_ones_named(rows):
+    fresh = member(rows)
+    shuffled = rows[[*reversed(PREDICTORS), "GPP"]]
+    np.testing.assert_array_equal(fresh.predict(shuffled), fresh.predict(rows))
+    with pytest.raises(InputError, match="ERA5_TA, IGBP: expected a column"):
+        fresh.predict(rows.drop(columns=["ERA5_TA", "IGBP"]))
+    with pytest.raises(InputError, match=r"shape \(n, 3\): ERA5_TA, ERA5_SW_IN, IGBP"):
+        fresh.predict(rows[["ERA5_TA"]].to_numpy())
+
+
+def test_a_row_without_a_predictor_has_no_prediction(rows):
+    fresh = member(rows)
+    holed = rows.astype({"IGBP": float})
+    holed.loc[3, "ERA5_TA"] = np.nan
+    holed.loc[5, "IGBP"] = np.inf
+    predicted = fresh.predict(holed)
+    np.testing.assert_array_equal(np.flatnonzero(np.isnan(predicted)), [3, 5])
+    kept = ~np.isnan(predicted)
+    np.testing.assert_array_equal(predicted[kept], fresh.predict(rows)[kept])
+    assert np.isnan(fresh.predict(holed.assign(ERA5_TA=np.nan))).all()
+
+
+def test_another_unit_is_doubted_once(rows, caplog):
+    fresh = member(rows)
+    with caplog.at_level(logging.WARNING):
+        fresh.predict(rows)
+        fresh.predict(rows.assign(ERA5_TA=rows["ERA5_TA"].where(rows.index > 20, 40)))
+        assert not caplog.records
+        fresh.predict(rows.assign(ERA5_TA=rows["ERA5_TA"] + 273.15))
+        fresh.predict(rows.assign(ERA5_TA=rows["ERA5_TA"] + 273.15))
+    (record,) = caplog.records
+    assert "100 % of 240 rows have ERA5_TA outside the training range" in record.getMessage()
+    assert "degC" in record.getMessage()
+
+
+def test_the_model_is_read_late_and_once_a_process(rows, tmp_path, monkeypatch):
+    member(rows).save(tmp_path / "member")
+    read = []
+    real = fitted.load_model
+    monkeypatch.setattr(fitted, "load_model", lambda folder: read.append(folder) or real(folder))
+    members = [FittedMember.load(tmp_path / "member") for _ in range(4)]
+    assert read == []
+    with ThreadPoolExecutor(4) as pool:
+        first, *others = pool.map(lambda one: one.predict(rows), members)
+    assert len(read) == 1
+    for other in others:
+        np.testing.assert_array_equal(first, other)
+
+
+def test_a_new_fit_is_read_anew_and_a_foreign_model_refused(rows, tmp_path):
+    member(rows).save(tmp_path / "member")
+    before = FittedMember.load(tmp_path / "member").predict(rows)
+    member(rows, n_trees=9).save(tmp_path / "member")
+    assert not np.array_equal(FittedMember.load(tmp_path / "member").predict(rows), before)
+
+    for name, model in (("forest", "RF"), ("booster", "XGB")):
+        member(rows, model).save(tmp_path / name)
+    (tmp_path / "forest" / "model").rename(tmp_path / "gone")
+    (tmp_path / "booster" / "model").rename(tmp_path / "forest" / "model")
+    with pytest.raises(InputError, match="not the one that the card describes"):
+        FittedMember.load(tmp_path / "forest").predict(rows)
+    with pytest.raises(InputError, match=r"card\.json"):
+        FittedMember.load(tmp_path / "nowhere")

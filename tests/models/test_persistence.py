@@ -1,0 +1,229 @@
+"""Models on disk: exact, the same bytes, and nothing of a stranger's that runs or leads astray."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import logging
+import subprocess
+import sys
+import zipfile
+
+import numpy as np
+import pytest
+from sklearn.datasets import make_friedman1
+from sklearn.ensemble import RandomForestRegressor
+from sklearn.linear_model import LinearRegression
+
+from uflux_kedro.errors import InputError
+from uflux_kedro.models.persistence import load_model, save_model
+from uflux_kedro.models.registry import make_model
+
+SETTINGS = {
+    "DF21": {"n_trees": 8},
+    "XGB": {"n_estimators": 20},
+    "RF": {"n_estimators": 5},
+}
+HEADS = [{"use_predictor": True, "predictor": head} for head in ("forest", "xgboost", "lightgbm")]
+
+
+@pytest.fixture(scope="module")
+def friedman():
+    return make_friedman1(n_samples=200, n_features=6, noise=0.5, random_state=0)
+
+
+def fitted(name, friedman, n_jobs=1, **parameters):
+    X, y = friedman
+    model = make_model(name, SETTINGS[name] | parameters, random_state=3, n_jobs=n_jobs)
+    return model.fit(X, y)
+
+
+def files(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def rewrite(folder, payload):
+    """Put another payload in, with the checksum that a forger would compute."""
+    description = json.loads((folder / "model.json").read_text())
+    (folder / description["payload"]).write_bytes(payload)
+    description["sha256"] = hashlib.sha256(payload).hexdigest()
+    (folder / "model.json").write_text(json.dumps(description))
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [("DF21", {}), ("XGB", {}), ("RF", {}), ("DF21", {"partial_mode": True})]
+    + [("DF21", head) for head in HEADS],
+)
+def test_a_model_comes_back_as_it_was(name, parameters, friedman, tmp_path):
+    if parameters.get("predictor") == "lightgbm":
+        pytest.importorskip("lightgbm")
+    model = fitted(name, friedman, **parameters)
+    save_model(model, tmp_path / "model")
+    again = load_model(tmp_path / "model")
+    assert type(again) is type(model)
+    np.testing.assert_array_equal(again.predict(friedman[0]), model.predict(friedman[0]))
+    np.testing.assert_allclose(again.feature_importances_, model.feature_importances_)
+    for key, value in (SETTINGS[name] | parameters).items():
+        assert again.get_params()[key] == value
+    # What was read is written with the same bytes.
+    save_model(again, tmp_path / "again")
+    assert files(tmp_path / "again") == files(tmp_path / "model")
+
+
+@pytest.mark.parametrize("name", ["DF21", "XGB", "RF"])
+def test_same_seed_same_bytes_on_one_or_two_threads(name, friedman, tmp_path):
+    for threads in (1, 2):
+        save_model(fitted(name, friedman, n_jobs=threads), tmp_path / str(threads))
+    assert files(tmp_path / "1") == files(tmp_path / "2")
+
+
+def test_several_targets_constant_targets_and_names_come_back(friedman, tmp_path):
+    import pandas as pd
+
+    X = pd.DataFrame(friedman[0], columns=list("abcdef"))
+    for y in (np.column_stack([friedman[1], friedman[1] ** 2]), np.full(200, 0.3)):
+        model = make_model("DF21", {"n_trees": 4}, random_state=0).fit(X, y)
+        save_model(model, tmp_path / "model")
+        again = load_model(tmp_path / "model")
+        np.testing.assert_array_equal(again.predict(X), model.predict(X))
+        assert list(again.feature_names_in_) == list("abcdef")
+
+
+def test_a_fresh_process_predicts_the_same(friedman, tmp_path):
+    model = fitted("DF21", friedman)
+    save_model(model, tmp_path / "model")
+    np.save(tmp_path / "X.npy", friedman[0])
+    code = (
+        "import sys, numpy as np\n"
+        "from uflux_kedro.models import load_model\n"
+        "folder = sys.argv[1]\n"
+        "X = np.load(folder + '/X.npy')\n"
+        "np.save(folder + '/y.npy', load_model(folder + '/model').predict(X))\n"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
+    np.testing.assert_array_equal(np.load(tmp_path / "y.npy"), model.predict(friedman[0]))
+
+
+@pytest.mark.parametrize("name", ["DF21", "XGB", "RF"])
+def test_a_changed_payload_is_refused(name, friedman, tmp_path):
+    save_model(fitted(name, friedman), tmp_path / "model")
+    (payload,) = [p for p in (tmp_path / "model").iterdir() if p.name != "model.json"]
+    whole = payload.read_bytes()
+    payload.write_bytes(whole[:-7] + b"changed")
+    with pytest.raises(InputError, match="expected SHA-256"):
+        load_model(tmp_path / "model")
+    payload.unlink()
+    with pytest.raises(InputError, match="no such file"):
+        load_model(tmp_path / "model")
+
+
+@pytest.mark.parametrize("name", ["DF21", "XGB", "RF"])
+def test_bytes_that_are_no_model_are_refused_even_with_their_checksum(name, friedman, tmp_path):
+    save_model(fitted(name, friedman), tmp_path / "model")
+    rewrite(tmp_path / "model", b"not a model")
+    with pytest.raises(InputError):
+        load_model(tmp_path / "model")
+
+
+def test_forged_trees_are_refused(friedman, tmp_path):
+    """Nodes that lead outside their tree would read a stranger's memory."""
+    save_model(fitted("DF21", friedman), tmp_path / "model")
+    with np.load(tmp_path / "model" / "model.npz") as archive:
+        arrays = dict(archive)
+    arrays["layer0.forest0.nodes"] = arrays["layer0.forest0.nodes"].copy()
+    arrays["layer0.forest0.nodes"][0] |= np.uint32(0xFFFF0000)
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    rewrite(tmp_path / "model", buffer.getvalue())
+    with pytest.raises(InputError, match="lead nowhere"):
+        load_model(tmp_path / "model")
+
+
+def test_forged_random_forests_are_refused(friedman, tmp_path):
+    model = fitted("RF", friedman)
+    tree = model.estimators_[0].tree_
+    state = tree.__getstate__()
+    state["nodes"]["left_child"][0] = 10**6
+    tree.__setstate__(state)
+    save_model(model, tmp_path / "model")
+    with pytest.raises(InputError, match="lead nowhere"):
+        load_model(tmp_path / "model")
+
+
+def test_a_pickle_in_disguise_does_not_run(friedman, tmp_path):
+    save_model(fitted("DF21", friedman), tmp_path / "model")
+
+    class Trap:
+        def __reduce__(self):
+            return (open, (str(tmp_path / "sprung"), "w"))
+
+    buffer = io.BytesIO()
+    np.savez(buffer, oob_prediction=np.array([Trap()], dtype=object))
+    rewrite(tmp_path / "model", buffer.getvalue())
+    with pytest.raises(InputError):
+        load_model(tmp_path / "model")
+    assert not (tmp_path / "sprung").exists()
+
+
+def test_unknown_models_and_kinds_are_refused(friedman, tmp_path):
+    with pytest.raises(InputError, match="CascadeForestRegressor, XGBRegressor"):
+        save_model(LinearRegression().fit(*friedman), tmp_path / "model")
+    assert not (tmp_path / "model").exists()
+    with pytest.raises(InputError, match="no such file"):
+        load_model(tmp_path / "model")
+    save_model(fitted("XGB", friedman), tmp_path / "model")
+    description = json.loads((tmp_path / "model" / "model.json").read_text())
+    (tmp_path / "model" / "model.json").write_text(json.dumps(description | {"kind": "os.system"}))
+    with pytest.raises(InputError, match=r"found 'os\.system'"):
+        load_model(tmp_path / "model")
+
+
+def test_another_random_forest_in_its_place_is_refused(friedman, tmp_path):
+    import skops.io
+
+    save_model(fitted("RF", friedman), tmp_path / "model")
+    rewrite(tmp_path / "model", skops.io.dumps(LinearRegression().fit(*friedman)))
+    with pytest.raises(InputError, match="a LinearRegression"):
+        load_model(tmp_path / "model")
+
+
+def test_another_version_is_said(friedman, tmp_path, caplog):
+    save_model(fitted("XGB", friedman), tmp_path / "model")
+    with caplog.at_level(logging.WARNING):
+        load_model(tmp_path / "model")
+    assert not caplog.records
+    path = tmp_path / "model" / "model.json"
+    description = json.loads(path.read_text())
+    description["versions"]["xgboost"] = "1.7.6"
+    path.write_text(json.dumps(description))
+    with caplog.at_level(logging.WARNING):
+        load_model(tmp_path / "model")
+    assert "written with xgboost 1.7.6 (now" in caplog.text
+
+
+def test_a_failed_save_leaves_the_older_model(friedman, tmp_path, monkeypatch):
+    model = fitted("XGB", friedman)
+    save_model(model, tmp_path / "model")
+    before = files(tmp_path / "model")
+    from pathlib import Path
+
+    def full(self, *_):
+        raise OSError("no space left")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_text", full)
+        with pytest.raises(OSError, match="no space"):
+            save_model(fitted("XGB", friedman, n_estimators=3), tmp_path / "model")
+    assert files(tmp_path / "model") == before
+    assert [p.name for p in tmp_path.iterdir()] == ["model"]
+
+
+def test_archives_hold_no_dates_and_no_addresses(friedman, tmp_path):
+    save_model(fitted("RF", friedman), tmp_path / "model")
+    with zipfile.ZipFile(tmp_path / "model" / "model.skops") as archive:
+        assert {part.date_time[0] for part in archive.infolist()} == {1980}
+        parts = [name for name in archive.namelist() if name.endswith(".npy")]
+        assert max(int(name.removesuffix(".npy")) for name in parts) < 10**5
+    assert isinstance(load_model(tmp_path / "model"), RandomForestRegressor)

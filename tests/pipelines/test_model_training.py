@@ -1,0 +1,161 @@
+"""Nodes of the training: search of settings, and members compared."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.ensemble import RandomForestRegressor
+
+from uflux_kedro.ensemble import Member
+from uflux_kedro.errors import ConfigurationError
+from uflux_kedro.models.fitted import FittedMember
+from uflux_kedro.models.registry import make_model
+from uflux_kedro.pipelines.model_training.nodes import (
+    compare_with_reference,
+    fit_final_model,
+    predict_held_out,
+    score_member,
+    track_member,
+)
+from uflux_kedro.schemas import TrainingParameters
+from uflux_kedro.validation.cross_validation import held_out_predictions
+from uflux_kedro.validation.folds import site_k_fold
+from uflux_kedro.validation.search import SiteSearchRegressor
+
+PREDICTORS = ("ERA5_TA", "ERA5_SW_IN")
+MEMBER = Member("A", "GPP", "RF", PREDICTORS)
+FIXED = {"n_estimators": 3, "min_samples_leaf": 1, "min_samples_split": 2}
+
+
+@pytest.fixture(scope="module")
+def table():
+    rng = np.random.default_rng(0)
+    n = 6 * 24
+    rows = pd.DataFrame(
+        {
+            "site_id": np.repeat([f"S{i}" for i in range(6)], 24),
+            "time": np.tile(pd.date_range("2001-01-01", periods=24, freq="MS"), 6),
+            "latitude": np.repeat(np.linspace(-50, 60, 6), 24),
+            "longitude": 0.0,
+            "ERA5_TA": rng.uniform(-10, 30, n),
+            "ERA5_SW_IN": rng.uniform(0, 300, n),
+            "GPP_QC": 1.0,
+        }
+    )
+    rows["GPP"] = 4 + 3 * np.sin(rows["ERA5_TA"] / 4) + 0.01 * rows["ERA5_SW_IN"]
+    return rows
+
+
+@pytest.fixture(scope="module")
+def sites(table):
+    return pd.DataFrame({"site_id": table["site_id"].unique(), "IGBP": "ENF", "climate": "Cfb"})
+
+
+def training(**search):
+    return TrainingParameters.model_validate(
+        {
+            "n_splits": 3,
+            "n_jobs": 1,
+            "seed": 3,
+            "model_parameters": {"RF": FIXED},
+            "search": {"n_splits": 2, "space": {"RF": {"max_depth": [1, 8]}}} | search,
+        }
+    )
+
+
+def test_each_fold_searches_among_its_own_sites(table, tmp_path):
+    found = predict_held_out(MEMBER, table, tmp_path, training())
+    plain = held_out_predictions(
+        lambda fold: SiteSearchRegressor(
+            make_model("RF", FIXED, random_state=3 + fold),
+            {"max_depth": (1, 8)},
+            n_splits=2,
+            seed=3 + fold,
+        ),
+        table[list(PREDICTORS)].to_numpy("float32"),
+        table["GPP"].to_numpy(),
+        table["site_id"].to_numpy(),
+        table["time"].to_numpy(),
+        site_k_fold(table["site_id"], 3, 3),
+        fit_with_sites=True,
+    )
+    pd.testing.assert_frame_equal(found, plain)
+    assert len(list((tmp_path / MEMBER.name).iterdir())) == 3
+
+    fixed = training().model_copy(update={"search": None})
+    assert not predict_held_out(MEMBER, table, tmp_path, fixed).equals(found)
+
+
+def test_final_model_is_the_plain_best_one(table, tmp_path):
+    fitted = fit_final_model(MEMBER, table, {"NSE": 0.5}, training())
+    assert type(fitted.model) is RandomForestRegressor
+    assert fitted.model.max_depth == 8
+    expected = make_model("RF", FIXED | {"max_depth": 8}, random_state=3)
+    X = table[list(PREDICTORS)].to_numpy("float32")
+    expected.fit(X, table["GPP"].to_numpy())
+    np.testing.assert_array_equal(fitted.predict(table), expected.predict(X).astype("float32"))
+
+    assert fitted.card["parameters"]["max_depth"] == 8
+    search = fitted.card["search"]
+    assert search["method"] == "grid"
+    assert search["n_splits"] == 2
+    assert search["chosen"] == {"max_depth": 8}
+    assert [row["max_depth"] for row in search["results"]] == [1, 8]
+    assert search["results"][0]["NSE"] < search["results"][1]["NSE"]
+
+    fitted.save(tmp_path / "member")
+    loaded = FittedMember.load(tmp_path / "member")
+    assert loaded.card["search"] == search
+    np.testing.assert_array_equal(loaded.predict(table), fitted.predict(table))
+
+
+def test_tracking_shows_what_was_chosen_and_what_was_tried(table, sites, tmp_path):
+    parameters = training()
+    predictions = predict_held_out(MEMBER, table, tmp_path, parameters)
+    scores, site_scores, skill = score_member(MEMBER, predictions, sites, parameters)
+    parts = (predictions, scores, site_scores, skill)
+    model = fit_final_model(MEMBER, table, scores, parameters)
+    run = track_member(MEMBER, *parts, model, parameters)
+    assert run.params["max_depth"] == 8
+    assert run.params["search.method"] == "grid"
+    assert run.params["search.chosen"] == {"max_depth": 8}
+    assert run.tables["search.csv"]["max_depth"].tolist() == [1, 8]
+
+    off = parameters.model_copy(update={"search": None})
+    run = track_member(MEMBER, *parts, fit_final_model(MEMBER, table, scores, off), off)
+    assert not [name for name in run.params if name.startswith("search")]
+    assert "search.csv" not in run.tables
+
+
+def test_a_model_without_space_is_asked_about(table, tmp_path):
+    xgb = Member("A", "GPP", "XGB", PREDICTORS)
+    with pytest.raises(ConfigurationError, match=r"A.GPP.XGB.*nothing for XGB, only for RF"):
+        predict_held_out(xgb, table, tmp_path, training())
+    with pytest.raises(ConfigurationError, match="nothing for XGB"):
+        fit_final_model(xgb, table, {}, training())
+
+
+def test_an_empty_space_keeps_the_settings(table):
+    fitted = fit_final_model(MEMBER, table, {}, training(space={"RF": {}}))
+    assert "search" not in fitted.card
+    assert fitted.model.max_depth == 20
+
+
+def test_members_of_a_flux_are_compared_with_the_first(table):
+    truth = table[["site_id", "time"]].assign(truth=table["GPP"])
+    noise = np.random.default_rng(1).standard_normal(len(table))
+    members = tuple(Member(name, "GPP", "RF", PREDICTORS) for name in ("A", "B", "C"))
+    predictions = [
+        truth.assign(prediction=truth["truth"] + error * noise) for error in (1.0, 0.2, 1.5)
+    ]
+    compared = compare_with_reference(members, training(), *predictions)
+    assert compared["flux"].tolist() == ["GPP", "GPP"]
+    assert compared["predictor_set"].tolist() == ["B", "C"]
+    assert compared["reference"].tolist() == ["A", "A"]
+    assert compared.loc[0, "NSE_low"] > 0
+    assert compared.loc[1, "NSE_high"] < 0
+
+    alone = compare_with_reference(members[:1], training(), predictions[0])
+    assert alone.empty
+    assert list(alone.columns) == list(compared.columns)
