@@ -31,6 +31,8 @@ def test_members_are_sets_by_fluxes():
     ("select", "names"),
     [
         ("*.NEE.*", ["MODIS-NIRv-ERA5.NEE.DF21", "MODIS-NIRv-ERA5-NT.NEE.DF21"]),
+        ("*.GPP.* !*-NT.*", ["MODIS-NIRv-ERA5.GPP.DF21"]),
+        ("!*.H.* !*.LE.* !*.NEE.* !*.RECO.* !*-NT.*", ["MODIS-NIRv-ERA5.GPP.DF21"]),
         ("*-NT.GPP.* *-NT.LE.*", ["MODIS-NIRv-ERA5-NT.GPP.DF21", "MODIS-NIRv-ERA5-NT.LE.DF21"]),
     ],
 )
@@ -39,8 +41,9 @@ def test_select_keeps_what_matches(select, names):
 
 
 def test_select_that_matches_nothing_says_what_names_look_like():
-    with pytest.raises(ConfigurationError, match=r"MODIS-NIRv-ERA5\.GPP\.DF21"):
-        ensemble(select="MODIS").members()
+    for select in ("MODIS", "* !*"):
+        with pytest.raises(ConfigurationError, match=r"MODIS-NIRv-ERA5\.GPP\.DF21"):
+            ensemble(select=select).members()
 
 
 @pytest.mark.parametrize(

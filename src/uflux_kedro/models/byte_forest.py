@@ -42,9 +42,14 @@ class Targets:
         rows, targets = y.shape
         count_bits = rows.bit_length()
         target_bits = 64 - 2 * count_bits
-        if targets == 1 and target_bits >= _PACKED_BITS and np.all(weight == weight[0]):
-            low, high = float(y.min()), float(y.max())
-            scale = (high - low) / (2**target_bits - 1)
+        low = float(y.min())
+        scale = (float(y.max()) - low) / (2**target_bits - 1) if target_bits > 0 else 0.0
+        if (
+            targets == 1
+            and target_bits >= _PACKED_BITS
+            and scale > 0
+            and np.all(weight == weight[0])
+        ):
             steps = np.rint((y[:, 0] - low) / scale).astype(np.uint64)
             shift = 64 - count_bits
             words = (np.uint64(1) << np.uint64(shift)) + steps

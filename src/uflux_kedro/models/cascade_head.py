@@ -64,7 +64,7 @@ class Head:
         if kind == "xgboost":
             from xgboost import XGBRegressor
 
-            model = XGBRegressor()
+            model = XGBRegressor(n_jobs=1)
             model.load_model(bytearray(payload))
             return cls(kind, binner, model)
         return cls(kind, binner, _lightgbm().Booster(model_str=payload.decode()))

@@ -92,6 +92,18 @@ def _walk(nodes, root, values, width, rows, waiting, leaf):
         leaf[i4], leaf[i5], leaf[i6], leaf[i7] = p4, p5, p6, p7
 
 
+@_inline
+def _fetch(nodes, leaves, first, end, sink):
+    """Read a tree once in order: a walk that met each part for the first time would wait for it."""
+    line = np.uint64(16)
+    nothing = np.uint64(0)
+    zero = leaves[first, 0] * 0
+    for node in range(first, end, line):
+        nothing |= uint64(nodes[node])
+        zero += leaves[node, 0]
+    sink[0] = nothing + uint64(zero > 0)
+
+
 @_compile
 def add_leaves(nodes, leaves, roots, rows, out, in_bag, first_in_bag, unseen):
     """Add the leaf value of every tree to each row, tree by tree.
@@ -114,7 +126,10 @@ def add_leaves(nodes, leaves, roots, rows, out, in_bag, first_in_bag, unseen):
     waiting_rows = np.empty(_CHUNK + _GROUP, np.uint64)
     leaf = np.empty(_CHUNK, np.uint64)
     bags = in_bag.shape[1] > 0
+    sink = np.empty(1, np.uint64)
     for tree in range(roots.size):
+        end = roots[tree + 1] if tree + 1 < roots.size else uint64(nodes.size)
+        _fetch(nodes, leaves, roots[tree], end, sink)
         for first in range(np.uint64(0), n, chunk):
             size = min(chunk, n - first)
             waiting = np.uint64(0)
