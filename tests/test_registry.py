@@ -8,6 +8,8 @@ from collections import Counter
 
 import pytest
 from kedro.framework.project import configure_project, pipelines
+from kedro.framework.session import KedroSession
+from kedro.framework.startup import bootstrap_project
 
 from tests.conftest import PROJECT
 
@@ -24,8 +26,11 @@ HEAVY = ("matplotlib", "sklearn", "xarray", "xgboost")
 
 @pytest.fixture(scope="module")
 def registered():
-    configure_project("uflux_kedro")
-    return dict(pipelines)
+    bootstrap_project(PROJECT)
+    with KedroSession.create(PROJECT, env="base") as session:
+        session.load_context()
+        configure_project("uflux_kedro")
+        return dict(pipelines)
 
 
 def test_every_pipeline_is_registered(registered):

@@ -133,13 +133,20 @@ def test_children_hold_tables_figure_and_model(client, runs):
     assert {"site_scores.csv", "skill.csv", "held_out.png", "model"} <= paths
 
 
-def test_tracked_model_predicts_from_a_table(results, runs, monkeypatch):
+@pytest.fixture
+def tracking(results):
+    """MLflow pointed at the run's database, and back."""
     import mlflow
 
-    # The variable, not set_tracking_uri: that would stay for the tests that follow.
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{results}/mlflow.db")
+    before = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(f"sqlite:///{results}/mlflow.db")
+    yield mlflow
+    mlflow.set_tracking_uri(before)
+
+
+def test_tracked_model_predicts_from_a_table(results, runs, tracking):
     run = next(r for r in runs if r.data.params.get("flux") == "GPP")
-    model = mlflow.pyfunc.load_model(f"runs:/{run.info.run_id}/model")
+    model = tracking.pyfunc.load_model(f"runs:/{run.info.run_id}/model")
     table = pd.read_parquet(results / "05_model_input" / "training_table.parquet")
     wanted = model.metadata.get_input_schema().input_names()
     rows = table[wanted].astype(float).dropna().head(20)

@@ -143,6 +143,8 @@ class TrainingParameters(Parameters):
         seed: Seed of every random draw.
         n_jobs: Cores; -1 takes all. Folds run in parallel, each model on one core.
         device: Where XGB trains; ``auto`` takes a GPU if there is one.
+        fit_with_sites: Hand each row's site to models that can use it: DF21 draws its bags by
+            site, BLEND fits its stacking weights on folds by site.
         model_parameters: Model name -> settings that differ from the registry's.
         search: How settings are searched; None keeps those of ``model_parameters`` and the
             registry.
@@ -155,6 +157,7 @@ class TrainingParameters(Parameters):
     seed: int = Field(42, ge=0)
     n_jobs: int = -1
     device: Literal["cpu", "cuda", "auto"] = "cpu"
+    fit_with_sites: bool = False
     model_parameters: dict[str, dict[str, Any]] = {}
     search: SearchParameters | None = None
 

@@ -150,12 +150,12 @@ def test_mask_limits_the_cells(drivers, members):
 
 
 def test_attributes_and_types(drivers, members):
-    cube = predict_cube(members, drivers, variable="NEE", keep_members=True)
-    nee = cube["NEE"]
-    assert nee.attrs["units"] == "gC m-2 d-1"
-    assert nee.attrs["standard_name"] == VARIABLES["NEE"].standard_name
-    assert nee.attrs["ancillary_variables"].split() == ["NEE_std", "NEE_n_members"]
-    assert {cube[name].dtype for name in ("NEE", "NEE_std", "NEE_member")} == {np.dtype("float32")}
+    cube = predict_cube(members, drivers, variable="GPP", keep_members=True)
+    gpp = cube["GPP"]
+    assert gpp.attrs["units"] == "gC m-2 d-1"
+    assert gpp.attrs["standard_name"] == VARIABLES["GPP"].standard_name
+    assert gpp.attrs["ancillary_variables"].split() == ["GPP_std", "GPP_n_members"]
+    assert {cube[name].dtype for name in ("GPP", "GPP_std", "GPP_member")} == {np.dtype("float32")}
     xr.testing.assert_equal(cube["time_bnds"], drivers["time_bnds"])
 
 

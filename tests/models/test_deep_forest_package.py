@@ -64,7 +64,7 @@ X_NEW, _ = towers(1, 12)
 
 def model(python, **parameters):
     return DeepForestPackageRegressor(
-        **{"n_trees": 20, "random_state": 0, "python": python, **parameters}
+        **{"n_trees": 30, "random_state": 0, "python": python, **parameters}
     )
 
 

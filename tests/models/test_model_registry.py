@@ -10,6 +10,7 @@ from uflux_kedro.models.registry import MODELS, make_model
 
 REFERENCE = {
     "DF21": {"n_estimators": 2, "n_trees": 100, "max_layers": 20, "use_predictor": False},
+    "deep-forest": {"n_estimators": 2, "n_trees": 100, "max_layers": 20, "use_predictor": False},
     "XGB": {"n_estimators": 100, "max_depth": 6, "min_child_weight": 4, "subsample": 0.8}
     | {"colsample_bytree": 0.8, "learning_rate": 0.05, "gamma": 0, "reg_alpha": 0, "reg_lambda": 1}
     | {"tree_method": "hist"},
@@ -32,7 +33,9 @@ def test_parameters_override_defaults():
 
 
 def test_unknown_names_and_parameters_are_refused_with_the_choices():
-    with pytest.raises(ConfigurationError, match="'LGBM': expected one of DF21, XGB, RF"):
+    with pytest.raises(
+        ConfigurationError, match="'LGBM': expected one of DF21, deep-forest, XGB, RF"
+    ):
         make_model("LGBM")
     with pytest.raises(ConfigurationError, match=r"'n_tree'; nearest: n_trees.*Expected some of"):
         make_model("DF21", {"n_tree": 3})

@@ -12,6 +12,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "blend": ["BlendRegressor"],
         "cascade_forest": ["CascadeForestRegressor"],
+        "deep_forest_package": ["DeepForestPackageRegressor"],
         "fitted": ["FittedMember", "fit_member"],
         "packed_trees": ["PackedForest", "PackedTrees", "pack"],
         "persistence": ["load_model", "save_model"],

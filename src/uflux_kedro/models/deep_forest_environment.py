@@ -16,8 +16,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from threading import Lock
 
 from uflux_kedro.errors import ConfigurationError
 from uflux_kedro.files import remove
@@ -50,8 +51,6 @@ HOW_TO_GET_IT = (
     f"scikit-learn==1.1.3`, and set {VARIABLE} to the path of deep-forest/bin/python"
 )
 
-_MAKING = Lock()
-
 
 def find_interpreter(python: str | None = None) -> str:
     """The interpreter to use; one is made if none is named and none was made before.
@@ -76,9 +75,7 @@ def find_interpreter(python: str | None = None) -> str:
             )
         # Not resolved: an environment is known by the link to its interpreter.
         return os.path.abspath(found)
-    # Folds that start at once must not make it twice.
-    with _MAKING:
-        return str(make_environment(default_folder()))
+    return str(make_environment(default_folder()))
 
 
 def default_folder() -> Path:
@@ -91,7 +88,8 @@ def make_environment(folder: str | Path, python: str | Path | None = None) -> Pa
     """Make a virtual environment with deep-forest 0.1.7: about 330 MB, a minute.
 
     The folder is there whole or not at all. One that holds an environment already is left as it
-    is, unless the Python that it was made with has gone.
+    is, unless the Python that it was made with has gone. Of processes that ask at once, one makes
+    it and the others wait.
 
     Args:
         folder: Where.
@@ -104,37 +102,56 @@ def make_environment(folder: str | Path, python: str | Path | None = None) -> Pa
         ConfigurationError: If there is no such Python, or the packages cannot be had.
     """
     folder = Path(folder).absolute()
-    if _python_of(folder).exists():
-        return _python_of(folder)
-    if folder.exists() and any(folder.iterdir()) and not (folder / "pyvenv.cfg").exists():
-        raise ConfigurationError(f"{folder} holds something else: expected a new or empty folder")
-    base = str(python) if python is not None else _find_python()
-    if base is None:
-        raise ConfigurationError(
-            f"deep-forest needs Python {_PYTHONS[-1]} to {_PYTHONS[0]}; found none on PATH or among "
-            f"pyenv's versions. {HOW_TO_GET_IT}"
-        )
-    logger.info("Making an environment for deep-forest in %s, once: about a minute", folder)
+    interpreter = _python_of(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    building = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    try:
-        _run_or_explain([base, "-I", "-m", "venv", str(building)], f"{base} cannot make it")
-        interpreter = str(_python_of(building))
-        pip = [interpreter, "-I", "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
-        # From source it would need compilers of its time.
-        _run_or_explain([*pip, "--only-binary=:all:", *_PINS], "its packages cannot be installed")
-        check_interpreter(interpreter)
-        if not _python_of(folder).exists():
-            remove(folder)
+    with _one_at_a_time(folder.parent):
+        if interpreter.exists():
+            return interpreter
+        if folder.exists() and any(folder.iterdir()) and not (folder / "pyvenv.cfg").exists():
+            raise ConfigurationError(
+                f"{folder} holds something else: expected a new or empty folder"
+            )
+        base = str(python) if python is not None else _find_python()
+        if base is None:
+            raise ConfigurationError(
+                f"deep-forest needs Python {_PYTHONS[-1]} to {_PYTHONS[0]}; found none on PATH or "
+                f"among pyenv's versions. {HOW_TO_GET_IT}"
+            )
+        logger.info("Making an environment for deep-forest in %s, once: about a minute", folder)
+        building = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
         try:
+            _build(building, base)
+            remove(folder)
             building.rename(folder)
-        except OSError:
-            # Another process was first.
-            if not _python_of(folder).exists():
-                raise
+        finally:
+            remove(building)
+    return interpreter
+
+
+def _build(folder: Path, base: str) -> None:
+    _run_or_explain([base, "-I", "-m", "venv", str(folder)], f"{base} cannot make it")
+    interpreter = str(_python_of(folder))
+    pip = [interpreter, "-I", "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
+    # From source it would need compilers of its time.
+    _run_or_explain([*pip, "--only-binary=:all:", *_PINS], "its packages cannot be installed")
+    check_interpreter(interpreter)
+
+
+@contextmanager
+def _one_at_a_time(folder: Path) -> Iterator[None]:
+    """Wait until no other thread or process is in this block for the folder."""
+    try:
+        import fcntl
+    except ImportError:
+        # Windows: the last of several that make it at once fails to rename, and says so.
+        yield
+        return
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX)
+        yield
     finally:
-        remove(building)
-    return _python_of(folder)
+        os.close(opened)
 
 
 def check_interpreter(python: str, predictor: str | None = None) -> dict[str, str | None]:

@@ -202,6 +202,7 @@ def fit_member(
     parameters: Mapping[str, Any],
     seed: int,
     scores: Mapping[str, Any] | None = None,
+    with_sites: bool = False,
 ) -> FittedMember:
     """Fit a member on all rows that are given.
 
@@ -212,12 +213,17 @@ def fit_member(
         parameters: Settings of the model, for the card.
         seed: Seed of the model, for the card.
         scores: Held-out scores, for the card.
+        with_sites: Hand each row's site to the model's ``fit``, as ``groups``.
 
     Returns:
         The fitted member.
     """
     X = rows[list(member.predictors)].to_numpy("float32")
-    model.fit(X, rows[member.flux].to_numpy("float64"))
+    y = rows[member.flux].to_numpy("float64")
+    model.fit(X, y, **({"groups": rows["site_id"].to_numpy()} if with_sites else {}))
+    if hasattr(model, "to_cascade"):
+        # Its own form is pickles for another interpreter; its trees can be stored and packed.
+        model = model.to_cascade()
     card = {
         "member": member.name,
         "flux": member.flux,

@@ -50,6 +50,12 @@ def _cascade_forest() -> type:
     return CascadeForestRegressor
 
 
+def _deep_forest_package() -> type:
+    from uflux_kedro.models.deep_forest_package import DeepForestPackageRegressor
+
+    return DeepForestPackageRegressor
+
+
 def _xgboost() -> type:
     from xgboost import XGBRegressor
 
@@ -72,6 +78,12 @@ MODELS: Mapping[str, ModelSpec] = {
     spec.name: spec
     for spec in (
         ModelSpec("DF21", "deep forest", _cascade_forest, {"n_estimators": 2, "n_trees": 100}),
+        ModelSpec(
+            "deep-forest",
+            "deep forest, by the package deep-forest 0.1.7 in an interpreter of its own",
+            _deep_forest_package,
+            {"n_estimators": 2, "n_trees": 100},
+        ),
         ModelSpec(
             "XGB",
             "gradient-boosted trees",

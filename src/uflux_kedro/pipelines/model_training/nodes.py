@@ -44,7 +44,7 @@ def predict_held_out(
         rows["site_id"].to_numpy(),
         rows["time"].to_numpy(),
         make_folds(parameters.scheme, rows, parameters),
-        fit_with_sites=search is not None,
+        fit_with_sites=search is not None or parameters.fit_with_sites,
         n_jobs=parameters.n_jobs,
         cache_folder=fold_cache / member.name,
         progress=member.name,
@@ -114,6 +114,7 @@ def fit_final_model(
         parameters=model.get_params(),
         seed=parameters.seed,
         scores=scores,
+        with_sites=parameters.fit_with_sites,
     )
     fitted.card |= found
     return fitted
