@@ -3,6 +3,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ENV ?= base
+WORKERS ?= 2
+# Members side by side, each in a process of its own with one thread a model: fitting, drawing and
+# tracking overlap, which a single process cannot do.
+SIDE_BY_SIDE := --runner ParallelRunner --runner-params max_workers=$(WORKERS)
+ONE_THREAD := training.n_jobs=1,inference.n_jobs=1
 TOWERS ?=
 
 .DEFAULT_GOAL := help
@@ -19,12 +24,12 @@ install: $(VENV)/.installed ## Make .venv with the locked packages and this proj
 .PHONY: run
 run: install ## Simulate the demo world and run from its raw files to maps and report
 	$(BIN)/kedro run --pipelines demo_world
-	$(BIN)/kedro run
+	$(BIN)/kedro run $(SIDE_BY_SIDE) --params $(ONE_THREAD)
 	@echo "Report: data/08_reporting/report.html"
 
 .PHONY: towers
 towers: install ## Real towers, e.g. make towers TOWERS=path/to/table.csv.gz
-	$(BIN)/kedro run --env fluxnet2015 --params towers_path=$(TOWERS)
+	$(BIN)/kedro run --env fluxnet2015 $(SIDE_BY_SIDE) --params towers_path=$(TOWERS),$(ONE_THREAD)
 
 .PHONY: test
 test: install ## All checks that CI makes: linters, types, import rules, tests
