@@ -220,8 +220,8 @@ def report() -> None:
 def main() -> None:
     pictures = {"kedro_viz": kedro_viz, "mlflow": mlflow_ui, "report": report}
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("which", nargs="*", default=list(pictures), choices=list(pictures))
-    for name in parser.parse_args().which:
+    parser.add_argument("which", nargs="*", help=f"some of {', '.join(pictures)}; all if none")
+    for name in parser.parse_args().which or pictures:
         pictures[name]()
 
 
