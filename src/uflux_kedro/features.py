@@ -32,7 +32,7 @@ from uflux_kedro.gridding.sampling import sample_at_sites
 from uflux_kedro.lazy import pd, xr
 from uflux_kedro.readers.sites import check_igbp, check_metadata
 from uflux_kedro.schemas import CarryOverParameters, ColumnSpec
-from uflux_kedro.variables import FLUXES, IGBP_CLASSES, VARIABLES, variable_of
+from uflux_kedro.variables import FLUXES, IGBP_CLASSES, SITE_PREDICTORS, VARIABLES, variable_of
 
 logger = logging.getLogger(__name__)
 
@@ -272,7 +272,7 @@ def offered_by_table(
                 offered.add(f"{prefix}_{variable}")
     if carry_over is not None:
         offered.update(carry_over_names(carry_over, offered))
-    return offered | {"IGBP", "Latitude", "DoY_sin", "DoY_cos", "Year"}
+    return offered | set(SITE_PREDICTORS)
 
 
 def _with_tower_predictors(table: pd.DataFrame) -> pd.DataFrame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
@@ -68,7 +69,7 @@ def bound(function: Callable[..., Any], first: Any) -> Callable[..., Any]:
     checks parameters against them.
     """
     node_function = partial(function, first)
-    scope = function.__globals__  # type: ignore[attr-defined]
+    scope = vars(sys.modules[function.__module__])
     hints = {k: scope[v] for k, v in function.__annotations__.items() if v in scope}
     vars(node_function).update(
         __name__=function.__name__, __doc__=function.__doc__, __annotations__=hints
