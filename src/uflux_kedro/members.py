@@ -61,6 +61,13 @@ def by_flux(members: tuple[Member, ...]) -> dict[str, tuple[Member, ...]]:
     return {flux: tuple(m for m in members if m.flux == flux) for flux in fluxes}
 
 
+class _Bound(partial):
+    """A ``partial`` that keeps its name in worker processes.
+
+    ``multiprocessing`` sends a plain one as function and arguments alone.
+    """
+
+
 def bound(function: Callable[..., Any], first: Any) -> Callable[..., Any]:
     """Bind a node function's first argument: its member, its members or its flux.
 
@@ -68,7 +75,7 @@ def bound(function: Callable[..., Any], first: Any) -> Callable[..., Any]:
     function's name and those of its annotations that name parameter models, since Kedro
     checks parameters against them.
     """
-    node_function = partial(function, first)
+    node_function = _Bound(function, first)
     scope = vars(sys.modules[function.__module__])
     hints = {k: scope[v] for k, v in function.__annotations__.items() if v in scope}
     vars(node_function).update(
