@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import math
+import shutil
 from collections.abc import Mapping
 from functools import lru_cache
 from importlib.metadata import version
@@ -127,8 +128,12 @@ class FittedMember:
         """Write the member, whole or not at all."""
         with replacing(folder) as temporary:
             temporary.mkdir()
-            save_model(self.model, temporary / _MODEL)
-            self.card["checksum"] = sha256(temporary / _MODEL)
+            if self._model is None and self._folder is not None:
+                # It stands in files already: reading it would cost memory and time.
+                _copy(self._folder / _MODEL, temporary / _MODEL, self.card["checksum"])
+            else:
+                save_model(self.model, temporary / _MODEL)
+                self.card["checksum"] = sha256(temporary / _MODEL)
             (temporary / _CARD).write_text(json.dumps(self.card, indent=2) + "\n")
 
     @classmethod
@@ -174,24 +179,33 @@ class _Ready(NamedTuple):
 _READING = Lock()
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=16)  # the members of a flux
 def _read(folder: Path, checksum: str) -> _Ready:
     """Model of a folder; the checksum is part of the key, so that a new fit is read anew.
 
     Raises:
         InputError: If the model is not the one of the card.
     """
-    found = sha256(folder / _MODEL)
+    _check(folder / _MODEL, checksum)
+    model = load_model(folder / _MODEL)
+    return _Ready(model, pack(model))
+
+
+def _check(model: Path, checksum: str) -> None:
+    found = sha256(model)
     if found != checksum:
         raise InputError(
-            folder / _MODEL,
+            model,
             "checksum",
             expected=checksum,
             found=found,
             hint="The model is not the one that the card describes; fit the member anew",
         )
-    model = load_model(folder / _MODEL)
-    return _Ready(model, pack(model))
+
+
+def _copy(model: Path, target: Path, checksum: str) -> None:
+    _check(model, checksum)
+    shutil.copytree(model, target)
 
 
 def fit_member(
