@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pandas as pd
@@ -19,16 +22,27 @@ FLUXES = ("GPP", "RECO", "NEE", "H", "LE")
 SETS = ("MODIS-NIRv-ERA5", "MODIS-NIRv-CFSV2", "GOSAT-755-SIF-ERA5")
 
 
-def kedro_run(folder: Path, *arguments: str) -> None:
-    """Run the project as a user does, with its results and its tracking in ``folder``."""
-    environment = os.environ | {
+KEDRO_RUN = (sys.executable, "-m", "kedro", "run", "--env", "test")
+
+
+def environment_of(folder: Path) -> dict[str, str]:
+    """Environment in which a run keeps its results and its tracking in ``folder``."""
+    return os.environ | {
         "UFLUX_TEST_DATA": str(folder),
         "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db",
         "MLFLOW_ARTIFACT_LOCATION": (folder / "mlartifacts").as_uri(),
     }
-    command = [sys.executable, "-m", "kedro", "run", "--env", "test", *arguments]
+
+
+def kedro_run(folder: Path, *arguments: str) -> None:
+    """Run the project as a user does."""
     done = subprocess.run(
-        command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False
+        [*KEDRO_RUN, *arguments],
+        cwd=PROJECT,
+        env=environment_of(folder),
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -155,6 +169,18 @@ def test_tracked_model_predicts_from_a_table(results, runs, tracking):
     assert prediction["GPP"].between(-5, 30).all()
 
 
+def test_model_is_registered_under_its_members_name(results, runs, tracking):
+    names = {v.name: v for v in tracking.MlflowClient().search_model_versions()}
+    assert len(names) == len(FLUXES) * len(SETS)
+    version = names[f"{SETS[0]}.LE.DF21"]
+    board = pd.read_csv(results / "08_reporting" / "leaderboard.csv").set_index(
+        ["flux", "predictor_set"]
+    )
+    assert float(version.tags["NSE"]) == pytest.approx(board["NSE"]["LE", SETS[0]], abs=1e-3)
+    newest = tracking.pyfunc.load_model(f"models:/{version.name}/latest")
+    assert newest.metadata.run_id == version.run_id
+
+
 def test_receipts_agree_with_the_leaderboard(results):
     table = pd.read_csv(results / "08_reporting" / "leaderboard.csv")
     row = table[(table["flux"] == "H") & (table["predictor_set"] == SETS[0])].iloc[0]
@@ -176,3 +202,60 @@ def test_report_is_one_page_with_its_figures(results):
         "MODIS-NIRv-ERA5",
     ):
         assert text in page
+
+
+def test_killed_run_resumes_to_the_same_result(results, tmp_path):
+    """SIGKILL in the middle of training; the rest is then made, and only the rest."""
+    shutil.copytree(results / "01_raw", tmp_path / "01_raw")
+    two = ("--params", f"ensemble.select={SETS[0]}.GPP.* {SETS[1]}.GPP.*")
+    log = tmp_path / "log.txt"
+    with log.open("w") as stream:
+        run = subprocess.Popen(
+            [*KEDRO_RUN, *two],
+            cwd=PROJECT,
+            env=environment_of(tmp_path),
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        scored = tmp_path / "07_model_output" / "GPP"
+        deadline = time.monotonic() + 300
+        while not list(scored.rglob("scores.json")) and time.monotonic() < deadline:
+            assert run.poll() is None, log.read_text()
+            time.sleep(0.02)
+    finally:
+        if run.poll() is None:
+            os.killpg(run.pid, signal.SIGKILL)
+        run.wait()
+    assert run.returncode == -signal.SIGKILL, "killed before its end"
+    assert not (tmp_path / "08_reporting" / "leaderboard.csv").exists()
+    towers = tmp_path / "03_primary" / "towers.parquet"
+    before = towers.stat().st_mtime_ns
+    kedro_run(tmp_path, *two, "--only-missing-outputs")
+    assert towers.stat().st_mtime_ns == before, "what was finished is not made again"
+    # Members are fitted apart from each other: fewer of them have the same scores.
+    key = ["flux", "predictor_set"]
+    whole = pd.read_csv(results / "08_reporting" / "leaderboard.csv").set_index(key)
+    resumed = pd.read_csv(tmp_path / "08_reporting" / "leaderboard.csv").set_index(key)
+    assert len(resumed) == 2
+    pd.testing.assert_frame_equal(resumed, whole.loc[resumed.index])
+
+
+def test_notebook_runs_on_a_finished_run(results, monkeypatch):
+    """Every cell of every notebook runs; the notebook reads the test's environment."""
+    import nbformat
+    from nbclient import NotebookClient
+
+    for name, value in environment_of(results).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("KEDRO_ENV", "test")
+    notebooks = sorted((PROJECT / "notebooks").glob("*.ipynb"))
+    assert notebooks
+    for path in notebooks:
+        notebook = nbformat.read(path, as_version=4)
+        NotebookClient(
+            notebook, timeout=300, resources={"metadata": {"path": path.parent}}
+        ).execute()
+        outputs = [o for c in notebook.cells if c.cell_type == "code" for o in c.outputs]
+        assert any("image/png" in o.get("data", {}) for o in outputs), "a map is drawn"

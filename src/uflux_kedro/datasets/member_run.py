@@ -26,10 +26,13 @@ from uflux_kedro.hooks import PARENT_RUN
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
+    from mlflow.tracking import MlflowClient
 
     from uflux_kedro.models.fitted import FittedMember
 
 _MAX_PARAM = 6000  # characters; MLflow refuses longer values
+_MODEL = "model"
+"""Where a run keeps its model, as in ``runs:/<run id>/model``."""
 
 
 @dataclass
@@ -123,11 +126,28 @@ def _log(member: MemberRun, parent: str) -> str:
         with tempfile.TemporaryDirectory() as folder:
             _write_artifacts(member, Path(folder), run_id)
             client.log_artifacts(run_id, folder)
+        if member.model is not None:
+            _register(member, client, run_id)
     except BaseException:
         client.set_terminated(run_id, "FAILED")
         raise
     client.set_terminated(run_id, "FINISHED")
     return run_id
+
+
+def _register(member: MemberRun, client: MlflowClient, run_id: str) -> None:
+    """Make the member's model the newest version under the member's name."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.create_registered_model(member.name, tags=dict(member.tags))
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+    tags = {k: f"{member.metrics[k]:.4g}" for k in ("NSE", "RMSE") if k in member.metrics}
+    client.create_model_version(
+        member.name, source=f"runs:/{run_id}/{_MODEL}", run_id=run_id, tags=tags
+    )
 
 
 def _write_artifacts(member: MemberRun, folder: Path, run_id: str) -> None:
@@ -136,4 +156,4 @@ def _write_artifacts(member: MemberRun, folder: Path, run_id: str) -> None:
     for name, figure in member.figures.items():
         figure.savefig(folder / name, dpi=100, metadata={"Software": None})
     if member.model is not None:
-        write_mlflow_model(member.model, folder / "model", run_id=run_id)
+        write_mlflow_model(member.model, folder / _MODEL, run_id=run_id)
