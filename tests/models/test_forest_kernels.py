@@ -15,7 +15,10 @@ FORMATS = {np.uint32: (8, 8, 16), np.uint64: (32, 12, 44)}
 """Bits of the threshold and of the column, first bit of the distance."""
 
 
-def grow(bins, y, *, seed=1, extra=False, weight=None, groups=None, depth=None, leaf=1, wide=False):
+def grow(
+    bins, y, *, seed=1, extra=False, weight=None, groups=None, depth=None, leaf=1, wide=False,
+    repeat=False,
+):  # fmt: skip
     """Grow one tree; returns nodes as (column, threshold, left child), leaves, in_bag."""
     rows, columns = bins.shape
     y = y.reshape(rows, -1)
@@ -28,7 +31,7 @@ def grow(bins, y, *, seed=1, extra=False, weight=None, groups=None, depth=None, 
     threshold_bits, column_bits, distance_shift = FORMATS[kind]
     u = np.uint64
     nodes, leaves, importance = grow_tree(
-        targets.records(bins), groups.astype(np.uint32), u(groups.max() + 1), u(seed), extra,
+        targets.records(bins), groups.astype(np.uint32), u(groups.max() + 1), repeat, u(seed), extra,
         u(columns), u(targets.n_float), u(targets.shift), targets.origin, targets.scale, inverse,
         u(max(1, int(np.sqrt(columns)))), u(rows if depth is None else depth), u(2), u(leaf),
         in_bag, np.empty(0, kind), u(threshold_bits), u(distance_shift),
@@ -90,6 +93,17 @@ def test_a_bag_is_the_unique_rows_of_as_many_draws(table):
     drawn = {((next(numbers) >> 32) * 700) >> 32 for _ in range(700)}
     assert set(np.flatnonzero(in_bag)) == drawn
     assert 0.58 < in_bag.mean() < 0.68
+
+
+@pytest.mark.parametrize("case", ["plain", "weights"])
+def test_a_bag_with_repeats_weighs_a_row_by_its_draws(table, case):
+    bins, y = table
+    weight = np.linspace(1, 2, 700) if case == "weights" else np.ones(700)
+    _, leaves, in_bag, _ = grow(bins, y, seed=123, depth=0, repeat=True, weight=weight)
+    numbers = splitmix(123)
+    draws = np.bincount([((next(numbers) >> 32) * 700) >> 32 for _ in range(700)], minlength=700)
+    np.testing.assert_array_equal(in_bag, draws > 0)
+    np.testing.assert_allclose(leaves, np.average(y, weights=draws * weight), rtol=1e-6)
 
 
 def test_a_bag_of_groups_holds_whole_groups(table):

@@ -9,7 +9,9 @@ from sklearn.linear_model import LinearRegression
 from xgboost import XGBRegressor
 
 from uflux_kedro.errors import ConfigurationError, InputError
-from uflux_kedro.models.packed_trees import PackedTrees, pack, pack_random_forest
+from uflux_kedro.models.library_trees import pack_random_forest
+from uflux_kedro.models.packed_trees import PackedTrees, pack
+from uflux_kedro.models.shallow_trees import ShallowTrees
 
 
 def data(missing=False, targets=1):
@@ -38,6 +40,37 @@ def test_random_forest_agrees(missing, targets):
     packed = pack(model)
     np.testing.assert_allclose(packed.predict(X), model.predict(X), rtol=1e-12)
     assert packed.predict(X).dtype == np.float64
+
+
+@pytest.mark.parametrize(
+    ("parameters", "shallow"),
+    [
+        ({"max_depth": 1}, True),
+        ({"max_depth": 4}, True),
+        ({"max_depth": 6, "max_bin": 64}, True),
+        ({"max_depth": 7}, False),
+        ({"max_depth": 6, "tree_method": "exact"}, False),
+    ],
+)
+def test_shallow_trees_of_few_thresholds_take_the_quick_form(parameters, shallow):
+    X, y = data(missing=True)
+    X, y = np.tile(X, (3, 1)), np.tile(y, 3)
+    X += np.random.default_rng(1).normal(0, 0.1, X.shape).astype(np.float32)
+    model = XGBRegressor(n_estimators=60, random_state=0, n_jobs=1, **parameters).fit(X, y)
+    packed = pack(model)
+    assert isinstance(packed.trees, ShallowTrees) == shallow
+    # Row numbers that fill no vector and no block.
+    for rows in (X, X[:1], X[:63], X[:64], X[:257], np.full((3, 6), np.nan)):
+        np.testing.assert_array_equal(packed.predict(rows), model.predict(rows))
+
+
+def test_shallow_forests_of_several_targets_agree():
+    X, y = data(missing=True, targets=2)
+    X = np.round(X, 1)
+    model = RandomForestRegressor(20, max_depth=5, random_state=0).fit(X, y)
+    packed = pack(model)
+    assert isinstance(packed.trees, ShallowTrees)
+    np.testing.assert_allclose(packed.predict(X), model.predict(X), rtol=1e-12)
 
 
 def test_values_on_a_threshold_go_the_librarys_way():

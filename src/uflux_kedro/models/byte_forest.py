@@ -120,7 +120,14 @@ class ForestGrower:
     on_tree: Callable[[], object]
 
     def grow(
-        self, columns: int, growth: Growth, *, extra: bool, seed: int
+        self,
+        columns: int,
+        growth: Growth,
+        *,
+        extra: bool,
+        seed: int,
+        max_features: int | None = None,
+        repeat: bool = False,
     ) -> tuple[ByteForest, np.ndarray]:
         """Grow a forest and predict its training rows out of bag.
 
@@ -129,6 +136,8 @@ class ForestGrower:
             growth: Limits of the trees.
             extra: Whether thresholds are drawn at random (extra-trees).
             seed: Seed of the forest; each tree has its own, so threads change nothing.
+            max_features: Candidate columns a node; None for the root of their number.
+            repeat: Whether a bag holds a row as often as it was drawn, else once.
 
         Returns:
             The forest and (rows, targets) float64 out-of-bag means, NaN where every bag holds the
@@ -140,7 +149,8 @@ class ForestGrower:
             )
         rows = len(self.table)
         in_bag = np.empty((growth.n_trees, rows), np.uint8)
-        grow_one = self._tree_function(columns, growth, extra, in_bag)
+        candidates = max(1, math.isqrt(columns)) if max_features is None else max_features
+        grow_one = self._tree_function(columns, growth, extra, in_bag, candidates, repeat)
         seeds = np.random.SeedSequence(seed).generate_state(growth.n_trees, np.uint64)
         grown = list(self.executor.map(grow_one, range(growth.n_trees), seeds))
         trees = PackedTrees.join([(nodes, leaves) for nodes, leaves, _ in grown])
@@ -150,7 +160,13 @@ class ForestGrower:
         return ByteForest(trees, shares.mean(axis=0)), self._out_of_bag(trees, in_bag)
 
     def _tree_function(
-        self, columns: int, growth: Growth, extra: bool, in_bag: np.ndarray
+        self,
+        columns: int,
+        growth: Growth,
+        extra: bool,
+        in_bag: np.ndarray,
+        candidates: int,
+        repeat: bool,
     ) -> Callable[[int, np.uint64], tuple[np.ndarray, np.ndarray, np.ndarray]]:
         """A function of the tree's number and seed that grows it."""
         rows = len(self.table)
@@ -171,6 +187,7 @@ class ForestGrower:
                 records,
                 self.bags,
                 n_bags,
+                repeat,
                 seed,
                 extra,
                 np.uint64(columns),
@@ -179,7 +196,7 @@ class ForestGrower:
                 targets.origin,
                 targets.scale,
                 inverse,
-                np.uint64(max(1, math.isqrt(columns))),
+                np.uint64(candidates),
                 np.uint64(max_depth),
                 np.uint64(growth.min_samples_split),
                 np.uint64(least),

@@ -10,19 +10,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import numpy as np
 from joblib import effective_n_jobs
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from uflux_kedro.errors import ConfigurationError, InputError
-from uflux_kedro.models.binning import MAX_BINS, Binner, BinType
+from uflux_kedro.errors import InputError
+from uflux_kedro.models.binning import Binner
 from uflux_kedro.models.byte_forest import ByteForest, ForestGrower, Growth, Targets
-from uflux_kedro.models.cascade_head import HEADS, Head, boosted_head
+from uflux_kedro.models.cascade_head import Head, boosted_head
+from uflux_kedro.models.cascade_parameters import CascadeParameters
 from uflux_kedro.models.cascade_rows import (
     MIN_ROWS,
     TrainingRows,
@@ -51,7 +51,7 @@ class Layer:
     forests: ForestStore
 
 
-class CascadeForestRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
+class CascadeForestRegressor(CascadeParameters):
     """Layers of forests, each of which sees the predictions of the layer before.
 
     Columns become bytes. A layer holds ``n_estimators`` random forests and as many forests of
@@ -68,29 +68,7 @@ class CascadeForestRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
     - leaves are float32.
 
     The same ``random_state`` gives the same model, byte for byte, on any number of threads.
-
-    Args:
-        n_bins: Most bins of a column, 2 to 255.
-        bin_subsample: Rows from which the bins are learnt, at most.
-        bin_type: ``percentile`` (bins of as many rows) or ``interval`` (bins of equal width).
-        max_layers: Most layers.
-        n_estimators: Random forests a layer; there are as many forests of extra-trees.
-        n_trees: Trees a forest.
-        max_depth: Greatest depth of a tree; None for no limit.
-        min_samples_split: Rows that a node needs to be split.
-        min_samples_leaf: Rows that a leaf needs.
-        use_predictor: Whether a last predictor, the head, is trained on the columns and the
-            predictions of the best layer.
-        predictor: Head: ``forest``, ``xgboost`` or ``lightgbm``. Without ``use_predictor`` it has
-            no effect, as in ``deep-forest``.
-        predictor_kwargs: Parameters of the head.
-        n_tolerant_rounds: Layers in a row that may fail to improve before growth stops.
-        delta: Least improvement of the mean squared error that counts.
-        partial_mode: Whether forests are kept on disk and read one at a time to predict: less
-            memory, same results.
-        n_jobs: Threads; None is one, -1 all.
-        random_state: Seed.
-        verbose: 1 shows a progress bar and each layer's error.
+    Parameters are those of :class:`~uflux_kedro.models.cascade_parameters.CascadeParameters`.
 
     Attributes:
         layers_: The layers kept.
@@ -102,46 +80,6 @@ class CascadeForestRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         n_outputs_: Targets.
         feature_importances_: (columns,), sums to 1.
     """
-
-    def __init__(
-        self,
-        n_bins: int = 255,
-        bin_subsample: int = 200_000,
-        bin_type: BinType = "percentile",
-        max_layers: int = 20,
-        n_estimators: int = 2,
-        n_trees: int = 100,
-        max_depth: int | None = None,
-        min_samples_split: int = 2,
-        min_samples_leaf: int = 1,
-        use_predictor: bool = False,
-        predictor: Literal["forest", "xgboost", "lightgbm"] = "forest",
-        predictor_kwargs: dict[str, Any] | None = None,
-        n_tolerant_rounds: int = 2,
-        delta: float = 1e-5,
-        partial_mode: bool = False,
-        n_jobs: int | None = None,
-        random_state: int | np.random.RandomState | None = None,
-        verbose: int = 0,
-    ) -> None:
-        self.n_bins = n_bins
-        self.bin_subsample = bin_subsample
-        self.bin_type = bin_type
-        self.max_layers = max_layers
-        self.n_estimators = n_estimators
-        self.n_trees = n_trees
-        self.max_depth = max_depth
-        self.min_samples_split = min_samples_split
-        self.min_samples_leaf = min_samples_leaf
-        self.use_predictor = use_predictor
-        self.predictor = predictor
-        self.predictor_kwargs = predictor_kwargs
-        self.n_tolerant_rounds = n_tolerant_rounds
-        self.delta = delta
-        self.partial_mode = partial_mode
-        self.n_jobs = n_jobs
-        self.random_state = random_state
-        self.verbose = verbose
 
     def fit(
         self,
@@ -165,7 +103,7 @@ class CascadeForestRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             InputError: If there are too few rows or groups.
             ValueError: If X or y holds NaN or infinity, or their shapes do not fit.
         """
-        self._check_parameters()
+        self.check_parameters()
         checked = validate_data(self, X, y, dtype=np.float64, multi_output=True, y_numeric=True)
         X = np.asarray(checked[0])
         y = np.asarray(checked[1], dtype=np.float64).reshape(len(X), -1)
@@ -434,33 +372,6 @@ class CascadeForestRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             )
         return self
 
-    def _check_parameters(self) -> None:
-        """Refuse a parameter out of its range, by name."""
-        for name, whole, low, high in _RANGES:
-            value = getattr(self, name)
-            if name == "max_depth" and value is None:
-                continue
-            kinds = (int, np.integer) if whole else (int, float, np.number)
-            if not isinstance(value, kinds) or isinstance(value, bool) or not low <= value <= high:
-                raise ConfigurationError(
-                    f"CascadeForestRegressor({name}={value!r}): expected "
-                    f"{'a whole number' if whole else 'a number'} of at least {low}"
-                    + (f" and at most {high}" if np.isfinite(high) else "")
-                )
-        for name, choices in (("bin_type", ("percentile", "interval")), ("predictor", HEADS)):
-            if getattr(self, name) not in choices:
-                raise ConfigurationError(
-                    f"CascadeForestRegressor({name}={getattr(self, name)!r}): expected one of "
-                    f"{', '.join(choices)}"
-                )
-        if self.use_predictor and self.predictor == "forest":
-            unknown = set(self.predictor_kwargs or {}) - set(Growth.__dataclass_fields__)
-            if unknown:
-                raise ConfigurationError(
-                    f"predictor_kwargs: a forest has no {', '.join(sorted(unknown))}; expected some "
-                    f"of {', '.join(Growth.__dataclass_fields__)}"
-                )
-
 
 def _or_mean(output: np.ndarray, rows: TrainingRows) -> np.ndarray:
     """Out-of-bag predictions; for a row that every bag holds, the mean target, which tells nothing."""
@@ -475,21 +386,6 @@ def _under(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarra
     """Arrays whose names begin with a prefix, without it."""
     start = prefix + "."
     return {name[len(start) :]: arrays[name] for name in arrays if name.startswith(start)}
-
-
-_RANGES = (
-    ("n_bins", True, 2, MAX_BINS),
-    ("bin_subsample", True, 1, np.inf),
-    ("max_layers", True, 1, np.inf),
-    ("n_estimators", True, 1, np.inf),
-    ("n_trees", True, 1, np.inf),
-    ("max_depth", True, 1, np.inf),
-    ("min_samples_split", True, 2, np.inf),
-    ("min_samples_leaf", True, 1, np.inf),
-    ("n_tolerant_rounds", True, 1, np.inf),
-    ("delta", False, 0, np.inf),
-)
-"""Parameter, whether it is a whole number, its lowest and highest value."""
 
 
 def _predict_into(

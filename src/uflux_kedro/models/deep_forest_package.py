@@ -9,19 +9,19 @@ from __future__ import annotations
 
 import json
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from uflux_kedro.errors import ConfigurationError, UfluxError
-from uflux_kedro.models.binning import BinType
 from uflux_kedro.models.cascade_forest import CascadeForestRegressor
+from uflux_kedro.models.cascade_parameters import CascadeParameters
 from uflux_kedro.models.deep_forest_environment import (
     WORKER,
     check_interpreter,
@@ -41,7 +41,8 @@ class DeepForestError(UfluxError, RuntimeError):
     """The package failed in its interpreter."""
 
 
-class DeepForestPackageRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
+@dataclass(eq=False, repr=False)
+class DeepForestPackageRegressor(CascadeParameters):
     """``CascadeForestRegressor`` of the package deep-forest 0.1.7.
 
     Every call of ``fit`` and ``predict`` starts the interpreter (about 1.5 s); arrays pass
@@ -52,26 +53,7 @@ class DeepForestPackageRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator
     With more than one thread the package adds up predictions in the order in which threads end,
     so that its results may differ in the last digits from run to run.
 
-    Args:
-        n_bins: Most bins of a column, 2 to 255.
-        bin_subsample: Rows from which the bins are learnt, at most.
-        bin_type: ``percentile`` or ``interval``.
-        max_layers: Most layers.
-        n_estimators: Random forests a layer; there are as many forests of extra-trees.
-        n_trees: Trees a forest.
-        max_depth: Greatest depth of a tree; None for no limit.
-        min_samples_split: Rows that a node needs to be split.
-        min_samples_leaf: Rows that a leaf needs.
-        use_predictor: Whether a last predictor, the head, is trained.
-        predictor: Head: ``forest``, ``xgboost`` or ``lightgbm``. Without ``use_predictor`` it has
-            no effect.
-        predictor_kwargs: Parameters of the head.
-        n_tolerant_rounds: Layers in a row that may fail to improve before growth stops.
-        delta: Least improvement of the mean squared error that counts.
-        partial_mode: Whether forests are kept on disk and read one at a time to predict.
-        n_jobs: Threads; None is one, -1 all.
-        random_state: Seed.
-        verbose: 1 lets the package tell of its progress.
+    Args, beside those of :class:`~uflux_kedro.models.cascade_parameters.CascadeParameters`:
         python: Interpreter that has deep-forest; None for the one of the environment variable
             ``UFLUX_DEEPFOREST_PYTHON``, else for one that is made on demand.
 
@@ -85,47 +67,7 @@ class DeepForestPackageRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator
         n_features_in_: Columns.
     """
 
-    def __init__(
-        self,
-        n_bins: int = 255,
-        bin_subsample: int = 200_000,
-        bin_type: BinType = "percentile",
-        max_layers: int = 20,
-        n_estimators: int = 2,
-        n_trees: int = 100,
-        max_depth: int | None = None,
-        min_samples_split: int = 2,
-        min_samples_leaf: int = 1,
-        use_predictor: bool = False,
-        predictor: Literal["forest", "xgboost", "lightgbm"] = "forest",
-        predictor_kwargs: dict[str, Any] | None = None,
-        n_tolerant_rounds: int = 2,
-        delta: float = 1e-5,
-        partial_mode: bool = False,
-        n_jobs: int | None = None,
-        random_state: int | np.random.RandomState | None = None,
-        verbose: int = 0,
-        python: str | None = None,
-    ) -> None:
-        self.n_bins = n_bins
-        self.bin_subsample = bin_subsample
-        self.bin_type = bin_type
-        self.max_layers = max_layers
-        self.n_estimators = n_estimators
-        self.n_trees = n_trees
-        self.max_depth = max_depth
-        self.min_samples_split = min_samples_split
-        self.min_samples_leaf = min_samples_leaf
-        self.use_predictor = use_predictor
-        self.predictor = predictor
-        self.predictor_kwargs = predictor_kwargs
-        self.n_tolerant_rounds = n_tolerant_rounds
-        self.delta = delta
-        self.partial_mode = partial_mode
-        self.n_jobs = n_jobs
-        self.random_state = random_state
-        self.verbose = verbose
-        self.python = python
+    python: str | None = None
 
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Fit in the other interpreter.

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from uflux_kedro.models.binning import MAX_BINS
-from uflux_kedro.models.packed_trees import PackedTrees, _lay_out
+from uflux_kedro.models.library_trees import lay_out
+from uflux_kedro.models.packed_trees import PackedTrees
 
 
 def cascade_arrays(
@@ -61,7 +62,7 @@ def _forest(
         none = np.full(n + 1, -1)
         # Leaf j becomes node n + j. The root is no child, so that 0 is the first leaf.
         child = np.where(children[nodes] > 0, children[nodes], n - children[nodes])
-        packed, order, _ = _lay_out(
+        packed, order, _ = lay_out(
             np.concatenate([child[:, 0], none]).astype(np.int64),
             np.concatenate([child[:, 1], none]).astype(np.int64),
             np.concatenate([features[nodes], none]).astype(np.int64),

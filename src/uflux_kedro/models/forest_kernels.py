@@ -389,7 +389,7 @@ def _write_leaf(words, start, end, width, targets, shift, origin, scale, values,
 
 @_compile
 def grow_tree(
-    records, groups, n_groups, seed, extra, columns, targets, shift, origin, scale, inverse,
+    records, groups, n_groups, repeat, seed, extra, columns, targets, shift, origin, scale, inverse,
     max_features, max_depth, min_split, min_leaf, in_bag, like, column_shift, distance_shift,
 ):  # fmt: skip
     """Draw a bag and grow one tree on it.
@@ -398,6 +398,8 @@ def grow_tree(
         records: (rows, width) uint64, see the module's docstring.
         groups: (rows,) uint32, what is drawn together; 0 ... rows-1 where rows are drawn alone.
         n_groups: Number of groups; as many are drawn with replacement.
+        repeat: Whether the bag holds a row as often as it was drawn, else once. Only for rows that
+            are drawn alone, which fill the bag at most.
         seed: uint64 of this tree.
         extra: Whether thresholds are drawn at random (extra-trees).
         columns: Number of columns.
@@ -425,18 +427,19 @@ def grow_tree(
     state = np.empty(1, np.uint64)
     state[0] = seed
 
-    drawn = np.zeros(n_groups, np.uint8)
+    drawn = np.zeros(n_groups, np.uint32)
     for _ in range(n_groups):
-        drawn[_below(state, n_groups)] = 1
+        drawn[_below(state, n_groups)] += np.uint32(1)
     table = records.reshape(records.size)
     words = np.empty(2 * records.size, np.uint64)
     bytes_ = words.view(np.uint8)
     bag = _0
     for i in range(rows):
-        taken = drawn[groups[i]]
-        in_bag[i] = taken
-        _copy_row(table, i * width, words, bag * width, width)
-        bag += uint64(taken)
+        taken = uint64(drawn[groups[i]])
+        in_bag[i] = taken > _0
+        for _ in range(taken if repeat else min(taken, _1)):
+            _copy_row(table, i * width, words, bag * width, width)
+            bag += _1
 
     payload = max(targets, _0) + _1
     order = np.empty(columns, np.uint64)

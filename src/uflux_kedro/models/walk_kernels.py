@@ -3,7 +3,7 @@
 A node is one integer. Of 32 bits: threshold 8, column 8, distance to the left child 16. Of 64
 bits: threshold 32, column 12, distance 20. The right child stands one beyond the left. A row goes
 left if its value is not above the threshold. A leaf has the highest threshold and distance 0, so
-that a step from a leaf stays there: eight rows step together, without a branch, until all stay.
+that a step from a leaf stays there: twelve rows step together, without a branch, until all stay.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ WIDE_COLUMNS, WIDE_DISTANCE = 1 << 12, (1 << 20) - 1
 _CHUNK = 1024
 """Rows that go down one tree before the next tree: their values stay in the first cache."""
 
-_GROUP = 8
+_GROUP = 12
 
 _compile = njit(nogil=True, cache=True, error_model="numpy")
 _inline = njit(nogil=True, cache=True, error_model="numpy", forceinline=True)
@@ -59,14 +59,24 @@ def _walk(nodes, root, values, width, rows, waiting, leaf):
     for j in range(waiting, (waiting + group - one) // group * group):
         rows[j] = rows[waiting - one]
     for j in range(np.uint64(0), waiting, group):
-        i0, i1, i2, i3 = rows[j], rows[j + one], rows[j + np.uint64(2)], rows[j + np.uint64(3)]
-        i4, i5 = rows[j + np.uint64(4)], rows[j + np.uint64(5)]
-        i6, i7 = rows[j + np.uint64(6)], rows[j + np.uint64(7)]
+        i0 = rows[j]
+        i1 = rows[j + one]
+        i2 = rows[j + np.uint64(2)]
+        i3 = rows[j + np.uint64(3)]
+        i4 = rows[j + np.uint64(4)]
+        i5 = rows[j + np.uint64(5)]
+        i6 = rows[j + np.uint64(6)]
+        i7 = rows[j + np.uint64(7)]
+        i8 = rows[j + np.uint64(8)]
+        i9 = rows[j + np.uint64(9)]
+        i10 = rows[j + np.uint64(10)]
+        i11 = rows[j + np.uint64(11)]
         r0, r1, r2, r3 = i0 * width, i1 * width, i2 * width, i3 * width
         r4, r5, r6, r7 = i4 * width, i5 * width, i6 * width, i7 * width
-        p0 = p1 = p2 = p3 = p4 = p5 = p6 = p7 = root
-        # Nodes only ever lie further on, so the group stays where it is if its sum does. (Eight
-        # comparisons would be eight branches.)
+        r8, r9, r10, r11 = i8 * width, i9 * width, i10 * width, i11 * width
+        p0 = p1 = p2 = p3 = p4 = p5 = p6 = p7 = p8 = p9 = p10 = p11 = root
+        # Nodes only ever lie further on, so the group stays where it is if its sum does. (Twelve
+        # comparisons would be twelve branches.)
         before = np.uint64(0)
         total = one
         while total != before:
@@ -79,17 +89,14 @@ def _walk(nodes, root, values, width, rows, waiting, leaf):
             p5 = _child(nodes, p5, values, r5)
             p6 = _child(nodes, p6, values, r6)
             p7 = _child(nodes, p7, values, r7)
-            p0 = _child(nodes, p0, values, r0)
-            p1 = _child(nodes, p1, values, r1)
-            p2 = _child(nodes, p2, values, r2)
-            p3 = _child(nodes, p3, values, r3)
-            p4 = _child(nodes, p4, values, r4)
-            p5 = _child(nodes, p5, values, r5)
-            p6 = _child(nodes, p6, values, r6)
-            p7 = _child(nodes, p7, values, r7)
-            total = p0 + p1 + p2 + p3 + p4 + p5 + p6 + p7 + one
+            p8 = _child(nodes, p8, values, r8)
+            p9 = _child(nodes, p9, values, r9)
+            p10 = _child(nodes, p10, values, r10)
+            p11 = _child(nodes, p11, values, r11)
+            total = one + p0 + p1 + p2 + p3 + p4 + p5 + p6 + p7 + p8 + p9 + p10 + p11
         leaf[i0], leaf[i1], leaf[i2], leaf[i3] = p0, p1, p2, p3
         leaf[i4], leaf[i5], leaf[i6], leaf[i7] = p4, p5, p6, p7
+        leaf[i8], leaf[i9], leaf[i10], leaf[i11] = p8, p9, p10, p11
 
 
 @_inline
@@ -143,6 +150,5 @@ def add_leaves(nodes, leaves, roots, rows, out, in_bag, first_in_bag, unseen):
                 i = waiting_rows[j]
                 for k in range(leaves.shape[1]):
                     out[first + i, k] += leaves[leaf[i], k]
-            if bags:
-                for j in range(waiting):
-                    unseen[first + waiting_rows[j]] += np.uint32(1)
+                if bags:
+                    unseen[first + i] += np.uint32(1)
