@@ -25,14 +25,17 @@ from uflux_kedro.ensemble import EnsembleParameters, Member
 from uflux_kedro.errors import ConfigurationError
 from uflux_kedro.features import build_drivers, build_training_table, offered_by_table
 from uflux_kedro.gridding.alignment import TargetGrid
-from uflux_kedro.pipelines.feature_engineering.nodes import join_tower_predictors
+from uflux_kedro.pipelines.feature_engineering.nodes import (
+    join_tower_predictors,
+    make_drivers,
+)
 from uflux_kedro.schemas import CarryOverParameters, FeatureParameters
-from uflux_kedro.variables import variable_of
+from uflux_kedro.variables import HISTORY, variable_of
 
 VEGETATION = {"NIRv": "M_NIRv", "EVI": "EVI", "LAI": "LAI", "NDVI": "M_NDVI", "LSWI": "M_LSWI"}
 PARAMETERS = CarryOverParameters(climate="ERA", vegetation=VEGETATION)
 RANGES = {
-    "ERA_TA": (-10, 30), "ERA_SW_IN": (20, 250), "ERA_VPD": (1, 20), "ERA_PA": (80, 101),
+    "ERA_TA": (-10, 30), "ERA_SW_IN": (20, 250), "ERA_VPD": (1, 20), "ERA_PA": (80, 101), "ERA_P": (0, 8),
     "M_NIRv": (0.0, 0.3), "EVI": (0.1, 0.6), "LAI": (0.2, 5), "M_NDVI": (0.1, 0.9),
     "M_LSWI": (-0.2, 0.4), "CO2": (370, 390),
 }  # fmt: skip
@@ -177,7 +180,9 @@ def test_what_needs_an_absent_input_is_not_offered():
     made = set(carry_over_predictors(data, poor).data_vars)
     assert made == {
         "FILLED_NDVI", "FILLED_EVI", "SW_POT", "ERA_CLEAR", "ERA_FT", "CARRY_APAR",
-        "CARRY_FT_EVI", "CARRY_EVI_MEAN", "CARRY_EVI_AMP",
+        "CARRY_FT_EVI", "CARRY_EVI_MEAN", "CARRY_EVI_AMP", "FILLED_EVI_ANOM", "FILLED_EVI_LAG1",
+        *(f"ERA_{v}_ANOM" for v in ("TA", "SW_IN", "VPD", "P")),
+        *(f"ERA_{v}_LAG1" for v in ("TA", "SW_IN", "VPD")), "ERA_P_RUN3",
     }  # fmt: skip
     assert made == set(carry_over_names(poor, {*map(str, data.variables)}))
     assert made | {"CARRY_GPP_POT"} == set(carry_over_names(poor))
@@ -246,7 +251,7 @@ def test_the_drivers_hold_them_by_the_same_names():
         return empty.assign(fields).astype("float32").chunk(time=6)
 
     cubes = {
-        "ERA5": source(TA=20.0, SW_IN=200.0, VPD=10.0, PA=100.0),
+        "ERA5": source(TA=20.0, SW_IN=200.0, VPD=10.0, PA=100.0, P=3.0),
         "MODIS": source(RED=0.1, NIR=0.4),
         "IGBP": axes.assign(IGBP=(("latitude", "longitude"), np.ones(shape[1:], "int8"))),
         "CO2": empty.drop_vars(["latitude", "longitude"]).assign(CO2=("time", np.full(14, 380.0))),
@@ -258,6 +263,12 @@ def test_the_drivers_hold_them_by_the_same_names():
     assert isinstance(drivers["CARRY_GPP_POT"].data, da.Array)
     assert float(drivers["CARRY_GPP_POT"].min()) > 0
     xr.testing.assert_allclose(drivers["FILLED_EVI"], drivers["MODIS_EVI2"])
+
+    features = FeatureParameters(target_grid=grid, carry_over=block)
+    member = Member("SET", "GPP", "XGB", ("MODIS_EVI2", "CARRY_APAR"))
+    asked = make_drivers((member,), features, **cubes)
+    assert set(asked) & made == {"CARRY_APAR"}
+    xr.testing.assert_identical(asked["CARRY_APAR"], drivers["CARRY_APAR"])
 
 
 def test_a_table_offers_them_before_it_is_read(tmp_path):
@@ -275,7 +286,7 @@ def test_a_table_offers_them_before_it_is_read(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("env", "name"), [("base", "MODIS-CARRY-ERA5"), ("fluxnet2015", "CARRY-ERA")]
+    ("env", "name"), [("base", "RECORD-CARRY-ERA5"), ("fluxnet2015", "RECORD-CARRY-ERA")]
 )
 def test_the_configured_sets_are_made_of_what_there_is_and_wait_to_be_asked_for(env, name):
     from kedro.config import OmegaConfigLoader
@@ -292,3 +303,11 @@ def test_the_configured_sets_are_made_of_what_there_is_and_wait_to_be_asked_for(
     made = set(carry_over_names(block))
     for member in asked.members():
         assert made < set(member.predictors)
+    without = ensemble.model_copy(
+        update={"select": f"{name.removeprefix('RECORD-')}.* MODIS-CARRY*"}
+    )
+    kept = {p for member in without.members() for p in member.predictors}
+    record = {p for p in made if p.rpartition("_")[2] in HISTORY}
+    assert record
+    assert made - record < kept
+    assert not record & kept

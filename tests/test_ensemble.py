@@ -27,6 +27,14 @@ def test_members_are_sets_by_fluxes():
     assert members[0].predictors == ("MODIS_NIRv", "IGBP", "Latitude", "ERA5_TA", "ERA5_SW_IN")
 
 
+def test_optional_groups_go_with_their_names_and_stand_last():
+    sets = [{**SETS[0], "groups": ["common"], "optional": ["ERA5"]}]
+    member = ensemble(predictor_sets=sets).members()[0]
+    assert member.predictors == ensemble().members()[0].predictors
+    assert member.optional == (("ERA5", ("ERA5_TA", "ERA5_SW_IN")),)
+    assert ensemble().members()[0].optional == ()
+
+
 @pytest.mark.parametrize(
     ("select", "names"),
     [
@@ -53,6 +61,8 @@ def test_select_that_matches_nothing_says_what_names_look_like():
         ({"predictor_sets": [SETS[0], SETS[0]]}, "stands twice"),
         ({"predictor_sets": [{"name": "A", "predictors": ["MODIS_NIRV"]}]}, "nearest: .*NIRv"),
         ({"predictor_sets": [{"name": "A", "predictors": ["EVI"], "groups": ["ERA"]}]}, "'ERA'"),
+        ({"predictor_sets": [{**SETS[0], "optional": ["ERA"]}]}, "unknown group 'ERA'"),
+        ({"predictor_sets": [{**SETS[0], "optional": ["ERA5"]}]}, "ERA5 cannot be both"),
         ({"modle": "XGB"}, "modle"),
     ],
 )

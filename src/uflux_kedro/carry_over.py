@@ -2,7 +2,7 @@
 
 A model that is to predict towers it never saw gains from what holds everywhere: light absorbed
 by leaves, what optimal leaves would assimilate with it, the pull of temperature on respiration,
-and how green a place is through the year. All follow from climate, vegetation and CO2, on the
+how green a place is through the year, and what is unusual about a month. All follow from climate, vegetation and CO2, on the
 grid as at a tower; nothing here is fitted, and no flux is looked at.
 
 The functions take a Dataset with a dimension ``time`` of months and any others: latitude and
@@ -12,11 +12,12 @@ is lazy stays lazy.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from uflux_kedro.history import HISTORIES, mean_year, of_month
 from uflux_kedro.lazy import pd, xr
 from uflux_kedro.variables import VARIABLES
 
@@ -85,6 +86,13 @@ _LEVELS: tuple[tuple[str, str, Callable[[Any], Any]], ...] = (
 )
 """Variable, index, and what is taken of the twelve calendar months of a place's index."""
 
+_OF_RECORD: Mapping[str, tuple[str, ...]] = {
+    "ANOM": ("TA", "SW_IN", "VPD", "P", "NIRv", "EVI", "LAI"),
+    "LAG1": ("TA", "SW_IN", "VPD", "NIRv", "EVI", "LAI"),
+    "RUN3": ("P",),
+}
+"""Ending -> climate and vegetation of which it is made."""
+
 
 def carry_over_names(
     parameters: CarryOverParameters, given: Iterable[str] | None = None
@@ -107,7 +115,8 @@ def carry_over_names(
         if known.issuperset(needs):
             known.add(variable)
             made += [_named(variable, prefix)] if variable in VARIABLES else []
-    return (*made, *(_named(v, CARRY) for v, index, _ in _LEVELS if index in vegetation))
+    made += [_named(v, CARRY) for v, index, _ in _LEVELS if index in vegetation]
+    return (*made, *(name for name, _, _ in _of_record(parameters, known)))
 
 
 def carry_over_predictors(data: xr.Dataset, parameters: CarryOverParameters) -> xr.Dataset:
@@ -122,7 +131,9 @@ def carry_over_predictors(data: xr.Dataset, parameters: CarryOverParameters) -> 
         The new predictors alone, float32, lazy where the inputs are. ``FILLED_<index>`` is
         vegetation without gaps; ``SW_POT`` radiation above the atmosphere; ``<climate>_CLEAR``
         and ``<climate>_FT`` are of the climate alone; ``CARRY_...`` are of both, or the level of
-        vegetation at the place, which does not change with time.
+        vegetation at the place, which does not change with time. Of the place's record are those
+        that end in ``_ANOM`` (departure from the usual month), ``_LAG1`` (the month before) and
+        ``_RUN3`` (mean of three months); see :mod:`uflux_kedro.history`.
     """
     known = {o: data[t] for o, t in _inputs(parameters).items() if t in data.variables}
     made: dict[str, Any] = {}
@@ -137,6 +148,8 @@ def carry_over_predictors(data: xr.Dataset, parameters: CarryOverParameters) -> 
             if variable in VARIABLES:
                 made[_named(variable, prefix)] = known[variable]
     made |= {_named(v, CARRY): level(years[i]) for v, i, level in _LEVELS if i in years}
+    for name, variable, ending in _of_record(parameters, known):
+        made[name] = HISTORIES[ending](known[variable])
     return xr.Dataset({name: _as_predictor(v, name, data) for name, v in made.items()})
 
 
@@ -171,7 +184,7 @@ def year_of(index: xr.DataArray) -> xr.DataArray:
         Index along ``month``, 1 to 12. A month that was never seen, as in polar night or under
         snow, takes the lowest of those that were; NaN where there are none.
     """
-    year = index.groupby("time.month").mean().reindex(month=np.arange(1, 13))
+    year = mean_year(index)
     return year.fillna(year.min("month"))
 
 
@@ -185,7 +198,7 @@ def fill_gaps(index: xr.DataArray, year: xr.DataArray) -> xr.DataArray:
     Returns:
         Index along ``time``; NaN at places that have no value at all.
     """
-    return index.fillna(year.sel(month=index["time"].dt.month).drop_vars("month"))
+    return index.fillna(of_month(year, index["time"]))
 
 
 def clearness(SW_IN: Any, SW_POT: Any) -> Any:
@@ -265,9 +278,20 @@ def potential_productivity(TA: Any, VPD: Any, PA: Any, CO2: Any, SW_IN: Any) -> 
 
 def _inputs(parameters: CarryOverParameters) -> dict[str, str]:
     """Name in a formula -> name in the data."""
-    climate = {v: f"{parameters.climate}_{v}" for v in ("TA", "SW_IN", "VPD", "PA")}
+    climate = {v: f"{parameters.climate}_{v}" for v in ("TA", "SW_IN", "VPD", "PA", "P")}
     shared = {name: name for name in ("latitude", "time", "CO2")}
     return climate | shared | parameters.vegetation
+
+
+def _of_record(
+    parameters: CarryOverParameters, known: Container[str]
+) -> Iterator[tuple[str, str, str]]:
+    """Name, variable and ending of each predictor of a place's record."""
+    for ending, variables in _OF_RECORD.items():
+        for variable in variables:
+            if variable in known:
+                prefix = FILLED if variable in parameters.vegetation else parameters.climate
+                yield f"{prefix}_{variable}_{ending}", variable, ending
 
 
 def _named(variable: str, prefix: str) -> str:

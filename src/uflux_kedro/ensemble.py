@@ -18,13 +18,16 @@ class PredictorSet(BaseModel):
         name: Name of the set, such as ``MODIS-NIRv-ERA5``.
         predictors: Predictors of this set alone, usually the vegetation proxy.
         groups: Names of shared lists, whose predictors follow in order.
+        optional: Names of shared lists of which training chooses by flux, among the train sites
+            of each fold: what helps one flux on unseen towers harms another.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")
-    predictors: tuple[str, ...]
+    predictors: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -36,12 +39,14 @@ class Member:
         flux: Target: GPP, RECO, NEE, H or LE.
         model: Name of the model in the registry.
         predictors: Predictor columns, in the order in which the model sees them.
+        optional: Groups among them of which training chooses: name and predictors of each.
     """
 
     predictor_set: str
     flux: str
     model: str
     predictors: tuple[str, ...]
+    optional: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     @property
     def name(self) -> str:
@@ -89,6 +94,12 @@ class EnsembleParameters(BaseModel):
             if names.count(name) > 1:
                 raise ValueError(f"predictor set {name!r} stands twice")
         for predictor_set in self.predictor_sets:
+            twice = set(predictor_set.groups) & set(predictor_set.optional)
+            if twice:
+                raise ValueError(
+                    f"predictor set {predictor_set.name!r}: {', '.join(sorted(twice))} "
+                    "cannot be both among groups and optional"
+                )
             for predictor in self.predictors(predictor_set):
                 try:
                     variable_of(predictor)
@@ -99,7 +110,7 @@ class EnsembleParameters(BaseModel):
     def predictors(self, predictor_set: PredictorSet) -> tuple[str, ...]:
         """All predictors of a set, its groups spelled out, each once."""
         listed = list(predictor_set.predictors)
-        for group in predictor_set.groups:
+        for group in (*predictor_set.groups, *predictor_set.optional):
             if group not in self.groups:
                 raise ValueError(
                     f"predictor set {predictor_set.name!r}: unknown group {group!r}, "
@@ -107,6 +118,15 @@ class EnsembleParameters(BaseModel):
                 )
             listed += self.groups[group]
         return tuple(dict.fromkeys(listed))
+
+    def _member(self, predictor_set: PredictorSet, flux: str) -> Member:
+        return Member(
+            predictor_set.name,
+            flux,
+            self.model,
+            self.predictors(predictor_set),
+            tuple((group, self.groups[group]) for group in predictor_set.optional),
+        )
 
     def members(self) -> tuple[Member, ...]:
         """Members that ``select`` keeps, flux by flux.
@@ -121,9 +141,7 @@ class EnsembleParameters(BaseModel):
             member
             for flux in self.fluxes
             for predictor_set in self.predictor_sets
-            for member in [
-                Member(predictor_set.name, flux, self.model, self.predictors(predictor_set))
-            ]
+            for member in [self._member(predictor_set, flux)]
             if any(fnmatchcase(member.name, pattern) for pattern in kept)
             and not any(fnmatchcase(member.name, pattern) for pattern in without)
         )

@@ -11,7 +11,7 @@ A *predictor* is a variable as one source gives it, written ``SOURCE_VARIABLE``
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import Literal
 
@@ -78,63 +78,74 @@ _TABLE = (
              {"fluxnet": ("LE_CORR", "LE_F_MDS")}),
     # Weather.
     Variable("TA", "air temperature", "degC", -80, 60, "state", "air_temperature",
-             {"fluxnet": ("TA_F",), "era5": ("t2m",),
+             {"fluxnet": ("TA_F",), "era5": ("t2m", "2t", "VAR_2T", "var167"), "wfde5": ("Tair",),
               "cfsv2": ("Temperature_height_above_ground", "TMP_L103")}),
     Variable("TA_MIN", "daily minimum air temperature", "degC", -90, 50, "state", "air_temperature"),
     Variable("TA_MAX", "daily maximum air temperature", "degC", -80, 65, "state", "air_temperature"),
     Variable("TD", "dew-point temperature", "degC", -90, 40, "state", "dew_point_temperature",
-             {"era5": ("d2m",)}),
+             {"era5": ("d2m", "2d", "VAR_2D", "var168")}),
     Variable("TS", "soil temperature of the top layer", "degC", -60, 70, "state", "soil_temperature",
-             {"fluxnet": ("TS_F_MDS_1",), "era5": ("stl1",)}),
+             {"fluxnet": ("TS_F_MDS_1",), "era5": ("stl1", "STL1", "var139")}),
     Variable("QV", "specific humidity", "kg kg-1", 0, 0.05, "state", "specific_humidity",
-             {"cfsv2": ("Specific_humidity_height_above_ground", "SPFH_L103")}),
+             {"cfsv2": ("Specific_humidity_height_above_ground", "SPFH_L103"), "wfde5": ("Qair",)}),
     Variable("VPD", "vapour pressure deficit", "hPa", 0, 110, "state",
              "water_vapor_saturation_deficit_in_air", {"fluxnet": ("VPD_F",)}),
     Variable("PA", "air pressure at the surface", "kPa", 45, 110, "state", "surface_air_pressure",
-             {"fluxnet": ("PA_F",), "era5": ("sp",), "cfsv2": ("Pressure_surface", "PRES_L1")}),
+             {"fluxnet": ("PA_F",), "era5": ("sp", "SP", "var134"), "wfde5": ("PSurf",),
+              "cfsv2": ("Pressure_surface", "PRES_L1")}),
     Variable("SW_IN", "incoming shortwave radiation", _POWER, 0, 600, "rate",
              "surface_downwelling_shortwave_flux_in_air",
-             {"fluxnet": ("SW_IN_F",), "era5": ("ssrd",),
-              "cfsv2": ("Downward_Short-Wave_Radiation_Flux_surface_6_Hour_Average", "DSWRF_L1")}),
+             {"fluxnet": ("SW_IN_F",), "era5": ("ssrd", "avg_sdswrf", "msdwswrf", "var169"), "wfde5": ("SWdown",),
+              "cfsv2": ("Downward_Short-Wave_Radiation_Flux_surface_6_Hour_Average", "DSWRF_L1", "DSWRF_L1_Avg_1")}),
     Variable("LW_IN", "incoming longwave radiation", _POWER, 40, 600, "rate",
-             "surface_downwelling_longwave_flux_in_air", {"fluxnet": ("LW_IN_F",), "era5": ("strd",)}),
+             "surface_downwelling_longwave_flux_in_air",
+             {"fluxnet": ("LW_IN_F",), "era5": ("strd", "avg_sdlwrf", "msdwlwrf", "var175"), "wfde5": ("LWdown",)}),
     Variable("NETRAD", "net radiation", _POWER, -250, 500, "rate", "surface_net_downward_radiative_flux",
              {"fluxnet": ("NETRAD",)}),
     Variable("G", "ground heat flux", _POWER, -150, 250, "rate", "downward_heat_flux_in_soil",
              {"fluxnet": ("G_F_MDS",)}),
     Variable("P", "precipitation", "mm d-1", 0, 500, "rate", "lwe_precipitation_rate",
-             {"fluxnet": ("P_F",), "era5": ("tp",),
-              "cfsv2": ("Precipitation_rate_surface_6_Hour_Average", "PRATE_L1")}),
-    Variable("WS", "wind speed", "m s-1", 0, 60, "state", "wind_speed", {"fluxnet": ("WS_F",)}),
+             {"fluxnet": ("P_F",), "era5": ("tp", "avg_tprate", "mtpr", "var228"), "wfde5": ("pr", "Rainf"),
+              "cfsv2": ("Precipitation_rate_surface_6_Hour_Average", "PRATE_L1", "PRATE_L1_Avg_1")}),
+    Variable("WS", "wind speed", "m s-1", 0, 60, "state", "wind_speed",
+             {"fluxnet": ("WS_F",), "wfde5": ("Wind",)}),
     Variable("U", "eastward wind", "m s-1", -60, 60, "state", "eastward_wind",
-             {"era5": ("u10",), "cfsv2": ("u-component_of_wind_height_above_ground", "UGRD_L103")}),
+             {"era5": ("u10", "10u", "VAR_10U", "var165"), "cfsv2": ("u-component_of_wind_height_above_ground", "UGRD_L103")}),
     Variable("V", "northward wind", "m s-1", -60, 60, "state", "northward_wind",
-             {"era5": ("v10",), "cfsv2": ("v-component_of_wind_height_above_ground", "VGRD_L103")}),
+             {"era5": ("v10", "10v", "VAR_10V", "var166"), "cfsv2": ("v-component_of_wind_height_above_ground", "VGRD_L103")}),
     Variable("USTAR", "friction velocity", "m s-1", 0, 5, "state", None, {"fluxnet": ("USTAR",)}),
+    Variable("RH", "relative humidity of the air", "%", 0, 105, "state", "relative_humidity"),
     Variable("SWC", "volumetric soil water content", "m3 m-3", 0, 1, "state",
              "volume_fraction_of_condensed_water_in_soil",
              {"fluxnet": ("SWC_F_MDS_1",),
               "cfsv2": ("Volumetric_Soil_Moisture_Content_depth_below_surface_layer_5_cm", "SOILW_L106")}),
     Variable("CO2", "CO2 mole fraction of the air", "umol mol-1", 300, 700, "state",
-             "mole_fraction_of_carbon_dioxide_in_air", {"fluxnet": ("CO2_F_MDS",), "noaa": ("average",)}),
+             "mole_fraction_of_carbon_dioxide_in_air", {"fluxnet": ("CO2_F_MDS",), "noaa": ("average",), "co2": ("co2", "CO2")}),
     Variable("iWUE", "intrinsic water-use efficiency", "umol mol-1", 0, 350, "state"),
     # Vegetation.
     Variable("RED", "red surface reflectance", "1", -0.02, 1.6, "index", "surface_bidirectional_reflectance",
-             {"modis": ("Nadir_Reflectance_Band1",), "avhrr": ("SREFL_CH1",)}),
+             {"modis": ("Nadir_Reflectance_Band1",), "avhrr": ("SREFL_CH1",),
+              "viirs": ("Nadir_Reflectance_I1", "Nadir_Reflectance_M5")}),
     Variable("NIR", "near-infrared surface reflectance", "1", -0.02, 1.6, "index",
              "surface_bidirectional_reflectance",
-             {"modis": ("Nadir_Reflectance_Band2",), "avhrr": ("SREFL_CH2",)}),
+             {"modis": ("Nadir_Reflectance_Band2",), "avhrr": ("SREFL_CH2",),
+              "viirs": ("Nadir_Reflectance_I2", "Nadir_Reflectance_M7")}),
     Variable("BLUE", "blue surface reflectance", "1", -0.02, 1.6, "index", "surface_bidirectional_reflectance",
-             {"modis": ("Nadir_Reflectance_Band3",)}),
+             {"modis": ("Nadir_Reflectance_Band3",), "viirs": ("Nadir_Reflectance_M3",)}),
     Variable("NDVI", "normalised difference vegetation index", "1", -1, 1, "index",
-             "normalized_difference_vegetation_index"),
-    Variable("EVI", "enhanced vegetation index", "1", -1, 1.5, "index"),
-    Variable("EVI2", "two-band enhanced vegetation index", "1", -1, 1.5, "index"),
+             "normalized_difference_vegetation_index",
+             {"modis_vi": ("CMG 0.05 Deg Monthly NDVI", "CMG_0_05_Deg_Monthly_NDVI", "CMG_0.05_Deg_Monthly_NDVI", "NDVI"),
+              "viirs_vi": ("CMG 0.05 Deg monthly NDVI", "CMG 0.05 Deg Monthly NDVI", "CMG_0_05_Deg_monthly_NDVI")}),
+    Variable("EVI", "enhanced vegetation index", "1", -1, 1.5, "index", None,
+             {"modis_vi": ("CMG 0.05 Deg Monthly EVI", "CMG_0_05_Deg_Monthly_EVI", "CMG_0.05_Deg_Monthly_EVI", "EVI"),
+              "viirs_vi": ("CMG 0.05 Deg monthly EVI", "CMG 0.05 Deg Monthly EVI", "CMG_0_05_Deg_monthly_EVI")}),
+    Variable("EVI2", "two-band enhanced vegetation index", "1", -1, 1.5, "index", None,
+             {"viirs_vi": ("CMG 0.05 Deg monthly EVI2", "CMG 0.05 Deg Monthly EVI2", "CMG_0_05_Deg_monthly_EVI2")}),
     Variable("NIRv", "near-infrared reflectance of vegetation", "1", -0.5, 1, "index"),
     Variable("LSWI", "land surface water index", "1", -1, 1, "index"),
     Variable("LAI", "leaf area index", "1", 0, 12, "index", "leaf_area_index"),
     Variable("SIF", "sun-induced chlorophyll fluorescence", _SIF, -3, 8, "index", None,
-             {"gome2": ("SIF_740",), "gosat755": ("SIF_755",), "gosat772": ("SIF_772",)}),
+             {"gome2": ("SIF_740", "SIF_daily_average"), "gosat755": ("SIF_755",), "gosat772": ("SIF_772",)}),
     Variable("CSIF", "contiguous sun-induced chlorophyll fluorescence", _SIF, -1, 5, "index", None,
              {"csif": ("clear_daily_SIF", "clear_inst_SIF")}),
     # What carries over to unseen towers: see carry_over.py.
@@ -156,7 +167,7 @@ _TABLE = (
     Variable("LSWI_MEAN", "land surface water index, mean of the place's year", "1", -1, 1, "index"),
     # Place and date.
     Variable("IGBP", "IGBP land cover class", "1", 0, 17, "category", "land_cover",
-             {"mcd12": ("Majority_Land_Cover_Type_1", "LC_Type1")}),
+             {"mcd12": ("Majority_Land_Cover_Type_1", "LC_Type1", "Band1")}),
     Variable("Latitude", "latitude", "degrees_north", -90, 90, "site", "latitude"),
     Variable("DoY_sin", "sine of the day of the year", "1", -1, 1, "site"),
     Variable("DoY_cos", "cosine of the day of the year", "1", -1, 1, "site"),
@@ -168,6 +179,13 @@ VARIABLES: Mapping[str, Variable] = {v.name: v for v in _TABLE}
 FLUXES = tuple(v.name for v in _TABLE if v.kind == "flux")
 
 SITE_PREDICTORS = tuple(v.name for v in _TABLE if v.kind in ("site", "category"))
+
+HISTORY: Mapping[str, str] = {
+    "ANOM": "departure from the place's mean of the calendar month",
+    "LAG1": "a month before",
+    "RUN3": "mean of the month and the two before",
+}
+"""Ending of a predictor -> what it takes from the place's record; see carry_over.py."""
 
 IGBP_CLASSES: Mapping[str, int] = {
     "WAT": 0, "ENF": 1, "EBF": 2, "DNF": 3, "DBF": 4, "MF": 5, "CSH": 6, "OSH": 7, "WSA": 8,
@@ -184,12 +202,17 @@ SOURCES: Mapping[str, str] = {
     "GOSAT755": "gosat755",
     "GOSAT772": "gosat772",
     "OCO2": "csif",
+    "ERA5LAND": "era5",
+    "WFDE5": "wfde5",
+    "MOD13": "modis_vi",
+    "VIIRS": "viirs",
+    "VNP13": "viirs_vi",
 }
 """Prefix of a predictor -> the family of aliases under which that source ships its variables."""
 
 
 def variable_of(predictor: str) -> Variable:
-    """Variable of a predictor: ``ERA5_TA`` and ``TA`` both give TA.
+    """Variable of a predictor: ``ERA5_TA`` and ``TA`` both give TA, ``ERA5_TA_LAG1`` TA_LAG1.
 
     Raises:
         ConfigurationError: If no variable has that name; names the nearest ones.
@@ -199,10 +222,28 @@ def variable_of(predictor: str) -> Variable:
     _, _, rest = predictor.partition("_")
     if rest in VARIABLES:
         return VARIABLES[rest]
+    stem, _, ending = predictor.rpartition("_")
+    if ending in HISTORY and stem:
+        return _in_history(variable_of(stem), ending)
     near = get_close_matches(rest or predictor, VARIABLES, n=3, cutoff=0.5)
     raise ConfigurationError(
         f"Unknown variable {predictor!r}: expected one of variables.py, or SOURCE_VARIABLE"
         + (f"; nearest: {', '.join(near)}" if near else "")
+    )
+
+
+def _in_history(variable: Variable, ending: str) -> Variable:
+    """The variable of a predictor that the place's record gives beside the month itself."""
+    span = variable.upper - variable.lower
+    lower, upper = (-span, span) if ending == "ANOM" else (variable.lower, variable.upper)
+    return replace(
+        variable,
+        name=f"{variable.name}_{ending}",
+        long_name=f"{variable.long_name}, {HISTORY[ending]}",
+        lower=lower,
+        upper=upper,
+        standard_name=None,
+        aliases={},
     )
 
 

@@ -159,3 +159,60 @@ def test_members_of_a_flux_are_compared_with_the_first(table):
     alone = compare_with_reference(members[:1], training(), predictions[0])
     assert alone.empty
     assert list(alone.columns) == list(compared.columns)
+
+
+GROUPS = (("LIGHT", ("ERA5_SW_IN",)), ("PLACE", ("ERA5_PA",)))
+CHOOSER = Member("A", "GPP", "RF", (*PREDICTORS, "ERA5_PA"), GROUPS)
+
+
+@pytest.fixture(scope="module")
+def misleading(table):
+    """With air pressure, which tells sites apart and says nothing of others."""
+    number = table["site_id"].str[1:].astype(int)
+    level = 4 * (-1.0) ** number  # the contrary of what neighbours tell
+    return table.assign(
+        ERA5_PA=90.0 + number, GPP=table["GPP"] + 0.03 * table["ERA5_SW_IN"] + level
+    )
+
+
+def test_predictors_are_chosen_in_each_fold_and_shown(misleading, sites, tmp_path, caplog):
+    parameters = training().model_copy(update={"search": None})
+    with caplog.at_level("INFO"):
+        predictions = predict_held_out(CHOOSER, misleading, tmp_path, parameters)
+    assert "A.GPP.RF: optional groups chosen, by number of folds: LIGHT 3" in caplog.text
+
+    without = Member("A", "GPP", "RF", PREDICTORS)
+    plain = predict_held_out(without, misleading, tmp_path, parameters)
+    pd.testing.assert_frame_equal(predictions, plain)
+
+    parts = score_member(CHOOSER, predictions, sites, parameters)
+    model = fit_final_model(CHOOSER, misleading, parts[0], parameters)
+    assert model.predictors == PREDICTORS
+    assert model.card["choice"]["chosen"] == ["LIGHT"]
+    tried = [row["groups"] for row in model.card["choice"]["results"]]
+    assert tried == ["LIGHT PLACE", "PLACE", "LIGHT", ""]
+    expected = fit_final_model(without, misleading, parts[0], parameters)
+    np.testing.assert_array_equal(model.predict(misleading), expected.predict(misleading))
+
+    model.save(tmp_path / "member")
+    loaded = FittedMember.load(tmp_path / "member")
+    assert loaded.predictors == PREDICTORS
+    assert loaded.card["choice"] == model.card["choice"]
+
+    run = track_member(CHOOSER, predictions, *parts, model, parameters)
+    assert run.params["predictors"] == "ERA5_TA, ERA5_SW_IN"
+    assert run.params["choice.chosen"] == "LIGHT"
+    assert run.tables["choice.csv"]["groups"].tolist() == tried
+
+
+def test_settings_are_searched_with_the_predictors_that_were_chosen(misleading, tmp_path):
+    parameters = training()
+    without = Member("A", "GPP", "RF", PREDICTORS)
+    pd.testing.assert_frame_equal(
+        predict_held_out(CHOOSER, misleading, tmp_path, parameters),
+        predict_held_out(without, misleading, tmp_path, parameters),
+    )
+    fitted = fit_final_model(CHOOSER, misleading, {}, parameters)
+    assert fitted.card["choice"]["chosen"] == ["LIGHT"]
+    plain = fit_final_model(without, misleading, {}, parameters)
+    assert fitted.card["search"] == plain.card["search"]

@@ -5,15 +5,19 @@ Each takes the member first; :func:`uflux_kedro.members.bound` binds it.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from uflux_kedro.ensemble import Member
 from uflux_kedro.errors import ConfigurationError, InputError
 from uflux_kedro.lazy import pd
+from uflux_kedro.pipelines.model_training.choosing import choose_by_fold, choose_on_all
 from uflux_kedro.schemas import SearchParameters, TrainingParameters
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from uflux_kedro.datasets.member_run import MemberRun
     from uflux_kedro.models.fitted import FittedMember
     from uflux_kedro.validation.search import SiteSearchRegressor
@@ -25,25 +29,37 @@ def predict_held_out(
     fold_cache: Path,
     parameters: TrainingParameters,
 ) -> pd.DataFrame:
-    """Predict every site by models that never saw it, nor did the search of their settings."""
+    """Predict every site by models that never saw it.
+
+    Nor did the choice of their predictors, nor the search of their settings.
+    """
+    from uflux_kedro.validation.choice import ColumnsRegressor
     from uflux_kedro.validation.cross_validation import held_out_predictions
     from uflux_kedro.validation.folds import make_folds
 
     search = _search_of(member, parameters)
     rows = _usable(member, training_table, parameters)
+    X, y, sites = _arrays(member, rows)
+    folds = make_folds(parameters.scheme, rows, parameters)
+    chosen = choose_by_fold(member, X, y, sites, folds, parameters) if member.optional else None
 
     def model_of(fold: int) -> Any:
         seed = parameters.seed + fold
         model = _make_model(member, parameters, seed=seed, n_jobs=1)
-        return _searched(model, member, search, seed=seed) if search else model
+        if search:
+            model = _searched(model, member, search, seed=seed)
+        if chosen:
+            columns = [member.predictors.index(name) for name in chosen[fold].columns]
+            model = ColumnsRegressor(model, columns)
+        return model
 
     return held_out_predictions(
         model_of,
-        rows[list(member.predictors)].to_numpy("float32"),
-        rows[member.flux].to_numpy("float64"),
-        rows["site_id"].to_numpy(),
+        X,
+        y,
+        sites,
         rows["time"].to_numpy(),
-        make_folds(parameters.scheme, rows, parameters),
+        folds,
         fit_with_sites=search is not None or parameters.fit_with_sites,
         n_jobs=parameters.n_jobs,
         cache_folder=fold_cache / member.name,
@@ -87,20 +103,23 @@ def fit_final_model(
     scores: dict[str, Any],
     parameters: TrainingParameters,
 ) -> FittedMember:
-    """Fit the member on all sites, for the grid; its settings are searched on all sites too."""
+    """Fit the member on all sites, for the grid; predictors and settings are found on all too."""
     from uflux_kedro.models.fitted import fit_member
 
     search = _search_of(member, parameters)
     rows = _usable(member, training_table, parameters)
+    found: dict[str, Any] = {}
+    if member.optional:
+        choice = choose_on_all(member, *_arrays(member, rows), parameters)
+        member = replace(member, predictors=choice.columns, optional=())
+        found["choice"] = {
+            "chosen": list(choice.groups),
+            "results": choice.results.to_dict("records"),
+        }
     model = _make_model(member, parameters, seed=parameters.seed, n_jobs=parameters.n_jobs)
-    found = {}
     if search:
         searcher = _searched(model, member, search, seed=parameters.seed)
-        model = searcher.search(
-            rows[list(member.predictors)].to_numpy("float32"),
-            rows[member.flux].to_numpy("float64"),
-            rows["site_id"],
-        )
+        model = searcher.search(*_arrays(member, rows))
         found["search"] = {
             "method": search.method,
             "n_splits": search.n_splits,
@@ -142,10 +161,14 @@ def track_member(
         "scheme": parameters.scheme,
         "min_qc": parameters.min_qc,
         "seed": parameters.seed,
-        "predictors": ", ".join(member.predictors),
+        "predictors": ", ".join(model.predictors),
         **model.card["parameters"],
     }
     tables = {"site_scores.csv": site_scores, "skill.csv": skill}
+    choice = model.card.get("choice")
+    if choice:
+        params["choice.chosen"] = ", ".join(choice["chosen"])
+        tables["choice.csv"] = pd.DataFrame(choice["results"])
     search = model.card.get("search")
     if search:
         params |= {f"search.{name}": search[name] for name in ("method", "n_splits", "chosen")}
@@ -213,6 +236,15 @@ def _usable(member: Member, table: pd.DataFrame, parameters: TrainingParameters)
             found=f"none of {len(table)}: " + ", ".join(f"{k}: {v}" for k, v in dropped.items()),
         )
     return table[usable].reset_index(drop=True)
+
+
+def _arrays(member: Member, rows: pd.DataFrame) -> tuple[NDArray, NDArray, NDArray]:
+    """Predictors, flux and sites of usable rows."""
+    return (
+        rows[list(member.predictors)].to_numpy("float32"),
+        rows[member.flux].to_numpy("float64"),
+        rows["site_id"].to_numpy(),
+    )
 
 
 def _search_of(member: Member, parameters: TrainingParameters) -> SearchParameters | None:

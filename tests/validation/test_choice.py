@@ -1,0 +1,162 @@
+"""Predictors chosen by whole sites, never by those that are scored."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.linear_model import LinearRegression
+from sklearn.tree import DecisionTreeRegressor
+
+from uflux_kedro.errors import ConfigurationError
+from uflux_kedro.validation.choice import (
+    BUNDLES,
+    Candidates,
+    ColumnsRegressor,
+    choose_groups,
+    choose_in_folds,
+)
+from uflux_kedro.validation.cross_validation import held_out_predictions
+from uflux_kedro.validation.folds import leave_one_site_out, site_k_fold
+
+COLUMNS = ("light", "greenness", "site", "noise")
+CANDIDATES = Candidates(COLUMNS, {"VEGETATION": ("greenness",), "PLACE": ("site", "noise")})
+SITES = 24
+
+
+@pytest.fixture(scope="module")
+def rows():
+    """Flux of light and greenness; the site's number tells its own level and misleads elsewhere."""
+    rng = np.random.default_rng(0)
+    number = np.repeat(np.arange(SITES), 30)
+    light, greenness, noise = rng.uniform(0, 1, (3, len(number)))
+    X = np.column_stack([light, greenness, number, noise]).astype("float32")
+    y = 3 * light + 2 * greenness + (-1.0) ** number  # the contrary of what neighbours tell
+    sites = np.array([f"S{i:02d}" for i in number])
+    return X, y, sites, np.tile(pd.date_range("2001-01-01", periods=30, freq="MS"), SITES)
+
+
+def tree():
+    return DecisionTreeRegressor(max_depth=6, random_state=0)
+
+
+def test_columns_of_a_choice_keep_their_order():
+    assert CANDIDATES.with_groups(()) == ("light",)
+    assert CANDIDATES.with_groups(("PLACE",)) == ("light", "site", "noise")
+    assert CANDIDATES.with_groups(("PLACE", "VEGETATION")) == COLUMNS
+
+
+def test_a_column_of_two_groups_stays_with_either():
+    both = Candidates(COLUMNS, {"A": ("greenness", "noise"), "B": ("noise",)})
+    assert both.with_groups(("B",)) == ("light", "site", "noise")
+
+
+def test_what_helps_is_taken_and_what_recognises_sites_is_not(rows):
+    X, y, sites, _ = rows
+    choice = choose_groups(CANDIDATES, tree(), X, y, sites, seed=0)
+    assert choice.groups == ("VEGETATION",)
+    assert choice.columns == ("light", "greenness")
+    results = choice.results
+    assert results["groups"].tolist() == ["VEGETATION PLACE", "PLACE", "VEGETATION", ""]
+    assert results["RMSE"][2] < 0.98 * results["RMSE"][0]
+    assert results["RMSE"].idxmin() == 2
+    assert results["NSE"].idxmax() == 2
+
+
+def test_the_score_of_a_choice_is_that_of_sites_held_out(rows):
+    X, y, sites, time = rows
+    results = choose_groups(CANDIDATES, tree(), X, y, sites, seed=3).results
+    held_out = held_out_predictions(
+        lambda _: tree(), X[:, :2], y, sites, time, site_k_fold(sites, 5, 3)
+    )
+    error = held_out["prediction"] - held_out["truth"]
+    assert results["RMSE"][2] == pytest.approx(np.sqrt((error**2).mean()))
+
+
+def test_a_group_that_does_no_harm_stays(rows):
+    X, y, sites, _ = rows
+    choice = choose_groups(CANDIDATES, tree(), X, np.ones_like(y), sites, seed=0)
+    assert choice.groups == ("VEGETATION", "PLACE")
+    assert choice.columns == COLUMNS
+
+
+class Spy(RegressorMixin, BaseEstimator):
+    """Remembers which sites each fit was shown; the flux is the site's number."""
+
+    seen: ClassVar[list[set[int]]] = []
+
+    def fit(self, X, y):
+        Spy.seen.append(set(y.astype(int)))
+        return self
+
+    def predict(self, X):
+        return np.zeros(len(X))
+
+
+@pytest.mark.parametrize("n_splits", [None, 4])
+def test_no_choice_sees_a_site_that_its_fold_tests(rows, n_splits):
+    X, _, sites, _ = rows
+    number = X[:, 2].astype(float)
+    folds = leave_one_site_out(sites) if n_splits is None else site_k_fold(sites, n_splits, 0)
+    Spy.seen = []
+    choose_in_folds(CANDIDATES, Spy(), X, number, sites, folds, seed=0)
+    made = min(BUNDLES, len(folds))
+    shown = [set().union(*fits) for fits in np.split(np.array(Spy.seen), made)]
+    for fold in folds:
+        assert shown[fold.number % made].isdisjoint(number[fold.test])
+    trained_on = {i for k in range(made) for i in shown[k]}
+    assert trained_on == set(range(SITES))
+
+
+def test_truth_of_a_site_does_not_touch_its_choice(rows):
+    X, y, sites, _ = rows
+    folds = leave_one_site_out(sites)
+    bent = np.where(sites == "S05", 100 * y[::-1], y)
+    one, two = (
+        choose_in_folds(CANDIDATES, tree(), X, flux, sites, folds, seed=0) for flux in (y, bent)
+    )
+    for number in range(SITES):
+        same = one[number].results.equals(two[number].results)
+        assert same == (number % BUNDLES == 5 % BUNDLES)
+
+
+def test_folds_beyond_five_share_choices_and_jobs_change_nothing(rows):
+    X, y, sites, _ = rows
+    folds = leave_one_site_out(sites)
+    one, two = (
+        choose_in_folds(CANDIDATES, tree(), X, y, sites, folds, seed=0, n_jobs=n) for n in (1, 2)
+    )
+    assert one[3] is one[8] is one[23]
+    assert one[3] is not one[4]
+    for a, b in zip(one, two, strict=True):
+        pd.testing.assert_frame_equal(a.results, b.results)
+
+
+def test_a_model_sees_its_columns_alone_and_gets_its_groups(rows):
+    X, y, sites, _ = rows
+    model = ColumnsRegressor(LinearRegression(), (1, 0)).fit(X, y)
+    expected = LinearRegression().fit(X[:, [1, 0]], y)
+    np.testing.assert_array_equal(model.predict(X), expected.predict(X[:, [1, 0]]))
+
+    class Grouped(LinearRegression):
+        def fit(self, X, y, groups):
+            self.groups_ = groups
+            return super().fit(X, y)
+
+    fitted = ColumnsRegressor(Grouped(), (0,)).fit(X, y, groups=sites)
+    np.testing.assert_array_equal(fitted.estimator_.groups_, sites)
+
+
+def test_few_sites_are_parted_one_by_one_and_one_is_refused(rows):
+    X, y, sites, _ = rows
+    for names, works in ((["S00", "S01"], True), (["S00"], False)):
+        few = np.isin(sites, names)
+        arrays = (X[few], y[few], sites[few])
+        if works:
+            assert choose_groups(CANDIDATES, tree(), *arrays, seed=0).columns[0] == "light"
+        else:
+            with pytest.raises(ConfigurationError, match="n_splits of at least 2, found 1"):
+                choose_groups(CANDIDATES, tree(), *arrays, seed=0)
