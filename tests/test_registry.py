@@ -15,6 +15,7 @@ from tests.conftest import PROJECT
 
 NAMES = {
     "demo_world",
+    "download",
     "ingestion",
     "feature_engineering",
     "model_training",
@@ -37,6 +38,11 @@ def test_every_pipeline_is_registered(registered):
     folders = {p.name for p in (PROJECT / "src/uflux_kedro/pipelines").iterdir() if p.is_dir()}
     assert folders - {"__pycache__"} == NAMES
     assert registered.keys() == NAMES | {"__default__"}
+
+
+def test_the_default_run_fetches_nothing(registered):
+    assert [n.name for n in registered["download"].nodes] == ["fetch_raw_files"]
+    assert "fetch_raw_files" not in {n.name for n in registered["__default__"].nodes}
 
 
 def test_default_holds_all_sixty_five_members(registered):

@@ -1,0 +1,157 @@
+"""ERA5 from the Copernicus Climate Data Store, through its own client ``cdsapi``.
+
+The store makes a file when asked for it, which may take hours in its queue. The number of the
+request is noted before the wait, so that a killed run waits for the same request again, and the
+bytes come by our own transfer, which goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import logging
+import zipfile
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+
+import requests
+
+from uflux_kedro.downloads.orders import ClimateDataStoreYears
+from uflux_kedro.downloads.partial import Partial
+from uflux_kedro.downloads.remote import RemoteFile
+from uflux_kedro.downloads.session import Patience, Session
+from uflux_kedro.downloads.transfer import transfer
+from uflux_kedro.errors import ConfigurationError, InputError
+
+_log = logging.getLogger(__name__)
+
+_MONTHS = [f"{month:02d}" for month in range(1, 13)]
+_LONGEST_PAUSE = 120
+"""Seconds between two questions after a request's state."""
+
+_GONE = {"failed", "rejected", "dismissed", "deleted"}
+
+
+class ClimateDataStoreFetcher:
+    """Fetches monthly means by year and group of variables.
+
+    Args:
+        url: Address of the store; None for that of ``CDSAPI_URL`` or ``~/.cdsapirc``.
+        key: The user's key; None for that of ``CDSAPI_KEY`` or ``~/.cdsapirc``.
+        patience: How long to try.
+    """
+
+    def __init__(
+        self, url: str | None = None, key: str | None = None, patience: Patience | None = None
+    ) -> None:
+        self._url = url
+        self._key = key
+        self._patience = patience or Patience()
+
+    @cached_property
+    def _client(self) -> Any:
+        try:
+            import cdsapi
+        except ImportError as error:
+            raise ConfigurationError(
+                "Downloads from the Climate Data Store need the package cdsapi:"
+                " pip install 'uflux_kedro[era5]'"
+            ) from error
+        try:
+            return cdsapi.Client(
+                url=self._url,
+                key=self._key,
+                quiet=True,
+                progress=False,
+                retry_max=self._patience.retries + 1,
+                sleep_max=min(self._patience.longest_wait, _LONGEST_PAUSE),
+            ).client
+        except Exception as error:
+            raise ConfigurationError(
+                "Downloads from the Climate Data Store need its address and your key in"
+                " ~/.cdsapirc or in CDSAPI_URL and CDSAPI_KEY, as"
+                f" https://cds.climate.copernicus.eu/how-to-api says: {error}"
+            ) from error
+
+    def plan(self, order: ClimateDataStoreYears) -> list[RemoteFile]:
+        """One zip a year and group of variables.
+
+        Raises:
+            ConfigurationError: If the client or the user's key is wanting.
+        """
+        self._client  # noqa: B018 - said now rather than after hours of other downloads
+        dataset = order.dataset.removeprefix("reanalysis-")
+        return [
+            RemoteFile(
+                name=f"{dataset}_{year}_{group}.zip",
+                origin={
+                    "source": "climate_data_store",
+                    "dataset": order.dataset,
+                    "request": _request(order, year, variables),
+                },
+            )
+            for year in range(order.first_year, order.last_year + 1)
+            for group, variables in order.variables.items()
+        ]
+
+    def fetch(self, file: RemoteFile, partial: Partial) -> RemoteFile:
+        """See :meth:`uflux_kedro.downloads.remote.Fetcher.fetch`."""
+        try:
+            results = self._job(file, partial).get_results()
+            made = replace(file, url=results.location, size=results.content_length)
+        except (requests.RequestException, RuntimeError, LookupError) as error:
+            raise InputError(
+                f"Climate Data Store, {file.origin['dataset']}",
+                file.name,
+                expected="the result of the request",
+                found=" ".join(str(error).split()),
+                hint="Its web form shows what is wrong with a request, and its licences to accept",
+            ) from error
+        arrived = transfer(Session(self._patience), made, partial)
+        # The store gives no checksum of the bytes, but each member of a zip has one of its own.
+        fault = _damage(partial)
+        if fault:
+            partial.discard()
+            raise InputError(str(made.url), file.name, expected="a whole zip archive", found=fault)
+        return arrived
+
+    def _job(self, file: RemoteFile, partial: Partial) -> Any:
+        """The request that an earlier run left, or a new one."""
+        note, request = partial.note, file.origin["request"]
+        if note.get("request") == request:
+            try:
+                job = self._client.get_remote(note["job"])
+                if job.status not in _GONE:
+                    _log.info("%s: waits for request %s again", file.name, note["job"])
+                    return job
+            except requests.HTTPError as error:
+                if error.response is None or error.response.status_code != 404:
+                    raise
+        job = self._client.submit(file.origin["dataset"], request)
+        partial.discard()
+        partial.begin(request=request, job=job.request_id)
+        _log.info("%s: request %s", file.name, job.request_id)
+        return job
+
+
+def _request(order: ClimateDataStoreYears, year: int, variables: tuple[str, ...]) -> dict[str, Any]:
+    request: dict[str, Any] = {
+        "product_type": [order.product_type],
+        "variable": list(variables),
+        "year": [str(year)],
+        "month": _MONTHS,
+        "time": ["00:00"],
+        "data_format": "netcdf",
+        "download_format": "zip",
+    }
+    if order.area:
+        request["area"] = list(order.area)
+    return request
+
+
+def _damage(partial: Partial) -> str | None:
+    try:
+        with zipfile.ZipFile(partial.path) as archive:
+            damaged = archive.testzip()
+    except (zipfile.BadZipFile, OSError) as error:
+        return f"{type(error).__name__}: {error}"
+    return f"a damaged member {damaged}" if damaged else None

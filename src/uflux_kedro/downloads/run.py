@@ -1,0 +1,131 @@
+"""All orders together: planned first, fetched only if everything can be."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from uflux_kedro.downloads.manifest import Manifest, State
+from uflux_kedro.downloads.partial import Partial
+from uflux_kedro.downloads.remote import Fetcher, RemoteFile, safe_path
+from uflux_kedro.downloads.transfer import require_room
+from uflux_kedro.errors import ConfigurationError, InputError
+
+_log = logging.getLogger(__name__)
+
+COLUMNS = ("folder", "file", "action", "source", "version", "size", "checksum", "host", "fetched")
+"""Columns of the summary of a download."""
+
+
+class _Item(NamedTuple):
+    fetcher: Fetcher
+    file: RemoteFile
+    manifest: Manifest
+    target: Path
+    state: State
+
+
+def download(
+    orders: Sequence[tuple[Fetcher, Any]],
+    raw_folder: Path,
+    *,
+    changed: Literal["refuse", "refetch"] = "refuse",
+) -> list[dict[str, Any]]:
+    """Fetch what is ordered and not there yet.
+
+    Each finished file is noted in its folder's ``manifest.json`` at once: a run that is killed
+    loses nothing that has come.
+
+    Args:
+        orders: Each with the fetcher that can meet it and an attribute ``folder``.
+        raw_folder: Folder of the raw data.
+        changed: What becomes of a file that its service has changed since it was fetched, or that
+            was changed here: ``refuse`` stops before anything is fetched, ``refetch`` replaces it.
+
+    Returns:
+        One row a file, see :data:`COLUMNS`; ``action`` is ``fetched`` or ``kept``.
+
+    Raises:
+        ConfigurationError: If an order cannot be met, or two would write the same file.
+        InputError: If a file changed and that is refused, if the disk is too small, or if the
+            bytes cannot be had or are not those described.
+    """
+    items = _plan(orders, raw_folder)
+    wanted = [item for item in items if item.state != "complete"]
+    for item in wanted:
+        if item.state != "absent":
+            _report_change(item, changed)
+    missing = sum((i.file.size or 0) - Partial(i.target).size for i in wanted)
+    require_room(raw_folder, missing)
+    _log.info("%d files: %d to fetch, %.3g GB", len(items), len(wanted), missing / 1e9)
+    for item in wanted:
+        _fetch(item)
+    return [_row(item, raw_folder) for item in items]
+
+
+def _plan(orders: Sequence[tuple[Fetcher, Any]], raw_folder: Path) -> list[_Item]:
+    items: dict[str, _Item] = {}
+    manifests: dict[Path, Manifest] = {}
+    for fetcher, order in orders:
+        folder = raw_folder / order.folder
+        manifest = manifests.setdefault(folder, Manifest(folder))
+        for file in fetcher.plan(order):
+            target = safe_path(folder, file.name, where=_named(file))
+            # Some disks take A and a for one name.
+            key = str(target).casefold()
+            if key in items:
+                raise ConfigurationError(
+                    f"{target}: both {_named(items[key].file)} and {_named(file)} have it;"
+                    " give them folders of their own"
+                )
+            items[key] = _Item(fetcher, file, manifest, target, manifest.state(file, target))
+    return list(items.values())
+
+
+def _report_change(item: _Item, changed: str) -> None:
+    entry = item.manifest.entries.get(item.file.name, {})
+    if item.state == "changed upstream":
+        expected = f"what was fetched on {entry.get('fetched')}, {entry.get('checksum')}"
+        found = f"{_named(item.file)} now offers {item.file.checksum or item.file.origin}"
+    elif entry:
+        expected = f"what was fetched on {entry.get('fetched')}, {entry.get('checksum')}"
+        found = "a file that was changed here"
+    else:
+        expected = f"nothing, or the file of {_named(item.file)}"
+        found = "another file"
+    if changed == "refuse":
+        raise InputError(
+            item.target,
+            None,
+            expected=expected,
+            found=found,
+            hint="Nothing was fetched. Move it away, or replace it with download.changed: refetch",
+        )
+    _log.warning("%s: expected %s; found %s; fetched anew", item.target, expected, found)
+
+
+def _fetch(item: _Item) -> None:
+    partial = Partial(item.target)
+    arrived = item.fetcher.fetch(item.file, partial)
+    # Noted first: a whole file without its note would be taken for a stranger's.
+    item.manifest.add(arrived, partial.path, str(arrived.checksum))
+    partial.finish()
+    _log.info("%s: fetched, %s", item.target, arrived.checksum)
+
+
+def _row(item: _Item, raw_folder: Path) -> dict[str, Any]:
+    entry = item.manifest.entries[item.file.name]
+    known = {
+        "folder": item.manifest.folder.relative_to(raw_folder).as_posix(),
+        "file": item.file.name,
+        "action": "kept" if item.state == "complete" else "fetched",
+    }
+    return {column: known.get(column, entry.get(column)) for column in COLUMNS}
+
+
+def _named(file: RemoteFile) -> str:
+    return " ".join(
+        str(file.origin[k]) for k in ("source", "record", "dataset") if k in file.origin
+    )

@@ -1,0 +1,31 @@
+"""Nodes of the pipeline ``download``."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from uflux_kedro.lazy import pd
+from uflux_kedro.schemas import DownloadParameters
+
+
+def fetch_raw_files(parameters: DownloadParameters, raw_folder: Path) -> pd.DataFrame:
+    """Fetch what is ordered and not there yet; return one row a file."""
+    from uflux_kedro.downloads import (
+        COLUMNS,
+        ClimateDataStoreFetcher,
+        Patience,
+        ZenodoFetcher,
+        download,
+    )
+    from uflux_kedro.downloads.zenodo import TOKEN_VARIABLE
+
+    patience = Patience(retries=parameters.retries, longest_wait=parameters.longest_wait)
+    zenodo = ZenodoFetcher(parameters.zenodo_api, os.environ.get(TOKEN_VARIABLE) or None, patience)
+    store = ClimateDataStoreFetcher(patience=patience)
+    orders = [
+        *((zenodo, order) for order in parameters.zenodo),
+        *((store, order) for order in parameters.climate_data_store),
+    ]
+    rows = download(orders, raw_folder, changed=parameters.changed)
+    return pd.DataFrame(rows, columns=list(COLUMNS))
