@@ -1,0 +1,59 @@
+"""Nodes between reading towers and admitting them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from uflux_kedro.lazy import pd
+from uflux_kedro.schemas import QualityParameters, TowerParameters
+
+
+def check_tower_quality(
+    towers: pd.DataFrame,
+    sites: pd.DataFrame,
+    files: list[Path],
+    reading: TowerParameters,
+    parameters: QualityParameters,
+) -> tuple[pd.DataFrame, list[dict[str, Any]], str]:
+    """Check towers as read; give them back mended, with the findings and their page."""
+    from dataclasses import asdict
+
+    from uflux_kedro.quality.check import check_towers
+    from uflux_kedro.quality.page import render_quality
+
+    second = pd.read_parquet(parameters.second_source) if parameters.second_source else None
+    checked = check_towers(towers, sites, parameters, outside=reading.outside, second=second)
+    page = render_quality(checked, _where(files))
+    return checked.towers, [asdict(f) for f in checked.findings], page
+
+
+def admit_towers(
+    towers: pd.DataFrame,
+    sites: pd.DataFrame,
+    findings: list[dict[str, Any]],
+    files: list[Path],
+    reporting: Path,
+    parameters: QualityParameters,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Stop on what looks wrong, or take it out; the page with the evidence is written by then."""
+    from uflux_kedro.quality.check import drop_suspects
+    from uflux_kedro.quality.findings import Finding, refuse
+
+    known = [Finding(**f | {"sites": tuple(f["sites"])}) for f in findings]
+    if parameters.on_suspicion == "stop":
+        refuse(
+            known,
+            _where(files),
+            hint=f"The evidence is in {reporting / 'quality.html'}. Mend the files, or set "
+            "quality.on_suspicion to drop or report",
+        )
+    if parameters.on_suspicion == "drop":
+        towers, _ = drop_suspects(towers, known)
+    places = [c for c in sites if not str(c).startswith("clock_")]
+    return towers, sites.loc[sites["site_id"].isin(towers["site_id"]), places]
+
+
+def _where(files: list[Path]) -> str:
+    """The file, or the folder of several."""
+    return str(files[0]) if len(files) == 1 else str(files[0].parent)

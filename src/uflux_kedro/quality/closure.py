@@ -1,0 +1,233 @@
+"""Units and timing read from balances: carbon within a file, and one source against another.
+
+umol CO2 m-2 s-1 and gC m-2 d-1 differ by a factor of 1.0377, which no level can show. The balance
+of a file's own columns can, NEE = RECO - GPP, as it holds to the last digit; and so can a second
+source of the same tower.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import pandas as pd
+
+from uflux_kedro.quality.findings import Finding
+from uflux_kedro.quality.mistakes import CARBON_PER_MICROMOLE, MISTAKES
+from uflux_kedro.quality.month_order import put_right
+from uflux_kedro.quality.years import Array, Years
+from uflux_kedro.variables import VARIABLES
+
+_LEAST_ROWS = 12
+_EXACT = 1e-4
+"""Share of NEE's variance that a balance may leave for its coefficients to be read exactly."""
+_BROKEN = 1e-2
+"""The same, from which on a balance has failed."""
+_UNKNOWN = 1e-3  # neither exact nor failed: too few months to say
+_MOST = 0.8
+"""Share of exact balances from which on one that is not is a fault."""
+_BALANCE = ("GPP", "RECO", "NEE")
+_TEXT_ORDER = "3 months late: months in text order (1, 10, 11, 12, 2 ... 9)"
+_TOLERANCE = 0.006
+"""Relative error of a coefficient that is told from 1.0377."""
+_SAME_UNIT = (0.5, 2.0)
+"""Ratio of two sources that can be of one unit."""
+
+
+def check_carbon_balance(towers: pd.DataFrame) -> list[Finding]:
+    """Hold NEE against RECO - GPP at each site.
+
+    Args:
+        towers: With GPP, RECO and NEE, gC m-2 d-1; else nothing is found.
+
+    Returns:
+        Findings that name the column of another unit (a factor of 1.0377) or a turned sign. Where
+        all three columns share a wrong unit the balance holds, and only a second source tells.
+    """
+    if not set(_BALANCE) <= set(towers):
+        return []
+    cases: dict[tuple[str, str], list[str]] = {}
+    for site, table in towers[["site_id", "GPP", "RECO", "NEE"]].dropna().groupby("site_id"):
+        if len(table) < _LEAST_ROWS:
+            continue
+        design = table[["RECO", "GPP"]].to_numpy(float)
+        NEE = table["NEE"].to_numpy(float)
+        (of_reco, of_gpp), *_ = np.linalg.lstsq(design, NEE, rcond=None)
+        residual = NEE - design @ (of_reco, of_gpp)
+        if np.sum(residual**2) > _EXACT * np.sum((NEE - NEE.mean()) ** 2):
+            continue  # partitioned by a model, such as the day-time method: no exact balance
+        explained = _explain(of_reco, -of_gpp)
+        if explained:
+            cases.setdefault(explained, []).append(str(site))
+    return [
+        Finding(
+            "units",
+            column,
+            tuple(sorted(sites)),
+            expected="NEE = RECO - GPP in gC m-2 d-1",
+            found=f"a balance that is exact if {said}",
+        )
+        for (column, said), sites in cases.items()
+    ]
+
+
+def _explain(of_reco: float, of_gpp: float) -> tuple[str, str] | None:
+    """Which columns are in umol, or of the other sign, so that the coefficients are as found."""
+    if max(abs(of_reco - 1), abs(of_gpp - 1)) < _TOLERANCE:
+        return None
+    in_umol = 1 / CARBON_PER_MICROMOLE
+    # The simplest account first: the fewest columns in another unit.
+    for names in sorted(product((False, True), repeat=3), key=sum):
+        GPP, RECO, NEE = (in_umol if other else 1.0 for other in names)
+        for sign in (1.0, -1.0):
+            fits = (abs(of_reco - sign * NEE / RECO), abs(of_gpp - sign * NEE / GPP))
+            if max(fits) < _TOLERANCE:
+                wrong = [n for n, other in zip(("GPP", "RECO", "NEE"), names, strict=True) if other]
+                said = (
+                    [f"{' and '.join(wrong)} in umol CO2 m-2 s-1 (factor 1.0377)"] if wrong else []
+                )
+                said += ["NEE positive to the ecosystem (sign turned)"] if sign < 0 else []
+                return ", ".join(wrong or ["NEE"]), " and ".join(said)
+    return None
+
+
+def compare_sources(
+    towers: pd.DataFrame, second: pd.DataFrame, where: str = "the second source"
+) -> list[Finding]:
+    """Hold towers against a second source of the same towers.
+
+    Args:
+        towers: Canonical towers of any resolution.
+        second: Canonical towers, months.
+        where: What the second source is, for the message.
+
+    Returns:
+        Findings that name columns whose ratio to the second source is that of another unit:
+        a known factor within 0.6 %, or any factor of two or more.
+    """
+    months = _monthly(towers)
+    both = months.merge(_monthly(second), on=["site_id", "time"], suffixes=("", " of second"))
+    findings: list[Finding] = []
+    for name in (c for c in months if f"{c} of second" in both):
+        cases: dict[str, list[str]] = {}
+        for site, table in both[["site_id", name, f"{name} of second"]].dropna().groupby("site_id"):
+            if len(table) >= _LEAST_ROWS:
+                said = _ratio(str(name), *(table.iloc[:, i].to_numpy(float) for i in (1, 2)))
+                if said:
+                    cases.setdefault(said, []).append(str(site))
+        findings += [
+            Finding(
+                "units",
+                str(name),
+                tuple(sorted(sites)),
+                expected=f"{name} in {VARIABLES[str(name)].unit}, as in {where}",
+                found=said,
+            )
+            for said, sites in cases.items()
+        ]
+    return findings
+
+
+def _monthly(towers: pd.DataFrame) -> pd.DataFrame:
+    names = [c for c in towers if c in VARIABLES]
+    time = towers["time"].dt.to_period("M").dt.to_timestamp()
+    return towers[names].groupby([towers["site_id"], time]).mean().reset_index()
+
+
+def _ratio(name: str, first: np.ndarray, second: np.ndarray) -> str | None:
+    if np.sum(second**2) == 0:
+        return None
+    slope = float(np.sum(first * second) / np.sum(second**2))
+    correlation = float(np.corrcoef(first, second)[0, 1])
+    exact = np.sum((first - slope * second) ** 2) < 1e-3 * np.sum((first - first.mean()) ** 2)
+    known = [(m.name, m.factor) for m in MISTAKES.get(name, ()) if m.offset == 0]
+    if name in ("GPP", "RECO", "NEE"):
+        known.append(("umol CO2 m-2 s-1 (factor 1.0377)", 1 / CARBON_PER_MICROMOLE))
+        known.append(("gC times 1.0377 (converted twice)", CARBON_PER_MICROMOLE))
+    for said, factor in known:
+        near = abs(slope / factor - 1)
+        # Factors near 1 take a source of the same measurements; large ones any that goes along.
+        if (exact and near < _TOLERANCE) or (
+            near < 0.3 and correlation > 0.7 and not 0.4 < factor < 2.5
+        ):
+            return f"{slope:.4g} times the values there (r = {correlation:.3f}): likely {said}"
+    if correlation > 0.7 and not _SAME_UNIT[0] < slope < _SAME_UNIT[1]:
+        return f"{slope:.4g} times the values there (r = {correlation:.3f})"
+    return None
+
+
+def check_carbon_timing(years: Years) -> list[Finding]:
+    """Find the one of GPP, RECO and NEE that is out of step with the other two.
+
+    Where the balance fails as it stands, yet is exact once one column is moved by some months or
+    its months are taken out of text order, no chance can have made it so.
+
+    Args:
+        years: Site-years; without all three columns nothing is found.
+
+    Returns:
+        Findings that name the column and its lag; and one of the sites at which the balance fails
+        for another cause, if it is exact at most others.
+    """
+    if not set(_BALANCE) <= years.months.keys():
+        return []
+    cases: dict[tuple[str, str], list[str]] = {}
+    failed, exact = [], 0
+    for i, site in enumerate(years.sites):
+        rows = slice(years.first[i], years.first[i] + years.count[i])
+        record = {name: years.months[name][rows].ravel() for name in _BALANCE}
+        left = _unexplained(record)
+        exact += left < _EXACT
+        if left > _BROKEN:
+            cause = _cause(record)
+            if cause:
+                cases.setdefault(cause, []).append(site)
+            else:
+                failed.append(site)
+    expected = "NEE = RECO - GPP month by month"
+    findings = [
+        Finding("phase", name, tuple(sites), expected, said)
+        for (name, said), sites in cases.items()
+    ]
+    if failed and exact > _MOST * (exact + len(failed)):
+        said = f"a carbon balance that fails, while it is exact at {exact} other sites"
+        findings.append(Finding("units", ", ".join(_BALANCE), tuple(failed), expected, said))
+    return findings
+
+
+def _cause(record: dict[str, Array]) -> tuple[str, str] | None:
+    """Column that is out of step, and how, so that the balance is exact with it put right."""
+    for name in _BALANCE:
+        right = put_right(record[name].reshape(-1, 12)).ravel()
+        if _unexplained(record | {name: right}) < _EXACT:
+            return (
+                name,
+                f"{_TEXT_ORDER}: the carbon balance fails as it stands and is exact put right",
+            )
+        for months in (m for m in range(-6, 7) if m):
+            if _unexplained(record | {name: _moved(record[name], -months)}) < _EXACT:
+                return name, (
+                    f"{abs(months)} month{'s' * (abs(months) > 1)} "
+                    f"{'late' if months > 0 else 'early'}: the carbon balance fails as it stands "
+                    f"and is exact with {name} moved by {-months:+d}"
+                )
+    return None
+
+
+def _unexplained(record: dict[str, Array]) -> float:
+    """Share of NEE's variance that RECO - GPP leaves."""
+    NEE = record["NEE"]
+    residual = NEE - record["RECO"] + record["GPP"]
+    both = np.isfinite(residual)
+    if both.sum() < _LEAST_ROWS or np.ptp(NEE[both]) == 0:
+        return _UNKNOWN
+    return float(np.sum(residual[both] ** 2) / np.sum((NEE[both] - NEE[both].mean()) ** 2))
+
+
+def _moved(record: Array, months: int) -> Array:
+    """A record moved to later months, or to earlier ones where negative."""
+    moved = np.full_like(record, np.nan)
+    moved[max(months, 0) : len(record) + min(months, 0)] = record[
+        max(-months, 0) : len(record) - max(months, 0)
+    ]
+    return moved

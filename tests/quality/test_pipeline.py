@@ -1,0 +1,65 @@
+"""The nodes between reading and admitting, as the pipeline joins them."""
+
+from __future__ import annotations
+
+import pytest
+from kedro.io import DataCatalog, MemoryDataset
+from kedro.runner import SequentialRunner
+from kedro_datasets.text import TextDataset
+from omegaconf import OmegaConf
+
+from tests.conftest import PROJECT
+from uflux_kedro import configuration
+from uflux_kedro.errors import InputError
+from uflux_kedro.pipelines.ingestion import create_pipeline
+from uflux_kedro.schemas import QualityParameters, TowerParameters
+
+
+@pytest.fixture
+def ingest(tmp_path, monkeypatch):
+    """Run the towers' part of the pipeline on files, with the configuration of real towers."""
+    conf = OmegaConf.to_container(OmegaConf.load(PROJECT / "conf/fluxnet2015/parameters.yml"))
+    monkeypatch.setattr(configuration, "_from_hook", conf)
+
+    def run(path, **quality):
+        files = [path] if path.is_file() else sorted(path.glob("*.csv"))
+        catalog = DataCatalog(
+            {
+                "raw_towers": MemoryDataset(files),
+                "params:towers": MemoryDataset(TowerParameters.model_validate(conf["towers"])),
+                "params:quality": MemoryDataset(QualityParameters(**quality)),
+                "reporting_folder": MemoryDataset(tmp_path),
+                "quality_report": TextDataset(filepath=str(tmp_path / "quality.html")),
+                "towers": MemoryDataset(),
+                "sites": MemoryDataset(),
+            }
+        )
+        SequentialRunner().run(create_pipeline(), catalog)
+        return catalog["towers"].load(), catalog["sites"].load()
+
+    return run
+
+
+def test_the_run_stops_on_months_in_text_order(ingest, shared_data, tmp_path):
+    folder = shared_data / "towers_monthly" / "as_distributed"
+    with pytest.raises(InputError) as caught:
+        ingest(folder)
+    message = str(caught.value)
+    assert message.startswith(f"{folder}: EVI, LAI: ")
+    for column in ("EVI", "LAI"):
+        assert f"{column} at AU-Tum, BE-Vie, BR-Sa1, CA-Oas and 9 more: 3 months late" in message
+    assert str(tmp_path / "quality.html") in message
+    assert "EVI at AU-Tum" in (tmp_path / "quality.html").read_text()
+
+
+def test_the_run_goes_on_without_what_is_dropped(ingest, shared_data):
+    towers, sites = ingest(shared_data / "towers_monthly" / "as_distributed", on_suspicion="drop")
+    assert towers[["EVI", "LAI"]].isna().all(axis=None)
+    assert towers["GPP"].notna().sum() > 1000
+    assert len(sites) == 13
+
+
+def test_the_run_passes_on_the_mended_table(ingest, shared_data, tmp_path):
+    towers, sites = ingest(shared_data / "towers_monthly" / "fluxnet2015_monthly.csv.gz")
+    assert (len(towers), len(sites)) == (11856, 138)
+    assert "Nothing calls for a decision" in (tmp_path / "quality.html").read_text()
