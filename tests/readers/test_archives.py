@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import stat
 import zipfile
 
@@ -7,11 +8,16 @@ import pytest
 
 from uflux_kedro.errors import InputError
 from uflux_kedro.readers import archives
-from uflux_kedro.readers.archives import read_member, unpack_netcdf
+from uflux_kedro.readers.archives import File, files_of, unpack_netcdf
 
 
-def is_csv(name: str) -> bool:
-    return name.endswith(".csv")
+def read(path) -> dict[str, bytes]:
+    """Every file of a path by its name."""
+    content = {}
+    for file in files_of(path):
+        with file.open() as stream:
+            content[file.name] = stream.read()
+    return content
 
 
 def zip_of(path, **members: str):
@@ -21,10 +27,23 @@ def zip_of(path, **members: str):
     return path
 
 
-def test_the_wanted_member_is_read_from_any_folder_inside(tmp_path):
-    path = zip_of(tmp_path / "a.zip", **{"inner/x.csv": "a,b", "readme.txt": "no"})
-    name, content = read_member(path, is_csv, "table")
-    assert (name, content.read()) == ("x.csv", b"a,b")
+def test_members_are_read_from_any_folder_inside(tmp_path):
+    path = zip_of(tmp_path / "a.zip", **{"inner/x.csv": "a,b", "inner/": "", "readme.txt": "no"})
+    assert read(path) == {"x.csv": b"a,b", "readme.txt": b"no"}
+    assert [f.where for f in files_of(path)] == [f"{path} (x.csv)", f"{path} (readme.txt)"]
+
+
+def test_plain_and_gzipped_files_are_told_by_their_first_bytes(tmp_path):
+    (tmp_path / "a.csv").write_bytes(b"a,b")
+    (tmp_path / "b.csv").write_bytes(gzip.compress(b"c,d"))
+    assert read(tmp_path / "a.csv") | read(tmp_path / "b.csv") == {"a.csv": b"a,b", "b.csv": b"c,d"}
+
+
+def test_a_truncated_gzip_is_refused(tmp_path):
+    path = tmp_path / "a.csv.gz"
+    path.write_bytes(gzip.compress(b"0123456789" * 1000)[:-20])
+    with pytest.raises(InputError, match=r"a\.csv\.gz: expected a complete file"):
+        read(path)
 
 
 @pytest.mark.parametrize(
@@ -37,7 +56,7 @@ def test_a_member_that_leads_outside_is_refused(tmp_path, name):
         member.filename = name
         archive.writestr(member, "evil")
     with pytest.raises(InputError, match="Refused: do not trust this archive") as caught:
-        read_member(path, lambda n: n == "good.csv", "table")
+        read(path)
     assert caught.value.variable == name
     assert not list(tmp_path.parent.glob("evil*"))
 
@@ -49,21 +68,21 @@ def test_a_symbolic_link_is_refused(tmp_path):
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr(link, "/etc/passwd")
     with pytest.raises(InputError, match="found a symbolic link"):
-        read_member(path, is_csv, "table")
+        read(path)
 
 
 def test_an_archive_that_unpacks_to_too_much_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(archives, "MAX_UNPACKED_BYTES", 1000)
     path = zip_of(tmp_path / "a.zip", **{"x.csv": "1" * 600, "y.csv": "1" * 600})
     with pytest.raises(InputError, match="sensible size"):
-        read_member(path, is_csv, "table")
+        read(path)
 
 
 def test_a_truncated_archive_is_refused(tmp_path):
     path = zip_of(tmp_path / "a.zip", **{"x.csv": "1" * 6000})
     path.write_bytes(path.read_bytes()[:3000])
     with pytest.raises(InputError, match="expected a complete zip archive"):
-        read_member(path, is_csv, "table")
+        read(path)
 
 
 def test_a_damaged_member_is_refused(tmp_path):
@@ -72,14 +91,16 @@ def test_a_damaged_member_is_refused(tmp_path):
     content[1000] = ord("2")
     path.write_bytes(content)
     with pytest.raises(InputError, match=r"x\.csv: expected a complete member"):
-        read_member(path, is_csv, "table")
+        read(path)
 
 
-@pytest.mark.parametrize("members", [{}, {"a.txt": ""}, {"a.csv": "", "b.csv": ""}])
-def test_exactly_one_member_is_wanted(tmp_path, members):
-    path = zip_of(tmp_path / "a.zip", **members)
-    with pytest.raises(InputError, match="expected one table"):
-        read_member(path, is_csv, "table")
+def test_an_empty_archive_has_no_files(tmp_path):
+    assert files_of(zip_of(tmp_path / "a.zip")) == []
+
+
+def test_a_workbook_is_a_file_though_it_is_packed(tmp_path):
+    path = zip_of(tmp_path / "a.xlsx", **{"xl/sheet.xml": "<a/>"})
+    assert files_of(path) == [File(path)]
 
 
 def test_netcdf_files_are_unpacked_from_zips_only(tmp_path):

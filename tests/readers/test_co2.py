@@ -1,8 +1,14 @@
 from __future__ import annotations
 
+import contextlib
+import tempfile
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from uflux_kedro.errors import InputError
 from uflux_kedro.readers.co2 import read_co2
@@ -51,3 +57,33 @@ def test_bad_tables_are_refused(tmp_path, change, message):
 def test_one_file_is_wanted(tmp_path):
     with pytest.raises(InputError, match="expected one file"):
         read_co2(write(lines(), tmp_path) * 2)
+
+
+def test_the_same_table_with_commas_and_a_station_with_more_columns(tmp_path):
+    plain = read_co2(write(lines(), tmp_path))
+    text = "# comment\nyear,month,decimal,average,average_unc,trend,trend_unc\n"
+    rows = "\n".join(",".join(line.split()) for line in lines())
+    (tmp_path / "co2_mm_gl.csv").write_text(text + rows + "\n")
+    np.testing.assert_array_equal(read_co2([tmp_path / "co2_mm_gl.csv"])["CO2"], plain["CO2"])
+    station = "\n".join(f"{line}  28  0.30  0.11" for line in lines())
+    (tmp_path / "co2_mm_mlo.txt").write_text(text.splitlines()[0] + "\n" + station)
+    np.testing.assert_array_equal(read_co2([tmp_path / "co2_mm_mlo.txt"])["CO2"], plain["CO2"])
+
+
+@pytest.mark.parametrize(("unit", "factor"), [("ppm", 1.0), ("mol mol-1", 1e-6), ("1e-6", 1.0)])
+def test_a_grid_of_months(raw_grid, tmp_path, unit, factor):
+    data = raw_grid({"co2": (380.0 * factor, 420.0 * factor, unit)})
+    data.to_netcdf(tmp_path / "cams.nc")
+    cube = read_co2([tmp_path / "cams.nc"])
+    assert cube["CO2"].dims == ("time", "latitude", "longitude")
+    np.testing.assert_allclose(cube["CO2"].mean(), float(data["co2"].mean()) / factor, rtol=1e-5)
+
+
+@given(text=st.text(st.sampled_from("0123456789 .,#-\nabe\t"), max_size=200))
+def test_any_text_is_a_table_or_refused(text):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "co2.txt"
+        path.write_text(text)
+        with contextlib.suppress(InputError):
+            cube = read_co2([path])
+            assert ((cube["CO2"] >= 299) & (cube["CO2"] <= 701)).all()

@@ -3,6 +3,7 @@ from __future__ import annotations
 import zipfile
 
 import dask.array as da
+import netCDF4
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,8 +13,8 @@ from hypothesis import strategies as st
 
 from tests.readers.conftest import ERA5_FIELDS, LATITUDES, LONGITUDES, pattern
 from uflux_kedro.errors import ConfigurationError, InputError
+from uflux_kedro.gridding.means import means_over
 from uflux_kedro.readers import READERS, read_source
-from uflux_kedro.readers.cubes import GridSource, open_source
 from uflux_kedro.readers.era5 import read_era5
 from uflux_kedro.variables import VARIABLES, aliases
 
@@ -225,7 +226,9 @@ def test_a_missing_or_foreign_unit(era5, tmp_path, attributes, message):
 
 
 def test_a_missing_variable_is_named_with_its_aliases(raw_grid, era5, tmp_path):
-    with pytest.raises(InputError, match="TD: expected a variable named d2m; found only TA"):
+    with pytest.raises(
+        InputError, match=r"TD: expected a variable named d2m or 2d or .*; found only TA"
+    ):
         read_era5([write(era5().drop_vars("d2m"), tmp_path / "era5.nc")])
     foreign = write(raw_grid(SIF_FIELDS), tmp_path / "foreign.nc")
     with pytest.raises(InputError, match="found only variables unknown to this reader"):
@@ -344,28 +347,72 @@ def test_every_source_of_the_table_of_variables_has_a_reader():
         assert aliases(family)
 
 
+def test_cfsv2_six_hourly(raw_grid, tmp_path):
+    time = pd.date_range("2011-03-31", "2011-05-01T18:00", freq="6h")
+    names = {"SPFH_L103": 1, "TMP_L103": 0, "PRES_L1": 2, "DSWRF_L1_Avg_1": 3, "PRATE_L1_Avg_1": 4,
+             "UGRD_L103": 5, "VGRD_L103": 6, "SOILW_L106": 7}  # fmt: skip
+    fields = {name: list(CFSV2_FIELDS.values())[i] for name, i in names.items()}
+    data = raw_grid(fields, time=time)
+    cube = read_source("cfsv2", [write(data, tmp_path / "cfsv2.nc")])
+    assert (cube.time_bnds[:, 1] - cube.time_bnds[:, 0] == np.timedelta64(6, "h")).all()
+    april = means_over(cube, "cfsv2", "month")
+    assert april.indexes["time"].tolist() == [pd.Timestamp("2011-04-01")]
+    expected = data["TMP_L103"].sel(time="2011-04").mean() - 273.15
+    np.testing.assert_allclose(april["TA"].mean(), expected, atol=1e-3)
+
+
+def test_bounds_of_the_file_say_where_a_period_begins(raw_grid, tmp_path):
+    ends = MONTHS + pd.offsets.MonthBegin(1)
+    data = raw_grid(SIF_FIELDS, time=ends)  # each month's time is its end
+    data["time"].attrs["bounds"] = "time_bnds"
+    data["time_bnds"] = (("time", "nv"), np.column_stack([MONTHS, ends]))
+    cube = read_source("gome2", [write(data, tmp_path / "s.nc")])
+    assert cube.indexes["time"].equals(MONTHS)
+
+
+WFDE5 = ("air_temperature", "specific_humidity", "precipitation_flux", "wind_speed",
+         "surface_downwelling_shortwave_flux_in_air", "surface_downwelling_longwave_flux_in_air")  # fmt: skip
+
+
 def test_measured_climate_of_britain(shared_data):
     folder = shared_data / "grid_wfde5_uk_201701"
-    names = {
-        "Tair": "TA",
-        "Qair": "QV",
-        "pr": "P",
-        "SWdown": "SW_IN",
-        "LWdown": "LW_IN",
-        "Wind": "WS",
-    }
-    source = GridSource("wfde5", names, ("TA", "QV", "P", "SW_IN", "LW_IN", "WS"), step="hour")
-    paths = [p for p in folder.glob("*.nc") if p.stem != "land_sea_mask"]
-    cube = open_source(paths, source)
-    raw = xr.open_dataset(folder / "precipitation_flux.nc")["pr"]
+    cube = read_source("wfde5", [folder / f"{name}.nc" for name in WFDE5])
+    assert set(cube.data_vars) == {"TA", "QV", "P", "SW_IN", "LW_IN", "WS"}
+    with netCDF4.Dataset(folder / "precipitation_flux.nc") as file:
+        row = list(file["lat"][:]).index(51.75)
+        column = list(file["lon"][:]).index(-1.25)
+        rain = file["pr"][:, row, column] * 86400
     place = {"latitude": 51.75, "longitude": -1.25}
-    np.testing.assert_allclose(
-        cube["P"].sel(place), raw.sel(lat=51.75, lon=-1.25) * 86400, rtol=1e-5
-    )
-    kelvin = xr.open_dataset(folder / "air_temperature.nc")["Tair"]
-    np.testing.assert_allclose(
-        cube["TA"].sel(place), kelvin.sel(lat=51.75, lon=-1.25) - 273.15, atol=1e-4
-    )
+    np.testing.assert_allclose(cube["P"].sel(place), rain, rtol=1e-5)
     sea = {"latitude": 55.75, "longitude": 2.75}
     assert np.isnan(cube["TA"].sel(sea).to_numpy()).all()
     assert cube.time_bnds.to_numpy()[-1, 1] == np.datetime64("2017-02-01")
+    january = means_over(cube, "wfde5", "month").sel(place).isel(time=0)
+    assert float(january["P"]) == pytest.approx(float(rain.mean()), rel=1e-5)
+    with netCDF4.Dataset(folder / "air_temperature.nc") as file:
+        warmth = file["Tair"][:, row, column].mean() - 273.15
+    assert float(january["TA"]) == pytest.approx(float(warmth), abs=1e-3)
+
+
+def test_measured_radiation_is_that_of_the_hour_that_begins(shared_data):
+    """The sun's course is centred on solar noon half an hour after the timestamps."""
+    folder = shared_data / "grid_wfde5_uk_201701"
+    sun = read_source("wfde5", [folder / f"{WFDE5[4]}.nc"], variables=["SW_IN"])["SW_IN"]
+    course = sun.load().groupby("time.hour").mean()
+    centre = (course * course["hour"]).sum("hour") / course.sum("hour")
+    equation_of_time = 9 / 60  # mid-January, hours that the sun is late
+    noon = 12 - sun.longitude / 15 + equation_of_time
+    assert float((centre - noon).mean()) == pytest.approx(-0.5, abs=0.1)
+
+
+def test_rain_and_snow_are_precipitation(raw_grid, tmp_path):
+    time = pd.date_range("2001-01-01", periods=24, freq="h")
+    snow = raw_grid({"Snowf": (0.0, 1e-4, "kg m-2 s-1")}, time=time)
+    rain = raw_grid({"Rainf": (0.0, 3e-4, "kg m-2 s-1")}, time=time)
+    paths = [write(rain, tmp_path / "Rainf.nc"), write(snow, tmp_path / "Snowf.nc")]
+    cube = read_source("wfde5", paths, variables=["P"])
+    expected = 86400 * (rain["Rainf"] + snow["Snowf"]).sortby("lat")
+    np.testing.assert_allclose(cube["P"].max(), expected.max(), rtol=1e-5)
+    assert cube["P"].attrs["units"] == "mm d-1"
+    with pytest.raises(InputError, match="P: expected a variable named Snowf"):
+        read_source("wfde5", paths[:1], variables=["P"])

@@ -7,8 +7,8 @@ import sys
 def test_naming_readers_and_features_loads_no_heavy_library():
     code = (
         "import sys, uflux_kedro.features, uflux_kedro.readers, uflux_kedro.readers.fluxnet,"
-        " uflux_kedro.readers.sites, uflux_kedro.readers.tidy;"
-        "print([m for m in ('xarray.core', 'sklearn', 'pint.util', 'scipy', 'pyrealm.pmodel',"
+        " uflux_kedro.readers.sites, uflux_kedro.readers.tidy, uflux_kedro.readers.towers;"
+        "print([m for m in ('xarray.core', 'sklearn', 'pint.util', 'scipy', 'pyrealm.pmodel', 'openpyxl',"
         " 'matplotlib') if m in sys.modules])"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

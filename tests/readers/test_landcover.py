@@ -68,16 +68,48 @@ def test_unknown_codes_are_named(codes, tmp_path):
 
 
 def test_a_foreign_variable_is_named(codes, tmp_path):
-    with pytest.raises(InputError, match=r"expected a variable named Majority.* found Band1"):
-        read_igbp([write(land_cover(codes, "Band1"), tmp_path / "a.nc")])
+    with pytest.raises(InputError, match=r"expected a variable named Majority.* found NDVI"):
+        read_igbp([write(land_cover(codes, "NDVI"), tmp_path / "a.nc")])
 
 
-def test_a_measured_map_whose_codes_are_shifted_is_refused(shared_data, tmp_path):
+def test_a_measured_map_whose_codes_are_shifted_is_refused_with_its_evidence(shared_data):
     path = shared_data / "land_cover/modis_landcover__LPDAAC__v5.1__0.5deg__2010.nc"
-    raw = xr.open_dataset(path)[["Band1"]].rename(Band1="LC_Type1")
-    with pytest.raises(InputError, match=r"water .* as the commonest class .* found class 1"):
-        read_igbp([write(raw, tmp_path / "shifted_2010.nc")])
-    mended = read_igbp([write(raw - 1, tmp_path / "mended_2010.nc")])["IGBP"]
-    helsinki_forest = mended.sel(latitude=61.8, longitude=24.3, method="nearest")
-    assert int(helsinki_forest) == 5
-    assert float((mended > 0).mean()) == pytest.approx(0.33, abs=0.01)
+    evidence = (
+        r"water .* as the commonest class of the globe; found class 1 \(67% of the cells\); "
+        r"stored are Pacific 1 where WAT is 0, .*Sahara 17 where BSV is 16.*"
+        r"Every landmark is shifted by 1: read it with class_offset -1"
+    )
+    with pytest.raises(InputError, match=evidence):
+        read_igbp([path])
+    with pytest.raises(
+        InputError, match=r"class 2 .*with class_offset 1.*read it with class_offset -1"
+    ):
+        read_igbp([path], class_offset=1)
+
+
+def test_a_shifted_map_is_mended_where_it_is_asked_for(shared_data, caplog):
+    path = shared_data / "land_cover/modis_landcover__LPDAAC__v5.1__0.5deg__2010.nc"
+    igbp = read_igbp([path], class_offset=-1)["IGBP"]
+    assert "-1 was added to every code" in caplog.text
+    # Towers of known class that stand in wide country of it.
+    places = {
+        (61.8, 24.3): 5,
+        (23.5, 12.0): 16,
+        (-3.0, -60.0): 2,
+        (-33.5, -63.0): 12,
+        (0.0, -150.0): 0,
+    }
+    for (latitude, longitude), code in places.items():
+        found = igbp.sel(latitude=latitude, longitude=longitude, method="nearest")
+        assert int(found) == code, (latitude, longitude)
+    assert float((igbp > 0).mean()) == pytest.approx(0.33, abs=0.01)
+    area = np.cos(np.deg2rad(igbp.latitude))
+    # The Earth's land, Antarctica included, is 29 % of its surface.
+    assert float((igbp > 0).weighted(area).mean()) == pytest.approx(0.29, abs=0.01)
+
+
+def test_a_shifted_region_has_codes_that_no_class_has(codes, tmp_path):
+    codes[0, 0] = 0
+    path = write(land_cover(codes).isel(lat=[0, 1]), tmp_path / "MCD12C1_2010.nc")
+    with pytest.raises(InputError, match=r"found -1"):
+        read_igbp([path], class_offset=-1)

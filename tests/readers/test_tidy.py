@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from uflux_kedro.errors import ConfigurationError, InputError
-from uflux_kedro.readers.tidy import ColumnSpec, read_tidy
+from uflux_kedro.readers.tidy import ColumnSpec, columns_with_values, read_tidy
 
 COLUMNS = {
     "site_id": "site", "time": "month", "latitude": "lat", "longitude": "lon", "IGBP": "cover",
@@ -62,6 +62,31 @@ def test_a_unit_by_month_counts_the_days_of_each_month(table, tmp_path):
     towers, _, _ = read_tidy(write(table, tmp_path), columns)
     assert towers["GPP"].tolist() == pytest.approx([2.0, 1.0, 2.0])
     assert towers["P"].tolist() == pytest.approx([0.0, 3.0, 1.0])
+
+
+def test_productivity_becomes_exchange_by_its_sign(table, tmp_path):
+    columns = COLUMNS | {"NEE": ColumnSpec(column="nep", unit="umolCO2 m-2 s-1", sign=-1)}
+    towers, _, _ = read_tidy(write(table.assign(nep=[1.0, 2.0, -9999]), tmp_path), columns)
+    factor = 12.011e-6 * 86400
+    assert towers["NEE"].tolist()[1:] == pytest.approx([-factor, -2 * factor])
+    assert towers["NEE"].isna().tolist() == [True, False, False]
+
+
+def test_parquet_and_codes_of_land_cover_read_alike(table, tmp_path):
+    expected, sites, _ = read_tidy(write(table, tmp_path), COLUMNS)
+    coded = table.assign(cover=table["cover"].map({"OSH": 7, "ENF": 1}))
+    coded.set_index(["site", "month"]).to_parquet(tmp_path / "towers.parquet")
+    towers, other_sites, _ = read_tidy([tmp_path / "towers.parquet"], COLUMNS)
+    pd.testing.assert_frame_equal(towers, expected)
+    pd.testing.assert_frame_equal(other_sites, sites)
+    assert columns_with_values(tmp_path, COLUMNS) == set(COLUMNS)
+
+
+def test_a_table_may_have_no_longitudes(table, tmp_path, caplog):
+    columns = {n: c for n, c in COLUMNS.items() if n != "longitude"}
+    _, sites, _ = read_tidy(write(table, tmp_path), columns)
+    assert sites["longitude"].isna().all()
+    assert "no longitudes" in caplog.text
 
 
 def test_several_files_are_one_table(table, tmp_path):

@@ -1,34 +1,47 @@
-"""Atmospheric CO2: monthly global means of NOAA's Global Monitoring Laboratory, as text."""
+"""Atmospheric CO2: NOAA's monthly means of the globe or of a station as text, or a grid.
+
+NOAA's Global Monitoring Laboratory ships ``co2_mm_gl.txt`` and ``co2_mm_mlo.txt``, and the same
+tables with commas as ``.csv``. A monthly grid (CAMS, CarbonTracker) is netCDF.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from io import StringIO
 from pathlib import Path
 
 import pandas as pd
 import xarray as xr
 
 from uflux_kedro.errors import InputError
-from uflux_kedro.readers.guards import check_bounds, listed, with_periods
+from uflux_kedro.readers.cubes import open_source
+from uflux_kedro.readers.grid_source import GridSource
+from uflux_kedro.readers.guards import check_bounds
+from uflux_kedro.readers.periods import listed, with_periods
 from uflux_kedro.variables import VARIABLES
+
+CO2_GRID = GridSource.of_family("co2", units={"1e-6": "ppm"})
 
 _COLUMNS = ("year", "month", "decimal", "average")
 _MISSING = -9
 
 
 def read_co2(paths: Sequence[Path]) -> xr.Dataset:
-    """Read the table of monthly global means, ``co2_mm_gl.txt``.
+    """Read a table of monthly means, or grids of them.
 
     Args:
-        paths: The one file: comments after ``#``, then year, month, decimal year and average
-            in ppm, parted by spaces; further columns are left out.
+        paths: One text file: comments after ``#``, then year, month, decimal year and average
+            in ppm, parted by spaces or commas; further columns are left out. Or netCDF files.
 
     Returns:
-        Dataset with CO2 (time), umol mol-1, float32, and ``time_bnds``.
+        Dataset with CO2 (time), or (time, latitude, longitude) of grids; umol mol-1, float32,
+        and ``time_bnds``.
 
     Raises:
         InputError: If the file is not such a table, a month is missing or a value is not real.
     """
+    if paths and all(Path(path).suffix in (".nc", ".nc4", ".zip") for path in paths):
+        return open_source(paths, CO2_GRID)
     if len(paths) != 1:
         raise InputError(
             "CO2", None, expected="one file", found=", ".join(map(str, paths)) or "none"
@@ -50,17 +63,21 @@ def read_co2(paths: Sequence[Path]) -> xr.Dataset:
 def _read_table(path: Path) -> pd.Series:
     """Monthly averages by the first of their month."""
     try:
+        rows = [row for row in path.read_text().splitlines() if row.strip()[:1] not in ("", "#")]
+        if rows and rows[0].startswith("year,"):
+            del rows[0]
         table = pd.read_csv(
-            path,
-            sep=r"\s+",
-            comment="#",
+            StringIO("\n".join(rows)),
+            sep=r"\s*,\s*|\s+",
+            engine="python",
             header=None,
             usecols=range(4),
             names=_COLUMNS,
+            skipinitialspace=True,
             dtype=float,
         )
         time = pd.to_datetime(table[["year", "month"]].astype(int).assign(day=1))
-    except (OSError, ValueError, UnicodeDecodeError) as error:
+    except (OSError, ValueError, OverflowError) as error:
         raise InputError(
             path,
             None,

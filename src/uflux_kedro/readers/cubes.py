@@ -1,9 +1,8 @@
-"""From a source's netCDF files to one canonical cube, lazily."""
+"""From a source's files to one canonical cube, lazily."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
 from functools import reduce
 from pathlib import Path
 
@@ -11,63 +10,42 @@ import numpy as np
 import xarray as xr
 
 from uflux_kedro.errors import InputError
+from uflux_kedro.readers.accumulations import rates
 from uflux_kedro.readers.archives import unpack_netcdf
+from uflux_kedro.readers.eos import is_eos, open_eos
+from uflux_kedro.readers.grid_source import GridSource
 from uflux_kedro.readers.guards import (
-    Step,
     check_bounds,
     lazily_within_bounds,
-    listed,
     normalise_grid,
     open_netcdf,
+)
+from uflux_kedro.readers.periods import (
+    date_in_name,
+    listed,
+    step_among,
+    times_of,
     with_periods,
 )
+from uflux_kedro.readers.stored_array import from_file
 from uflux_kedro.readers.units import to_canonical
-from uflux_kedro.variables import VARIABLES, aliases
+from uflux_kedro.variables import VARIABLES
 
-_VALUES_PER_CHUNK = 2**22
-"""A chunk holds a year of maps, or as many as have this many values (16 MiB), at least one."""
-
-
-@dataclass(frozen=True)
-class GridSource:
-    """How one family of grids is written.
-
-    Attributes:
-        name: Name of the source, for messages.
-        names: Its own variable names -> canonical names.
-        required: Canonical variables without which the source is not complete.
-        step: How long its periods are.
-        units: What a declared unit means where it says too little: an accumulation without
-            its time, or none (``""``) for a reflectance.
-    """
-
-    name: str
-    names: Mapping[str, str]
-    required: tuple[str, ...]
-    step: Step = "month"
-    units: Mapping[str, str] = field(default_factory=dict)
-
-    @classmethod
-    def of_family(
-        cls,
-        family: str,
-        optional: tuple[str, ...] = (),
-        step: Step = "month",
-        units: Mapping[str, str] | None = None,
-    ) -> GridSource:
-        """Source whose names are the aliases of ``family`` in the table of variables."""
-        names = aliases(family)
-        required = tuple(v for v in dict.fromkeys(names.values()) if v not in optional)
-        return cls(family, names, required, step, units or {})
+_MONTHS_PER_CHUNK, _SHORT_PERIODS_PER_CHUNK = 12, 744
+"""Times of a block at most: a year of months, a month of hours."""
 
 
-def open_source(paths: Sequence[Path], source: GridSource) -> xr.Dataset:
+def open_source(
+    paths: Sequence[Path], *sources: GridSource, variables: Sequence[str] = ()
+) -> xr.Dataset:
     """Open a source's files as one cube.
 
     Args:
-        paths: Its netCDF files in any order, or zips of them; they may split the record by
-            years, by variables, or both.
-        source: How they are written.
+        paths: Its netCDF or HDF-EOS files in any order, or zips of them; they may split the
+            record by years, by variables, or both. A file without time takes its date from its
+            name.
+        sources: How they are written; of several, the one whose step is the files'.
+        variables: Canonical names of those to read; all where there is none.
 
     Returns:
         Dataset (time, latitude, longitude) of float32 dask arrays: canonical names and units,
@@ -75,11 +53,16 @@ def open_source(paths: Sequence[Path], source: GridSource) -> xr.Dataset:
         period with ``time_bnds``. Values out of physical bounds stop the computation.
 
     Raises:
+        ConfigurationError: If the source has no variable of that name.
         InputError: Naming file, variable, expected and found.
     """
+    opened = [(path, _open(path)) for path in unpack_netcdf(paths)]
+    source = _fitting(opened, sources)
+    if variables:
+        source = source.only(variables)
     pieces: dict[str, list[xr.DataArray]] = {}
-    for path in unpack_netcdf(paths):
-        for piece in _read_file(path, source):
+    for path, dataset in opened:
+        for piece in _pieces(dataset, path, source, set(pieces)):
             first = next(iter(pieces.values()), [piece])[0]
             _check_same_grid(piece, first, path)
             pieces.setdefault(str(piece.name), []).append(piece)
@@ -94,36 +77,88 @@ def open_source(paths: Sequence[Path], source: GridSource) -> xr.Dataset:
         )
     joined = {name: _join(parts, source, paths) for name, parts in pieces.items()}
     _check_same_times(joined, source, paths)
+    joined = {name: _as_means(data, source, _where(paths)) for name, data in joined.items()}
     # One size throughout, as Zarr wants it, though the files' last chunks are shorter.
-    chunk = max(joined[source.required[0]].chunksizes["time"])
-    cube = xr.Dataset(joined).chunk(time=chunk)
+    parts = pieces[source.required[0]]
+    chunks = {d: max(max(p.chunksizes[d]) for p in parts) for d in ("time", "latitude")}
+    cube = xr.Dataset(joined).chunk(chunks)
     cube.attrs = {"source": source.name}
-    return with_periods(cube, source.step, _where(paths))
+    return with_periods(cube, source.step, _where(paths), source.gaps)
 
 
-def _read_file(path: Path, source: GridSource) -> Iterable[xr.DataArray]:
-    dataset = open_netcdf(path)
+def _open(path: Path) -> xr.Dataset:
+    dataset = open_eos(path) if is_eos(path) else open_netcdf(path)
+    if "time" not in {*dataset.dims, *dataset.coords}:
+        date = date_in_name(path)
+        if date is not None:
+            dataset = dataset.assign_coords(time=date)
+    return dataset
+
+
+def _fitting(
+    opened: Sequence[tuple[Path, xr.Dataset]], sources: Sequence[GridSource]
+) -> GridSource:
+    if len(sources) == 1:
+        return sources[0]
+    known = set(sources[0].names)
+    times = [times_of(data, path) for path, data in opened if known & set(data.data_vars)]
+    step = step_among(times, tuple(source.step for source in sources))
+    return next(source for source in sources if source.step == step)
+
+
+def _pieces(
+    dataset: xr.Dataset, path: Path, source: GridSource, seen: set[str]
+) -> Iterable[xr.DataArray]:
     chosen: dict[str, str] = {}
     for alias, canonical in source.names.items():
         if alias in dataset.data_vars:
             chosen.setdefault(canonical, alias)
     if not chosen:
         return
-    dataset = dataset[list(chosen.values())].rename({a: v for v, a in chosen.items()})
+    times_of(dataset, path)
+    for alias in chosen.values():
+        if dataset[alias].dtype.kind not in "fiu":
+            found = str(dataset[alias].dtype)
+            raise InputError(path, alias, expected="numbers", found=found)
+    flags = [source.flags[0]] if source.flags and source.flags[0] in dataset.data_vars else []
+    most = _MONTHS_PER_CHUNK if source.step in ("month", "4 days") else _SHORT_PERIODS_PER_CHUNK
+    dataset = from_file(dataset[[*chosen.values(), *flags]], path, most)
+    if flags:
+        dataset = _without_flagged(dataset, source)
+    dataset = dataset.rename({a: v for v, a in chosen.items()})
+    if source.divides:
+        dataset = dataset.map(_divided, keep_attrs=True)
     units = {str(v): _unit(data, path, source) for v, data in dataset.data_vars.items()}
     for name, data in dataset.data_vars.items():
+        if source.is_accumulated(str(name)) or name in seen:
+            continue
         # A wrong unit shows in the first period already, at the price of one slice.
         first = data.isel(time=slice(0, 1), missing_dims="ignore")
         converted = to_canonical(first, units[str(name)], VARIABLES[str(name)], path)
-        check_bounds(converted.to_numpy(), str(name), str(path), units[str(name)])
-    dataset = _drop_extra_dimensions(_in_chunks(dataset), path)
-    dataset = with_periods(normalise_grid(dataset, path), source.step, path)
+        check_bounds(converted.to_numpy(), str(name), str(path), units[str(name)], source.step)
+    dataset = _drop_extra_dimensions(dataset, path)
+    dataset = with_periods(normalise_grid(dataset, path), source.step, path, source.gaps)
     for name, data in dataset.data_vars.items():
         variable, unit = VARIABLES[str(name)], units[str(name)]
         converted = to_canonical(data, unit, variable, path).astype("float32")
-        converted = lazily_within_bounds(converted, variable, path, unit)
+        if not source.is_accumulated(variable.name):
+            converted = lazily_within_bounds(converted, variable, path, unit, source.step)
         converted.attrs = variable.cf_attributes()
         yield converted.rename(variable.name)
+
+
+def _without_flagged(dataset: xr.Dataset, source: GridSource) -> xr.Dataset:
+    assert source.flags is not None
+    name, mask = source.flags
+    # What stands without a flag is clear: fill values of flags are those of the data as well.
+    flagged = (dataset[name].fillna(0).astype("int64") & mask) != 0
+    return dataset.drop_vars(name).where(~flagged)
+
+
+def _divided(data: xr.DataArray) -> xr.DataArray:
+    """Undo a decoding that multiplied by what the product's guide divides by."""
+    scale = float(data.encoding.get("scale_factor", 1))
+    return data / scale**2 if scale > 1 else data
 
 
 def _unit(data: xr.DataArray, path: Path, source: GridSource) -> str:
@@ -132,15 +167,6 @@ def _unit(data: xr.DataArray, path: Path, source: GridSource) -> str:
     if not unit:
         raise InputError(path, str(data.name), expected="an attribute 'units'", found="none")
     return unit
-
-
-def _in_chunks(dataset: xr.Dataset) -> xr.Dataset:
-    cells = dataset.sizes.get("latitude", 1) * dataset.sizes.get("longitude", 1)
-    # Whole maps: netCDF libraries read a turned or rolled axis element by element.
-    chunks: dict[Hashable, int] = dict.fromkeys(dataset.sizes, -1)
-    if "time" in chunks:
-        chunks["time"] = max(1, min(12, _VALUES_PER_CHUNK // cells))
-    return dataset.chunk(chunks)
 
 
 def _drop_extra_dimensions(dataset: xr.Dataset, path: Path) -> xr.Dataset:
@@ -170,9 +196,19 @@ def _join(parts: list[xr.DataArray], source: GridSource, paths: Sequence[Path]) 
         return parts[0]
     joined = xr.concat(parts, dim="time", join="override", coords="minimal", compat="override")
     # Two files of one period, or a year between others that is absent.
-    with_periods(joined.coords.to_dataset(), source.step, f"{_where(paths)}: {joined.name}")
+    where = f"{_where(paths)}: {joined.name}"
+    with_periods(joined.coords.to_dataset(), source.step, where, source.gaps)
     joined.attrs = parts[0].attrs
     return joined
+
+
+def _as_means(data: xr.DataArray, source: GridSource, where: str) -> xr.DataArray:
+    """Means over the hour that each time starts, of what piles up to the time."""
+    if source.accumulates is None or not source.is_accumulated(str(data.name)):
+        return data
+    means = rates(data, source.accumulates)
+    variable = VARIABLES[str(data.name)]
+    return lazily_within_bounds(means, variable, where, f"sum of the {source.accumulates}", "hour")
 
 
 def _check_same_grid(piece: xr.DataArray, first: xr.DataArray, path: Path) -> None:

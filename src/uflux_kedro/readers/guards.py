@@ -2,41 +2,56 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 
 from uflux_kedro.errors import InputError
+from uflux_kedro.readers.periods import Step
 from uflux_kedro.variables import VARIABLES, Variable
 
 COORDINATE_NAMES = {
-    "lat": "latitude", "Lat": "latitude", "Latitude": "latitude",
-    "lon": "longitude", "Lon": "longitude", "Longitude": "longitude",
+    "lat": "latitude", "Lat": "latitude", "Latitude": "latitude", "LAT": "latitude",
+    "lon": "longitude", "Lon": "longitude", "Longitude": "longitude", "LON": "longitude",
     "valid_time": "time", "Time": "time",
 }  # fmt: skip
-
-Step = Literal["month", "4 days", "hour"]
-"""How long the periods of a source are."""
 
 _MAX_UNEVENNESS = 0.05
 """Gaussian latitudes differ from even spacing by less than this; a lost row doubles the step."""
 
+_UPPER_OF_SHORT_PERIODS = {"SW_IN": 1500.0, "P": 7200.0}
+"""Highest value that a day or an hour can have where that of a month is lower."""
 
-def open_netcdf(path: Path) -> xr.Dataset:
+
+def open_netcdf(path: Path, group: str | None = None) -> xr.Dataset:
     """Open a netCDF file, its coordinates named ``time``, ``latitude``, ``longitude``.
+
+    Time is the left edge of its bounds where the file declares them.
+
+    Args:
+        path: The file.
+        group: Group of an HDF5 file that holds the variables.
 
     Raises:
         InputError: If the file is absent, truncated or something else.
     """
+    _keep_no_chunks()
     try:
         with Path(path).open("rb") as stream:
             classic = stream.read(4) in (b"CDF\x01", b"CDF\x02")
         # The netCDF library reads zeros past the end of a truncated classic file; scipy stops.
-        dataset = xr.open_dataset(path, engine="scipy" if classic else "netcdf4", cache=False)
-    except (OSError, ValueError, TypeError, KeyError, IndexError, EOFError) as error:
+        engine = "scipy" if classic else "netcdf4"
+        dataset = xr.open_dataset(
+            path,
+            engine=engine,
+            cache=False,
+            decode_timedelta=False,
+            backend_kwargs={"group": group} if group else None,
+        )
+    # What a damaged header raises depends on where the decoders stumble.
+    except Exception as error:
         raise InputError(
             path,
             None,
@@ -45,7 +60,49 @@ def open_netcdf(path: Path) -> xr.Dataset:
             hint="The file is truncated or of another kind: fetch it again",
         ) from error
     present = {*dataset.variables, *dataset.dims}
-    return dataset.rename({k: v for k, v in COORDINATE_NAMES.items() if k in present})
+    names: dict[str, str] = {}
+    for found, name in COORDINATE_NAMES.items():
+        # cfgrib writes `valid_time` beside `time`.
+        if found in present and name not in {*present, *names.values()}:
+            names[found] = name
+    return _at_start_of_bounds(_on_common_calendar(dataset.rename(names)))
+
+
+@cache
+def _keep_no_chunks() -> None:
+    """Let the netCDF library keep 1 MiB of unpacked data for each variable, not its 64 MiB.
+
+    Blocks are read once and in the file's own pieces, so that what it keeps is never asked for
+    again, and over a hundred open files it would grow with the record.
+    """
+    import netCDF4
+
+    netCDF4.set_chunk_cache(2**20)
+
+
+def _on_common_calendar(dataset: xr.Dataset) -> xr.Dataset:
+    """Dates of a calendar that agrees with the common one since 1900 become such dates."""
+    if "time" in dataset.coords and dataset["time"].dtype == object and dataset["time"].size:
+        dates = np.atleast_1d(dataset["time"].to_numpy())
+        # Files of NASA's AppEEARS count their days since 2000 and name the calendar julian.
+        calendar = getattr(dates[0], "calendar", "")
+        if calendar in ("julian", "standard", "gregorian", "proleptic_gregorian"):
+            stamps = np.array([date.isoformat() for date in dates], dtype="datetime64[ns]")
+            stamps = stamps.reshape(dataset["time"].shape)
+            dataset = dataset.assign_coords(time=(dataset["time"].dims, stamps))
+    return dataset
+
+
+def _at_start_of_bounds(dataset: xr.Dataset) -> xr.Dataset:
+    if "time" not in dataset.coords:
+        return dataset
+    name = dataset["time"].attrs.get("bounds") or dataset["time"].encoding.get("bounds")
+    bounds = dataset.variables.get(name) if isinstance(name, str) else None
+    if bounds is None or bounds.ndim != 2 or bounds.dims[0] != "time":
+        return dataset
+    if not np.issubdtype(bounds.dtype, np.datetime64):
+        return dataset
+    return dataset.assign_coords(time=("time", bounds[:, 0].to_numpy()))
 
 
 def normalise_grid(cube: xr.Dataset, where: str | Path) -> xr.Dataset:
@@ -105,84 +162,8 @@ def _check_axis(
         )
 
 
-def with_periods(cube: xr.Dataset, step: Step, where: str | Path) -> xr.Dataset:
-    """Put time at the start of its period and add the periods' bounds.
-
-    Args:
-        cube: With a coordinate ``time``, one timestamp anywhere in each period.
-        step: How long a period is. Four-day periods begin anew with each year.
-        where: File or source, for the message.
-
-    Returns:
-        The cube with ``time`` (datetime64[ns]) and the coordinate ``time_bnds`` (time, bnds).
-
-    Raises:
-        InputError: If times are not dates, doubled, unordered, or if periods are missing.
-    """
-    if "time" not in cube.coords or not np.issubdtype(cube["time"].dtype, np.datetime64):
-        found = str(cube["time"].dtype) if "time" in cube.coords else "none"
-        raise InputError(where, "time", expected="dates of the common calendar", found=found)
-    times = pd.DatetimeIndex(cube["time"].to_numpy())
-    starts, ends = _periods(times, step)
-    _check_sequence(starts, ends, step, where)
-    bounds = np.column_stack([starts, ends]).astype("datetime64[ns]")
-    cube = cube.drop_vars("time_bnds", errors="ignore")
-    cube = cube.assign_coords(time=bounds[:, 0], time_bnds=(("time", "bnds"), bounds))
-    cube["time"].attrs = {"standard_name": "time", "axis": "T", "bounds": "time_bnds"}
-    return cube
-
-
-def _periods(times: pd.DatetimeIndex, step: Step) -> tuple[pd.DatetimeIndex, pd.DatetimeIndex]:
-    if step == "month":
-        starts = times.to_period("M").to_timestamp()
-        return starts, starts + pd.offsets.MonthBegin(1)
-    if step == "hour":
-        return times, times + pd.Timedelta("1h")
-    starts = times.normalize()
-    next_year = pd.to_datetime((starts.year + 1).astype(str) + "-01-01")
-    ends = (starts + pd.Timedelta("4D")).to_series().clip(upper=next_year.to_series().to_numpy())
-    return starts, pd.DatetimeIndex(ends)
-
-
-def _check_sequence(
-    starts: pd.DatetimeIndex, ends: pd.DatetimeIndex, step: Step, where: str | Path
-) -> None:
-    if not starts.is_unique:
-        twice = starts[starts.duplicated()].unique()
-        raise InputError(
-            where, "time", expected="each period once", found=f"{listed(twice)} more than once"
-        )
-    if not starts.is_monotonic_increasing:
-        late = starts[1:][np.diff(starts) < np.timedelta64(0)]
-        raise InputError(
-            where, "time", expected="times in order", found=f"{listed(late)} after a later time"
-        )
-    gaps = np.flatnonzero(starts[1:].to_numpy() != ends[:-1].to_numpy())
-    if not gaps.size:
-        return
-    if step == "month":
-        complete = pd.date_range(starts[0], starts[-1], freq="MS")
-        found = f"{listed(complete.difference(starts))} missing"
-    else:
-        found = "; ".join(f"nothing from {ends[i]} to {starts[i + 1]}" for i in gaps[:5])
-    raise InputError(
-        where,
-        "time",
-        expected=f"a record without gaps from {starts[0]:%Y-%m-%d} to {ends[-1]:%Y-%m-%d}",
-        found=found,
-        hint="Fetch what is missing",
-    )
-
-
-def listed(times: pd.DatetimeIndex) -> str:
-    """Times as text: months where all are months, shortened where they are many."""
-    pattern = "%Y-%m" if (times.day == 1).all() and (times.hour == 0).all() else "%Y-%m-%d"
-    names = list(dict.fromkeys(times.strftime(pattern)))
-    return ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
-
-
 def lazily_within_bounds(
-    data: xr.DataArray, variable: Variable, where: str | Path, unit: str
+    data: xr.DataArray, variable: Variable, where: str | Path, unit: str, step: Step = "month"
 ) -> xr.DataArray:
     """Check an array that waits on dask as it is computed, so that nothing is read twice.
 
@@ -191,17 +172,20 @@ def lazily_within_bounds(
         variable: What it is.
         where: File, for the message.
         unit: Unit that the file declares, for the message.
+        step: Length of the periods: an hour may be brighter and wetter than a month.
 
     Returns:
         The same array; computing it raises InputError where a value is out of bounds.
     """
     checked = data.data.map_blocks(
-        check_bounds, variable.name, str(where), unit, dtype=data.dtype, meta=data.data._meta
+        check_bounds, variable.name, str(where), unit, step, dtype=data.dtype, meta=data.data._meta
     )
     return data.copy(data=checked)
 
 
-def check_bounds(values: np.ndarray, name: str, where: str, unit: str) -> np.ndarray:
+def check_bounds(
+    values: np.ndarray, name: str, where: str, unit: str, step: Step = "month"
+) -> np.ndarray:
     """Return the values, if all lie within the variable's physical bounds; NaN passes.
 
     Args:
@@ -209,20 +193,23 @@ def check_bounds(values: np.ndarray, name: str, where: str, unit: str) -> np.nda
         name: Canonical name.
         where: File, for the message.
         unit: Unit that the file declares, for the message.
+        step: Length of the periods.
 
     Raises:
         InputError: If some lie outside.
     """
     variable = VARIABLES[name]
+    short = step in ("day", "6 hours", "3 hours", "hour")
+    upper = _UPPER_OF_SHORT_PERIODS.get(name, variable.upper) if short else variable.upper
     # Packed integers miss a bound by a rounding error.
-    slack = 1e-4 * (variable.upper - variable.lower)
-    outside = (values < variable.lower - slack) | (values > variable.upper + slack)
+    slack = 1e-4 * (upper - variable.lower)
+    outside = (values < variable.lower - slack) | (values > upper + slack)
     if outside.any():
         worst = values[outside]
         raise InputError(
             where,
             name,
-            expected=f"{variable.lower:g} to {variable.upper:g} {variable.unit}",
+            expected=f"{variable.lower:g} to {upper:g} {variable.unit}",
             found=f"{worst.min():g} to {worst.max():g} in {worst.size} of {values.size} values",
             hint=f"Read with the unit that the file declares, {unit!r}: is it the right one?",
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,19 +12,33 @@ import xarray as xr
 
 from uflux_kedro.errors import InputError
 from uflux_kedro.readers.archives import unpack_netcdf
+from uflux_kedro.readers.eos import is_eos, open_eos
 from uflux_kedro.readers.guards import normalise_grid, open_netcdf
 from uflux_kedro.variables import IGBP_CLASSES, VARIABLES, aliases
+
+logger = logging.getLogger(__name__)
 
 WATER = IGBP_CLASSES["WAT"]
 _WATER_OF_MCD12Q1 = 17
 _UNCLASSIFIED = 255
 
+_LANDMARKS = {
+    "Pacific": (0.0, -150.0, "WAT"),
+    "Antarctica": (-82.0, 60.0, "SNO"),
+    "Greenland": (74.0, -40.0, "SNO"),
+    "Sahara": (24.0, 12.0, "BSV"),
+    "Amazonia": (-5.0, -65.0, "EBF"),
+}
+"""Places whose class nobody doubts and whose surroundings have the same."""
 
-def read_igbp(paths: Sequence[Path]) -> xr.Dataset:
+
+def read_igbp(paths: Sequence[Path], class_offset: int = 0) -> xr.Dataset:
     """Read the land cover map; of several years, the latest.
 
     Args:
-        paths: netCDF files, the year in their names.
+        paths: netCDF or HDF4 files, the year in their names.
+        class_offset: Added to the stored codes before they are read: -1 where class + 1 was
+            stored. It is never guessed; where a global map needs it, the error says so.
 
     Returns:
         Dataset with IGBP (latitude, longitude), int8: codes of
@@ -33,7 +48,7 @@ def read_igbp(paths: Sequence[Path]) -> xr.Dataset:
         InputError: If the map is absent, holds codes that no class has, or is shifted.
     """
     path = max(unpack_netcdf(paths), key=_year)
-    dataset = open_netcdf(path)
+    dataset = open_eos(path) if is_eos(path) else open_netcdf(path)
     names = [name for name in aliases("mcd12") if name in dataset.data_vars]
     if not names:
         raise InputError(
@@ -43,14 +58,22 @@ def read_igbp(paths: Sequence[Path]) -> xr.Dataset:
             found=", ".join(map(str, dataset.data_vars)) or "none",
         )
     land_cover = normalise_grid(dataset[[names[0]]].squeeze(drop=True), path)[names[0]]
+    if set(land_cover.dims) != {"latitude", "longitude"}:
+        found = ", ".join(f"{d} ({n})" for d, n in land_cover.sizes.items())
+        raise InputError(path, "IGBP", expected="latitude and longitude alone", found=found)
     land_cover = land_cover.transpose("latitude", "longitude")
-    codes = _codes(land_cover.to_numpy(), path)
+    stored = _stored_codes(land_cover, path)
+    shifted = np.where(np.isin(stored, (_UNCLASSIFIED,)), stored, stored + class_offset)
     if _is_global(land_cover):
-        _check_oceans(codes, path)
+        _check_oceans(land_cover, stored, shifted, class_offset, path)
+    codes = _codes(shifted, path)
+    if class_offset:
+        logger.warning("%s: IGBP: %+d was added to every code, as asked for", path, class_offset)
     cube = land_cover.copy(data=codes).rename("IGBP").to_dataset()
     cube["IGBP"].attrs = igbp_attributes()
     # A packed integer's fill value or scale must not return when the cube is written.
     cube["IGBP"].encoding = {}
+    cube = cube.drop_vars([c for c in cube.coords if c not in ("latitude", "longitude")])
     cube.attrs = {"source": "mcd12", "file": path.name}
     return cube
 
@@ -68,8 +91,16 @@ def _year(path: Path) -> tuple[int, str]:
     return (int(years[-1]) if years else 0, path.name)
 
 
+def _stored_codes(land_cover: xr.DataArray, path: Path) -> np.ndarray:
+    try:
+        values = land_cover.to_numpy().astype("float64")
+    except (OSError, RuntimeError, ValueError, TypeError) as error:
+        found = f"{type(error).__name__}: {error}"
+        raise InputError(path, "IGBP", expected="whole numbers", found=found) from error
+    return np.nan_to_num(values, nan=_UNCLASSIFIED)
+
+
 def _codes(values: np.ndarray, path: Path) -> np.ndarray:
-    values = np.nan_to_num(values, nan=WATER)
     values = np.where(np.isin(values, (_WATER_OF_MCD12Q1, _UNCLASSIFIED)), WATER, values)
     unknown = np.setdiff1d(values, list(IGBP_CLASSES.values()))
     if unknown.size:
@@ -88,13 +119,30 @@ def _is_global(land_cover: xr.DataArray) -> bool:
     return bool(np.ptp(latitude) >= 150 and np.ptp(longitude) >= 300)
 
 
-def _check_oceans(codes: np.ndarray, path: Path) -> None:
-    commonest = int(np.bincount(codes.ravel()).argmax())
-    if commonest != WATER:
-        raise InputError(
-            path,
-            "IGBP",
-            expected=f"water ({WATER} or {_WATER_OF_MCD12Q1}) as the commonest class of the globe",
-            found=f"class {commonest}",
-            hint="Are the codes shifted by one?",
-        )
+def _check_oceans(
+    land_cover: xr.DataArray, stored: np.ndarray, shifted: np.ndarray, offset: int, path: Path
+) -> None:
+    """Refuse a global map whose commonest code is no water, with what landmarks say of it."""
+    codes, counts = np.unique(shifted, return_counts=True)
+    commonest = codes[counts.argmax()]
+    if commonest in (WATER, _WATER_OF_MCD12Q1, _UNCLASSIFIED):
+        return
+    evidence = []
+    shifts = []
+    for place, (latitude, longitude, name) in _LANDMARKS.items():
+        row = np.abs(land_cover.latitude.to_numpy() - latitude).argmin()
+        column = np.abs(land_cover.longitude.to_numpy() - longitude).argmin()
+        code = int(stored[row, column])
+        evidence.append(f"{place} {code} where {name} is {IGBP_CLASSES[name]}")
+        shifts.append(IGBP_CLASSES[name] - code)
+    agreed = shifts[0] if len(set(shifts)) == 1 else None
+    raise InputError(
+        path,
+        "IGBP",
+        expected=f"water ({WATER} or {_WATER_OF_MCD12Q1}) as the commonest class of the globe",
+        found=f"class {commonest:g} ({counts.max() / counts.sum():.0%} of the cells"
+        f"{f', with class_offset {offset}' if offset else ''}); stored are {', '.join(evidence)}",
+        hint=f"Every landmark is shifted by {-agreed}: read it with class_offset {agreed}"
+        if agreed
+        else "Are the codes shifted by one?",
+    )

@@ -1,6 +1,8 @@
 """Sun-induced fluorescence: GOME-2 and GOSAT monthly, contiguous SIF (CSIF) every four days.
 
-CSIF keeps its own step here; the way to months is the same for all sources
+Monthly maps of GOME-2 hold no time: the date in their name (``..._SIF_v27_20110101_31.nc``) is
+theirs, as it is for CSIF by the day of the year (``OCO2.SIF.clear.inst.2001001.v2.nc``). CSIF
+keeps its own step here; the way to months is the same for all sources
 (:func:`uflux_kedro.gridding.alignment.monthly_means`).
 """
 
@@ -11,12 +13,16 @@ from pathlib import Path
 
 import xarray as xr
 
-from uflux_kedro.readers.cubes import GridSource, open_source
+from uflux_kedro.readers.cubes import open_source
+from uflux_kedro.readers.grid_source import GridSource
 
-GOME2 = GridSource.of_family("gome2")
+_UNITS = {"": "mW m-2 nm-1 sr-1"}
+"""GOME-2's maps declare their unit in the guide alone."""
+
+GOME2 = GridSource.of_family("gome2", units=_UNITS)
 GOSAT755 = GridSource.of_family("gosat755")
 GOSAT772 = GridSource.of_family("gosat772")
-CSIF = GridSource.of_family("csif", step="4 days")
+CSIF = GridSource.of_family("csif", step="4 days", units=_UNITS)
 
 
 def read_gome2(paths: Sequence[Path]) -> xr.Dataset:

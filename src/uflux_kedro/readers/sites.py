@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -11,7 +12,9 @@ from uflux_kedro.errors import InputError
 from uflux_kedro.readers.tables import to_numbers
 from uflux_kedro.variables import IGBP_CLASSES
 
-_COLUMNS = {
+logger = logging.getLogger(__name__)
+
+COLUMNS = {
     "SITE_ID": "site_id",
     "LOCATION_LAT": "latitude",
     "LOCATION_LONG": "longitude",
@@ -19,6 +22,8 @@ _COLUMNS = {
     "IGBP": "IGBP",
     "CLIMATE": "climate",
 }
+"""FLUXNET's name of a site's property -> ours."""
+
 _OPTIONAL = ("elevation", "climate")
 
 
@@ -43,7 +48,7 @@ def read_sites(path: Path) -> pd.DataFrame:
         raise InputError(
             path, None, expected="a readable CSV table", found=f"{type(error).__name__}: {error}"
         ) from error
-    missing = [c for c, name in _COLUMNS.items() if c not in raw and name not in _OPTIONAL]
+    missing = [c for c, name in COLUMNS.items() if c not in raw and name not in _OPTIONAL]
     if missing:
         raise InputError(
             path,
@@ -51,21 +56,23 @@ def read_sites(path: Path) -> pd.DataFrame:
             expected="these columns",
             found=", ".join(map(str, raw.columns)),
         )
-    return check_sites(raw.rename(columns=_COLUMNS), path)
+    return check_sites(raw.rename(columns=COLUMNS), path)
 
 
 def check_sites(sites: pd.DataFrame, where: str | Path) -> pd.DataFrame:
     """Bring a site table to its canonical columns and types.
 
     Args:
-        sites: With at least ``site_id``, ``latitude``, ``longitude``, ``IGBP``.
+        sites: With at least ``site_id``, ``latitude``, ``IGBP``. A table without any
+            ``longitude`` serves where no map and no region is asked for.
         where: File, for the message.
 
     Raises:
         InputError: If a site stands twice, has no name, no place on Earth, or a class that
             IGBP does not have.
     """
-    sites = sites.reindex(columns=list(_COLUMNS.values()))
+    unplaced = "longitude" not in sites
+    sites = sites.reindex(columns=list(COLUMNS.values()))
     if sites["site_id"].isna().any():
         raise InputError(where, "site_id", expected="a name for each site", found="none")
     sites["site_id"] = sites["site_id"].astype(str).str.strip()
@@ -76,6 +83,11 @@ def check_sites(sites: pd.DataFrame, where: str | Path) -> pd.DataFrame:
         )
     for name, limit in (("latitude", 90), ("longitude", 180)):
         sites[name] = to_numbers(sites[name], where)
+        if name == "longitude" and unplaced:
+            logger.warning(
+                "%s: no longitudes: towers cannot be put on a map or into regions", where
+            )
+            continue
         wrong = sites[~(sites[name].abs() <= limit)]
         if len(wrong):
             site = wrong.iloc[0]

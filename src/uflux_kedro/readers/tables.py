@@ -18,8 +18,12 @@ MISSING = -9999
 Resolution = Literal["MM", "WW", "DD"]
 """FLUXNET's names of a monthly, weekly and daily step."""
 
-Outside = Literal["raise", "mask"]
-"""What becomes of values out of physical bounds: an error, or missing values and a warning."""
+Step = Literal["MM", "WW", "DD", "HR", "HH"]
+"""Steps at which towers are shipped: those, hours and half-hours."""
+
+Outside = Literal["raise", "mask", "keep"]
+"""What becomes of values out of physical bounds: an error; missing values and a warning; or nothing,
+where a later check judges them with their neighbours."""
 
 
 def to_numbers(column: pd.Series, where: str | Path) -> pd.Series:
@@ -40,24 +44,37 @@ def to_numbers(column: pd.Series, where: str | Path) -> pd.Series:
     return numbers.mask(numbers == MISSING)
 
 
-def parse_times(column: pd.Series, resolution: Resolution, where: str | Path) -> pd.Series:
-    """Start of each period from ``YYYYMM``, ``YYYYMMDD`` or an ISO date.
+def parse_times(column: pd.Series, step: Step, where: str | Path) -> pd.Series:
+    """Start of each period from ``YYYYMM``, ``YYYYMMDD``, ``YYYYMMDDHHMM`` or an ISO date.
+
+    Local standard time stays what it is: days and months begin at the tower's own midnight.
 
     Raises:
         InputError: If a timestamp is none of these.
     """
     text = column.astype(str).str.strip()
-    pattern = {6: "%Y%m", 8: "%Y%m%d"}.get(int(text.str.len().max()) if len(text) else 0, "ISO8601")
+    length = int(text.str.len().fillna(0).max()) if len(text) else 0
+    pattern = {6: "%Y%m", 8: "%Y%m%d"}.get(length, "ISO8601")
     try:
-        times = pd.to_datetime(text, format=pattern).astype("datetime64[ns]")
+        if length == 12:
+            # Day and clock apart: pandas parses each of the few that there are once.
+            clock = pd.to_datetime(text.str[8:], format="%H%M") - pd.Timestamp("1900-01-01")
+            times = pd.to_datetime(text.str[:8], format="%Y%m%d") + clock
+        else:
+            times = pd.to_datetime(text, format=pattern)
+        times = times.astype("datetime64[ns]")
+        if times.isna().any():
+            raise ValueError(f"nothing in {int(times.isna().sum())} rows")
     except ValueError as error:
         raise InputError(
             where,
             str(column.name),
-            expected="timestamps YYYYMM, YYYYMMDD or ISO dates",
+            expected="timestamps YYYYMM, YYYYMMDD, YYYYMMDDHHMM or ISO dates",
             found=str(error).splitlines()[0],
         ) from error
-    if resolution == "MM":
+    if step in ("HH", "HR"):
+        return times
+    if step == "MM":
         return times.dt.to_period("M").dt.to_timestamp().astype("datetime64[ns]")
     return times.dt.normalize()
 
@@ -95,6 +112,14 @@ def _rows(keys: pd.DataFrame, fault: str) -> str:
     return f"{keys['site_id'].iloc[0]} {shown} {fault} ({len(keys)} rows)"
 
 
+def bounds(name: str) -> tuple[float, float, str]:
+    """Lowest and highest value of a variable, predictor or QC flag that can be real; the unit."""
+    if name.endswith("_QC"):
+        return 0.0, 1.0, "(fraction)"
+    variable = variable_of(name)
+    return variable.lower, variable.upper, variable.unit
+
+
 def within_bounds(
     column: pd.Series, keys: pd.DataFrame, where: str | Path, outside: Outside
 ) -> pd.Series:
@@ -104,19 +129,15 @@ def within_bounds(
         column: In the canonical unit.
         keys: ``site_id`` and ``time`` of each row, for the message.
         where: File, for the message.
-        outside: ``raise``, or ``mask`` to make such values NaN and warn.
+        outside: ``raise``, ``mask`` to make such values NaN and warn, or ``keep``.
 
     Raises:
         InputError: Naming variable, bounds and the first values found.
     """
     name = str(column.name)
-    if name.endswith("_QC"):
-        lower, upper, unit = 0.0, 1.0, "(fraction)"
-    else:
-        variable = variable_of(name)
-        lower, upper, unit = variable.lower, variable.upper, variable.unit
+    lower, upper, unit = bounds(name)
     wrong = (column < lower) | (column > upper)
-    if not wrong.any():
+    if outside == "keep" or not wrong.any():
         return column
     examples = ", ".join(
         f"{column[i]:g} at {keys['site_id'][i]} in {keys['time'][i]:%Y-%m-%d}"

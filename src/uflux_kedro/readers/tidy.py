@@ -7,12 +7,14 @@ column of ours which column of the file it is and, where that is not the canonic
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+import zlib
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from uflux_kedro.errors import ConfigurationError, InputError
+from uflux_kedro.readers.parquet import read_parquet
 from uflux_kedro.readers.sites import check_sites
 from uflux_kedro.readers.tables import (
     MISSING,
@@ -25,15 +27,15 @@ from uflux_kedro.readers.tables import (
 )
 from uflux_kedro.readers.units import DAYS_PER_MEAN_MONTH, to_canonical
 from uflux_kedro.schemas import ColumnSpec
-from uflux_kedro.variables import FLUXES, variable_of
+from uflux_kedro.variables import FLUXES, IGBP_CLASSES, variable_of
 
 logger = logging.getLogger(__name__)
 
-KEYS = ("site_id", "time", "latitude", "longitude", "IGBP")
-OPTIONALPATTERNS = ("*.csv", "*.csv.gz")
-OPTIONAL_SITE_COLUMNS = ("elevation", "climate")
-PATTERNS = ("*.csv", "*.csv.gz")
+KEYS = ("site_id", "time", "latitude", "IGBP")
+OPTIONAL_SITE_COLUMNS = ("longitude", "elevation", "climate")
+PATTERNS = ("*.csv", "*.csv.gz", "*.parquet")
 _SITE_COLUMNS = ("site_id", *KEYS[2:], *OPTIONAL_SITE_COLUMNS)
+_CLASS_OF_CODE = {str(code): name for name, code in IGBP_CLASSES.items()} | {"17": "WAT"}
 
 
 def read_tidy(
@@ -46,7 +48,7 @@ def read_tidy(
     """Read one table of many towers, or several tables with the same columns.
 
     Args:
-        paths: CSV files, plain or gzipped, -9999 or nothing where a value is missing.
+        paths: CSV files, plain or gzipped, or parquet; -9999 or nothing where a value is missing.
         columns: Our name (a key ``site_id``, ``time``, ``latitude``, ``longitude``, ``IGBP``,
             ``elevation``, ``climate``; a variable; a predictor ``SOURCE_VARIABLE``; ``<flux>_QC``)
             -> the file's column.
@@ -92,7 +94,7 @@ def read_tidy(
 
 def columns_with_values(table: Path, columns: Mapping[str, ColumnSpec | str]) -> set[str]:
     """Those of our names for which a file, or a folder of files, holds at least one value."""
-    paths = [table] if table.is_file() else sorted(p for g in PATTERNS for p in table.glob(g))
+    paths = [table] if table.is_file() else sorted(p for g in PATTERNS for p in table.rglob(g))
     specs = _specs(columns)
     raw = [_read_file(path, specs) for path in paths]
     return {str(n) for t in raw for n in t if (t[n].notna() & (t[n] != MISSING)).any()}
@@ -113,16 +115,8 @@ def _check_mapping(specs: Mapping[str, ColumnSpec]) -> None:
 
 def _read_file(path: Path, specs: Mapping[str, ColumnSpec]) -> pd.DataFrame:
     wanted = {spec.column for spec in specs.values()}
-    try:
-        # "NA" is a text like others: Namibia's sites begin with it.
-        raw = pd.read_csv(
-            path, usecols=lambda c: c in wanted, keep_default_na=False, na_values=["", "NaN", "nan"]
-        )
-    except (OSError, ValueError, UnicodeDecodeError, EOFError, pd.errors.ParserError) as error:
-        raise InputError(
-            path, None, expected="a readable CSV table", found=f"{type(error).__name__}: {error}"
-        ) from error
-    for key in KEYS:
+    raw = read_parquet(path, wanted) if path.suffix == ".parquet" else _read_csv(path, wanted)
+    for key in (*KEYS, *(k for k in ("longitude",) if k in specs)):
         if specs[key].column not in raw:
             raise InputError(
                 path,
@@ -134,6 +128,18 @@ def _read_file(path: Path, specs: Mapping[str, ColumnSpec]) -> pd.DataFrame:
     return pd.DataFrame(named).astype({"site_id": str})
 
 
+def _read_csv(path: Path, wanted: Collection[str]) -> pd.DataFrame:
+    try:
+        # "NA" is a text like others: Namibia's sites begin with it.
+        return pd.read_csv(
+            path, usecols=lambda c: c in wanted, keep_default_na=False, na_values=["", "NaN", "nan"]
+        )
+    except (OSError, ValueError, EOFError, zlib.error) as error:
+        raise InputError(
+            path, None, expected="a readable CSV table", found=f"{type(error).__name__}: {error}"
+        ) from error
+
+
 def _column(
     column: pd.Series, spec: ColumnSpec, keys: pd.DataFrame, where: str, outside: Outside
 ) -> pd.Series:
@@ -143,13 +149,16 @@ def _column(
         values = to_canonical(values, spec.unit, variable_of(name), where)
         if "month" in spec.unit:
             values = values * DAYS_PER_MEAN_MONTH / keys["time"].dt.days_in_month
-    return within_bounds(values.rename(name), keys, where, outside)
+    return within_bounds((values * spec.sign).rename(name), keys, where, outside)
 
 
 def _sites(raw: pd.DataFrame, where: str) -> pd.DataFrame:
-    """Sites of the table, each with one place and one class."""
+    """Sites of the table, each with one place and one class, which may be given by its code."""
     known = [c for c in _SITE_COLUMNS if c in raw]
     sites = raw[known].drop_duplicates()
+    if pd.api.types.is_numeric_dtype(sites["IGBP"]):
+        codes = sites["IGBP"].map("{:g}".format)
+        sites["IGBP"] = codes.map(_CLASS_OF_CODE).fillna(codes)
     moved = sites.loc[sites["site_id"].duplicated(), "site_id"]
     if len(moved):
         varying = sites[sites["site_id"] == moved.iloc[0]].nunique(dropna=False)

@@ -9,38 +9,23 @@ from uflux_kedro.schemas import GridParameters, TowerParameters
 
 
 def read_tower_files(
-    files: list[Path], site_table: list[Path], parameters: TowerParameters
-) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
-    """Read tower archives and the table of their sites."""
-    from uflux_kedro.readers.fluxnet import read_towers
-    from uflux_kedro.readers.sites import check_metadata, read_sites
-
-    sites = read_sites(site_table[0])
-    towers = read_towers(
-        files,
-        resolution=parameters.resolution,
-        partition=parameters.partition,
-        energy_balance=parameters.energy_balance,
-        allow_missing=parameters.allow_missing,
-        outside=parameters.outside,
-    )
-    check_metadata(towers, sites, site_table[0])
-    return towers, sites[sites["site_id"].isin(towers["site_id"])], []
-
-
-def read_tower_table(
     files: list[Path], parameters: TowerParameters
 ) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
-    """Read one tidy table of many towers; say which of its mapped columns are not there."""
-    from uflux_kedro.readers.tidy import read_tidy
+    """Read towers of any network and their sites; say which mapped columns are not there.
 
-    return read_tidy(
-        files, parameters.columns, resolution=parameters.resolution, outside=parameters.outside
-    )
+    Values out of bounds stay for the check of quality, which can tell what made them.
+    """
+    from uflux_kedro.readers.towers import read_towers
+
+    return read_towers(files, parameters.model_copy(update={"outside": "keep"}))
 
 
 def read_grid(files: list[Path], parameters: GridParameters) -> xr.Dataset:
     """Read one source's grids into canonical names, units and coordinates."""
+    from uflux_kedro.gridding.means import means_over
     from uflux_kedro.readers import read_source
 
-    return read_source(parameters.reader, files)
+    cube = read_source(parameters.reader, files, **parameters.options)
+    if parameters.means_over is None:
+        return cube
+    return means_over(cube, parameters.reader, parameters.means_over)

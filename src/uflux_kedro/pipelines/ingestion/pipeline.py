@@ -5,26 +5,47 @@ from __future__ import annotations
 from kedro.pipeline import Pipeline, node
 
 from uflux_kedro.configuration import project_parameters
-from uflux_kedro.pipelines.ingestion.nodes import read_grid, read_tower_files, read_tower_table
+from uflux_kedro.pipelines.ingestion.nodes import read_grid, read_tower_files
+from uflux_kedro.pipelines.ingestion.quality_nodes import admit_towers, check_tower_quality
 
 
 def create_pipeline(**_: object) -> Pipeline:
-    """One node for the towers, one for each grid that the configuration names."""
+    """Towers read, checked and admitted; one node for each grid that the configuration names."""
     parameters = project_parameters()
-    if parameters["towers"]["reader"] == "tidy":
-        towers = node(
-            read_tower_table,
-            inputs=["raw_tower_table", "params:towers"],
-            outputs=["towers", "sites", "missing_columns"],
-            name="read_towers",
-        )
-    else:
-        towers = node(
+    towers = [
+        node(
             read_tower_files,
-            inputs=["raw_towers", "raw_sites", "params:towers"],
-            outputs=["towers", "sites", "missing_columns"],
+            inputs=["raw_towers", "params:towers"],
+            outputs=["towers_as_read", "sites_as_read", "missing_columns"],
             name="read_towers",
-        )
+        ),
+        node(
+            check_tower_quality,
+            inputs=[
+                "towers_as_read",
+                "sites_as_read",
+                "raw_towers",
+                "params:towers",
+                "params:quality",
+            ],
+            outputs=["towers_checked", "quality_findings", "quality_report"],
+            name="check_towers",
+        ),
+        # A node of its own: the page of the one before is on disk when this one stops the run.
+        node(
+            admit_towers,
+            inputs=[
+                "towers_checked",
+                "sites_as_read",
+                "quality_findings",
+                "raw_towers",
+                "reporting_folder",
+                "params:quality",
+            ],
+            outputs=["towers", "sites"],
+            name="admit_towers",
+        ),
+    ]
     grids = [
         node(
             read_grid,
@@ -34,4 +55,4 @@ def create_pipeline(**_: object) -> Pipeline:
         )
         for source in parameters["grids"] or {}
     ]
-    return Pipeline([towers, *grids], tags="ingestion")
+    return Pipeline([*towers, *grids], tags="ingestion")

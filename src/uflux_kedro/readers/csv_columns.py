@@ -1,0 +1,140 @@
+"""A few columns out of a wide table of text, without holding the rest.
+
+A half-hourly FULLSET of twenty years takes about 700 MB of text in 240 columns, of which a tower
+needs some thirty. It is parsed block by block as it is unpacked.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import IO
+
+import numpy as np
+import pandas as pd
+
+from uflux_kedro.errors import InputError
+from uflux_kedro.readers.archives import File
+from uflux_kedro.readers.tables import MISSING
+
+_NOTHING = ["-9999", "", "NA", "NaN", "nan"]
+_ONEFLUX_SITE = re.compile(r"site,[A-Z]{2}-[A-Za-z0-9]+")
+"""First line of the files that ONEFlux takes in."""
+
+_MOST_HEADER_BYTES = 2**20
+_MOST_COMMENT_LINES = 100
+
+
+@dataclass(frozen=True)
+class Header:
+    """What stands above the rows of a table.
+
+    Attributes:
+        comments: Lines before the names: those that begin with ``#``, without that sign, or the
+            ``key,value`` lines of a file that ONEFlux takes in.
+        columns: Names of the columns.
+    """
+
+    comments: tuple[str, ...]
+    columns: tuple[str, ...]
+
+
+def read_header(file: File) -> Header:
+    """Read the comment lines and the names of the columns.
+
+    Raises:
+        InputError: If the file is absent, damaged or has no line of names.
+    """
+    comments: list[str] = []
+    with file.open() as stream:
+        for _ in range(_MOST_COMMENT_LINES):
+            line = _line(stream)
+            keyed = _ONEFLUX_SITE.fullmatch(comments[0] if comments else line)
+            if not line.startswith("#") and (not keyed or line.startswith("TIMESTAMP")):
+                break
+            comments.append(line.lstrip("#").strip())
+    try:
+        names = next(csv.reader([line]), [])
+    except csv.Error as error:
+        raise InputError(
+            file.where, None, expected="a line of column names", found=str(error)
+        ) from error
+    return Header(tuple(comments), tuple(name.strip() for name in names))
+
+
+def _line(stream: IO[bytes]) -> str:
+    # A binary file may have no line end for gigabytes.
+    return stream.readline(_MOST_HEADER_BYTES).decode("utf-8-sig", errors="replace").rstrip("\r\n")
+
+
+def read_columns(file: File, wanted: Collection[str], header: Header | None = None) -> pd.DataFrame:
+    """Read those of the wanted columns that a table has.
+
+    Args:
+        file: CSV, plain, gzipped or in a zip; -9999, ``NA`` or nothing where a value is missing.
+        wanted: Names of columns.
+        header: The table's header, if it has been read already.
+
+    Returns:
+        The columns in the order of the file, numbers as float64, timestamps as text, missing
+        values as NaN.
+
+    Raises:
+        InputError: If the table cannot be parsed, or holds text where numbers belong.
+    """
+    header = header or read_header(file)
+    present = [name for name in header.columns if name in wanted]
+    for name in present:
+        if header.columns.count(name) > 1:
+            raise InputError(file.where, name, expected="each column once", found="several")
+    if not present:
+        return pd.DataFrame(index=range(0))
+    return _parse(file, header, present)
+
+
+def _parse(file: File, header: Header, present: list[str]) -> pd.DataFrame:
+    import pyarrow as pa
+    import pyarrow.csv as arrow_csv
+
+    types = {n: pa.string() if n.startswith("TIMESTAMP") else pa.float64() for n in present}
+    try:
+        with file.open() as stream:
+            reader = arrow_csv.open_csv(
+                stream,
+                read_options=arrow_csv.ReadOptions(
+                    column_names=header.columns,
+                    skip_rows=len(header.comments) + 1,
+                    block_size=2**22,
+                ),
+                convert_options=arrow_csv.ConvertOptions(
+                    include_columns=present, column_types=types, null_values=_NOTHING
+                ),
+            )
+            table = pa.Table.from_batches(list(reader), reader.schema)
+    except pa.ArrowInvalid as error:
+        if "Empty CSV" in str(error):
+            return pd.DataFrame(columns=present)
+        raise _complaint(str(error).splitlines()[0], file, header) from error
+    columns: dict[str, np.ndarray | pd.Series] = {}
+    for name in present:
+        if types[name] == pa.string():
+            columns[name] = table[name].to_pandas()
+        else:
+            columns[name] = np.array(table[name].to_numpy())
+            columns[name][columns[name] == MISSING] = np.nan
+    return pd.DataFrame(columns)
+
+
+def _complaint(message: str, file: File, header: Header) -> InputError:
+    """The parser's words as an error of ours; it gives a column by its number."""
+    number = re.match(r"In CSV column #(\d+): ", message)
+    if number is None or int(number[1]) >= len(header.columns):
+        return InputError(file.where, None, expected="a readable CSV table", found=message)
+    return InputError(
+        file.where,
+        header.columns[int(number[1])],
+        expected="numbers",
+        found=message[number.end() :].rpartition("error to double: ")[2],
+    )

@@ -1,0 +1,56 @@
+"""Columns of a parquet table; what pandas kept in the index stands among them like the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from uflux_kedro.errors import InputError
+
+if TYPE_CHECKING:
+    import pyarrow
+
+
+def read_schema(path: Path) -> pyarrow.Schema:
+    """Names and types of the columns.
+
+    Raises:
+        InputError: If the file is no parquet.
+    """
+    import pyarrow.parquet
+
+    with _as_input_error(path):
+        return pyarrow.parquet.read_schema(path)
+
+
+def read_parquet(path: Path, wanted: Collection[str]) -> pd.DataFrame:
+    """Read those of the wanted columns that there are.
+
+    Raises:
+        InputError: If the file is no parquet or damaged.
+    """
+    import pyarrow.parquet
+
+    names = [name for name in read_schema(path).names if name in wanted]
+    with _as_input_error(path):
+        table = pyarrow.parquet.read_table(path, columns=names)
+        return table.to_pandas(ignore_metadata=True)
+
+
+@contextmanager
+def _as_input_error(path: Path) -> Iterator[None]:
+    import pyarrow
+
+    try:
+        yield
+    except (OSError, ValueError, pyarrow.ArrowException) as error:
+        raise InputError(
+            path,
+            None,
+            expected="a complete parquet table",
+            found=f"{type(error).__name__}: {str(error).splitlines()[0]}",
+        ) from error

@@ -1,0 +1,151 @@
+"""Time at the door: each timestamp becomes the start of its period, with bounds."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from uflux_kedro.errors import InputError
+
+Step = Literal["month", "4 days", "day", "6 hours", "3 hours", "hour"]
+"""How long the periods of a source are."""
+
+LENGTHS = {
+    "4 days": pd.Timedelta("4D"),
+    "day": pd.Timedelta("1D"),
+    "6 hours": pd.Timedelta("6h"),
+    "3 hours": pd.Timedelta("3h"),
+    "hour": pd.Timedelta("1h"),
+}
+
+_DATES_IN_NAMES = (
+    # A2010032 and 2010032: year and day of the year; 20100201; 201002 or 2010_02.
+    (r"(?<![0-9])A?((?:19|20)\d\d)([0-3]\d\d)(?!\d)", "%Y%j"),
+    (r"(?<!\d)((?:19|20)\d\d)[-_.]?([01]\d)[-_.]?([0-3]\d)(?!\d)", "%Y%m%d"),
+    (r"(?<!\d)((?:19|20)\d\d)[-_.]?([01]\d)(?!\d)", "%Y%m"),
+)
+
+
+def with_periods(cube: xr.Dataset, step: Step, where: str | Path, gaps: bool = False) -> xr.Dataset:
+    """Put time at the start of its period and add the periods' bounds.
+
+    Args:
+        cube: With a coordinate ``time``, one timestamp anywhere in each period, or for hours at
+            the period's start.
+        step: How long a period is. Four-day periods begin anew with each year.
+        where: File or source, for the message.
+        gaps: Whether periods may be missing, as days of a satellite are.
+
+    Returns:
+        The cube with ``time`` (datetime64[ns]) and the coordinate ``time_bnds`` (time, bnds).
+
+    Raises:
+        InputError: If times are not dates, doubled, unordered, or if periods are missing.
+    """
+    times = times_of(cube, where)
+    starts, ends = _periods(times, step)
+    _check_sequence(starts, ends, step, where, gaps)
+    bounds = np.column_stack([starts, ends]).astype("datetime64[ns]")
+    cube = cube.drop_vars("time_bnds", errors="ignore")
+    cube = cube.assign_coords(time=bounds[:, 0], time_bnds=(("time", "bnds"), bounds))
+    cube["time"].attrs = {"standard_name": "time", "axis": "T", "bounds": "time_bnds"}
+    return cube
+
+
+def times_of(cube: xr.Dataset, where: str | Path) -> pd.DatetimeIndex:
+    """Timestamps of a cube.
+
+    Raises:
+        InputError: If they are not dates of the common calendar.
+    """
+    if "time" not in cube.coords or not np.issubdtype(cube["time"].dtype, np.datetime64):
+        found = str(cube["time"].dtype) if "time" in cube.coords else "none"
+        raise InputError(where, "time", expected="dates of the common calendar", found=found)
+    times = pd.DatetimeIndex(np.atleast_1d(cube["time"].to_numpy()))
+    if times.hasnans or not len(times):
+        found = f"{int(times.isna().sum())} missing of {len(times)}"
+        raise InputError(where, "time", expected="a date for each map", found=found)
+    return times
+
+
+def date_in_name(path: Path) -> pd.Timestamp | None:
+    """First date in a file's name, as satellite maps have it that hold no time; None if none.
+
+    Understood are year and day of the year (``MOD13C2.A2010032``), dates (``20100201``) and
+    months (``2010-02``).
+    """
+    for pattern, code in _DATES_IN_NAMES:
+        for found in re.finditer(pattern, Path(path).name):
+            try:
+                return pd.to_datetime("".join(found.groups()), format=code)
+            except ValueError:
+                continue
+    return None
+
+
+def step_among(times: Iterable[pd.DatetimeIndex], steps: tuple[Step, ...]) -> Step:
+    """The step that fits the least distance of the timestamps; the first if none does."""
+    stamps = np.unique([stamp for index in times for stamp in index.to_numpy()])
+    if len(stamps) > 1:
+        # Not the usual one: days may be missing.
+        least = pd.Timedelta(np.diff(stamps).min())
+        for step in steps:
+            if step in LENGTHS and least == LENGTHS[step]:
+                return step
+    return steps[0]
+
+
+def _periods(times: pd.DatetimeIndex, step: Step) -> tuple[pd.DatetimeIndex, pd.DatetimeIndex]:
+    if step == "month":
+        starts = times.to_period("M").to_timestamp()
+        return starts, starts + pd.offsets.MonthBegin(1)
+    if step != "4 days":
+        starts = times.normalize() if step == "day" else times
+        return starts, starts + LENGTHS[step]
+    starts = times.normalize()
+    next_year = pd.to_datetime((starts.year + 1).astype(str) + "-01-01")
+    ends = (starts + LENGTHS[step]).to_series().clip(upper=next_year.to_series().to_numpy())
+    return starts, pd.DatetimeIndex(ends)
+
+
+def _check_sequence(
+    starts: pd.DatetimeIndex, ends: pd.DatetimeIndex, step: Step, where: str | Path, gaps: bool
+) -> None:
+    if not starts.is_unique:
+        twice = starts[starts.duplicated()].unique()
+        raise InputError(
+            where, "time", expected="each period once", found=f"{listed(twice)} more than once"
+        )
+    if not starts.is_monotonic_increasing:
+        late = starts[1:][np.diff(starts) < np.timedelta64(0)]
+        raise InputError(
+            where, "time", expected="times in order", found=f"{listed(late)} after a later time"
+        )
+    breaks = np.flatnonzero(starts[1:].to_numpy() != ends[:-1].to_numpy())
+    if gaps or not breaks.size:
+        return
+    if step == "month":
+        complete = pd.date_range(starts[0], starts[-1], freq="MS")
+        found = f"{listed(complete.difference(starts))} missing"
+    else:
+        found = "; ".join(f"nothing from {ends[i]} to {starts[i + 1]}" for i in breaks[:5])
+    raise InputError(
+        where,
+        "time",
+        expected=f"a record without gaps from {starts[0]:%Y-%m-%d} to {ends[-1]:%Y-%m-%d}",
+        found=found,
+        hint="Fetch what is missing",
+    )
+
+
+def listed(times: pd.DatetimeIndex) -> str:
+    """Times as text: months where all are months, shortened where they are many."""
+    pattern = "%Y-%m" if (times.day == 1).all() and (times.hour == 0).all() else "%Y-%m-%d"
+    names = list(dict.fromkeys(times.strftime(pattern)))
+    return ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")

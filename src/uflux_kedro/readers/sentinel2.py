@@ -1,0 +1,188 @@
+"""Sentinel-2 surface reflectance (level 2A), one tile: GeoTIFF, COG or JPEG 2000 (extra ``raster``).
+
+Each scene is a file a band, B02 (blue), B04 (red), B08 (near infrared) at 10 m, and the scene
+classification SCL at 20 m, by which cloud, shadow and snow are left out. Reflectance is
+(stored + offset) / 10000, where the offset is -1000 since processing baseline 04.00 (25 January
+2022, and all scenes that were processed again) and 0 before. Some archives take it off and keep
+the baseline's name, so that it is read from the name only where nothing else is said.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from itertools import groupby
+from pathlib import Path
+
+import dask.array as da
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from uflux_kedro.errors import ConfigurationError, InputError
+from uflux_kedro.readers.guards import lazily_within_bounds
+from uflux_kedro.readers.periods import date_in_name
+from uflux_kedro.readers.stored_array import lazily
+from uflux_kedro.variables import VARIABLES
+
+BANDS = {"B02": "BLUE", "B04": "RED", "B08": "NIR", "B8A": "NIR"}
+CLEAR_CLASSES = (4, 5, 6, 7)
+"""Vegetation, bare soil, water, unclassified; see the SCL table of the level-2A guide."""
+
+_SCENE_CLASSES = "SCL"
+_QUANTIFICATION = 10_000
+_BLOCK = 2048
+_OFFSET_SINCE_BASELINE_4 = -1000
+
+
+def read_sentinel2(
+    paths: Sequence[Path],
+    offset: int | None = None,
+    clear: Sequence[int] = CLEAR_CLASSES,
+) -> xr.Dataset:
+    """Read the scenes of one tile.
+
+    Args:
+        paths: Files of bands; date and band in the name, or in that of the scene's folder.
+        offset: What is added to stored numbers; None takes it from the processing baseline that
+            stands in the names (``N0400``).
+        clear: Classes of the scene classification that are kept.
+
+    Returns:
+        Cube (time, y, x) of RED, NIR and, where present, BLUE; float32 0-1, lazy, NaN where it
+        was not clear. ``y`` and ``x`` in metres of the tile's projection, ``attrs["crs"]``;
+        ``time`` the day, with ``time_bnds``.
+
+    Raises:
+        ConfigurationError: If the extra ``raster`` is not installed.
+        InputError: If a scene lacks a band or the classification, scenes differ in their grid,
+            or nothing says what the offset is.
+    """
+    if not paths:
+        raise InputError("Sentinel-2", None, expected="at least one file", found="none")
+    named = sorted((_day(path), _band(path), Path(path)) for path in paths if _band(path))
+    days = []
+    for day, files in groupby(named, key=lambda file: file[0]):
+        bands = {band: path for _, band, path in files}
+        days.append(_read_scene(day, bands, offset, tuple(clear)))
+    if not days:
+        expected = f"a band in the name, {', '.join(BANDS)} or {_SCENE_CLASSES}"
+        raise InputError(paths[0], None, expected=expected, found=Path(paths[0]).name)
+    first = days[0]
+    for scene in days[1:]:
+        if scene.attrs["crs"] != first.attrs["crs"] or not (
+            scene["x"].equals(first["x"]) and scene["y"].equals(first["y"])
+        ):
+            raise InputError(
+                scene.attrs["file"],
+                None,
+                expected=f"the grid of {first.attrs['file']}",
+                found=f"{scene.attrs['crs']}, {scene.sizes['y']} x {scene.sizes['x']} cells",
+                hint="Read each tile by itself",
+            )
+    cube = xr.concat(days, dim="time", combine_attrs="drop_conflicts")
+    starts = cube.indexes["time"]
+    bounds = np.column_stack([starts, starts + pd.Timedelta("1D")]).astype("datetime64[ns]")
+    return cube.assign_coords(time_bnds=(("time", "bnds"), bounds)).assign_attrs(source="sentinel2")
+
+
+def _day(path: Path) -> pd.Timestamp:
+    for name in (path.name, *(parent.name for parent in path.parents)):
+        # 20220701T105631 is a date with its time of day.
+        date = date_in_name(Path(re.sub(r"(?<=\d{8})T\d{6}", "", name)))
+        if date is not None:
+            return date.normalize()
+    raise InputError(path, "time", expected="a date in the name", found=path.name)
+
+
+def _band(path: Path) -> str:
+    found = re.search(rf"(?<![A-Z0-9])({'|'.join(BANDS)}|{_SCENE_CLASSES})(?![0-9A-Z])", path.name)
+    return found[1] if found else ""
+
+
+def _read_scene(
+    day: pd.Timestamp, files: dict[str, Path], offset: int | None, clear: tuple[int, ...]
+) -> xr.Dataset:
+    where = next(iter(files.values()))
+    present = {BANDS[band] for band in files if band in BANDS}
+    if _SCENE_CLASSES not in files or not {"RED", "NIR"} <= present:
+        raise InputError(
+            where.parent,
+            None,
+            expected=f"B04, B08 and {_SCENE_CLASSES} of {day:%Y-%m-%d}",
+            found=", ".join(files),
+        )
+    bands = {BANDS[b]: b for b in sorted(BANDS, reverse=True) if b in files}
+    stored = {name: _open(files[band], name) for name, band in bands.items()}
+    grid = stored["RED"]
+    kept = _kept(_open(files[_SCENE_CLASSES], _SCENE_CLASSES), grid, clear, files)
+    scene = xr.Dataset(attrs={"crs": grid.attrs["crs"], "file": str(files["B04"])})
+    for name, data in stored.items():
+        path = files[bands[name]]
+        if data.shape != grid.shape:
+            found = f"{data.shape} against {grid.shape} of B04"
+            raise InputError(path, name, expected="bands of one resolution", found=found)
+        added = _offset(path) if offset is None else offset
+        reflectance = ((data + np.float32(added)) / np.float32(_QUANTIFICATION)).where(
+            kept & (data != 0)
+        )
+        reflectance = lazily_within_bounds(
+            reflectance.astype("float32"), VARIABLES[name], path, f"1e-4, offset {added}"
+        )
+        scene[name] = reflectance.assign_attrs(VARIABLES[name].cf_attributes())
+    return scene.expand_dims(time=[day.to_datetime64()])
+
+
+def _offset(path: Path) -> int:
+    baseline = re.search(r"_N(\d{2})(\d{2})_", str(path))
+    if baseline:
+        return _OFFSET_SINCE_BASELINE_4 if int(baseline[1]) >= 4 else 0
+    raise InputError(
+        path,
+        None,
+        expected="the processing baseline in the name, such as N0400",
+        found="none, and scenes of any date may have been processed again",
+        hint="Name what is added to the stored numbers: offset -1000 since baseline 04.00, else 0",
+    )
+
+
+def _open(path: Path, name: str) -> xr.DataArray:
+    try:
+        import rioxarray
+        from rasterio.errors import RasterioError
+    except ImportError as error:
+        raise ConfigurationError(
+            "Sentinel-2 needs rioxarray: install uflux_kedro[raster]"
+        ) from error
+    try:
+        data = rioxarray.open_rasterio(path, cache=False)
+    except (RasterioError, OSError, ValueError) as error:
+        raise InputError(
+            path, name, expected="a raster file", found=f"{type(error).__name__}: {error}"
+        ) from error
+    assert isinstance(data, xr.DataArray)
+    if data.sizes["band"] != 1 or data.rio.crs is None:
+        found = f"{data.sizes['band']} bands, projection {data.rio.crs}"
+        raise InputError(path, name, expected="one band with its projection", found=found)
+    crs = data.rio.crs.to_string()
+    data = data.isel(band=0).drop_vars(["band", "spatial_ref"]).rename(name)
+    return lazily(data, path, (_BLOCK, _BLOCK)).sortby("y").astype("float32").assign_attrs(crs=crs)
+
+
+def _kept(
+    classes: xr.DataArray, grid: xr.DataArray, clear: tuple[int, ...], files: dict[str, Path]
+) -> xr.DataArray:
+    """Where a scene is clear, on the grid of its bands."""
+    times = [grid.sizes[axis] / classes.sizes[axis] for axis in ("y", "x")]
+    if times[0] != times[1] or times[0] != int(times[0]):
+        raise InputError(
+            files[_SCENE_CLASSES],
+            _SCENE_CLASSES,
+            expected=f"a whole number of the bands' {grid.sizes['y']} rows to a row",
+            found=f"{classes.sizes['y']} rows, {classes.sizes['x']} columns",
+        )
+    mask = da.isin(classes.data, clear)
+    side = int(times[0])
+    if side > 1:
+        mask = da.repeat(da.repeat(mask, side, axis=0), side, axis=1)
+    return xr.DataArray(mask.rechunk(grid.data.chunks), grid.coords, grid.dims)
