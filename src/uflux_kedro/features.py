@@ -25,9 +25,10 @@ from uflux_kedro.gridding.alignment import (
     TargetGrid,
     align,
     common_months,
-    monthly_means,
     select_months,
 )
+from uflux_kedro.gridding.means import monthly_means
+from uflux_kedro.gridding.projected import ProjectedGrid
 from uflux_kedro.gridding.sampling import sample_at_sites
 from uflux_kedro.lazy import pd, xr
 from uflux_kedro.readers.sites import check_igbp, check_metadata
@@ -130,7 +131,7 @@ def igbp_codes(classes: pd.Series) -> pd.Series:
 
 def build_drivers(
     cubes: Mapping[str, xr.Dataset],
-    grid: TargetGrid,
+    grid: TargetGrid | ProjectedGrid,
     period: Period = "common",
     carry_over: CarryOverParameters | None = None,
 ) -> xr.Dataset:
@@ -164,7 +165,7 @@ def build_drivers(
     sources = {p: monthly_means(cube, p) for p, cube in cubes.items() if p != LAND_COVER}
     months = common_months(sources, period)
     sources = {p: select_months(cube, months) for p, cube in sources.items()}
-    co2 = sources.pop(CO2)["CO2"] if CO2 in sources else None
+    co2 = align(sources.pop(CO2), grid)["CO2"] if CO2 in sources else None
     aligned = {p: derive_predictors(align(cube, grid), co2=co2) for p, cube in sources.items()}
     drivers = merge_drivers(aligned, align(cubes[LAND_COVER], grid))
     if carry_over is None:

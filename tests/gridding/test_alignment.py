@@ -14,9 +14,9 @@ from uflux_kedro.gridding.alignment import (
     TargetGrid,
     align,
     common_months,
-    monthly_means,
     select_months,
 )
+from uflux_kedro.gridding.means import means_over, monthly_means
 
 resolutions = st.sampled_from([10.0, 15.0, 18.0, 20.0, 30.0])
 seeds = st.integers(0, 1000)
@@ -283,6 +283,26 @@ def test_months_in_part_are_left_out():
     assert monthly.indexes["time"].equals(pd.DatetimeIndex(["2003-02-01", "2003-03-01"]))
     with pytest.raises(InputError, match="csif: time: expected a month in full"):
         monthly_means(stepped("2003-01-20", "2003-02-10", 1), "csif")
+
+
+def test_days_that_are_missing_take_no_part():
+    source = stepped("2003-01-01", "2003-04-01", 1)
+    holed = source.isel(time=[t for t in range(90) if not 35 <= t < 50])
+    monthly = monthly_means(holed.chunk(time=7), "avhrr")["CSIF"]
+    expected = holed["CSIF"].sel(time="2003-02").mean("time")
+    np.testing.assert_allclose(monthly[1], expected, rtol=1e-5)
+    empty = source.isel(time=[t for t in range(90) if not 31 <= t < 59])
+    monthly = monthly_means(empty.chunk(time=7), "avhrr")["CSIF"]
+    assert np.isnan(monthly.to_numpy()).any(axis=(1, 2)).tolist() == [False, True, False]
+
+
+def test_days_come_of_shorter_periods_alone():
+    with pytest.raises(
+        InputError, match="csif: time: expected periods of a day at most; found 4 days"
+    ):
+        means_over(stepped("2003-01-01", "2003-04-01", 4), "csif", "day")
+    daily = stepped("2003-01-01", "2003-02-01", 1)
+    assert means_over(daily, "x", "day").equals(daily)
 
 
 def test_months_stay_what_they_are():

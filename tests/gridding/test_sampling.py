@@ -103,3 +103,42 @@ def test_a_tower_outside_the_grid_is_an_error():
     region = drivers(TargetGrid(resolution=5, west=0, south=40, east=20, north=60))
     with pytest.raises(InputError, match=r"found outside it: XX-001 \(35, 10\), XX-002 \(50, -1\)"):
         sample_at_sites(region, sites((50, 10), (35, 10), (50, -1)))
+
+
+@settings(max_examples=10, deadline=None)
+@given(
+    latitude=st.floats(-70, 70),
+    longitude=st.floats(-180, 180),
+    radius=st.floats(50e3, 2e6),
+    seed=st.integers(0, 99),
+)
+def test_a_footprint_is_the_mean_of_the_land_within(latitude, longitude, radius, seed):
+    cube = drivers(TargetGrid(resolution=5))
+    land = np.random.default_rng(seed).random(cube["IGBP"].shape) < 0.7
+    cube["IGBP"] = cube["IGBP"].where(land, 0)
+    here = sites((latitude, longitude))
+    try:
+        cell = sample_at_sites(cube, here)
+    except InputError:
+        return  # water far and wide
+    table = sample_at_sites(cube.chunk(time=1), here, radius)
+    east = (cube.longitude - longitude + 180) % 360 - 180
+    distance = 111_195 * np.hypot(
+        cube.latitude - latitude, east * np.cos(np.deg2rad(latitude))
+    ).transpose("latitude", "longitude")
+    weights = np.cos(np.deg2rad(cube.latitude)) * (distance <= radius) * land
+    if float(weights.sum()) == 0:
+        pd.testing.assert_frame_equal(table, cell)
+        return
+    expected = cube["ERA5_TA"].weighted(weights).mean(("latitude", "longitude"))
+    np.testing.assert_allclose(table["ERA5_TA"], expected, rtol=1e-4)
+    for name in ("IGBP", "Latitude", "Year", "time", "site_id"):
+        assert table[name].equals(cell[name])
+
+
+def test_a_gap_within_a_footprint_takes_no_part():
+    cube = drivers(TargetGrid(resolution=5))
+    cube["ERA5_TA"][0] = cube["ERA5_TA"][0] * 0 + 4
+    cube["ERA5_TA"].loc[{"latitude": 2.5, "longitude": 7.5}] = np.nan
+    table = sample_at_sites(cube, sites((2.5, 2.5)), radius=700e3)
+    assert table["ERA5_TA"].iloc[0] == 4

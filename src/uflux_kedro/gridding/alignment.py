@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from itertools import pairwise
+from functools import reduce
+from operator import and_
 from typing import Any, Literal
 
 import numpy as np
@@ -18,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from uflux_kedro.errors import InputError
 from uflux_kedro.gridding.area_mean import mean_by_area
 from uflux_kedro.gridding.cells import nearest
+from uflux_kedro.gridding.projected import ProjectedGrid, align_projected
 from uflux_kedro.lazy import pd, xr
 from uflux_kedro.variables import IGBP_CLASSES, VARIABLES
 
@@ -80,12 +82,13 @@ class TargetGrid(BaseModel):
         return grid
 
 
-def align(cube: xr.Dataset, grid: TargetGrid) -> xr.Dataset:
+def align(cube: xr.Dataset, grid: TargetGrid | ProjectedGrid) -> xr.Dataset:
     """Bring a cube onto the target grid, each variable by its kind.
 
     Args:
-        cube: Canonical names and coordinates; with time or without.
-        grid: The target.
+        cube: Canonical names and coordinates; with time or without. A record without place,
+            such as CO2, is returned as it is.
+        grid: The target, in degrees or in a projection.
 
     Returns:
         The variables on the grid's cells, lazy where the cube is; NaN where it has no data. A
@@ -94,6 +97,10 @@ def align(cube: xr.Dataset, grid: TargetGrid) -> xr.Dataset:
     Raises:
         InputError: If cube and grid have no place in common.
     """
+    if "latitude" not in cube.coords and "x" not in cube.dims:
+        return cube
+    if isinstance(grid, ProjectedGrid):
+        return align_projected(cube, grid)
     target = grid.coordinates()
     _check_overlap(cube, target)
     cube = _ascending(cube)
@@ -182,67 +189,6 @@ def _regridder(data: xr.DataArray) -> Any:
     return data.regrid
 
 
-def monthly_means(cube: xr.Dataset, source: str) -> xr.Dataset:
-    """Mean of each month, every period weighted by its share in the month.
-
-    All canonical units are rates or states, so that a mean is right for each of them.
-
-    Args:
-        cube: With ``time`` and ``time_bnds``; without time it is returned as it is.
-        source: Name, for the message.
-
-    Returns:
-        The cube by months with ``time_bnds``, lazy. Months that the record covers in part, at
-        its beginning and end, are left out.
-
-    Raises:
-        InputError: If no month is covered in full.
-    """
-    if "time" not in cube.dims:
-        return cube
-    # A coordinate that waits on dask, as from Zarr, has chunks of its own.
-    cube = cube.assign_coords(time_bnds=cube["time_bnds"].compute())
-    starts, ends = (cube["time_bnds"].isel(bnds=i).to_numpy() for i in (0, 1))
-    firsts = pd.date_range(starts[0], ends[-1], freq="MS", inclusive="both", normalize=True)
-    edges = firsts[(firsts >= starts[0]) & (firsts <= ends[-1])].to_numpy()
-    if np.array_equal(starts, edges[:-1]) and np.array_equal(ends, edges[1:]):
-        return cube
-    if len(edges) < 2:
-        raise InputError(
-            source, "time", expected="a month in full", found=f"{starts[0]} to {ends[-1]}"
-        )
-    means = []
-    for first, last in pairwise(edges):
-        inside = slice(np.searchsorted(ends, first, "right"), np.searchsorted(starts, last, "left"))
-        overlap = np.minimum(ends[inside], last) - np.maximum(starts[inside], first)
-        means.append(_weighted_mean(cube.isel(time=inside), overlap / (last - first)))
-    monthly = xr.concat(means, dim=pd.DatetimeIndex(edges[:-1], name="time"))
-    monthly["time"].attrs = dict(cube["time"].attrs)
-    bounds = np.column_stack([edges[:-1], edges[1:]])
-    return monthly.assign_coords(time_bnds=(("time", "bnds"), bounds)).assign_attrs(cube.attrs)
-
-
-def _weighted_mean(cube: xr.Dataset, weights: np.ndarray) -> xr.Dataset:
-    """Mean over time by weight, of the values that are there."""
-
-    def mean(values: np.ndarray) -> np.ndarray:
-        there = ~np.isnan(values)
-        total = np.where(there, values, 0) @ weights
-        # 0 / 0 where nothing is there makes the NaN that is wanted.
-        with np.errstate(invalid="ignore"):
-            return (total / (there @ weights)).astype(values.dtype)
-
-    cube = cube.drop_vars("time_bnds")
-    return xr.apply_ufunc(
-        mean,
-        cube.chunk(time=-1) if cube.chunks else cube,
-        input_core_dims=[["time"]],
-        dask="parallelized",
-        output_dtypes=["float32"],
-        keep_attrs=True,
-    )
-
-
 def common_months(cubes: Mapping[str, xr.Dataset], period: Period) -> pd.DatetimeIndex:
     """Months of the drivers.
 
@@ -291,3 +237,21 @@ def select_months(cube: xr.Dataset, months: pd.DatetimeIndex) -> xr.Dataset:
     if cube.indexes["time"].equals(months):
         return cube
     return cube.sel(time=months)
+
+
+def common_mask(drivers: xr.Dataset) -> xr.DataArray:
+    """Land where every driver has data.
+
+    Args:
+        drivers: Fields on one grid and one record, and ``IGBP``, 0 where there is no land.
+
+    Returns:
+        True (time, and the grid's axes) where a prediction can be made from all of them; lazy.
+    """
+    land = drivers["IGBP"] > 0
+    fields = [
+        data.notnull()
+        for name, data in drivers.data_vars.items()
+        if name != "IGBP" and set(land.dims) <= set(data.dims)
+    ]
+    return reduce(and_, [*fields, land])

@@ -7,17 +7,21 @@ import numpy as np
 _ROUNDING = 1e-6
 
 
-def nearest(centres: np.ndarray, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def nearest(
+    centres: np.ndarray, places: np.ndarray, degrees: bool = True
+) -> tuple[np.ndarray, np.ndarray]:
     """Nearest cell along one axis.
 
     Args:
-        centres: Evenly spaced latitudes or longitudes (n,), degrees; n is 2 at least.
-        places: Latitudes or longitudes (m,), degrees.
+        centres: Evenly spaced latitudes, longitudes or metres (n,); n is 2 at least.
+        places: Places (m,) in the same unit.
+        degrees: Whether 360 of them lead round to the start.
 
     Returns:
         Index of the nearest centre (m,), and whether the place lies outside its cell (m,).
     """
-    distance = np.abs(turn(centres[None, :] - places[:, None]))
+    away = centres[None, :] - places[:, None]
+    distance = np.abs(turn(away) if degrees else away)
     index = distance.argmin(axis=1)
     half = abs(centres[1] - centres[0]) / 2
     return index, distance.min(axis=1) > half + _ROUNDING

@@ -1,8 +1,9 @@
-"""Drivers at the towers: the grid cell in which each tower stands."""
+"""Drivers at the towers: the grid cell in which each tower stands, or the cells around it."""
 
 from __future__ import annotations
 
 from itertools import product
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,15 +14,23 @@ from uflux_kedro.lazy import pd, xr
 _NEIGHBOURS = np.array(sorted(product((-1, 0, 1), repeat=2), key=lambda step: step != (0, 0)))
 """Steps to a cell itself, first, and to the eight around it."""
 
+_METRES_PER_DEGREE = 111_195.0
 
-def sample_at_sites(drivers: xr.Dataset, sites: pd.DataFrame) -> pd.DataFrame:
-    """Read every driver off the cell in which a tower stands.
+
+def sample_at_sites(
+    drivers: xr.Dataset, sites: pd.DataFrame, radius: float | None = None
+) -> pd.DataFrame:
+    """Read every driver off the cell in which a tower stands, or off the cells around it.
 
     A tower whose cell is water, as on a coast, takes the nearest land cell around it.
 
     Args:
-        drivers: Cube with ``IGBP``, 0 where there is no land.
+        drivers: Cube with ``IGBP``, 0 where there is no land; on ``latitude`` and ``longitude``,
+            or on ``y`` and ``x`` in metres of ``attrs["crs"]``.
         sites: ``site_id``, ``latitude``, ``longitude``.
+        radius: Of the footprint, metres: fields are then means over the land cells whose centres
+            lie within it, weighted by area; the tower's own cell where none does. IGBP and what
+            has no place stay those of the cell. None reads the cell alone.
 
     Returns:
         ``site_id``, ``time`` and the drivers by name; one row a site and period, sorted.
@@ -29,41 +38,126 @@ def sample_at_sites(drivers: xr.Dataset, sites: pd.DataFrame) -> pd.DataFrame:
     Raises:
         InputError: If a tower stands outside the grid, or with no land in its cell or around.
     """
-    rows, columns = _land_cells(drivers, sites)
+    grid = _Grid.of(drivers, sites)
+    rows, columns = _land_cells(drivers, sites, grid)
     names = sites["site_id"].to_numpy()
     # A cube that comes from a store has its variables in any order.
-    sampled = (
-        drivers[sorted(map(str, drivers.data_vars))]
-        .drop_vars("time_bnds", errors="ignore")
-        .isel(
-            latitude=xr.DataArray(rows, dims="site_id", coords={"site_id": names}),
-            longitude=xr.DataArray(columns, dims="site_id", coords={"site_id": names}),
-        )
+    ordered = drivers[sorted(map(str, drivers.data_vars))].drop_vars("time_bnds", errors="ignore")
+    sampled = ordered.isel(
+        {
+            grid.rows: xr.DataArray(rows, dims="site_id", coords={"site_id": names}),
+            grid.columns: xr.DataArray(columns, dims="site_id", coords={"site_id": names}),
+        }
     )
-    sampled = sampled.drop_vars(["latitude", "longitude"])
+    if radius is not None:
+        sampled = sampled.assign(_footprints(ordered, grid, rows, columns, names, radius))
+    sampled = sampled.drop_vars([c for c in sampled.coords if c not in ("site_id", "time")])
     table = sampled.to_dataframe(dim_order=["site_id", "time"]).reset_index()
     return table.sort_values(["site_id", "time"], ignore_index=True)
 
 
-def _land_cells(drivers: xr.Dataset, sites: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+class _Grid(NamedTuple):
+    """Axes of a grid, and where the sites stand on them."""
+
+    rows: str
+    columns: str
+    y: np.ndarray
+    x: np.ndarray
+    site_y: np.ndarray
+    site_x: np.ndarray
+
+    @classmethod
+    def of(cls, drivers: xr.Dataset, sites: pd.DataFrame) -> _Grid:
+        latitude, longitude = sites["latitude"].to_numpy(), sites["longitude"].to_numpy()
+        if "x" not in drivers.dims:
+            axes = drivers["latitude"].to_numpy(), drivers["longitude"].to_numpy()
+            return cls("latitude", "longitude", *axes, latitude, longitude)
+        from pyproj import Transformer
+
+        project = Transformer.from_crs("EPSG:4326", drivers.attrs["crs"], always_xy=True)
+        site_x, site_y = project.transform(longitude, latitude)
+        return cls("y", "x", drivers["y"].to_numpy(), drivers["x"].to_numpy(), site_y, site_x)
+
+    @property
+    def in_degrees(self) -> bool:
+        return self.rows == "latitude"
+
+    @property
+    def around_the_globe(self) -> bool:
+        return self.in_degrees and self.x.size * abs(self.x[1] - self.x[0]) > 360 - 1e-6
+
+    def distance(self, row: np.ndarray, column: np.ndarray, site: np.ndarray | int) -> np.ndarray:
+        """Metres from a site to cells' centres, on the plane that touches the globe there."""
+        north = self.y[row] - self.site_y[site]
+        east = self.x[column] - self.site_x[site]
+        if not self.in_degrees:
+            return np.hypot(north, east)
+        east = turn(east) * np.cos(np.deg2rad(self.site_y[site]))
+        return _METRES_PER_DEGREE * np.hypot(north, east)
+
+    def within(self, row: int, column: int, radius: float) -> tuple[np.ndarray, np.ndarray]:
+        """Rows and columns of the window around a cell that a circle can reach into."""
+        step = abs(self.y[1] - self.y[0]) * (_METRES_PER_DEGREE if self.in_degrees else 1)
+        shrunk = np.cos(np.deg2rad(min(abs(self.y[row]) + 1, 89))) if self.in_degrees else 1.0
+        reach = int(np.ceil(radius / step)) + 1
+        sideways = min(int(np.ceil(radius / step / shrunk)) + 1, self.x.size // 2)
+        rows = np.arange(max(row - reach, 0), min(row + reach + 1, self.y.size))
+        columns = np.arange(column - sideways, column + sideways + 1)
+        if self.around_the_globe:
+            return rows, np.unique(columns % self.x.size)
+        return rows, columns[(columns >= 0) & (columns < self.x.size)]
+
+
+def _footprints(
+    drivers: xr.Dataset,
+    grid: _Grid,
+    rows: np.ndarray,
+    columns: np.ndarray,
+    names: np.ndarray,
+    radius: float,
+) -> xr.Dataset:
+    """Area-weighted means of the fields over the land around each site."""
+    fields = drivers[
+        [
+            str(name)
+            for name, data in drivers.data_vars.items()
+            if {grid.rows, grid.columns} <= set(data.dims) and name != "IGBP"
+        ]
+    ]
+    means = []
+    for site, (row, column) in enumerate(zip(rows, columns, strict=True)):
+        near_rows, near_columns = grid.within(int(row), int(column), radius)
+        window = {grid.rows: near_rows, grid.columns: near_columns}
+        distance = grid.distance(near_rows[:, None], near_columns[None, :], site)
+        inside = (distance <= radius) & (drivers["IGBP"].isel(window).to_numpy() > 0)
+        area = np.cos(np.deg2rad(grid.y[near_rows])) if grid.in_degrees else np.ones(near_rows.size)
+        weights = inside * area[:, None]
+        if not inside.any():
+            weights = ((near_rows == row)[:, None] & (near_columns == column)[None, :]).astype(
+                float
+            )
+        weighted = fields.isel(window).weighted(
+            xr.DataArray(weights, dims=(grid.rows, grid.columns))
+        )
+        means.append(weighted.mean((grid.rows, grid.columns)).astype("float32"))
+    return xr.concat(means, dim=pd.Index(names, name="site_id"))
+
+
+def _land_cells(
+    drivers: xr.Dataset, sites: pd.DataFrame, grid: _Grid
+) -> tuple[np.ndarray, np.ndarray]:
     """Row and column of each site's cell, or of the land cell nearest to it."""
-    latitude, longitude = drivers["latitude"].to_numpy(), drivers["longitude"].to_numpy()
-    here = sites["latitude"].to_numpy(), sites["longitude"].to_numpy()
-    row, outside_south_north = nearest(latitude, here[0])
-    column, outside_west_east = nearest(longitude, here[1])
+    row, outside_south_north = nearest(grid.y, grid.site_y, grid.in_degrees)
+    column, outside_west_east = nearest(grid.x, grid.site_x, grid.in_degrees)
     outside = outside_south_north | outside_west_east
     _refuse(sites, outside, "a place on the drivers' grid", "outside it")
     rows, columns = (row[:, None] + _NEIGHBOURS[:, 0], column[:, None] + _NEIGHBOURS[:, 1])
-    around_the_globe = longitude.size * abs(longitude[1] - longitude[0]) > 360 - 1e-6
-    if around_the_globe:
-        columns %= longitude.size
-    inside = (rows >= 0) & (rows < latitude.size) & (columns >= 0) & (columns < longitude.size)
+    if grid.around_the_globe:
+        columns %= grid.x.size
+    inside = (rows >= 0) & (rows < grid.y.size) & (columns >= 0) & (columns < grid.x.size)
     rows, columns = np.where(inside, rows, row[:, None]), np.where(inside, columns, column[:, None])
     land = inside & (drivers["IGBP"].to_numpy()[rows, columns] > 0)
-    distance = np.hypot(
-        latitude[rows] - here[0][:, None],
-        turn(longitude[columns] - here[1][:, None]) * np.cos(np.deg2rad(here[0]))[:, None],
-    )
+    distance = grid.distance(rows, columns, np.arange(len(sites))[:, None])
     # The tower's own cell wins if it is land, even where a neighbour's centre is nearer.
     distance[:, 0] = -1
     best = np.where(land, distance, np.inf).argmin(axis=1)

@@ -11,10 +11,16 @@ def make_drivers(
     members: tuple[Member, ...], parameters: FeatureParameters, **cubes: xr.Dataset
 ) -> xr.Dataset:
     """Bring all sources onto the target grid and its months, and derive their predictors."""
+    from uflux_kedro.carry_over import carry_over_names
     from uflux_kedro.features import build_drivers
 
     carry_over = _asked_for(members, parameters)
-    return build_drivers(cubes, parameters.target_grid, parameters.period, carry_over)
+    drivers = build_drivers(cubes, parameters.target_grid, parameters.period, carry_over)
+    if carry_over is None:
+        return drivers
+    # Each is a field of every month, and what no member asks for would be computed and kept too.
+    unasked = set(carry_over_names(carry_over)) - _predictors(members)
+    return drivers.drop_vars(unasked, errors="ignore")
 
 
 def join_drivers_at_towers(
@@ -46,7 +52,11 @@ def _asked_for(
 
     if parameters.carry_over is None:
         return None
-    asked = {name for member in members for name in member.predictors}
+    asked = _predictors(members)
     return (
         None if asked.isdisjoint(carry_over_names(parameters.carry_over)) else parameters.carry_over
     )
+
+
+def _predictors(members: tuple[Member, ...]) -> set[str]:
+    return {name for member in members for name in member.predictors}
