@@ -8,13 +8,15 @@ from uflux_kedro.errors import ConfigurationError
 from uflux_kedro.models import registry
 from uflux_kedro.models.registry import MODELS, make_model
 
+FOREST = {"n_estimators": 100, "max_depth": 20, "min_samples_leaf": 3, "min_samples_split": 12}
 REFERENCE = {
     "DF21": {"n_estimators": 2, "n_trees": 100, "max_layers": 20, "use_predictor": False},
     "deep-forest": {"n_estimators": 2, "n_trees": 100, "max_layers": 20, "use_predictor": False},
     "XGB": {"n_estimators": 100, "max_depth": 6, "min_child_weight": 4, "subsample": 0.8}
     | {"colsample_bytree": 0.8, "learning_rate": 0.05, "gamma": 0, "reg_alpha": 0, "reg_lambda": 1}
     | {"tree_method": "hist"},
-    "RF": {"n_estimators": 100, "max_depth": 20, "min_samples_leaf": 3, "min_samples_split": 12},
+    "RF": FOREST,
+    "RF-sklearn": FOREST,
     "BLEND": {"weights": "equal", "boosting_rounds": 200, "n_trees": 100, "n_landmarks": 400},
 }
 

@@ -24,6 +24,7 @@ SETTINGS = {
     "DF21": {"n_trees": 8},
     "XGB": {"n_estimators": 20},
     "RF": {"n_estimators": 5},
+    "RF-sklearn": {"n_estimators": 5},
 }
 HEADS = [{"use_predictor": True, "predictor": head} for head in ("forest", "xgboost", "lightgbm")]
 
@@ -72,7 +73,7 @@ def test_a_model_comes_back_as_it_was(name, parameters, friedman, tmp_path):
     assert files(tmp_path / "again") == files(tmp_path / "model")
 
 
-@pytest.mark.parametrize("name", ["DF21", "XGB", "RF"])
+@pytest.mark.parametrize("name", ["DF21", "XGB", "RF", "RF-sklearn"])
 def test_same_seed_same_bytes_on_one_or_two_threads(name, friedman, tmp_path):
     for threads in (1, 2):
         save_model(fitted(name, friedman, n_jobs=threads), tmp_path / str(threads))
@@ -106,7 +107,7 @@ def test_a_fresh_process_predicts_the_same(friedman, tmp_path):
     np.testing.assert_array_equal(np.load(tmp_path / "y.npy"), model.predict(friedman[0]))
 
 
-@pytest.mark.parametrize("name", ["DF21", "XGB", "RF"])
+@pytest.mark.parametrize("name", ["DF21", "XGB", "RF", "RF-sklearn"])
 def test_a_changed_payload_is_refused(name, friedman, tmp_path):
     save_model(fitted(name, friedman), tmp_path / "model")
     (payload,) = [p for p in (tmp_path / "model").iterdir() if p.name != "model.json"]
@@ -119,7 +120,7 @@ def test_a_changed_payload_is_refused(name, friedman, tmp_path):
         load_model(tmp_path / "model")
 
 
-@pytest.mark.parametrize("name", ["DF21", "XGB", "RF"])
+@pytest.mark.parametrize("name", ["DF21", "XGB", "RF", "RF-sklearn"])
 def test_bytes_that_are_no_model_are_refused_even_with_their_checksum(name, friedman, tmp_path):
     save_model(fitted(name, friedman), tmp_path / "model")
     rewrite(tmp_path / "model", b"not a model")
@@ -142,7 +143,7 @@ def test_forged_trees_are_refused(friedman, tmp_path):
 
 
 def test_forged_random_forests_are_refused(friedman, tmp_path):
-    model = fitted("RF", friedman)
+    model = fitted("RF-sklearn", friedman)
     tree = model.estimators_[0].tree_
     state = tree.__getstate__()
     state["nodes"]["left_child"][0] = 10**6
@@ -168,7 +169,9 @@ def test_a_pickle_in_disguise_does_not_run(friedman, tmp_path):
 
 
 def test_unknown_models_and_kinds_are_refused(friedman, tmp_path):
-    with pytest.raises(InputError, match="CascadeForestRegressor, XGBRegressor"):
+    with pytest.raises(
+        InputError, match="CascadeForestRegressor, BinnedForestRegressor, XGBRegressor"
+    ):
         save_model(LinearRegression().fit(*friedman), tmp_path / "model")
     assert not (tmp_path / "model").exists()
     with pytest.raises(InputError, match="no such file"):
@@ -183,7 +186,7 @@ def test_unknown_models_and_kinds_are_refused(friedman, tmp_path):
 def test_another_random_forest_in_its_place_is_refused(friedman, tmp_path):
     import skops.io
 
-    save_model(fitted("RF", friedman), tmp_path / "model")
+    save_model(fitted("RF-sklearn", friedman), tmp_path / "model")
     rewrite(tmp_path / "model", skops.io.dumps(LinearRegression().fit(*friedman)))
     with pytest.raises(InputError, match="a LinearRegression"):
         load_model(tmp_path / "model")
@@ -221,7 +224,7 @@ def test_a_failed_save_leaves_the_older_model(friedman, tmp_path, monkeypatch):
 
 
 def test_archives_hold_no_dates_and_no_addresses(friedman, tmp_path):
-    save_model(fitted("RF", friedman), tmp_path / "model")
+    save_model(fitted("RF-sklearn", friedman), tmp_path / "model")
     with zipfile.ZipFile(tmp_path / "model" / "model.skops") as archive:
         assert {part.date_time[0] for part in archive.infolist()} == {1980}
         parts = [name for name in archive.namelist() if name.endswith(".npy")]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.ensemble import RandomForestRegressor
 
 from uflux_kedro.ensemble import Member
 from uflux_kedro.errors import ConfigurationError
+from uflux_kedro.models.binned_forest import BinnedForestRegressor
 from uflux_kedro.models.fitted import FittedMember
 from uflux_kedro.models.registry import make_model
 from uflux_kedro.pipelines.model_training.nodes import (
@@ -89,7 +89,7 @@ def test_each_fold_searches_among_its_own_sites(table, tmp_path):
 
 def test_final_model_is_the_plain_best_one(table, tmp_path):
     fitted = fit_final_model(MEMBER, table, {"NSE": 0.5}, training())
-    assert type(fitted.model) is RandomForestRegressor
+    assert type(fitted.model) is BinnedForestRegressor
     assert fitted.model.max_depth == 8
     expected = make_model("RF", FIXED | {"max_depth": 8}, random_state=3)
     X = table[list(PREDICTORS)].to_numpy("float32")

@@ -10,6 +10,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "binned_forest": ["BinnedForestRegressor"],
         "blend": ["BlendRegressor"],
         "cascade_forest": ["CascadeForestRegressor"],
         "deep_forest_package": ["DeepForestPackageRegressor"],

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from sklearn.ensemble import RandomForestRegressor
     from xgboost import XGBRegressor
 
+    from uflux_kedro.models.binned_forest import BinnedForestRegressor
     from uflux_kedro.models.blend import BlendRegressor
     from uflux_kedro.models.cascade_forest import CascadeForestRegressor
 
@@ -305,10 +306,12 @@ def _read_forest(payload: bytes, kind: str) -> Any:
     return model
 
 
-# --- cascade forest --------------------------------------------------------------------------
+# --- forests of this project -----------------------------------------------------------------
 
 
-def _write_cascade(model: CascadeForestRegressor) -> tuple[bytes, dict[str, Any]]:
+def _write_own(
+    model: CascadeForestRegressor | BinnedForestRegressor,
+) -> tuple[bytes, dict[str, Any]]:
     arrays, attributes = model.to_arrays()
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, **arrays)
@@ -322,6 +325,15 @@ def _read_cascade(
 
     with np.load(io.BytesIO(payload), allow_pickle=False) as arrays:
         return CascadeForestRegressor(**parameters).from_arrays(arrays, attributes)
+
+
+def _read_binned(
+    payload: bytes, parameters: dict[str, Any], attributes: dict[str, Any]
+) -> BinnedForestRegressor:
+    from uflux_kedro.models.binned_forest import BinnedForestRegressor
+
+    with np.load(io.BytesIO(payload), allow_pickle=False) as arrays:
+        return BinnedForestRegressor(**parameters).from_arrays(arrays, attributes)
 
 
 # --- blend -----------------------------------------------------------------------------------
@@ -391,7 +403,8 @@ class _Kind:
 
 
 _KINDS = {
-    "CascadeForestRegressor": _Kind("model.npz", (), _write_cascade, _read_cascade),
+    "CascadeForestRegressor": _Kind("model.npz", (), _write_own, _read_cascade),
+    "BinnedForestRegressor": _Kind("model.npz", (), _write_own, _read_binned),
     "XGBRegressor": _Kind("model.ubj", ("xgboost",), _write_xgboost, _read_xgboost),
     "RandomForestRegressor": _Kind(
         "model.skops", ("scikit-learn", "skops"), _write_random_forest, _read_random_forest

@@ -63,9 +63,23 @@ def _xgboost() -> type:
 
 
 def _random_forest() -> type:
+    from uflux_kedro.models.binned_forest import BinnedForestRegressor
+
+    return BinnedForestRegressor
+
+
+def _library_forest() -> type:
     from sklearn.ensemble import RandomForestRegressor
 
     return RandomForestRegressor
+
+
+_RANDOM_FOREST = {
+    "n_estimators": 100,
+    "max_depth": 20,
+    "min_samples_leaf": 3,
+    "min_samples_split": 12,
+}
 
 
 def _blend() -> type:
@@ -105,17 +119,8 @@ MODELS: Mapping[str, ModelSpec] = {
             },
             on_gpu=True,
         ),
-        ModelSpec(
-            "RF",
-            "random forest",
-            _random_forest,
-            {
-                "n_estimators": 100,
-                "max_depth": 20,
-                "min_samples_leaf": 3,
-                "min_samples_split": 12,
-            },
-        ),
+        ModelSpec("RF", "random forest", _random_forest, _RANDOM_FOREST),
+        ModelSpec("RF-sklearn", "random forest, by scikit-learn", _library_forest, _RANDOM_FOREST),
         ModelSpec("BLEND", "mean of boosted trees, extra-trees and a kernel", _blend, {}),
     )
 }

@@ -1,0 +1,177 @@
+"""Breiman's random forest on binned columns: that of scikit-learn in a tenth of its time.
+
+Breiman, L. (2001): Random forests. Machine Learning 45, 5-32, doi 10.1023/A:1010933404324.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Self
+
+import numpy as np
+from joblib import effective_n_jobs
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from uflux_kedro.models.binning import MAX_BINS, Binner
+from uflux_kedro.models.byte_forest import ForestGrower, Growth, Targets
+from uflux_kedro.models.forest_store import forest_arrays, read_forest
+from uflux_kedro.models.packed_trees import in_blocks
+
+_SUBSAMPLE = 200_000
+"""Rows from which the bins are learnt, at most."""
+
+_DRAWS_A_ROW = 1 / (1 - math.exp(-1))
+"""How often a row of a bag was drawn on average: of n draws a share 1 - 1/e of n rows has any."""
+
+
+class BinnedForestRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
+    """Random forest whose trees compare bytes: a column's bin among 255 of as many rows.
+
+    Bags are bootstrap samples; every column is a candidate at every node; squared error. It
+    differs from scikit-learn's ``RandomForestRegressor`` of the same parameters in three things:
+    thresholds lie between bins, not between rows; the limits on the rows of a node count draws,
+    so they are raised by what a row is drawn on average; and leaves are float32. The same
+    ``random_state`` gives the same model, byte for byte, on any number of threads.
+
+    Args:
+        n_estimators: Trees.
+        max_depth: Greatest depth of a tree; None for no limit.
+        min_samples_split: Rows that a node needs to be split.
+        min_samples_leaf: Rows that a leaf needs.
+        n_jobs: Threads; None is one, -1 all.
+        random_state: Seed.
+
+    Attributes:
+        n_features_in_: Columns.
+        n_outputs_: Targets.
+        feature_importances_: (columns,), sums to 1.
+    """
+
+    def __init__(
+        self,
+        n_estimators: int = 100,
+        max_depth: int | None = None,
+        min_samples_split: int = 2,
+        min_samples_leaf: int = 1,
+        n_jobs: int | None = None,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        self.n_estimators = n_estimators
+        self.max_depth = max_depth
+        self.min_samples_split = min_samples_split
+        self.min_samples_leaf = min_samples_leaf
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+        """Grow the trees.
+
+        Args:
+            X: (rows, columns), finite.
+            y: (rows,) or (rows, targets), finite; one tree serves all targets.
+
+        Raises:
+            ValueError: If X or y holds NaN or infinity, or their shapes do not fit.
+        """
+        checked = validate_data(
+            self, X, y, dtype=np.float64, multi_output=True, y_numeric=True, ensure_min_samples=2
+        )
+        X = np.asarray(checked[0])
+        y = np.asarray(checked[1], dtype=np.float64).reshape(len(X), -1)
+        random = check_random_state(self.random_state)
+        threads = effective_n_jobs(self.n_jobs)
+        n, columns = X.shape
+        self.n_outputs_ = y.shape[1]
+        self.binner_ = Binner.fit(
+            X, n_bins=MAX_BINS, bin_type="percentile", subsample=_SUBSAMPLE, random_state=random
+        )
+        table = np.empty((n, columns), np.uint8)
+        self.binner_.transform(X, table)
+        growth = Growth(
+            n_trees=self.n_estimators,
+            max_depth=self.max_depth,
+            min_samples_split=_in_draws(self.min_samples_split, 2),
+            min_samples_leaf=_in_draws(self.min_samples_leaf, 1),
+        )
+        with ThreadPoolExecutor(threads) as executor:
+            grower = ForestGrower(
+                table=table,
+                targets=Targets.of(y, np.ones(n)),
+                bags=np.arange(n, dtype=np.uint32),
+                executor=executor,
+                n_jobs=threads,
+                on_tree=lambda: None,
+            )
+            self.forest_, _ = grower.grow(
+                columns,
+                growth,
+                extra=False,
+                seed=random.randint(np.iinfo(np.int32).max),
+                max_features=columns,
+                repeat=True,
+            )
+        return self
+
+    def predict(self, X: ArrayLike) -> np.ndarray:
+        """Predict (n,), or (n, targets) for several targets, from (n, columns), finite."""
+        check_is_fitted(self, "forest_")
+        return self.predict_on(validate_data(self, X, dtype=np.float64, reset=False), self.n_jobs)
+
+    def predict_on(self, X: np.ndarray, n_jobs: int | None) -> np.ndarray:
+        """Predict on a number of threads of this call, without the checks of :meth:`predict`.
+
+        Args:
+            X: (n, columns) float64, finite.
+            n_jobs: Threads; None is one, -1 all.
+        """
+        out = np.empty((len(X), self.n_outputs_))
+
+        def predict_block(block: slice) -> None:
+            rows = np.empty(X[block].shape, np.uint8)
+            self.binner_.transform(X[block], rows)
+            self.forest_.predict_into(rows, out[block])
+
+        in_blocks(predict_block, len(X), n_jobs)
+        return out[:, 0] if self.n_outputs_ == 1 else out
+
+    @property
+    def feature_importances_(self) -> np.ndarray:
+        """Share of the squared error that each column's cuts save."""
+        check_is_fitted(self, "forest_")
+        return self.forest_.importances
+
+    def to_arrays(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """What was fitted, for storage: named arrays, and numbers that JSON can hold."""
+        check_is_fitted(self, "forest_")
+        attributes: dict[str, Any] = {
+            "n_features_in_": self.n_features_in_,
+            "n_outputs_": self.n_outputs_,
+        }
+        if hasattr(self, "feature_names_in_"):
+            attributes["feature_names_in_"] = list(self.feature_names_in_)
+        return self.binner_.to_arrays() | forest_arrays(self.forest_), attributes
+
+    def from_arrays(self, arrays: Mapping[str, np.ndarray], attributes: Mapping[str, Any]) -> Self:
+        """Take over what :meth:`to_arrays` gave.
+
+        Raises:
+            KeyError: If an array or a number is missing.
+            ValueError: If trees lead outside themselves.
+        """
+        self.n_features_in_ = int(attributes["n_features_in_"])
+        self.n_outputs_ = int(attributes["n_outputs_"])
+        if "feature_names_in_" in attributes:
+            self.feature_names_in_ = np.array(attributes["feature_names_in_"], dtype=object)
+        self.binner_ = Binner.from_arrays(arrays, self.n_features_in_)
+        self.forest_ = read_forest(arrays, self.n_features_in_, self.n_outputs_)
+        return self
+
+
+def _in_draws(rows: int, least: int) -> int:
+    """Draws that so many rows of a bag stand for; one row, or the least split, stays as it is."""
+    return rows if rows <= least else round(rows * _DRAWS_A_ROW)
