@@ -85,6 +85,7 @@ def read_single_tower(
     parameters: TowerParameters,
     required: Collection[str] = (),
     header: Header | None = None,
+    raw: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Read a table of one tower and bring it to the wanted periods.
 
@@ -94,6 +95,7 @@ def read_single_tower(
         parameters: Resolution, completeness and what to do about values out of bounds.
         required: Our columns that must be there and have values.
         header: The table's header, if it has been read.
+        raw: The table's columns, where it is no CSV; None reads it.
 
     Returns:
         ``site_id``, ``time`` (start of the period), variables in canonical units with their QC
@@ -104,11 +106,12 @@ def read_single_tower(
             unordered or off the step, no flux has values, or values cannot be real.
     """
     where = table.file.where
-    header = header or read_header(table.file)
     names = columns.all()
     step = table.step or "DD"
     stamp = "TIMESTAMP" if step in ("DD", "MM") else "TIMESTAMP_START"
-    raw = read_columns(table.file, {stamp, *names.values(), *columns.also}, header)
+    if raw is None:
+        header = header or read_header(table.file)
+        raw = read_columns(table.file, {stamp, *names.values(), *columns.also}, header)
     if columns.complete is not None:
         raw = columns.complete(raw)
     _require_columns(raw, [stamp, *(names[n] for n in required if n in names)], where)

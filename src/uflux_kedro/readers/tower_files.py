@@ -17,7 +17,9 @@ from uflux_kedro.readers.archives import File
 from uflux_kedro.readers.csv_columns import Header, read_header
 from uflux_kedro.readers.tables import Step
 
-Family = Literal["fluxnet", "ameriflux", "fluxdatakit", "parquet", "tidy", "sites", "badm"]
+Family = Literal[
+    "fluxnet", "ameriflux", "fluxdatakit", "reddyproc", "parquet", "tidy", "sites", "badm"
+]
 """``sites`` is a site table, ``badm`` the networks' metadata; the others hold fluxes."""
 
 _STEPS = ("HH", "HR", "DD", "WW", "MM")
@@ -86,7 +88,8 @@ def recognise(file: File, columns: Mapping[str, str] | None = None) -> TowerFile
     if suffix not in (".csv", ".txt"):
         return _UNREADABLE.get(suffix, "neither a zip nor CSV, parquet or metadata in xlsx")
     try:
-        return _by_header(file, read_header(file), columns or {})
+        header = read_header(file)
+        return _by_tabs(file, header) or _by_header(file, header, columns or {})
     except InputError as error:
         return f"expected {error.expected}, found {error.found}"
 
@@ -114,6 +117,15 @@ def by_name(file: File) -> TowerFile | None:
 def _is_companion(name: str) -> bool:
     parts = set(PurePosixPath(name.removesuffix(".gz")).stem.split("_"))
     return bool(parts & _COMPANIONS) or name.lower().endswith((".md", ".pdf"))
+
+
+def _by_tabs(file: File, header: Header) -> TowerFile | str | None:
+    if len(header.columns) > 1 or not header.columns[0].startswith("Year\t"):
+        return None
+    named = _SITE.search(file.name)
+    if named is None:
+        return "a table of one tower whose name does not say which: name it <site>_<years>.txt"
+    return TowerFile(file, "reddyproc", named[0], "HH", (file.name,))
 
 
 def _by_header(file: File, header: Header, columns: Mapping[str, str]) -> TowerFile | str:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from uflux_kedro.biophysics.solar_clock import SolarClock
 from uflux_kedro.errors import InputError
-from uflux_kedro.readers import ameriflux, fluxdatakit, fluxnet
+from uflux_kedro.readers import ameriflux, fluxdatakit, fluxnet, reddyproc
 from uflux_kedro.readers.archives import File, files_of
 from uflux_kedro.readers.badm import read_badm
 from uflux_kedro.readers.single_tower import best_tables
@@ -28,6 +28,7 @@ _SINGLE = {
     "fluxnet": fluxnet.read_table,
     "ameriflux": ameriflux.read_base,
     "fluxdatakit": fluxdatakit.read_table,
+    "reddyproc": reddyproc.read_table,
 }
 _METADATA = ("sites", "badm")
 _METADATA_PATTERNS = ("sites.csv", "*_BIF_*", "*_SITEINFO_*", "*_BADM_*")
