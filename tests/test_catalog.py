@@ -12,7 +12,9 @@ from kedro.framework.startup import bootstrap_project
 
 from tests.conftest import PROJECT
 
-ENVIRONMENTS = ("base", "fluxnet2015", "test")
+ENVIRONMENTS = (
+    "base", "fluxnet2015", "test", "global_monthly", "europe_daily", "europe_100m", "uk_daily",
+)  # fmt: skip
 LAYERS = {
     "raw", "intermediate", "primary", "feature", "model_input", "models", "model_output", "reporting",
 }  # fmt: skip

@@ -18,9 +18,14 @@ PARENT_RUN = "UFLUX_MLFLOW_PARENT_RUN"
 
 
 def clear_outputs(pipeline: Any, catalog: Any) -> None:
-    """Remove the local files and folders that a pipeline's nodes will write."""
+    """Remove the local files and folders that a pipeline's nodes will write.
+
+    A product is reopened instead: it knows by itself what of it still holds.
+    """
     for name in pipeline.all_outputs():
         dataset = catalog.get(name)
+        if hasattr(dataset, "reopen"):
+            dataset.reopen()
         path = getattr(dataset, "_filepath", None) or getattr(dataset, "_path", None)
         if path is not None and getattr(dataset, "_protocol", "file") == "file":
             remove(Path(path))

@@ -10,7 +10,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, field_validator, model_validator
 
+from uflux_kedro.downloads.orders import ClimateDataStoreYears, ZenodoRecord
 from uflux_kedro.gridding.alignment import TargetGrid
+from uflux_kedro.gridding.projected import ProjectedGrid
 from uflux_kedro.models.registry import MODELS
 from uflux_kedro.validation.search_space import ParameterRange, SearchMethod, require_space
 
@@ -21,6 +23,27 @@ class Parameters(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class DownloadParameters(Parameters):
+    """The block ``download``: what is fetched into the raw data, and how patiently.
+
+    Attributes:
+        zenodo: Records, each with its folder.
+        climate_data_store: Years of ERA5, each order with its folder.
+        changed: What becomes of a file that its service has changed since it was fetched, or that
+            was changed here: ``refuse`` stops before anything is fetched, ``refetch`` replaces it.
+        retries: Tries after the first one, as long as nothing more comes.
+        longest_wait: Seconds that one wait may last, though the service asks for more.
+        zenodo_api: Address of Zenodo's interface, or of another repository's like it.
+    """
+
+    zenodo: tuple[ZenodoRecord, ...] = ()
+    climate_data_store: tuple[ClimateDataStoreYears, ...] = ()
+    changed: Literal["refuse", "refetch"] = "refuse"
+    retries: int = Field(8, ge=0)
+    longest_wait: PositiveInt = 600
+    zenodo_api: str = Field("https://zenodo.org/api", pattern=r"^https?://")
+
+
 class ColumnSpec(Parameters):
     """Where a column of ours stands in a tidy table.
 
@@ -28,33 +51,63 @@ class ColumnSpec(Parameters):
         column: Name in the file.
         unit: Unit there; None where it is the canonical one. A unit by ``month`` counts the
             month's own days.
+        sign: -1 where the file counts the other way: net ecosystem productivity for NEE.
     """
 
     column: str
     unit: str | None = None
+    sign: Literal[1, -1] = 1
 
 
 class TowerParameters(Parameters):
     """The block ``towers``: how tower data are read.
 
     Attributes:
-        reader: ``fluxnet`` for archives of single towers, ``tidy`` for one table of many.
+        reader: ``auto`` tells each file's family by its name, else by its header; any other
+            takes files of that family alone: ``fluxnet`` (FLUXNET2015, AmeriFlux FLUXNET, ICOS
+            L2), ``ameriflux`` (BASE), ``fluxdatakit``, ``parquet`` (the published UFLUX training
+            table), ``tidy`` (tables of many towers, their columns mapped below).
         resolution: Length of the periods: ``MM`` months, ``WW`` weeks, ``DD`` days.
+        completeness: Where periods are averaged from shorter steps, the least share of the steps
+            (0-1) that must have a value, of a flux one measured or well filled.
         partition: Partition of GPP and RECO: ``NT`` night-time, ``DT`` day-time.
         energy_balance: H and LE corrected for closure (``CORR``) or as measured (``RAW``).
         allow_missing: Variables that a tower may lack.
         outside: What becomes of values that cannot be real: ``raise`` stops, ``mask`` makes
-            them missing and says so.
+            them missing and says so. The pipeline reads with ``keep``, since the check of
+            quality that follows knows more of their cause.
         columns: Tidy tables: our name -> the file's column.
     """
 
-    reader: Literal["fluxnet", "tidy"] = "fluxnet"
+    reader: Literal[
+        "auto", "fluxnet", "ameriflux", "fluxdatakit", "reddyproc", "parquet", "tidy"
+    ] = "auto"
     resolution: Literal["MM", "WW", "DD"] = "MM"
+    completeness: float = Field(default=0.5, ge=0, le=1)
     partition: Literal["NT", "DT"] = "NT"
     energy_balance: Literal["CORR", "RAW"] = "CORR"
     allow_missing: tuple[str, ...] = ()
-    outside: Literal["raise", "mask"] = "raise"
+    outside: Literal["raise", "mask", "keep"] = "raise"
     columns: dict[str, ColumnSpec | str] = {}
+
+
+class QualityParameters(Parameters):
+    """The block ``quality``: what becomes of towers that look wrong.
+
+    Attributes:
+        on_suspicion: ``stop`` ends the run once the report is written; ``drop`` takes the column
+            out at the sites concerned, or the sites where place or calendar is wrong; ``report``
+            leaves all as it is.
+        false_alarm: Chance that a healthy table raises any alarm of the phase check.
+        second_source: Canonical towers of another run (``towers.parquet``), to compare with.
+        clock: What the hours of half-hourly and hourly tables are said to be: ``local`` standard
+            time, as the networks have it, or ``UTC``.
+    """
+
+    on_suspicion: Literal["stop", "drop", "report"] = "stop"
+    false_alarm: float = Field(0.01, gt=0, lt=0.5)
+    second_source: str | None = None
+    clock: Literal["local", "UTC"] = "local"
 
 
 class GridParameters(Parameters):
@@ -62,9 +115,13 @@ class GridParameters(Parameters):
 
     Attributes:
         reader: Name of the reader; see :data:`uflux_kedro.readers.READERS`.
+        means_over: Means that are kept of hours or days; None keeps the source's own periods.
+        options: What the reader takes besides, such as ``variables`` or ``class_offset``.
     """
 
     reader: str
+    means_over: Literal["month", "day"] | None = None
+    options: dict[str, Any] = {}
 
 
 class CarryOverParameters(Parameters):
@@ -84,14 +141,14 @@ class FeatureParameters(Parameters):
     """The block ``features``: predictors of the grid and of towers.
 
     Attributes:
-        target_grid: Grid of the drivers and of the products.
+        target_grid: Grid of the drivers and of the products, in degrees or in a projection.
         period: ``common`` keeps the months that every source has; ``strict`` refuses a source
             that lacks any.
         carry_over: Predictors that carry over to unseen towers. They are made where a member
             asks for one; None makes none.
     """
 
-    target_grid: TargetGrid
+    target_grid: TargetGrid | ProjectedGrid
     period: Literal["common", "strict"] = "common"
     carry_over: CarryOverParameters | None = None
 
@@ -169,22 +226,49 @@ class TrainingParameters(Parameters):
         return n_jobs
 
 
+class WholeProduct(Parameters):
+    """Size of a product of which a run makes a part, for the estimate in the log.
+
+    Attributes:
+        land_cells: Cells on land.
+        periods: Periods of the record.
+        members: Members of a flux.
+    """
+
+    land_cells: PositiveInt
+    periods: PositiveInt
+    members: PositiveInt
+
+
 class InferenceParameters(Parameters):
     """The block ``inference``: which months are mapped, and how.
 
     Attributes:
         first_month: First month, ``YYYY-MM``.
         last_month: Last month, included.
+        grid: Grid of the products; None takes that of the drivers of training.
+        step: Period of the products; other than a month with a ``grid`` alone.
         block_rows: Pixels predicted at a time.
         n_jobs: Cores; -1 takes all.
         keep_members: Keep the members' own fields beside mean and spread.
+        quantiles: Quantiles over the members to keep, such as 0.05 and 0.95.
+        regions: Axis -> cells or periods of a region, what is in memory at a time; an axis that
+            is not named is not parted.
+        chunks: Axis -> cells or periods of a chunk of the store, a whole part of a region.
+        whole: Size of the whole product, where a run makes a part of it.
     """
 
     first_month: str = Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")
     last_month: str = Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")
+    grid: TargetGrid | ProjectedGrid | None = None
+    step: Literal["month", "day", "half-year"] = "month"
     block_rows: PositiveInt = 8192
     n_jobs: int = -1
     keep_members: bool = True
+    quantiles: tuple[Annotated[float, Field(ge=0, le=1)], ...] = ()
+    regions: dict[Literal["time", "latitude", "longitude", "y", "x"], PositiveInt] = {}
+    chunks: dict[Literal["time", "latitude", "longitude", "y", "x"], PositiveInt] = {}
+    whole: WholeProduct | None = None
 
     @field_validator("last_month")
     @classmethod
@@ -192,3 +276,28 @@ class InferenceParameters(Parameters):
         if last < info.data.get("first_month", ""):
             raise ValueError(f"expected a month from {info.data['first_month']} on, found {last}")
         return last
+
+    @model_validator(mode="after")
+    def _months_on_the_training_grid(self) -> InferenceParameters:
+        if self.step != "month" and self.grid is None:
+            raise ValueError(
+                f"step {self.step!r} needs a grid: the drivers of training are monthly"
+            )
+        return self
+
+
+class DaskParameters(Parameters):
+    """The block ``dask``: workers that make the products.
+
+    The environment variable ``DASK_SCHEDULER_ADDRESS`` goes before ``address``; without either
+    and without ``local_workers`` threads of the run itself do the work.
+
+    Attributes:
+        address: Scheduler of dask.distributed, such as ``tcp://10.0.0.1:8786``.
+        local_workers: Worker processes to start on this machine; 0 for none.
+        retries: Times that a region that failed is tried again.
+    """
+
+    address: str | None = None
+    local_workers: int = Field(0, ge=0)
+    retries: int = Field(2, ge=0)

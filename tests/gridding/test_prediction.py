@@ -154,7 +154,7 @@ def test_attributes_and_types(drivers, members):
     gpp = cube["GPP"]
     assert gpp.attrs["units"] == "gC m-2 d-1"
     assert gpp.attrs["standard_name"] == VARIABLES["GPP"].standard_name
-    assert gpp.attrs["ancillary_variables"].split() == ["GPP_std", "GPP_n_members"]
+    assert gpp.attrs["ancillary_variables"].split() == ["GPP_std", "GPP_n_members", "GPP_flag"]
     assert {cube[name].dtype for name in ("GPP", "GPP_std", "GPP_member")} == {np.dtype("float32")}
     xr.testing.assert_equal(cube["time_bnds"], drivers["time_bnds"])
 

@@ -15,8 +15,11 @@ from uflux_kedro.gridding.statistics import (
     area_mean,
     cell_area,
     cell_bounds,
+    energy_closure,
+    interannual_variability,
     meridional_mean,
     multi_year_mean,
+    nee_residual,
     period_days,
     zonal_mean,
 )
@@ -178,3 +181,45 @@ def test_energy_has_no_total():
     grid, cube = globe(10.0), months(1)
     with pytest.raises(InputError, match=r"carbon flux in gC m-2 d-1; found W m-2"):
         annual_totals(field(1.0, cube, grid, "W m-2"), period_days(cube))
+
+
+def test_nee_agrees_where_it_is_what_reco_leaves():
+    gpp = a_field(3.0, "g m-2 d-1")
+    reco, nee = a_field(2.0, "g m-2 d-1"), a_field(-0.75, "g m-2 d-1")
+    np.testing.assert_allclose(nee_residual(nee, gpp, reco), 0.25)
+    with pytest.raises(InputError, match="one unit"):
+        nee_residual(nee, gpp, a_field(2.0, "umol m-2 s-1"))
+
+
+def test_energy_closure_is_weighted_by_area_and_of_what_all_have():
+    h, le, available = (a_field(v, "W m-2") for v in (20.0, 60.0, 100.0))
+    h[0, 0, 0] = np.nan
+    available[0, 0, 0] = 1e6
+    np.testing.assert_allclose(energy_closure(h, le, available), 0.8)
+    le[:, -1] = 160.0  # a row at the pole counts little
+    assert 0.8 < float(energy_closure(h, le, available)[1]) < 0.9
+
+
+def test_interannual_variability_is_about_the_trend():
+    years = np.arange(2001, 2011)
+    wiggle = np.where(years % 2, 1.0, -1.0)
+    yearly = xr.DataArray(100 + 3.0 * (years - 2001) + wiggle, {"year": years}, "year")
+    found = interannual_variability(yearly.assign_attrs(units="PgC yr-1"))
+    slope, intercept = np.polyfit(years - 2001, yearly, 1)
+    residual = yearly.to_numpy() - (slope * (years - 2001) + intercept)
+    assert float(found) == pytest.approx(np.sqrt((residual**2).sum() / 8))
+    assert found.attrs["units"] == "PgC yr-1"
+    assert np.isnan(interannual_variability(yearly[:2]))
+
+
+def a_field(value, unit):
+    """A field of one value, two periods on twelve by twelve cells."""
+    latitude = -90 + 15 * (np.arange(12) + 0.5)
+    longitude = -180 + 30 * (np.arange(12) + 0.5)
+    return xr.DataArray(
+        np.full((2, 12, 12), value),
+        {"time": [0, 1], "latitude": latitude, "longitude": longitude},
+        ("time", "latitude", "longitude"),
+        name="field",
+        attrs={"units": unit},
+    )

@@ -5,10 +5,11 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "cubes": ["NetCDFCubeDataset", "ZarrCubeDataset"],
+        "cubes": ["GeoTIFFDataset", "NetCDFCubeDataset", "ZarrCubeDataset"],
         "figures": ["FigureDataset"],
         "fitted_member": ["FittedMemberDataset"],
         "member_run": ["MemberRunDataset"],
+        "products": ["ProductDataset"],
         "raw_files": ["FolderDataset", "RawFilesDataset"],
     },
 )

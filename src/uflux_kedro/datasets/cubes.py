@@ -84,3 +84,32 @@ class NetCDFCubeDataset(AbstractDataset[xr.Dataset, xr.Dataset]):
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._path)}
+
+
+class GeoTIFFDataset(AbstractDataset[xr.Dataset, list[Path]]):
+    """A finished product in a projection as a folder of cloud-optimised GeoTIFF files.
+
+    Args:
+        filepath: The folder.
+        metadata: Kedro's free field.
+    """
+
+    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        self._path = Path(filepath)
+        self.metadata = metadata
+
+    def load(self) -> list[Path]:
+        """The files, one a field and period."""
+        return sorted(self._path.glob("*.tif"))
+
+    def save(self, data: xr.Dataset) -> None:
+        """Write all files, or none."""
+        from uflux_kedro.gridding.geotiff import write_geotiffs
+
+        write_geotiffs(data, self._path)
+
+    def _exists(self) -> bool:
+        return self._path.is_dir()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._path)}

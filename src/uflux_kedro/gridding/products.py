@@ -6,6 +6,7 @@ import json
 import platform
 from collections.abc import Mapping, Sequence
 from importlib import metadata
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +15,22 @@ import xarray as xr
 
 from uflux_kedro.errors import InputError
 from uflux_kedro.files import replacing
-from uflux_kedro.gridding.statistics import cell_bounds
+from uflux_kedro.gridding.statistics import cell_area, cell_bounds
 
 FILL_VALUE = np.float32(-9999)
 
+_PLACE = {"latitude", "longitude"}
+_CHUNK = 1024
+"""Longest edge of a chunk of a file."""
+
 _LIBRARIES = ("uflux_kedro", "numpy", "xarray", "scikit-learn", "xgboost")
-_COORDINATES = {
-    "time": {
-        "standard_name": "time",
-        "long_name": "start of the period",
-        "axis": "T",
-        "units_metadata": "leap_seconds: none",
-    },
+_TIME = {
+    "standard_name": "time",
+    "long_name": "start of the period",
+    "axis": "T",
+    "units_metadata": "leap_seconds: none",
+}
+_DEGREES = {
     "latitude": {
         "standard_name": "latitude",
         "long_name": "latitude",
@@ -38,6 +43,15 @@ _COORDINATES = {
         "units": "degrees_east",
         "axis": "X",
     },
+}
+_PROJECTED = {
+    name: {
+        "standard_name": f"projection_{name}_coordinate",
+        "long_name": f"{name} of the projection",
+        "units": "m",
+        "axis": name.upper(),
+    }
+    for name in ("y", "x")
 }
 # UDUNITS, which CF asks for, has no "gC": that the mass is carbon stands in the standard name.
 _CF_UNITS = {"gC m-2 d-1": "g m-2 d-1"}
@@ -61,7 +75,8 @@ def finish_product(
     to have one.
 
     Args:
-        dataset: Fields of one flux with ``time``, ``latitude``, ``longitude``, ``time_bnds``.
+        dataset: Fields of one flux, or none yet, with ``time``, ``time_bnds`` and ``latitude``,
+            ``longitude``, or ``y``, ``x`` with ``attrs["crs"]``.
         title: What the product is, in a line.
         members: Names of the members that made it.
         parameters: Settings that it was made with; whatever JSON can hold.
@@ -71,13 +86,14 @@ def finish_product(
         references: Where its making is described.
 
     Returns:
-        The same data with global attributes, attributes and bounds of the coordinates, and CF
-        units.
+        The same data with global attributes, attributes and bounds of the coordinates, areas of
+        cells on degrees, and CF units.
 
     Raises:
         InputError: If a coordinate or ``time_bnds`` is missing.
     """
-    for name in (*_COORDINATES, "time_bnds"):
+    axes = _PROJECTED if "x" in dataset.dims else _DEGREES
+    for name in ("time", *axes, "time_bnds"):
         if name not in dataset.variables:
             raise InputError(
                 "product",
@@ -86,14 +102,19 @@ def finish_product(
                 found=f"the variables {', '.join(map(str, dataset.variables))}",
             )
     product = dataset.copy()
-    for name, attributes in _COORDINATES.items():
-        product[name].attrs = {**attributes, "bounds": f"{name}_bnds"}
-    for name in ("latitude", "longitude"):
-        product[f"{name}_bnds"] = ((name, "bnds"), cell_bounds(product[name]))
+    product["time"].attrs = {**_TIME, "bounds": "time_bnds"}
+    for axis, attributes in axes.items():
+        product[axis].attrs = dict(attributes)
+    if axes is _PROJECTED:
+        product["crs"] = ((), np.int32(0), _grid_mapping(dataset.attrs["crs"]))
+    else:
+        for name in axes:
+            product[name].attrs["bounds"] = f"{name}_bnds"
+            product[f"{name}_bnds"] = ((name, "bnds"), cell_bounds(product[name]))
+        product["cell_area"] = cell_area(product)
     for field in product.data_vars.values():
-        unit = field.attrs.get("units")
-        if unit in _CF_UNITS:
-            field.attrs |= {"units": _CF_UNITS[unit], "comment": "mass of carbon"}
+        if {"time", *axes} <= set(field.dims):
+            field.attrs = field_attributes(field.attrs, list(axes))
     versions = {"python": platform.python_version(), **{n: metadata.version(n) for n in _LIBRARIES}}
     made_with = f"uflux_kedro {versions['uflux_kedro']}"
     product.attrs = {
@@ -111,43 +132,82 @@ def finish_product(
     return product
 
 
+def field_attributes(attributes: Mapping[str, Any], axes: Sequence[str]) -> dict[str, Any]:
+    """Attributes of a field on the grid, with CF units and what tells of its cells.
+
+    Args:
+        attributes: Its own, with the canonical unit.
+        axes: Axes of the grid.
+    """
+    found = dict(attributes)
+    if found.get("units") in _CF_UNITS:
+        found |= {"units": _CF_UNITS[found["units"]], "comment": "mass of carbon"}
+    place = {"grid_mapping": "crs"} if "x" in axes else {"cell_measures": "area: cell_area"}
+    return found | place
+
+
+def _grid_mapping(crs: str) -> dict[str, Any]:
+    from pyproj import CRS
+
+    return {k: v for k, v in CRS.from_user_input(crs).to_cf().items() if v is not None}
+
+
 def write_netcdf(dataset: xr.Dataset, path: Path | str) -> None:
     """Write a netCDF-4 file: float32, compressed, one map a chunk.
 
-    CF wants numbers along a dimension, so names that stand there (``member``) become the
-    auxiliary coordinate ``member_name``.
+    Fields are read and written chunk by chunk, so that memory does not grow with them. CF wants
+    numbers along a dimension, so names that stand there (``member``) become the auxiliary
+    coordinate ``member_name``.
 
     Args:
-        dataset: The product; dask arrays are written chunk by chunk.
+        dataset: The product, lazily or in memory.
         path: The file. It is replaced when the new one is complete, and not before.
     """
+    import netCDF4
+
     dataset = dataset.drop_encoding()
-    for dim in [str(d) for d, index in dataset.indexes.items() if index.dtype.kind in "OUT"]:
-        dataset = dataset.reset_index(dim).rename_vars({dim: f"{dim}_name"})
+    for names in [str(d) for d, index in dataset.indexes.items() if index.dtype.kind in "OUT"]:
+        dataset = dataset.reset_index(names).rename_vars({names: f"{names}_name"})
     dated = {"units": "days since 1970-01-01", "calendar": "standard", "dtype": "float64"}
+    fields = [str(n) for n, v in dataset.data_vars.items() if {"time", *_PLACE} <= set(v.dims)]
+    rest = dataset.drop_vars(fields)
     encoding: dict[str, dict[str, Any]] = {}
-    for key, variable in dataset.variables.items():
-        name = str(key)
+    for key, variable in rest.variables.items():
         if np.issubdtype(variable.dtype, np.datetime64):
-            encoding[name] = {**dated, "_FillValue": None}
-        elif {"latitude", "longitude"} <= set(variable.dims):
-            encoding[name] = _field_encoding(variable)
+            encoding[str(key)] = {**dated, "_FillValue": None}
         elif variable.dtype.kind == "f":
-            encoding[name] = {"_FillValue": None}
+            encoding[str(key)] = {"_FillValue": None, "zlib": variable.ndim > 1}
     with replacing(path) as temporary:
-        dataset.to_netcdf(temporary, engine="netcdf4", format="NETCDF4", encoding=encoding)
+        rest.to_netcdf(temporary, engine="netcdf4", format="NETCDF4", encoding=encoding)
+        with netCDF4.Dataset(temporary, "a") as file:
+            for dim in sorted(map(str, set(dataset.sizes) - set(file.dimensions))):
+                file.createDimension(dim, dataset.sizes[dim])
+            for field in fields:
+                _write_field(file, dataset[field])
 
 
-def _field_encoding(variable: xr.Variable) -> dict[str, Any]:
-    whole = ("latitude", "longitude")
-    encoding: dict[str, Any] = {
-        "zlib": True,
-        "complevel": 4,
-        "shuffle": True,
-        "chunksizes": tuple(
-            min(size, 1024) if dim in whole else 1 for dim, size in variable.sizes.items()
-        ),
-    }
-    if variable.dtype.kind == "f":
-        encoding |= {"dtype": "float32", "_FillValue": FILL_VALUE}
-    return encoding
+def _write_field(file: Any, field: xr.DataArray) -> None:
+    """Write one field map by map; maps of more than a chunk by chunks."""
+    sizes = [min(n, _CHUNK) if d in _PLACE else 1 for d, n in field.sizes.items()]
+    real = field.dtype.kind == "f"
+    variable = file.createVariable(
+        field.name,
+        "f4" if real else field.dtype,
+        field.dims,
+        compression="zlib",
+        complevel=4,
+        shuffle=True,
+        chunksizes=sizes,
+        fill_value=FILL_VALUE if real else False,
+    )
+    attrs = dict(field.attrs)
+    if "member" in field.dims and "member_name" in file.variables:
+        attrs["coordinates"] = "member_name"
+    if "flag_masks" in attrs:  # a store's attributes are JSON, which has no types of numbers
+        attrs["flag_masks"] = np.asarray(attrs["flag_masks"], dtype=field.dtype)
+    variable.setncatts(attrs)
+    counts = (range(-(-n // size)) for n, size in zip(field.shape, sizes, strict=True))
+    for place in product(*counts):
+        inside = tuple(slice(i * n, (i + 1) * n) for i, n in zip(place, sizes, strict=True))
+        values = field[inside].to_numpy()
+        variable[inside] = np.where(np.isnan(values), FILL_VALUE, values) if real else values

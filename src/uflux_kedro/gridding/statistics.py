@@ -186,3 +186,68 @@ def _is_full(days: xr.DataArray) -> xr.DataArray:
 
 def _keep_attributes(result: xr.DataArray, field: xr.DataArray) -> xr.DataArray:
     return result.rename(field.name).assign_attrs(field.attrs)
+
+
+def nee_residual(nee: xr.DataArray, gpp: xr.DataArray, reco: xr.DataArray) -> xr.DataArray:
+    """NEE less what RECO and GPP leave, cell by cell: zero where the three agree.
+
+    The three are predicted apart from each other, so that nothing forces them to.
+
+    Args:
+        nee: Net exchange, positive to the atmosphere.
+        gpp: Gross productivity, same cells and periods, same unit.
+        reco: Respiration, likewise.
+
+    Returns:
+        NEE - (RECO - GPP), in their unit.
+
+    Raises:
+        InputError: If units differ.
+    """
+    units = {str(field.attrs.get("units")) for field in (nee, gpp, reco)}
+    if len(units) > 1:
+        raise InputError(
+            "products", "NEE, GPP, RECO", expected="one unit", found=", ".join(sorted(units))
+        )
+    residual = (nee - (reco - gpp)).rename("NEE_residual")
+    attrs = {"long_name": "NEE less RECO - GPP", "units": units.pop()}
+    return residual.assign_attrs(attrs)
+
+
+def energy_closure(
+    sensible: xr.DataArray, latent: xr.DataArray, available: xr.DataArray
+) -> xr.DataArray:
+    """Share of the available energy that H and LE make up, over all cells and periods given.
+
+    Args:
+        sensible: H, W m-2.
+        latent: LE, W m-2.
+        available: Net radiation less ground heat flux, W m-2.
+
+    Returns:
+        Area-weighted mean of H + LE over that of the available energy, of the cells and periods
+        that have all three; dimension ``time`` is kept.
+    """
+    turbulent = (sensible + latent).where(available.notnull())
+    ratio = area_mean(turbulent) / area_mean(available.where(turbulent.notnull()))
+    return ratio.rename("energy_closure").assign_attrs(
+        long_name="(H + LE) / available energy", units="1"
+    )
+
+
+def interannual_variability(yearly: xr.DataArray) -> xr.DataArray:
+    """Standard deviation over the years, about their linear trend; NaN years are left out.
+
+    Args:
+        yearly: Totals or means with dimension ``year``, from :func:`annual_totals` or
+            :func:`annual_means`; others are kept.
+
+    Returns:
+        In the unit of ``yearly``; NaN for fewer than three years.
+    """
+    known = yearly.dropna("year", how="all")
+    if known.sizes["year"] < 3:
+        return _keep_attributes(yearly.isel(year=0, drop=True) * np.nan, yearly)
+    fit = known.polyfit("year", deg=1)
+    trend = xr.polyval(known["year"], fit["polyfit_coefficients"])
+    return _keep_attributes((known - trend).std("year", ddof=2), yearly)

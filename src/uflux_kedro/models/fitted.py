@@ -70,6 +70,11 @@ class FittedMember:
         """The fitted estimator."""
         return self._ready().model
 
+    @property
+    def packed(self) -> Any:
+        """Its exact predictor of complete rows, for those who checked them."""
+        return self._ready().packed
+
     def _ready(self) -> _Ready:
         if self._model is None and self._folder is not None:
             # Threads that come at once wait for the first, instead of each reading the file.

@@ -6,40 +6,54 @@ from typing import TYPE_CHECKING
 
 from uflux_kedro.ensemble import Member
 from uflux_kedro.lazy import xr
-from uflux_kedro.schemas import InferenceParameters
+from uflux_kedro.schemas import DaskParameters, InferenceParameters
 
 if TYPE_CHECKING:
+    from uflux_kedro.gridding.plan import Plan
     from uflux_kedro.models.fitted import FittedMember
 
 
-def predict_ensemble(
+def make_product_drivers(
+    members: tuple[Member, ...], parameters: InferenceParameters, **cubes: xr.Dataset
+) -> xr.Dataset:
+    """Bring the sources onto the products' own grid and steps."""
+    from uflux_kedro.gridding.product_drivers import product_drivers, step_edges
+
+    if parameters.grid is None:
+        raise ValueError("inference.grid: expected the products' grid, found none")
+    edges = step_edges(parameters.first_month, parameters.last_month, parameters.step)
+    predictors = [name for member in members for name in member.predictors]
+    return product_drivers(cubes, parameters.grid, edges, predictors)
+
+
+def plan_product(
     members: tuple[Member, ...],
     drivers: xr.Dataset,
     parameters: InferenceParameters,
+    dask: DaskParameters,
     *models: FittedMember,
-) -> xr.Dataset:
-    """Map one flux by all its members: mean, spread, and their own fields if wanted."""
-    from uflux_kedro.gridding.prediction import predict_cube
-    from uflux_kedro.gridding.products import finish_product
+) -> Plan:
+    """Say of what one flux's product is made; the catalog's dataset makes it where it lies."""
+    from uflux_kedro.gridding.execution import Execution
+    from uflux_kedro.gridding.extent import Whole
+    from uflux_kedro.gridding.plan import Plan
 
     flux = members[0].flux
-    product = predict_cube(
-        {model.name: model for model in models},
-        drivers.sel(time=slice(parameters.first_month, parameters.last_month)),
-        variable=flux,
-        n_jobs=parameters.n_jobs,
-        block_rows=parameters.block_rows,
+    return Plan(
+        flux=flux,
+        members={model.name: model for model in models},
+        drivers=drivers.sel(time=slice(parameters.first_month, parameters.last_month)),
+        regions=parameters.regions,
+        chunks=parameters.chunks,
+        quantiles=parameters.quantiles,
         keep_members=parameters.keep_members,
-    )
-    return finish_product(
-        product,
+        block_rows=parameters.block_rows,
+        execution=Execution(parameters.n_jobs, dask.address, dask.local_workers, dask.retries),
         title=f"UFLUX ensemble: {flux}",
-        members=[model.name for model in models],
-        parameters=parameters.model_dump(),
-        checksums={model.name: model.card["checksum"] for model in models},
+        whole=Whole(**parameters.whole.model_dump()) if parameters.whole else None,
     )
 
 
 def export_product(product: xr.Dataset) -> xr.Dataset:
-    """Hand the product on to be written as netCDF."""
+    """Hand the product on to be written in another format."""
     return product

@@ -29,7 +29,9 @@ def create_pipeline(**_: object) -> Pipeline:
     members = project_members()
     fluxes = list(by_flux(members))
     shown = {flux: f"held_out_{flux}" for flux in fluxes}
-    products = {flux: f"product_{flux}" for flux in fluxes} if parameters["grids"] else {}
+    # The maps are drawn on degrees.
+    on_degrees = parameters["grids"] and "crs" not in (parameters["inference"].get("grid") or {})
+    products = {flux: f"product_{flux}" for flux in fluxes} if on_degrees else {}
 
     nodes = [
         node(

@@ -1,0 +1,109 @@
+"""Work on regions, one after the other, on threads, or on the workers of dask.distributed."""
+
+from __future__ import annotations
+
+import logging
+import os
+import pickle
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from joblib import effective_n_jobs
+
+from uflux_kedro.errors import ConfigurationError
+
+logger = logging.getLogger(__name__)
+
+ADDRESS = "DASK_SCHEDULER_ADDRESS"
+"""Environment variable with a scheduler's address; it goes before the parameter."""
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class Execution:
+    """Where work runs.
+
+    Attributes:
+        n_jobs: Threads of this process; -1 takes all cores. On workers, threads of a task.
+        address: Scheduler of dask.distributed, such as ``tcp://10.0.0.1:8786``.
+        local_workers: Worker processes to start here where there is no address; 0 for none.
+        retries: Times that a failed region is tried again on workers; one whose worker was lost
+            goes to another in any case.
+    """
+
+    n_jobs: int = 1
+    address: str | None = None
+    local_workers: int = 0
+    retries: int = 2
+
+    def run(
+        self, work: Callable[[Any, Item, int], Any], shared: Any, items: Sequence[Item]
+    ) -> Iterator[Any]:
+        """Call ``work(shared, item, threads)`` on every item; results as they come.
+
+        Args:
+            work: A function of a module; it and its arguments can be pickled.
+            shared: What all items need; it goes to each worker once.
+            items: The items.
+        """
+        if not items:
+            return
+        address = os.environ.get(ADDRESS) or self.address
+        if address or self.local_workers:
+            yield from self._on_workers(work, shared, items, address)
+            return
+        threads = effective_n_jobs(self.n_jobs)
+        side_by_side = max(1, min(threads, len(items)))
+        inner = max(1, threads // side_by_side)
+        if side_by_side == 1:
+            for item in items:
+                yield work(shared, item, inner)
+            return
+        with ThreadPoolExecutor(side_by_side) as pool:
+            futures = [pool.submit(work, shared, item, inner) for item in items]
+            try:
+                for future in as_completed(futures):
+                    yield future.result()
+            finally:
+                # After an error what runs is finished, and nothing else is begun.
+                pool.shutdown(cancel_futures=True)
+
+    def _on_workers(
+        self,
+        work: Callable[[Any, Item, int], Any],
+        shared: Any,
+        items: Sequence[Item],
+        address: str | None,
+    ) -> Iterator[Any]:
+        try:
+            from distributed import Client, LocalCluster
+            from distributed import as_completed as completed
+        except ImportError as error:
+            raise ConfigurationError(
+                "Workers need dask.distributed: install uflux_kedro[cluster]"
+            ) from error
+        with ExitStack() as stack:
+            if address is None:
+                cluster = stack.enter_context(
+                    LocalCluster(
+                        n_workers=self.local_workers, threads_per_worker=1, dashboard_address=":0"
+                    )
+                )
+                address = cluster.scheduler_address
+                threads = max(1, effective_n_jobs(self.n_jobs) // self.local_workers)
+            else:
+                threads = effective_n_jobs(self.n_jobs) if self.n_jobs > 0 else 1
+            client = stack.enter_context(Client(address, set_as_default=False))
+            logger.info("Workers of %s; dashboard %s", address, client.dashboard_link)
+            # A future that is computed, unlike scattered data, outlives the worker that held it.
+            everywhere = client.submit(pickle.loads, pickle.dumps(shared), pure=False)
+            futures = client.map(
+                work, [everywhere] * len(items), items, [threads] * len(items),
+                retries=self.retries, pure=False,
+            )  # fmt: skip
+            for _, result in completed(futures, loop=client.loop, with_results=True):
+                yield result

@@ -1,0 +1,80 @@
+"""Cloud-optimised GeoTIFF of products in a projection (extra ``raster``)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from uflux_kedro.errors import ConfigurationError
+from uflux_kedro.files import replacing
+
+_WINDOW = 1024
+"""Edge of the windows that are in memory at a time, cells."""
+
+
+def write_geotiffs(product: xr.Dataset, folder: Path) -> list[Path]:
+    """Write one cloud-optimised GeoTIFF a field and period: ``<field>_<start>.tif``.
+
+    Fields with further dimensions, such as members, are left to the Zarr store.
+
+    Args:
+        product: A finished product with ``y``, ``x`` and ``crs``.
+        folder: Where they go; it is replaced when all are complete.
+
+    Returns:
+        The files.
+
+    Raises:
+        ConfigurationError: If the extra is not installed.
+    """
+    fields = [str(n) for n, v in product.data_vars.items() if v.dims == ("time", "y", "x")]
+    with replacing(folder) as temporary:
+        temporary.mkdir()
+        for name in fields:
+            for i, start in enumerate(product.indexes["time"]):
+                file = temporary / f"{name}_{start:%Y-%m-%d}.tif"
+                _write(product[name].isel(time=i), product["crs"].attrs["crs_wkt"], file)
+    return sorted(folder.glob("*.tif"))
+
+
+def _write(field: xr.DataArray, crs: str, path: Path) -> None:
+    """One field of one period, window by window from the north."""
+    try:
+        import rasterio
+        from rasterio.shutil import copy
+        from rasterio.windows import Window
+    except ImportError as error:
+        raise ConfigurationError("GeoTIFF needs rasterio: install uflux_kedro[raster]") from error
+    y, x = field["y"].to_numpy(), field["x"].to_numpy()
+    side = float(x[1] - x[0])
+    real = field.dtype.kind == "f"
+    shape: dict[str, Any] = {
+        "width": x.size,
+        "height": y.size,
+        "count": 1,
+        "dtype": field.dtype.name,
+        "crs": crs,
+        "transform": rasterio.Affine(side, 0, x[0] - side / 2, 0, -side, y[-1] + side / 2),
+    }
+    plain = path.with_suffix(".plain.tif")
+    with rasterio.open(
+        plain, "w", driver="GTiff", tiled=True, bigtiff="if_safer",
+        nodata=np.nan if real else None, **shape,
+    ) as file:  # fmt: skip
+        for top in range(0, y.size, _WINDOW):
+            for left in range(0, x.size, _WINDOW):
+                rows = slice(max(0, y.size - top - _WINDOW), y.size - top)
+                columns = slice(left, min(left + _WINDOW, x.size))
+                values = field.isel(y=rows, x=columns).to_numpy()[::-1]
+                height, width = values.shape
+                file.write(values, 1, window=Window(left, top, width, height))
+        file.update_tags(**{k: str(v) for k, v in field.attrs.items()})
+    copy(
+        plain, path, driver="COG", compress="deflate", bigtiff="if_safer",
+        predictor="floating_point" if real else "standard",
+        overview_resampling="average" if real else "nearest",
+    )  # fmt: skip
+    plain.unlink()
