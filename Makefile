@@ -39,6 +39,10 @@ test: install ## All checks that CI makes: linters, types, import rules, tests
 	$(BIN)/lint-imports
 	$(BIN)/pytest -n 2
 
+.PHONY: bench
+bench: install ## Compare with the peers, on real towers: half an hour on an idle machine
+	$(BIN)/python -m benchmarks models $(if $(TOWERS),--towers $(TOWERS))
+
 .PHONY: lint
 lint: install ## Format and mend what can be mended
 	$(BIN)/ruff check --fix .

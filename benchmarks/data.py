@@ -1,0 +1,96 @@
+"""The towers' training table, by the project's own configuration, reader and features."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from uflux_kedro.ensemble import EnsembleParameters
+from uflux_kedro.errors import InputError
+from uflux_kedro.features import build_training_table
+from uflux_kedro.readers.tidy import read_tidy
+from uflux_kedro.schemas import TowerParameters, TrainingParameters
+from uflux_kedro.validation.cross_validation import usable_rows
+
+PROJECT = Path(__file__).resolve().parents[1]
+
+DEFAULT_TOWERS = PROJECT / "../shared/data/towers_monthly/fluxnet2015_monthly.csv.gz"
+
+PREDICTOR_SET = "EVI-ERA"
+"""Its columns reach back the furthest: all towers have usable rows of GPP."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Usable rows of one flux.
+
+    Attributes:
+        X: (n, predictors), as the reader gives them.
+        y: (n,), the flux.
+        sites: (n,), site of each row.
+        time: (n,), start of each month.
+    """
+
+    X: pd.DataFrame
+    y: pd.Series
+    sites: np.ndarray
+    time: np.ndarray
+
+    def arrays(self) -> tuple[np.ndarray, np.ndarray]:
+        """X as float32 and y as float64, as the project's members take them."""
+        return self.X.to_numpy("float32"), self.y.to_numpy("float64")
+
+
+def tower_rows(towers: Path, flux: str) -> Rows:
+    """Rows of a flux with all predictors and the quality that training asks for."""
+    table, predictors, min_qc = _training_table(towers)
+    usable, _ = usable_rows(table, predictors, flux, min_qc)
+    rows = table[usable].reset_index(drop=True)
+    return Rows(
+        rows[list(predictors)], rows[flux], rows["site_id"].to_numpy(), rows["time"].to_numpy()
+    )
+
+
+def many_rows(X: np.ndarray, n: int) -> np.ndarray:
+    """Rows as of a grid: towers' rows drawn with replacement, each value moved a little.
+
+    Args:
+        X: (rows, predictors) float32.
+        n: Rows wanted.
+
+    Returns:
+        (n, predictors) float32; the noise has a twentieth of each column's standard deviation.
+    """
+    random = np.random.default_rng(0)
+    drawn = X[random.integers(len(X), size=n)]
+    noise = random.normal(size=drawn.shape) * (X.std(axis=0) / 20)
+    return (drawn + noise).astype(np.float32)
+
+
+@cache
+def _training_table(towers: Path) -> tuple[pd.DataFrame, tuple[str, ...], float]:
+    """Training table, predictors of the benchmarks' member, lowest quality."""
+    from kedro.config import OmegaConfigLoader
+
+    from uflux_kedro.settings import CONFIG_LOADER_ARGS
+
+    if not towers.is_file():
+        raise InputError(
+            towers,
+            None,
+            expected="the table of tower months that environment fluxnet2015 describes",
+            found="no such file",
+            hint="Name it by --towers FILE.",
+        )
+    loader = OmegaConfigLoader(str(PROJECT / "conf"), env="fluxnet2015", **CONFIG_LOADER_ARGS)
+    parameters = loader["parameters"]
+    reading = TowerParameters.model_validate(parameters["towers"])
+    ensemble = EnsembleParameters.model_validate(parameters["ensemble"])
+    training = TrainingParameters.model_validate(parameters["training"])
+    table, sites, _ = read_tidy([towers], reading.columns, resolution=reading.resolution)
+    (chosen,) = (s for s in ensemble.predictor_sets if s.name == PREDICTOR_SET)
+    return build_training_table(table, sites), ensemble.predictors(chosen), training.min_qc

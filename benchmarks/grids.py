@@ -1,0 +1,143 @@
+"""Hours of a global 0.25 degree reanalysis to months: how long, and in how much memory.
+
+    python -m benchmarks.grids --months 1 2
+
+ERA5 files are simulated: three variables (t2m, ssrd, tp), one file a day of 721 x 1440 cells, each
+of the same 24 maps, which are rough enough to pack as real ones do. Each record is read in a
+process of its own, whose highest resident memory is what the system says of it. What a year takes
+follows from the time of a month. Memory grows by what open files cost, about 2 MB a file for the 128
+that xarray keeps open at most, and by the months that come out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import netCDF4
+import numpy as np
+import pandas as pd
+
+LATITUDES, LONGITUDES = 721, 1440
+VARIABLES = {"t2m": "K", "ssrd": "J m**-2", "tp": "m"}
+FIRST = "2001-01-01"
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Print the table of time and memory by the length of the record; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.grids", description=main.__doc__)
+    parser.add_argument("--months", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--folder", type=Path, help="where the files are made, and removed after")
+    parser.add_argument("--read", type=Path, help=argparse.SUPPRESS)
+    chosen = parser.parse_args(argv)
+    if chosen.read:
+        print(json.dumps(read_months(chosen.read)))
+        return 0
+    print("| months | days | files, GB | maps | seconds | highest memory, MB | a year, minutes |")
+    print("|---|---|---|---|---|---|---|")
+    folder = Path(tempfile.mkdtemp(prefix="uflux-grids-", dir=chosen.folder))
+    try:
+        days = 0
+        for months in sorted(chosen.months):
+            dates = pd.date_range(
+                FIRST, pd.Timestamp(FIRST) + pd.DateOffset(months=months), inclusive="left"
+            )
+            simulate(folder, dates[days:])
+            days = len(dates)
+            size = sum(file.stat().st_size for file in folder.glob("*.nc")) / 1e9
+            command = [sys.executable, "-m", "benchmarks.grids", "--read", str(folder)]
+            found = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+            maps = days * 24 * len(VARIABLES)
+            year = found["seconds"] / days * 365 / 60
+            print(
+                f"| {months} | {days} | {size:.1f} | {maps} | {found['seconds']:.0f} "
+                f"| {found['memory']:.0f} | {year:.0f} |",
+                flush=True,
+            )
+    finally:
+        shutil.rmtree(folder)
+    return 0
+
+
+def simulate(folder: Path, dates: pd.DatetimeIndex) -> None:
+    """Write a file a day, as the Climate Data Store ships hours of ERA5 since 2024."""
+    for date in dates:
+        path = folder / f"era5_{date:%Y%m%d}.nc"
+        pattern = next(folder.glob("era5_*.nc"), None)
+        if pattern is None:
+            _write_day(path)
+        else:
+            shutil.copyfile(pattern, path)
+        with netCDF4.Dataset(path, "a") as file:
+            start = (date - pd.Timestamp("1970-01-01")).total_seconds()
+            file["valid_time"][:] = start + 3600 * np.arange(24)
+
+
+def _write_day(path: Path) -> None:
+    rng = np.random.default_rng(0)
+    with netCDF4.Dataset(path, "w") as file:
+        axes = {
+            "valid_time": np.zeros(24),
+            "latitude": np.linspace(90, -90, LATITUDES),
+            "longitude": np.arange(LONGITUDES) * 0.25,
+        }
+        for name, values in axes.items():
+            file.createDimension(name, len(values))
+            axis = file.createVariable(name, "i8" if name == "valid_time" else "f8", (name,))
+            axis[:] = values
+        file["valid_time"].units = "seconds since 1970-01-01"
+        for name, unit in VARIABLES.items():
+            data = file.createVariable(
+                name,
+                "f4",
+                tuple(axes),
+                zlib=True,
+                complevel=1,
+                chunksizes=(1, LATITUDES, LONGITUDES),
+            )
+            data.units = unit
+            for hour in range(24):
+                data[hour] = _map(name, hour, rng)
+
+
+def _map(name: str, hour: int, rng: np.random.Generator) -> np.ndarray:
+    """A map with noise on a step that is about as fine as ERA5's own packing."""
+    latitude = np.deg2rad(np.linspace(90, -90, LATITUDES))[:, None]
+    longitude = np.deg2rad(np.arange(LONGITUDES) * 0.25)[None, :]
+    noise = rng.normal(size=(LATITUDES, LONGITUDES))
+    sun = np.clip(np.cos(latitude) * np.cos(longitude + 2 * np.pi * (hour - 12) / 24), 0, None)
+    if name == "ssrd":
+        return np.round(3.6e6 * sun * np.clip(0.7 + 0.1 * noise, 0, 1) / 64) * 64
+    if name == "tp":
+        return np.round(np.clip(noise - 1, 0, None) * 1e-3 * 2**20) / 2**20
+    return np.round((250 + 45 * np.cos(latitude) + 5 * sun + noise) * 512) / 512
+
+
+def read_months(folder: Path) -> dict[str, float]:
+    """Read a folder of hours to monthly means.
+
+    Returns:
+        Seconds that it took, and the highest resident memory of this process in MB.
+    """
+    from uflux_kedro.gridding.means import means_over
+    from uflux_kedro.readers import read_source
+
+    start = time.perf_counter()
+    cube = read_source("era5", sorted(folder.glob("*.nc")), variables=["TA", "SW_IN", "P"])
+    months = means_over(cube, "era5", "month").load()
+    seconds = time.perf_counter() - start
+    for name in ("TA", "SW_IN", "P"):
+        assert np.isfinite(months[name].to_numpy()).all(), name
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {"seconds": seconds, "memory": memory}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,275 @@
+"""How long the door takes, and how much memory: simulated files in the sources' own formats.
+
+Each measurement runs in a process of its own, so that its peak memory is its own.
+
+    python -m benchmarks.ingestion              # all
+    python -m benchmarks.ingestion "one table"  # those whose name holds the words
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import resource
+import sys
+import tempfile
+import time
+import zipfile
+from collections.abc import Callable
+from io import StringIO
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+YEARS = range(1995, 2015)
+COLUMNS = 240
+TOWERS = 138
+MONTHS = 86
+"""As many towers and months a tower as the shared table of FLUXNET2015 has."""
+
+
+TIDY = {
+    "GPP": "GPP_NT_VUT_REF", "GPP_QC": "NEE_VUT_REF_QC", "NEE": "NEE_VUT_REF", "H": "H_CORR",
+    "H_QC": "H_F_MDS_QC", "LE": "LE_CORR", "LE_QC": "LE_F_MDS_QC", "ERA_TA": "TA_ERA",
+    "ERA_SW_IN": "SW_IN_ERA", "ERA_VPD": "VPD_ERA", "ERA_P": "P_ERA", "ERA_WS": "WS_ERA",
+    "EVI": "EVI", "LAI": "LAI", "MODIS_NIRv": "MODIS_NIRV",
+}  # fmt: skip
+"""Some of the columns that the shared table of FLUXNET2015 has."""
+
+
+class Measured(NamedTuple):
+    """One line of the table."""
+
+    what: str
+    reader: str
+    seconds: float
+    cpu_seconds: float
+    peak_gigabytes: float
+    result: str
+
+
+def measure(what: str, reader: str, function: Callable[..., str], *arguments: Any) -> Measured:
+    """Run a function in a fresh process; its seconds, its peak memory and what it says."""
+    context = multiprocessing.get_context("spawn")
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_report, args=(sender, function, arguments))
+    process.start()
+    sender.close()
+    try:
+        numbers = receiver.recv()
+    except EOFError:
+        numbers = (float("nan"),) * 3 + ("ended without a result",)
+    process.join()
+    return Measured(what, reader, *numbers)
+
+
+def _report(sender: Any, function: Callable[..., str], arguments: tuple[Any, ...]) -> None:
+    start, cpu = time.perf_counter(), time.process_time()
+    result = function(*arguments)
+    seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
+    sender.send((seconds, cpu, _peak_kibibytes() / 2**20, result))
+
+
+def _peak_kibibytes() -> int:
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # On Linux getrusage counts what the parent held when it forked.
+    line = next(row for row in status.read_text().splitlines() if row.startswith("VmHWM:"))
+    return int(line.split()[1])
+
+
+# ---------------------------------------------------------------- simulated towers
+
+
+def simulate_half_hours(folder: Path) -> Path:
+    """A FULLSET zip of half-hours: twenty years, 240 columns, one year of noise repeated."""
+    rng = np.random.default_rng(1)
+    rows = 366 * 48
+    hour = np.arange(rows) / 2 % 24
+    sun = np.clip(np.sin((hour - 6) / 12 * np.pi), 0, None)
+    known = {
+        "TA_F": 10 + 5 * sun, "SW_IN_F": 600 * sun, "LW_IN_F": 300 + 20 * sun, "VPD_F": 2 + 8 * sun,
+        "PA_F": 98 + 0 * sun, "P_F": 0.05 + 0 * sun, "WS_F": 2 + sun, "NETRAD": 400 * sun - 50,
+        "G_F_MDS": 20 * sun, "USTAR": 0.2 + 0.2 * sun, "CO2_F_MDS": 390 + 0 * sun,
+        "TS_F_MDS_1": 8 + sun, "NEE_VUT_REF": 3 - 15 * sun, "GPP_NT_VUT_REF": 15 * sun,
+        "GPP_DT_VUT_REF": 15 * sun, "RECO_NT_VUT_REF": 3 + 0 * sun, "RECO_DT_VUT_REF": 3 + 0 * sun,
+        "H_F_MDS": 120 * sun, "H_CORR": 130 * sun, "LE_F_MDS": 110 * sun, "LE_CORR": 120 * sun,
+    }  # fmt: skip
+    quality = [f"{n}_QC" for n in known if n.endswith(("_F", "_MDS", "NEE_VUT_REF"))]
+    others = [f"NEE_CUT_{i:03d}" for i in range(COLUMNS - 2 - len(known) - len(quality))]
+    values = {n: v + rng.normal(scale=0.01, size=rows) for n, v in known.items()}
+    values |= {n: rng.integers(0, 3, size=rows) for n in quality}
+    values |= {n: rng.normal(scale=5, size=rows) for n in others}
+    text = StringIO()
+    table = pd.DataFrame(values)
+    table.to_csv(text, index=False, header=False, float_format="%.5g")
+    bodies = text.getvalue().splitlines()
+    stem = "FLX_XX-Aaa_FLUXNET2015_FULLSET"
+    years = f"{YEARS[0]}-{YEARS[-1]}_1-4"
+    path = folder / f"{stem}_{years}.zip"
+    with (
+        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+        archive.open(f"{stem}_HH_{years}.csv", "w", force_zip64=True) as member,
+    ):
+        member.write((",".join(["TIMESTAMP_START", "TIMESTAMP_END", *table]) + "\n").encode())
+        for year in YEARS:
+            starts = pd.date_range(f"{year}", f"{year + 1}", freq="30min").strftime("%Y%m%d%H%M")
+            lines = zip(starts[:-1], starts[1:], bodies, strict=False)
+            member.write("".join(f"{a},{b},{c}\n" for a, b, c in lines).encode())
+    return path
+
+
+def simulate_months(folder: Path) -> Path:
+    """138 FULLSET zips of months with a site table, as an unpacked download holds them."""
+    rng = np.random.default_rng(2)
+    known = {
+        "TA_F": 10, "SW_IN_F": 150, "LW_IN_F": 310, "VPD_F": 5, "PA_F": 98, "P_F": 2, "WS_F": 2,
+        "CO2_F_MDS": 390, "NEE_VUT_REF": -1, "GPP_NT_VUT_REF": 5, "RECO_NT_VUT_REF": 4, "H_CORR": 40,
+        "LE_CORR": 50,
+    }  # fmt: skip
+    shares = ["NEE_VUT_REF_QC", "H_F_MDS_QC", "LE_F_MDS_QC"]
+    others = [f"NEE_CUT_{i:03d}" for i in range(322 - 1 - len(known) - len(shares))]
+    months = pd.period_range("2007-01", periods=MONTHS, freq="M").strftime("%Y%m")
+    values = {n: v * rng.uniform(0.9, 1.1, MONTHS) for n, v in known.items()}
+    values |= {n: rng.uniform(0, 1, MONTHS) for n in shares}
+    values |= {n: rng.normal(size=MONTHS) for n in others}
+    text = pd.DataFrame({"TIMESTAMP": months} | values).to_csv(index=False, float_format="%.5g")
+    sites = [f"XX-{a}{b}{c}" for a in "ABC" for b in "abcdefgh" for c in "uvwxyz"][:TOWERS]
+    for site in sites:
+        stem = f"FLX_{site}_FLUXNET2015_FULLSET"
+        with zipfile.ZipFile(folder / f"{stem}_2007-2014_1-4.zip", "w", zipfile.ZIP_DEFLATED) as z:
+            z.writestr(f"{stem}_MM_2007-2014_1-4.csv", text)
+    place = {"SITE_ID": sites, "LOCATION_LAT": 50.0, "LOCATION_LONG": 10.0, "IGBP": "ENF"}
+    pd.DataFrame(place).to_csv(folder / "sites.csv", index=False)
+    return folder
+
+
+def simulate_table(folder: Path) -> Path:
+    """One tidy table of the months of 138 towers, 53 columns, gzipped."""
+    rng = np.random.default_rng(3)
+    rows = TOWERS * MONTHS
+    months = pd.period_range("2007-01", periods=MONTHS, freq="M").strftime("%Y%m")
+    table = pd.DataFrame(
+        {"SITE_ID": np.repeat([f"XX-{i:03d}" for i in range(TOWERS)], MONTHS),
+         "TIMESTAMP": np.tile(months, TOWERS), "LOCATION_LAT": 50.0, "LOCATION_LONG": 10.0,
+         "IGBP": "ENF"}
+    )  # fmt: skip
+    table[list(TIDY.values())] = rng.uniform(0.1, 0.9, size=(rows, len(TIDY)))
+    others = [f"OTHER_{i}" for i in range(53 - table.shape[1])]
+    table[others] = rng.normal(size=(rows, len(others)))
+    path = folder / "towers.csv.gz"
+    table.to_csv(path, index=False, float_format="%.6g")
+    return path
+
+
+# ---------------------------------------------------------------- readers
+
+
+def with_this_project(path: str, resolution: str) -> str:
+    """Read towers as the pipeline does."""
+    from uflux_kedro.readers.towers import read_towers
+    from uflux_kedro.schemas import TowerParameters
+
+    source = Path(path)
+    files = sorted(source.iterdir()) if source.is_dir() else [source]
+    towers, _, _ = read_towers(files, TowerParameters(resolution=resolution))
+    return f"{len(towers)} rows, mean GPP {towers['GPP'].mean():.3f}"
+
+
+def with_this_project_by_columns(path: str) -> str:
+    """Read a tidy table by a mapping of its columns."""
+    from uflux_kedro.readers.towers import read_towers
+    from uflux_kedro.schemas import TowerParameters
+
+    keys = {"site_id": "SITE_ID", "time": "TIMESTAMP", "latitude": "LOCATION_LAT",
+            "longitude": "LOCATION_LONG", "IGBP": "IGBP"}  # fmt: skip
+    towers, _, _ = read_towers([Path(path)], TowerParameters(reader="tidy", columns=keys | TIDY))
+    return f"{len(towers)} rows, mean GPP {towers['GPP'].mean():.3f}"
+
+
+def with_plain_pandas_as_it_is(path: str) -> str:
+    """Read a table whole, and check and convert nothing."""
+    raw = pd.read_csv(path, na_values=-9999)
+    return f"{len(raw)} rows, mean GPP {raw['GPP_NT_VUT_REF'].mean():.3f}"
+
+
+def with_plain_pandas(path: str) -> str:
+    """Read the whole half-hourly table and average it by days, as a notebook would."""
+    with zipfile.ZipFile(path) as archive, archive.open(archive.namelist()[0]) as member:
+        raw = pd.read_csv(member, na_values=-9999)
+    times = pd.to_datetime(raw["TIMESTAMP_START"].astype(str), format="%Y%m%d%H%M")
+    days = raw.set_index(times).resample("D").mean()
+    gpp = days["GPP_NT_VUT_REF"] * 12.011e-6 * 86400
+    return f"{len(days)} rows, mean GPP {gpp.mean():.3f}"
+
+
+def with_plain_pandas_by_month(path: str) -> str:
+    """Read every zip whole."""
+    tables = []
+    for file in sorted(Path(path).glob("*.zip")):
+        with zipfile.ZipFile(file) as archive, archive.open(archive.namelist()[0]) as member:
+            tables.append(pd.read_csv(member, na_values=-9999))
+    raw = pd.concat(tables)
+    return f"{len(raw)} rows, mean GPP {raw['GPP_NT_VUT_REF'].mean():.3f}"
+
+
+def towers_half_hours_to_days(folder: Path) -> list[Measured]:
+    """One half-hourly FULLSET archive, twenty years, to days."""
+    path = simulate_half_hours(folder)
+    place = {"SITE_ID": ["XX-Aaa"], "LOCATION_LAT": 50.0, "LOCATION_LONG": 10.0, "IGBP": "ENF"}
+    pd.DataFrame(place).to_csv(folder / "sites.csv", index=False)
+    what = f"half-hours to days: {len(YEARS)} years, {COLUMNS} columns, zip"
+    return [
+        measure(what, "uflux_kedro", with_this_project, str(path), "DD"),
+        measure(what, "pandas.read_csv and resample", with_plain_pandas, str(path)),
+    ]
+
+
+def towers_months(folder: Path) -> list[Measured]:
+    """The monthly tables of 138 archives."""
+    path = simulate_months(folder)
+    what = f"{TOWERS} towers' months, {TOWERS} zips of 322 columns"
+    return [
+        measure(what, "uflux_kedro", with_this_project, str(path), "MM"),
+        measure(what, "pandas.read_csv", with_plain_pandas_by_month, str(path)),
+    ]
+
+
+def towers_table(folder: Path) -> list[Measured]:
+    """One monthly table of 138 towers."""
+    path = simulate_table(folder)
+    what = f"{TOWERS} towers' months in one table"
+    return [
+        measure(what, "uflux_kedro", with_this_project_by_columns, str(path)),
+        measure(what, "pandas.read_csv", with_plain_pandas_as_it_is, str(path)),
+    ]
+
+
+BENCHMARKS: list[tuple[str, Callable[[Path], list[Measured]]]] = [
+    ("towers: half-hours", towers_half_hours_to_days),
+    ("towers: months", towers_months),
+    ("towers: one table", towers_table),
+]
+
+
+def main(argv: list[str]) -> None:
+    """Run the benchmarks whose name holds the first argument; print a markdown table."""
+    wanted = argv[0] if argv else ""
+    print("| what | reader | seconds | CPU seconds | peak memory, GB | result |")
+    print("|---|---|---|---|---|---|")
+    for name, function in BENCHMARKS:
+        if wanted not in name:
+            continue
+        with tempfile.TemporaryDirectory(prefix="uflux-") as folder:
+            for row in function(Path(folder)):
+                print(
+                    f"| {row.what} | {row.reader} | {row.seconds:.1f} | "
+                    f"{row.cpu_seconds:.1f} | {row.peak_gigabytes:.2f} | {row.result} |",
+                    flush=True,
+                )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

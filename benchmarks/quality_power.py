@@ -1,0 +1,190 @@
+"""``python -m benchmarks.quality_power``: what the phase check finds of defects put into a table.
+
+One site in eight of a healthy table, drawn anew in each round so that every site has its turn, gets
+a defect. Counted are the sites among them at which the right column is blamed with the right lag,
+of all that have the column, and of those where its season is clear enough to be judged at all; and
+findings at sites that were left alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.data import PROJECT
+from uflux_kedro.quality.check import check_phase
+from uflux_kedro.quality.closure import check_carbon_timing
+from uflux_kedro.quality.findings import Finding
+from uflux_kedro.quality.month_order import as_text_order
+from uflux_kedro.quality.natural import seasonal_columns
+from uflux_kedro.quality.phase import Seasons
+from uflux_kedro.quality.years import Years
+
+VEGETATION = ("EVI", "LAI", "MODIS_NDVI", "MODIS_EVI", "MODIS_NIRv")
+FALSE_ALARM = 0.01
+_ROUNDS = 8
+
+
+class Defect(NamedTuple):
+    """One way to spoil sites.
+
+    Attributes:
+        name: In words.
+        spoil: Years, sites' latitudes and which sites -> None; changes both in place.
+        column: Column to be blamed; None for place or calendar.
+        months: Lag to be named; None where none is asked for.
+    """
+
+    name: str
+    spoil: Callable[[Years, np.ndarray, np.ndarray], None]
+    column: str | None
+    months: int | None
+
+
+class Power(NamedTuple):
+    """What was found of a defect, in numbers of sites (columns of sites for false alarms)."""
+
+    name: str
+    spoiled: int
+    judged: int
+    found: int
+    false: int
+    healthy: int
+
+
+def shifted(columns: tuple[str, ...] | None, months: int) -> Callable[..., None]:
+    """Columns (all for None) late by some months; what stood at a record's edge is lost."""
+
+    def spoil(years: Years, _: np.ndarray, chosen: np.ndarray) -> None:
+        for column in columns or tuple(years.months):
+            if column in years.months:
+                for i in chosen:
+                    rows = slice(years.first[i], years.first[i] + years.count[i])
+                    record = years.months[column][rows].ravel()
+                    moved = np.full_like(record, np.nan)
+                    keep = slice(months, None) if months > 0 else slice(None, months)
+                    moved[keep] = record[:-months] if months > 0 else record[-months:]
+                    years.months[column][rows] = moved.reshape(-1, 12)
+
+    return spoil
+
+
+def scrambled(columns: tuple[str, ...]) -> Callable[..., None]:
+    """Columns with their months in text order."""
+
+    def spoil(years: Years, _: np.ndarray, chosen: np.ndarray) -> None:
+        rows = np.isin(years.site, chosen)
+        for column in columns:
+            years.months[column][rows] = as_text_order(years.months[column][rows])
+
+    return spoil
+
+
+def other_hemisphere(_: Years, latitude: np.ndarray, chosen: np.ndarray) -> None:
+    """Latitudes of the wrong sign."""
+    latitude[chosen] *= -1
+
+
+DEFECTS = (
+    Defect("EVI and LAI in text order: EVI", scrambled(("EVI", "LAI")), "EVI", None),
+    Defect("EVI and LAI in text order: LAI", scrambled(("EVI", "LAI")), "LAI", None),
+    Defect("GPP in text order", scrambled(("GPP",)), "GPP", None),
+    Defect("EVI 1 month late", shifted(("EVI",), 1), "EVI", 1),
+    Defect("EVI 1 month early", shifted(("EVI",), -1), "EVI", -1),
+    Defect("LAI 2 months late", shifted(("LAI",), 2), "LAI", 2),
+    Defect("LAI 6 months late", shifted(("LAI",), 6), "LAI", 6),
+    Defect("all vegetation 1 month late: EVI", shifted(VEGETATION, 1), "EVI", 1),
+    Defect("all vegetation 3 months late: EVI", shifted(VEGETATION, 3), "EVI", 3),
+    Defect("GPP 1 month late", shifted(("GPP",), 1), "GPP", 1),
+    Defect("GPP 3 months late", shifted(("GPP",), 3), "GPP", 3),
+    Defect("LE 1 month late", shifted(("LE",), 1), "LE", 1),
+    Defect("ERA_TA 1 month late", shifted(("ERA_TA",), 1), "ERA_TA", 1),
+    Defect("ERA_SW_IN 1 month early", shifted(("ERA_SW_IN",), -1), "ERA_SW_IN", -1),
+    Defect("whole site 1 month late", shifted(None, 1), None, 1),
+    Defect("whole site 1 month early", shifted(None, -1), None, -1),
+    Defect("whole site 3 months late", shifted(None, 3), None, 3),
+    Defect("latitude of the wrong sign", other_hemisphere, None, 6),
+)
+
+
+def power(
+    towers: pd.DataFrame, sites: pd.DataFrame, defect: Defect, rounds: int = _ROUNDS
+) -> Power:
+    """Spoil the sites in turn, an eighth of them in each round, and count what is found."""
+    columns = seasonal_columns([str(c) for c in towers])
+    columns = [c for c in columns if towers[c].notna().any()]
+    seasonal = list(columns)
+    columns += [c for c in ("NEE",) if c in towers]
+    total = np.zeros(5, dtype=int)
+    healthy = Years.of(towers, columns)
+    of = sites.set_index("site_id")["latitude"].reindex(healthy.sites).to_numpy(float)
+    turn = np.random.default_rng(0).permutation(len(of)) % _ROUNDS
+    clear = Seasons.of(healthy, of, seasonal).clear[defect.column or "SUN"]
+    for number in range(rounds):
+        years = Years(
+            healthy.sites,
+            healthy.first,
+            healthy.site,
+            healthy.begin,
+            {c: v.copy() for c, v in healthy.months.items()},
+        )
+        latitude = of.copy()
+        chosen = np.flatnonzero(turn == number)
+        if defect.column:
+            there = np.isfinite(healthy.mean_year(defect.column)).any(-1)
+            chosen = chosen[there[chosen]]
+        defect.spoil(years, latitude, chosen)
+        place = pd.DataFrame({"site_id": years.sites, "latitude": latitude})
+        findings, _ = check_phase(years, place, seasonal, FALSE_ALARM)
+        findings += check_carbon_timing(years)
+        spoiled = {years.sites[i] for i in chosen}
+        found = {s for f in findings if _right(f, defect) for s in f.sites} & spoiled
+        wrong = {s for f in findings for s in f.sites} - spoiled
+        total += [
+            len(spoiled), int(clear[chosen].sum()), len(found), len(wrong), len(of) - len(spoiled),
+        ]  # fmt: skip
+    return Power(defect.name, *(int(n) for n in total))
+
+
+def _right(finding: Finding, defect: Defect) -> bool:
+    if finding.variable != defect.column:
+        return False
+    if defect.months is None:
+        return "text order" in finding.found
+    months = abs(defect.months)
+    words = f"{months} month" if months > 1 else "1 month "
+    side = "late" if defect.months > 0 else "early"
+    return words in finding.found and (months == 6 or side in finding.found)
+
+
+def main() -> None:
+    """Print the table."""
+    from omegaconf import OmegaConf
+
+    from uflux_kedro.readers.tidy import read_tidy
+    from uflux_kedro.schemas import TowerParameters
+
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    path = PROJECT / "../shared/data/towers_monthly/fluxnet2015_monthly.csv.gz"
+    parser.add_argument("--towers", type=Path, default=path)
+    parser.add_argument("--rounds", type=int, default=_ROUNDS)
+    chosen = parser.parse_args()
+    settings = OmegaConf.to_container(OmegaConf.load(PROJECT / "conf/fluxnet2015/parameters.yml"))
+    parameters = TowerParameters.model_validate(settings["towers"])
+    towers, sites, _ = read_tidy([chosen.towers], parameters.columns)
+    print(f"{'defect':38} spoiled judged  found  of judged  false of healthy")
+    for defect in DEFECTS:
+        p = power(towers, sites, defect, chosen.rounds)
+        print(
+            f"{p.name:38} {p.spoiled:7} {p.judged:6} {p.found:6} {p.found / max(p.judged, 1):9.0%}"
+            f" {p.false:6} of {p.healthy}"
+        )
+
+
+if __name__ == "__main__":
+    main()

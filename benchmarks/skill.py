@@ -1,0 +1,259 @@
+"""Skill on unseen towers: what each group of predictors adds to the reference's.
+
+``python -m benchmarks skill [--towers FILE] [--scheme loso|kfold]`` prints three tables of NSE on
+towers that no model saw: groups added one after the other, by part of the skill; the member that
+chooses its groups inside the folds, and its blend, against the reference; and a blend's weights,
+equal or stacked. All are scored on the site-months that the reference can predict.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from benchmarks.table import line
+from uflux_kedro.ensemble import EnsembleParameters, Member
+from uflux_kedro.features import build_training_table
+from uflux_kedro.models.registry import make_model
+from uflux_kedro.pipelines.model_training.choosing import choose_by_fold
+from uflux_kedro.readers.tidy import read_tidy
+from uflux_kedro.schemas import FeatureParameters, TowerParameters, TrainingParameters
+from uflux_kedro.validation.bootstrap import compare_members
+from uflux_kedro.validation.choice import Choice, ColumnsRegressor
+from uflux_kedro.validation.cross_validation import held_out_predictions, usable_rows
+from uflux_kedro.validation.folds import Fold, make_folds, site_k_fold
+from uflux_kedro.validation.skill import skill_by_part
+from uflux_kedro.variables import FLUXES
+
+PROJECT = Path(__file__).resolve().parents[1]
+TOWERS = Path("../shared/data/towers_monthly/fluxnet2015_monthly.csv.gz")
+"""From the project's folder."""
+
+REFERENCE, OURS, RECORD = "MODIS-NIRv-ERA", "CARRY-ERA", "RECORD-CARRY-ERA"
+STACKING_SPLITS = 10
+"""Folds of sites for stacked weights, which cost six fits a fold."""
+
+PARTS = ("across-site", "seasonal cycle", "anomaly", "interannual", "trend")
+
+
+@dataclass(frozen=True)
+class Towers:
+    """Training table and what the configuration makes of it.
+
+    Attributes:
+        table: Training table.
+        ensemble: Predictor sets and groups.
+        training: Scheme, quality, seed and cores.
+        cache: Folder of finished folds; None keeps none.
+    """
+
+    table: pd.DataFrame
+    ensemble: EnsembleParameters
+    training: TrainingParameters
+    cache: Path | None
+
+    def member(self, predictor_set: str, flux: str) -> Member:
+        """A member of the configuration."""
+        chosen = self.ensemble.model_copy(
+            update={"select": f"{predictor_set}.{flux}.*", "model": "XGB"}
+        )
+        return chosen.members()[0]
+
+    def rows(self, flux: str, predictors: Sequence[str]) -> pd.DataFrame:
+        """Rows with the flux, its quality and the predictors."""
+        usable, _ = usable_rows(self.table, predictors, flux, self.training.min_qc)
+        return self.table[usable].reset_index(drop=True)
+
+
+def read_towers(path: Path, scheme: str, n_jobs: int, cache: Path | None) -> Towers:
+    """Read a table of tower months by the environment ``fluxnet2015``."""
+    from kedro.config import OmegaConfigLoader
+
+    from uflux_kedro.settings import CONFIG_LOADER_ARGS
+
+    loader = OmegaConfigLoader(str(PROJECT / "conf"), env="fluxnet2015", **CONFIG_LOADER_ARGS)
+    blocks = loader["parameters"]
+    reading = TowerParameters.model_validate(blocks["towers"])
+    towers, sites, _ = read_tidy([path], reading.columns, resolution=reading.resolution)
+    carry_over = FeatureParameters.model_validate(blocks["features"]).carry_over
+    training = {**blocks["training"], "scheme": scheme, "n_splits": 10, "n_jobs": n_jobs}
+    return Towers(
+        build_training_table(towers, sites, carry_over=carry_over),
+        EnsembleParameters.model_validate(blocks["ensemble"]),
+        TrainingParameters.model_validate(training),
+        cache,
+    )
+
+
+def held_out(
+    towers: Towers,
+    flux: str,
+    predictors: Sequence[str],
+    model: str = "XGB",
+    *,
+    chosen: Sequence[Choice] | None = None,
+    folds: Sequence[Fold] | None = None,
+    **settings: Any,
+) -> pd.DataFrame:
+    """Predictions of every site by models that never saw it.
+
+    Args:
+        towers: The towers.
+        flux: Target.
+        predictors: Columns.
+        model: Name in the registry.
+        chosen: What each fold chose; None takes all.
+        folds: Splits; None makes those of the scheme.
+        **settings: Settings of the model.
+    """
+    rows, training = towers.rows(flux, predictors), towers.training
+
+    def make(fold: int) -> Any:
+        made = make_model(model, settings, random_state=training.seed + fold, n_jobs=1)
+        if chosen is None:
+            return made
+        return ColumnsRegressor(made, [predictors.index(c) for c in chosen[fold].columns])
+
+    return held_out_predictions(
+        make,
+        rows[list(predictors)].to_numpy("float32"),
+        rows[flux].to_numpy("float64"),
+        rows["site_id"].to_numpy(),
+        rows["time"].to_numpy(),
+        make_folds(training.scheme, rows, training) if folds is None else folds,
+        fit_with_sites=settings.get("weights") == "stacked",
+        n_jobs=training.n_jobs,
+        cache_folder=towers.cache,
+        progress=f"{flux} {model} {len(predictors)} predictors",
+    )
+
+
+def steps(towers: Towers, flux: str) -> dict[str, tuple[str, ...]]:
+    """Name of a step -> predictors: groups of our sets added one after the other."""
+    ensemble = towers.ensemble
+    ours, record = (s for s in ensemble.predictor_sets if s.name in (OURS, RECORD))
+    reference = towers.member(REFERENCE, flux).predictors
+    added = [
+        group
+        for group in (*ours.groups, *ours.optional, *record.optional)
+        if not set(ensemble.groups[group]) <= set(reference)
+    ]
+    predictors = tuple(p for p in reference if not p.startswith("MODIS"))
+    found = {"reference": reference}
+    for group in added:
+        predictors = tuple(dict.fromkeys((*predictors, *ensemble.groups[group])))
+        found[f"{'' if len(found) > 1 else 'instead of NIRv '}+ {group}"] = predictors
+    return found
+
+
+def choose(towers: Towers, flux: str, folds: Sequence[Fold]) -> list[Choice]:
+    """What each fold chooses of our set's optional groups."""
+    member = towers.member(OURS, flux)
+    rows = towers.rows(flux, member.predictors)
+    return choose_by_fold(
+        member,
+        rows[list(member.predictors)].to_numpy("float32"),
+        rows[flux].to_numpy("float64"),
+        rows["site_id"].to_numpy(),
+        folds,
+        towers.training,
+    )
+
+
+def print_steps(towers: Towers) -> None:
+    """Groups added one after the other, each scored by part of the skill."""
+    print("\n### What each group adds (XGB)\n")
+    print(line("flux", "predictors", "NSE", "difference (95 %)", *PARTS))
+    print(line(*("---",) * (4 + len(PARTS))))
+    for flux in FLUXES:
+        reference = reference_of(towers, flux)
+        for name, predictors in steps(towers, flux).items():
+            found = common_rows(held_out(towers, flux, predictors), reference)
+            parts = skill_by_part(found)["NSE"]
+            cells = (flux, name, *difference(reference, found))
+            print(line(*cells, *(f"{parts[part]:.2f}" for part in PARTS)), flush=True)
+
+
+def print_members(towers: Towers) -> None:
+    """The member that chooses inside the folds, and its blend, against the reference."""
+    print("\n### Groups chosen inside the folds, against the reference\n")
+    print(line("model", "flux", "reference", "NSE", "difference (95 %)", "chosen, share of folds"))
+    print(line(*("---",) * 6))
+    chosen: dict[str, list[Choice]] = {}
+    for model in ("XGB", "BLEND"):
+        for flux in FLUXES:
+            reference = reference_of(towers, flux)
+            predictors = towers.member(OURS, flux).predictors
+            if flux not in chosen:
+                rows = towers.rows(flux, predictors)
+                folds = make_folds(towers.training.scheme, rows, towers.training)
+                chosen[flux] = choose(towers, flux, folds)
+            found = held_out(towers, flux, predictors, model, chosen=chosen[flux])
+            times = Counter(group for choice in chosen[flux] for group in choice.groups)
+            shares = [f"{g} {n / len(chosen[flux]):.0%}" for g, n in times.most_common()]
+            cells = (difference(reference, reference)[0], *difference(reference, found))
+            print(line(model, flux, *cells, ", ".join(shares) or "none"), flush=True)
+
+
+def print_weights(towers: Towers) -> None:
+    """A blend's weights, equal or stacked inside the folds."""
+    print(f"\n### Weights of the blend, by {STACKING_SPLITS} folds of sites\n")
+    print(line("flux", "equal", "stacked", "difference (95 %)"))
+    print(line(*("---",) * 4))
+    for flux in FLUXES:
+        predictors = towers.member(OURS, flux).predictors
+        sites = towers.rows(flux, predictors)["site_id"]
+        folds = site_k_fold(sites, STACKING_SPLITS, towers.training.seed)
+        chosen = choose(towers, flux, folds)
+        equal, stacked = (
+            held_out(towers, flux, predictors, "BLEND", chosen=chosen, folds=folds, weights=w)
+            for w in ("equal", "stacked")
+        )
+        print(line(flux, difference(equal, equal)[0], *difference(equal, stacked)), flush=True)
+
+
+def reference_of(towers: Towers, flux: str) -> pd.DataFrame:
+    """Predictions of the reference's predictors and settings."""
+    return held_out(towers, flux, towers.member(REFERENCE, flux).predictors)
+
+
+def difference(first: pd.DataFrame, second: pd.DataFrame) -> tuple[str, str]:
+    """NSE of the second, and its difference from the first with its interval by site."""
+    found = compare_members(first, second).loc["NSE"]
+    interval = f"{found['low']:+.3f} to {found['high']:+.3f}"
+    return f"{found['second']:.3f}", f"{found['difference']:+.3f} ({interval})"
+
+
+def common_rows(predictions: pd.DataFrame, reference: pd.DataFrame) -> pd.DataFrame:
+    """Those predictions of which the reference has one too."""
+    return predictions.merge(reference[["site_id", "time"]], on=["site_id", "time"])
+
+
+TABLES = {"steps": print_steps, "members": print_members, "weights": print_weights}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the tables; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks skill", description=main.__doc__)
+    parser.add_argument("--towers", type=Path, default=PROJECT / TOWERS, help=f"default {TOWERS}")
+    parser.add_argument("--scheme", choices=("loso", "kfold"), default="loso")
+    parser.add_argument("--only", choices=TABLES, help="one of the tables; default all")
+    parser.add_argument("--n-jobs", type=int, default=-1, help="cores; -1 takes all")
+    parser.add_argument("--cache", type=Path, help="folder of finished folds, to go on from")
+    chosen = parser.parse_args(arguments)
+    towers = read_towers(chosen.towers, chosen.scheme, chosen.n_jobs, chosen.cache)
+    for name, print_table in TABLES.items():
+        if chosen.only in (None, name):
+            print_table(towers)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
