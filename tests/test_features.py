@@ -230,6 +230,16 @@ def test_towers_and_maps_share_names_and_numbers(cubes, towers, sites):
             np.testing.assert_array_equal(sampled.loc[sampled["site_id"] == site, name], expected)
 
 
+def test_a_footprint_is_what_sampling_averages(cubes, towers, sites):
+    drivers = build_drivers(cubes, GRID)
+    wide = build_training_table(towers, sites, drivers, footprint=4e6)
+    table = build_training_table(towers, sites, drivers)
+    sampled = sample_at_sites(drivers, sites, 4e6).set_index(["site_id", "time"])
+    expected = sampled.loc[pd.MultiIndex.from_frame(wide[["site_id", "time"]]), "ERA5_TA"]
+    np.testing.assert_array_equal(wide["ERA5_TA"], expected)
+    assert not np.allclose(wide["ERA5_TA"], table["ERA5_TA"])
+
+
 def test_the_towers_class_stands_before_the_maps(cubes, towers, sites):
     table = build_training_table(towers, sites, build_drivers(cubes, GRID))
     assert table.groupby("site_id")["IGBP"].first().to_dict() == {"AA-One": 4, "BB-Two": 2}

@@ -209,6 +209,7 @@ def build_training_table(
     sites: pd.DataFrame,
     drivers: xr.Dataset | None = None,
     carry_over: CarryOverParameters | None = None,
+    footprint: float | None = None,
 ) -> pd.DataFrame:
     """Join the towers' fluxes with predictors for the same place and period.
 
@@ -218,6 +219,8 @@ def build_training_table(
         drivers: Cube to read the predictors off; None takes those that stand in ``towers``.
         carry_over: Without ``drivers``, of what predictors that carry over to unseen towers are
             made; None for none.
+        footprint: Of ``drivers``, the radius in metres over which a tower's fields are averaged;
+            None reads its cell.
 
     Returns:
         ``site_id``, ``time``, ``latitude``, ``longitude`` (of the tower), ``climate``, fluxes and
@@ -238,7 +241,7 @@ def build_training_table(
             _require_months(towers)
             table = carry_over_at_towers(table, carry_over)
     else:
-        sampled = sample_at_sites(drivers, sites).drop(columns="IGBP")
+        sampled = sample_at_sites(drivers, sites, footprint).drop(columns="IGBP")
         table = towers[[*keys, *fluxes]].merge(sites, on="site_id").merge(sampled, on=keys)
         _report_dropped(towers, table, drivers)
     table["IGBP"] = igbp_codes(table["IGBP"])

@@ -146,11 +146,14 @@ class FeatureParameters(Parameters):
             that lacks any.
         carry_over: Predictors that carry over to unseen towers. They are made where a member
             asks for one; None makes none.
+        footprint: Radius around a tower, metres, within which fields are averaged for it; None
+            reads the cell in which it stands.
     """
 
     target_grid: TargetGrid | ProjectedGrid
     period: Literal["common", "strict"] = "common"
     carry_over: CarryOverParameters | None = None
+    footprint: float | None = Field(None, gt=0)
 
 
 class SearchParameters(Parameters):

@@ -24,12 +24,15 @@ def make_drivers(
 
 
 def join_drivers_at_towers(
-    towers: pd.DataFrame, sites: pd.DataFrame, drivers: xr.Dataset
+    towers: pd.DataFrame,
+    sites: pd.DataFrame,
+    drivers: xr.Dataset,
+    parameters: FeatureParameters,
 ) -> pd.DataFrame:
     """Training table with predictors read off the drivers cube at each tower."""
     from uflux_kedro.features import build_training_table
 
-    return build_training_table(towers, sites, drivers)
+    return build_training_table(towers, sites, drivers, footprint=parameters.footprint)
 
 
 def join_tower_predictors(

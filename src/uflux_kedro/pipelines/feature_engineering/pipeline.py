@@ -39,7 +39,7 @@ def create_pipeline(**_: object) -> Pipeline:
             ),
             node(
                 join_drivers_at_towers,
-                inputs=["towers", "sites", "drivers"],
+                inputs=["towers", "sites", "drivers", "params:features"],
                 outputs="training_table",
                 name="make_training_table",
             ),
