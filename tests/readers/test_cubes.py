@@ -314,6 +314,12 @@ def test_a_grid_that_runs_otherwise(era5, tmp_path, axis, values, message):
         read_era5([write(data, tmp_path / "era5.nc")])
 
 
+def test_a_place_that_is_text(raw_grid, tmp_path):
+    data = raw_grid(SIF_FIELDS).isel(lat=[0]).assign_coords(lat=["north"])
+    with pytest.raises(InputError, match="latitude: expected numbers, in degrees"):
+        read_source("gome2", [write(data, tmp_path / "s.nc")])
+
+
 def test_a_meridian_that_stands_twice(raw_grid, tmp_path):
     data = raw_grid(SIF_FIELDS, longitude=np.arange(0.0, 361.0, 45.0))
     with pytest.raises(InputError, match="longitude: expected each meridian once"):

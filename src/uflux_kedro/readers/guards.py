@@ -114,12 +114,16 @@ def normalise_grid(cube: xr.Dataset, where: str | Path) -> xr.Dataset:
         where: File, for the message.
 
     Raises:
-        InputError: If a coordinate is absent, out of range, unsorted, uneven or doubled.
+        InputError: If a coordinate is absent, no number, out of range, unsorted, uneven or doubled.
     """
     for name, lowest, highest in (("latitude", -90, 90), ("longitude", -180, 360)):
         if name not in cube.coords or cube[name].dims != (name,):
             raise InputError(
                 where, name, expected="a 1-D coordinate", found=f"dimensions {dict(cube.sizes)}"
+            )
+        if cube[name].dtype.kind not in "iuf":
+            raise InputError(
+                where, name, expected="numbers, in degrees", found=f"values of {cube[name].dtype}"
             )
         # Single precision would make 0.1 degree grids of two files differ.
         cube = cube.assign_coords({name: cube[name].astype("float64").round(5)})
