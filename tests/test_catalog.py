@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from graphlib import TopologicalSorter
 
 import pytest
 import yaml
@@ -55,3 +56,20 @@ def test_names_and_layers_of_the_catalog():
     for name, entry in entries.items():
         assert re.fullmatch(r"[a-z{][A-Za-z0-9_.{}]*", name), name
         assert entry["metadata"]["kedro-viz"]["layer"] in LAYERS, name
+
+
+def test_layers_follow_each_other(context):
+    """Kedro-viz leaves all layers out where data flow from one to another and back."""
+
+    catalog = context.catalog
+
+    def layer(name):
+        metadata = getattr(catalog.get(name), "metadata", None) or {}
+        return metadata.get("kedro-viz", {}).get("layer")
+
+    order = TopologicalSorter()
+    for node in pipelines["__default__"].nodes:
+        sources = {layer(n) for n in node.inputs} - {None}
+        for target in {layer(n) for n in node.outputs} - {None}:
+            order.add(target, *(sources - {target}))
+    order.prepare()  # a circle raises
