@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from uflux_kedro.errors import InputError
 from uflux_kedro.gridding.area_mean import mean_by_area
-from uflux_kedro.gridding.cells import nearest
+from uflux_kedro.gridding.cells import nearest, require_whole_cells
 from uflux_kedro.gridding.projected import ProjectedGrid, align_projected
 from uflux_kedro.lazy import pd, xr
 from uflux_kedro.variables import IGBP_CLASSES, VARIABLES
@@ -55,16 +55,8 @@ class TargetGrid(BaseModel):
 
     @model_validator(mode="after")
     def _whole_cells(self) -> TargetGrid:
-        for low, high, name in (
-            (self.west, self.east, "west to east"),
-            (self.south, self.north, "south to north"),
-        ):
-            cells = (high - low) / self.resolution
-            if cells < 2 - 1e-6 or abs(cells - round(cells)) > 1e-6:
-                raise ValueError(
-                    f"{name}: expected two or more whole cells of {self.resolution} degrees "
-                    f"between {low} and {high}, found {cells:g}"
-                )
+        require_whole_cells(self.west, self.east, self.resolution, "west to east", "degrees")
+        require_whole_cells(self.south, self.north, self.resolution, "south to north", "degrees")
         return self
 
     def coordinates(self) -> xr.Dataset:

@@ -1,10 +1,31 @@
-"""Cells of a grid: which one a place lies in."""
+"""Cells of a grid: that they fill it, and which one a place lies in."""
 
 from __future__ import annotations
 
 import numpy as np
 
 _ROUNDING = 1e-6
+
+
+def require_whole_cells(low: float, high: float, size: float, axis: str, unit: str) -> None:
+    """Refuse an axis that two or more whole cells do not fill.
+
+    Args:
+        low: Lower edge of the axis.
+        high: Upper edge.
+        size: Edge of a cell, in the same unit.
+        axis: Name of the axis, for the message.
+        unit: Of the three, for the message.
+
+    Raises:
+        ValueError: If they do not, as Pydantic's validators want it.
+    """
+    cells = (high - low) / size
+    if cells < 2 - _ROUNDING or abs(cells - round(cells)) > _ROUNDING:
+        raise ValueError(
+            f"{axis}: expected two or more whole cells of {size} {unit} "
+            f"between {low} and {high}, found {cells:g}"
+        )
 
 
 def nearest(

@@ -16,6 +16,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from uflux_kedro.errors import ConfigurationError, InputError
+from uflux_kedro.gridding.cells import require_whole_cells
 from uflux_kedro.lazy import xr
 from uflux_kedro.variables import IGBP_CLASSES, VARIABLES
 
@@ -64,16 +65,8 @@ class ProjectedGrid(BaseModel):
 
     @model_validator(mode="after")
     def _whole_cells(self) -> ProjectedGrid:
-        for low, high, name in (
-            (self.west, self.east, "west to east"),
-            (self.south, self.north, "south to north"),
-        ):
-            cells = (high - low) / self.resolution
-            if cells < 2 - 1e-6 or abs(cells - round(cells)) > 1e-6:
-                raise ValueError(
-                    f"{name}: expected two or more whole cells of {self.resolution} m "
-                    f"between {low} and {high}, found {cells:g}"
-                )
+        require_whole_cells(self.west, self.east, self.resolution, "west to east", "m")
+        require_whole_cells(self.south, self.north, self.resolution, "south to north", "m")
         return self
 
     def coordinates(self) -> xr.Dataset:

@@ -19,7 +19,12 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from uflux_kedro.models.binning import MAX_BINS, Binner
 from uflux_kedro.models.byte_forest import ForestGrower, Growth, Targets
-from uflux_kedro.models.forest_store import forest_arrays, read_forest
+from uflux_kedro.models.forest_store import (
+    columns_and_targets,
+    forest_arrays,
+    read_forest,
+    take_columns_and_targets,
+)
 from uflux_kedro.models.packed_trees import in_blocks
 
 _SUBSAMPLE = 200_000
@@ -148,13 +153,7 @@ class BinnedForestRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
     def to_arrays(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """What was fitted, for storage: named arrays, and numbers that JSON can hold."""
         check_is_fitted(self, "forest_")
-        attributes: dict[str, Any] = {
-            "n_features_in_": self.n_features_in_,
-            "n_outputs_": self.n_outputs_,
-        }
-        if hasattr(self, "feature_names_in_"):
-            attributes["feature_names_in_"] = list(self.feature_names_in_)
-        return self.binner_.to_arrays() | forest_arrays(self.forest_), attributes
+        return self.binner_.to_arrays() | forest_arrays(self.forest_), columns_and_targets(self)
 
     def from_arrays(self, arrays: Mapping[str, np.ndarray], attributes: Mapping[str, Any]) -> Self:
         """Take over what :meth:`to_arrays` gave.
@@ -163,10 +162,7 @@ class BinnedForestRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             KeyError: If an array or a number is missing.
             ValueError: If trees lead outside themselves.
         """
-        self.n_features_in_ = int(attributes["n_features_in_"])
-        self.n_outputs_ = int(attributes["n_outputs_"])
-        if "feature_names_in_" in attributes:
-            self.feature_names_in_ = np.array(attributes["feature_names_in_"], dtype=object)
+        take_columns_and_targets(self, attributes)
         self.binner_ = Binner.from_arrays(arrays, self.n_features_in_)
         self.forest_ = read_forest(arrays, self.n_features_in_, self.n_outputs_)
         return self

@@ -29,7 +29,13 @@ from uflux_kedro.models.cascade_rows import (
     distinct_rows,
     group_numbers,
 )
-from uflux_kedro.models.forest_store import ForestStore, forest_arrays, read_forest
+from uflux_kedro.models.forest_store import (
+    ForestStore,
+    columns_and_targets,
+    forest_arrays,
+    read_forest,
+    take_columns_and_targets,
+)
 from uflux_kedro.models.packed_trees import in_blocks
 from uflux_kedro.models.progress import GrowthProgress
 
@@ -321,13 +327,10 @@ class CascadeForestRegressor(CascadeParameters):
             arrays |= _named("head.binner", self.head_.binner.to_arrays())
             arrays |= _named("head.model", self.head_.to_arrays())
         attributes = {
-            "n_features_in_": self.n_features_in_,
-            "n_outputs_": self.n_outputs_,
+            **columns_and_targets(self),
             "n_layers_": self.n_layers_,
             "scores_": self.scores_,
         }
-        if hasattr(self, "feature_names_in_"):
-            attributes["feature_names_in_"] = list(self.feature_names_in_)
         return arrays, attributes
 
     def from_arrays(self, arrays: Mapping[str, np.ndarray], attributes: Mapping[str, Any]) -> Self:
@@ -337,12 +340,9 @@ class CascadeForestRegressor(CascadeParameters):
             KeyError: If an array or a number is missing.
             ValueError: If trees lead outside themselves.
         """
-        self.n_features_in_ = int(attributes["n_features_in_"])
-        self.n_outputs_ = int(attributes["n_outputs_"])
+        take_columns_and_targets(self, attributes)
         self.n_layers_ = int(attributes["n_layers_"])
         self.scores_ = [float(score) for score in attributes["scores_"]]
-        if "feature_names_in_" in attributes:
-            self.feature_names_in_ = np.array(attributes["feature_names_in_"], dtype=object)
         self.oob_prediction_ = arrays["oob_prediction"]
         self.constant_ = arrays.get("constant")
         n_forests = 2 * self.n_estimators

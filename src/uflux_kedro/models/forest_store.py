@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 
@@ -91,3 +92,23 @@ def _is_leaf(nodes: np.ndarray) -> np.ndarray:
         raise ValueError(f"nodes of type {nodes.dtype}")
     distance_shift = nodes.dtype.type(16 if nodes.dtype == np.uint32 else 44)
     return nodes >> distance_shift == 0
+
+
+def columns_and_targets(model: Any) -> dict[str, Any]:
+    """What scikit-learn's estimators know of the data that they were fitted on, for JSON."""
+    known = {"n_features_in_": model.n_features_in_, "n_outputs_": model.n_outputs_}
+    if hasattr(model, "feature_names_in_"):
+        known["feature_names_in_"] = list(model.feature_names_in_)
+    return known
+
+
+def take_columns_and_targets(model: Any, attributes: Mapping[str, Any]) -> None:
+    """Give a model what :func:`columns_and_targets` knew of another.
+
+    Raises:
+        KeyError: If a number is missing.
+    """
+    model.n_features_in_ = int(attributes["n_features_in_"])
+    model.n_outputs_ = int(attributes["n_outputs_"])
+    if "feature_names_in_" in attributes:
+        model.feature_names_in_ = np.array(attributes["feature_names_in_"], dtype=object)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import base64
-from importlib import resources
 
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
+from matplotlib.figure import Figure
 
 from uflux_kedro.figures.style import png_bytes
 from uflux_kedro.quality.check import Checked
@@ -15,6 +14,7 @@ from uflux_kedro.quality.figures import coverage_figure, suspicious_years_figure
 from uflux_kedro.quality.findings import as_table
 from uflux_kedro.quality.natural import SUN
 from uflux_kedro.quality.shifts import pool
+from uflux_kedro.report.page import fill_page
 from uflux_kedro.report.tables import html_table
 from uflux_kedro.variables import FLUXES
 
@@ -29,18 +29,12 @@ def render_quality(checked: Checked, where: str) -> str:
     Returns:
         Complete HTML with style, script and pictures inside; the same checks give the same text.
     """
-    environment = Environment(
-        loader=PackageLoader("uflux_kedro.quality"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    look = resources.files("uflux_kedro.report") / "templates"
     years = suspicious_years_figure(checked)
     findings = as_table(checked.findings)
     towers = _towers(checked)
-    return environment.get_template("quality.html.j2").render(
+    return fill_page(
+        "uflux_kedro.quality",
+        "quality.html.j2",
         where=where,
         facts=_facts(checked),
         due=[f for f in checked.findings if f.open],
@@ -50,13 +44,11 @@ def render_quality(checked: Checked, where: str) -> str:
         phase=_table(_phase(checked), "phase"),
         towers=_table(towers, "towers"),
         columns=_table(_columns(checked), "columns"),
-        style=(look / "report.css").read_text(encoding="utf-8"),
-        script=(look / "report.js").read_text(encoding="utf-8"),
     )
 
 
-def _png(figure: object) -> str:
-    return base64.b64encode(png_bytes(figure)).decode("ascii")  # type: ignore[arg-type]
+def _png(figure: Figure) -> str:
+    return base64.b64encode(png_bytes(figure)).decode("ascii")
 
 
 def _table(table: pd.DataFrame, name: str) -> Markup | None:

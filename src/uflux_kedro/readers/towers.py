@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from uflux_kedro.biophysics.solar_clock import SolarClock
 from uflux_kedro.errors import InputError
 from uflux_kedro.readers import ameriflux, fluxdatakit, fluxnet, reddyproc
 from uflux_kedro.readers.archives import File, files_of
@@ -50,7 +49,7 @@ def read_towers(paths: Sequence[Path], parameters: TowerParameters | None = None
 
     Returns:
         ``towers`` (one row a site and period, sorted), ``sites`` (one row a tower; with the
-        fields of :class:`SolarClock` as ``clock_...`` where hours were read), and mapped names
+        fields of :class:`uflux_kedro.biophysics.solar_clock.SolarClock` as ``clock_...`` where hours were read), and mapped names
         for which a tidy table has no values.
 
     Raises:
@@ -68,8 +67,13 @@ def read_towers(paths: Sequence[Path], parameters: TowerParameters | None = None
             + ("" if parameters.reader == "auto" else f" for the reader {parameters.reader}"),
             found=", ".join(sorted({t.file.name for t in found})) or "none",
         )
-    clocks: dict[str, SolarClock] = {}
-    readings = list(_read(data, parameters, clocks))
+    readings = list(_read(data, parameters))
+    # Taken off the tables, which pandas would join only where theirs were alike.
+    clocks = {
+        record["site_id"].iat[0]: asdict(clock)
+        for record, _, _ in readings
+        if (clock := record.attrs.pop("clock", None))
+    }
     towers = pd.concat([r[0] for r in readings], ignore_index=True)
     where = data[0].file.where if len(data) == 1 else str(data[0].file.path.parent)
     towers = towers.sort_values(["site_id", "time"], kind="stable", ignore_index=True)
@@ -77,7 +81,7 @@ def read_towers(paths: Sequence[Path], parameters: TowerParameters | None = None
     towers.attrs["resolution"] = parameters.resolution
     sites = _sites(towers, [r[1] for r in readings if r[1] is not None], found, where)
     if clocks:
-        of_sun = pd.DataFrame.from_dict({site: asdict(c) for site, c in clocks.items()}, "index")
+        of_sun = pd.DataFrame.from_dict(clocks, "index")
         sites = sites.join(of_sun.add_prefix("clock_"), on="site_id")
     return towers, sites, [name for r in readings for name in r[2]]
 
@@ -112,15 +116,11 @@ def _recognised(paths: Sequence[Path], parameters: TowerParameters) -> Iterator[
 
 
 def _read(
-    data: Sequence[TowerFile], parameters: TowerParameters, clocks: dict[str, SolarClock]
+    data: Sequence[TowerFile], parameters: TowerParameters
 ) -> Iterator[tuple[pd.DataFrame, pd.DataFrame | None, list[str]]]:
     for table in best_tables([t for t in data if t.family in _SINGLE], parameters):
         logger.info("%s: %s", table.site, table.file.where)
-        record = _SINGLE[table.family](table, parameters)
-        if record.attrs.get("clock"):
-            clocks[table.site] = record.attrs["clock"]
-        record.attrs = {}
-        yield record, None, []
+        yield _SINGLE[table.family](table, parameters), None, []
     tidy = [t.file.path for t in data if t.family == "tidy"]
     if tidy:
         yield read_tidy(

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import base64
-from importlib import resources
 
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from uflux_kedro.figures.inputs import ordered_fluxes
 from uflux_kedro.figures.labels import RECORDS, SCHEMES
 from uflux_kedro.report.captions import FIGURES, caption_of, units_text
 from uflux_kedro.report.context import ReportContext
+from uflux_kedro.report.page import fill_page
 from uflux_kedro.report.tables import (
     comparison_table,
     data_table,
@@ -42,18 +41,12 @@ def render_report(context: ReportContext) -> str:
         ConfigurationError: If ``context.figures`` holds a key that the report does not know.
         InputError: If the leaderboard or the training table lacks a column.
     """
-    environment = Environment(
-        loader=PackageLoader("uflux_kedro.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    page = resources.files(__package__) / "templates"
     leaderboard = context.leaderboard
     of_scheme = leaderboard[leaderboard["scheme"] == context.scheme]
     records = RECORDS[context.training_table.attrs.get("resolution", "MM")]
-    return environment.get_template("report.html.j2").render(
+    return fill_page(
+        "uflux_kedro.report",
+        "report.html.j2",
         context=context,
         scheme=SCHEMES.get(context.scheme, context.scheme),
         schemes={key: SCHEMES.get(key, key) for key in leaderboard["scheme"].unique()},
@@ -69,8 +62,6 @@ def render_report(context: ReportContext) -> str:
             (title, html_table(table, f"skill-{place}"), len(table) > _LONG_TABLE)
             for place, (title, table) in enumerate(context.skill.items())
         ],
-        style=(page / "report.css").read_text(encoding="utf-8"),
-        script=(page / "report.js").read_text(encoding="utf-8"),
     )
 
 
