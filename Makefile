@@ -60,7 +60,7 @@ mlflow: install ## Look at the members' runs in the browser
 .PHONY: lock
 lock: ## Resolve the versions anew (needs uv)
 	uv pip compile pyproject.toml --universal --python-version 3.11 --all-extras --group dev \
-	  --generate-hashes --no-emit-index-url --no-annotate --no-header --quiet -o requirements.lock
+	  --generate-hashes --no-emit-index-url --no-annotate --no-header --no-strip-extras --quiet -o requirements.lock
 
 .PHONY: clean
 clean: ## Remove what runs made; raw data stays
