@@ -42,6 +42,17 @@ def test_random_forest_agrees(missing, targets):
     assert packed.predict(X).dtype == np.float64
 
 
+def test_rows_that_lack_a_value_agree_beside_complete_ones():
+    X, y = data()
+    model = RandomForestRegressor(20, min_samples_leaf=2, random_state=0).fit(X, y)
+    packed = pack(model)
+    # Nodes that never saw a missing value send it to the larger side, left here and right there.
+    assert len(packed.columns) > len(np.unique(packed.columns))
+    lacking, _ = data(missing=True)
+    for rows in (X, lacking, np.concatenate([X] * 20 + [lacking])):
+        np.testing.assert_allclose(packed.predict(rows), model.predict(rows), rtol=1e-12)
+
+
 @pytest.mark.parametrize(
     ("parameters", "shallow"),
     [
@@ -137,8 +148,9 @@ def test_other_numbers_of_columns_are_refused():
     [
         lambda nodes: nodes | np.uint32(200 << 8),
         lambda nodes: nodes + np.uint32(5 << 16),
+        lambda nodes: nodes & np.uint32(0xFFFFFF7F),
     ],
-    ids=["column", "distance"],
+    ids=["column", "distance", "leaf that is none"],
 )
 def test_trees_that_lead_astray_are_found(change):
     inner, leaf = (1 << 16) | (2 << 8) | 7, 255

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from numba import njit
 
 from uflux_kedro.errors import ConfigurationError, InputError
 from uflux_kedro.models.shallow_trees import ShallowTrees
-from uflux_kedro.models.walk_kernels import add_leaves
+from uflux_kedro.models.walk_kernels import add_leaves, crowns_of
 
 if TYPE_CHECKING:
     from uflux_kedro.models.binned_forest import BinnedForestRegressor
@@ -74,10 +75,8 @@ class PackedTrees:
             ValueError: If there are any.
         """
         wide = self.nodes.dtype == np.uint64
-        column_shift, column_mask, distance_shift = (32, 0xFFF, 44) if wide else (8, 0xFF, 16)
         kind = self.nodes.dtype.type
-        column = self.nodes >> kind(column_shift) & kind(column_mask)
-        distance = (self.nodes >> kind(distance_shift)).astype(np.int64)
+        distance = (self.nodes >> kind(44 if wide else 16)).astype(np.int64)
         roots = self.roots.astype(np.int64)
         ends = np.append(roots[1:], len(self.nodes))
         if (
@@ -91,13 +90,29 @@ class PackedTrees:
             raise ValueError("arrays that are not those of trees")
         last = np.repeat(ends, ends - roots) - 1
         right = np.arange(len(self.nodes)) + distance + 1
-        if np.any(column >= columns) or np.any((right > last) & (distance > 0)):
+        highest = kind(0xFFFFFFFF if wide else 0xFF)
+        goes_on = (self.nodes & highest < highest) & (distance == 0)
+        if np.any(self._column() >= columns) or np.any((right > last) & (distance > 0) | goes_on):
             raise ValueError("a tree whose nodes lead nowhere")
+
+    def renumber_columns(self, numbers: np.ndarray) -> PackedTrees:
+        """The same trees, looking at column ``numbers[c]`` where they looked at column c."""
+        kind = self.nodes.dtype.type
+        shift, mask = _column_bits(self.nodes.dtype)
+        others = self.nodes & ~(mask << shift)
+        return replace(self, nodes=others | numbers.astype(kind)[self._column()] << shift)
+
+    def _column(self) -> np.ndarray:
+        shift, mask = _column_bits(self.nodes.dtype)
+        return self.nodes >> shift & mask
+
+    @cached_property
+    def _crowns(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        return crowns_of(self.nodes, self.roots)
 
     def add(self, rows: np.ndarray, out: np.ndarray) -> None:
         """Add the sum over trees of (n, columns) ``rows`` to (n, targets) ``out``."""
-        bags = np.zeros((len(self), 0), np.uint8)
-        add_leaves(self.nodes, self.leaves, self.roots, rows, out, bags, 0, _NO_COUNT)
+        self.add_unseen(rows, np.zeros((len(self), 0), np.uint8), 0, out, _NO_COUNT)
 
     def add_unseen(
         self,
@@ -111,12 +126,20 @@ class PackedTrees:
 
         Args:
             rows: (n, columns).
-            in_bag: (trees, all rows) uint8.
+            in_bag: (trees, all rows) uint8; without columns no row is in a bag.
             first: Number of the first of the n rows among all.
             out: (n, targets) float64, added to.
             unseen: (n,) uint32, added to.
         """
-        add_leaves(self.nodes, self.leaves, self.roots, rows, out, in_bag, first, unseen)
+        columns, thresholds, starts = self._crowns
+        crowns = columns, thresholds.astype(rows.dtype), starts
+        add_leaves(self.nodes, self.leaves, self.roots, crowns, rows, out, in_bag, first, unseen)
+
+
+def _column_bits(kind: np.dtype) -> tuple[np.integer, np.integer]:
+    """By how much a node is shifted, and its mask then, to give its column."""
+    shift, mask = (32, 0xFFF) if kind == np.uint64 else (8, 0xFF)
+    return kind.type(shift), kind.type(mask)
 
 
 def in_blocks(work: Callable[[slice], None], n: int, n_jobs: int | None) -> None:
@@ -157,6 +180,21 @@ class PackedForest:
     n_features: int
     float_type: type
 
+    @cached_property
+    def _of_complete_rows(self) -> PackedForest:
+        """The same forest for rows that lack nothing: each column of X once.
+
+        A column whose missing values go either way stands twice, and half of what the trees look
+        at leaves the first cache.
+        """
+        columns, numbers = np.unique(self.columns, return_inverse=True)
+        if len(columns) == len(self.columns) or isinstance(self.trees, ShallowTrees):
+            return self
+        trees = self.trees.renumber_columns(numbers)
+        return replace(
+            self, trees=trees, columns=columns, missing_high=np.zeros(len(columns), bool)
+        )
+
     def predict(self, X: np.ndarray, n_jobs: int | None = None) -> np.ndarray:
         """Predict.
 
@@ -180,9 +218,10 @@ class PackedForest:
 
         def predict_block(block: slice) -> None:
             values = X[block].astype(np.float32)
-            rows = np.empty((len(values), len(self.columns)), np.uint32)
-            _write_keys(values, self.columns, self.missing_high, rows)
-            self.trees.add(rows, out[block])
+            form = self if np.isnan(values).any() else self._of_complete_rows
+            rows = np.empty((len(values), len(form.columns)), np.uint32)
+            _write_keys(values, form.columns, form.missing_high, rows)
+            form.trees.add(rows, out[block])
 
         in_blocks(predict_block, len(X), n_jobs)
         if self.divisor != 1:

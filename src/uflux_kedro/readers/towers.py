@@ -70,7 +70,7 @@ def read_towers(paths: Sequence[Path], parameters: TowerParameters | None = None
     readings = list(_read(data, parameters))
     # Taken off the tables, which pandas would join only where theirs were alike.
     clocks = {
-        record["site_id"].iat[0]: asdict(clock)
+        record["site_id"].iloc[0]: asdict(clock)
         for record, _, _ in readings
         if (clock := record.attrs.pop("clock", None))
     }
