@@ -28,7 +28,7 @@ from uflux_kedro.models.persistence import load_model, save_model
 
 @pytest.fixture(scope="session")
 def python():
-    """An interpreter that has deep-forest; none is made here, tests use no network."""
+    """An interpreter that has deep-forest; `make test` makes it, a test uses no network."""
     found = os.environ.get(VARIABLE) or default_folder() / "bin/python"
     if not Path(found).exists():
         pytest.skip(
