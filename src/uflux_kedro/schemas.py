@@ -339,6 +339,13 @@ class AggregateParameters(Parameters):
     countries: bool = True
     regions: RegionFile | None = None
 
+    @model_validator(mode="after")
+    def _kinds_apart(self) -> AggregateParameters:
+        taken = {"global", "zonal", "IGBP"} | ({"country"} if self.countries else set())
+        if self.regions and self.regions.kind in taken:
+            raise ValueError(f"regions: expected a kind of its own, found {self.regions.kind!r}")
+        return self
+
     @field_validator("latitude_bands")
     @classmethod
     def _ascending(cls, edges: tuple[float, ...]) -> tuple[float, ...]:

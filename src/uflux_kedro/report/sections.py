@@ -18,7 +18,7 @@ _TOTALS = (
     "Sums and means over the cells that have a value, weighted by their area and the length of "
     "the periods. ± is the standard deviation among the members' own totals; it is empty where "
     "their fields were not kept, and no measure of the distance to the truth. Carbon in "
-    "PgC yr⁻¹, water in km³ yr⁻¹, energy as a mean in W m⁻²; a flux whose record has no full "
+    "PgC yr⁻¹, water in 1000 km³ yr⁻¹, energy as a mean in W m⁻²; a flux whose record has no full "
     "year as a mean. A cell on a border is parted by area; countries are Natural Earth's at "
     "1:110 million. All years, statistics and regions: 08_reporting/aggregates.csv."
 )
@@ -92,6 +92,7 @@ def years_table(aggregates: pd.DataFrame) -> pd.DataFrame:
     table = pd.concat([table[~last], table[last].assign(year="mean")])
     between = rows[rows["year"] == ALL_YEARS].set_index("column")["std_years"]
     if between.notna().any():
+        between = between.where(~between.index.str.contains("1000 km"), between / 1000)
         table = pd.concat([table, pd.DataFrame([{"year": "± between years", **between}])])
     return table.reset_index(drop=True)
 
@@ -101,7 +102,7 @@ def zones_table(aggregates: pd.DataFrame, kind: str) -> pd.DataFrame:
     part = aggregates[(aggregates["region_kind"] == kind) & (aggregates["year"] == ALL_YEARS)]
     table = _wide(_shown(part), "region")
     area = part.groupby("region", sort=False)["area_km2"].max() / 1e6
-    table.insert(1, "area (10⁶ km²)", table["region"].map(area))
+    table.insert(1, "10⁶ km²", table["region"].map(area))
     return table
 
 
@@ -110,7 +111,8 @@ def _shown(aggregates: pd.DataFrame) -> pd.DataFrame:
     has_total = set(aggregates.loc[aggregates["statistic"] == "total", "flux"])
     wanted = np.where(aggregates["flux"].isin(has_total), "total", "mean")
     rows = aggregates[aggregates["statistic"] == wanted]
-    return rows.assign(column=rows["flux"] + " (" + rows["unit"].map(unit_text) + ")")
+    units = rows["unit"].replace("km3 yr-1", "1000 km3 yr-1").map(unit_text)
+    return rows.assign(column=rows["flux"] + " (" + units + ")")
 
 
 def _wide(rows: pd.DataFrame, index: str) -> pd.DataFrame:
@@ -119,27 +121,26 @@ def _wide(rows: pd.DataFrame, index: str) -> pd.DataFrame:
     columns: dict[str, pd.Series] = {}
     for flux in fluxes:
         one = rows[rows["flux"] == flux].set_index(index)
-        columns[one["column"].iloc[0]] = one["value"]
-        columns[f"{flux} ±"] = one["std_members"]
+        thousands = 1e-3 if one["unit"].iloc[0] == "km3 yr-1" else 1.0
+        columns[one["column"].iloc[0]] = one["value"] * thousands
+        columns[f"{flux} ±"] = one["std_members"] * thousands
     order = pd.Index(rows[index].unique(), name=index)
     return pd.DataFrame(columns).reindex(order).reset_index()
 
 
 def _peer_table(part: pd.DataFrame) -> pd.DataFrame:
-    """Scores of one peer; totals where there are any, in millions of km2."""
-    table = part.drop(columns="peer").assign(
-        unit=part["unit"].map(unit_text), area=part["area"] / 1e6, months=part["months"].astype(int)
+    """Scores of one peer, those that a page has room for."""
+    table = part.drop(columns=["peer", "area", "r2"]).assign(
+        unit=part["unit"].map(unit_text), months=part["months"].astype(int)
     )
     return table.rename(columns=_PEER_HEADINGS).reset_index(drop=True)
 
 
 _PEER_HEADINGS = {
-    "area": "area (10⁶ km²)",
     "product_mean": "product",
     "peer_mean": "other",
     "product_total": "product (PgC yr⁻¹)",
     "peer_total": "other (PgC yr⁻¹)",
-    "r2": "r²",
     "spatial_r2": "spatial R²",
     "seasonal_r2": "seasonal R²",
     "seasonal_NSE": "seasonal NSE",
