@@ -394,7 +394,8 @@ class ReportingParameters(Parameters):
     """The block ``reporting``.
 
     Attributes:
-        peers: Name -> product to compare ours with.
+        peers: Name -> product to compare ours with; null takes back one that another environment
+            names.
     """
 
-    peers: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+$")], PeerParameters] = {}
+    peers: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+$")], PeerParameters | None] = {}

@@ -69,6 +69,8 @@ def test_an_absent_peer_is_left_out_and_a_present_one_compared(parameters, tmp_p
     peers = project_peers(["GPP", "LE"])
     assert [(p.name, p.flux) for p in peers] == [("demo-truth", "GPP"), ("demo-truth", "LE")]
     assert [p[-4:] for p in peers[0].paths] == ["a.nc", "b.nc"]
+    parameters["reporting"]["peers"]["none"] = None
+    assert project_peers(["GPP", "LE"]) == peers
     report = reporting.create_pipeline()
     assert {"GPP_beside_demo-truth", "peers", "figure_difference_demo-truth", "figure_density_demo-truth"} <= report.all_outputs()  # fmt: skip
     page = next(n for n in report.nodes if n.name == "write_report")

@@ -41,6 +41,8 @@ def project_peers(fluxes: Iterable[str]) -> tuple[Peer, ...]:
     configured = ReportingParameters.model_validate(project_parameters().get("reporting", {}))
     found = []
     for name, peer in configured.peers.items():
+        if peer is None:
+            continue
         pattern = str(PROJECT_PATH / peer.path)
         paths = tuple(sorted(glob(pattern, recursive=True)))
         if not paths and peer.optional:
