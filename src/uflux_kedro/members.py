@@ -63,7 +63,7 @@ def by_flux(members: tuple[Member, ...]) -> dict[str, tuple[Member, ...]]:
 
 def derived_products(members: tuple[Member, ...]) -> tuple[str, ...]:
     """Products that follow from those of fluxes and are wanted, each after what it needs."""
-    wanted = project_parameters()["inference"].get("derived", ())
+    wanted = project_parameters()["inference"].get("derived") or ()
     fluxes = by_flux(members).keys()
     found = []
     if "LE" in fluxes and wanted:

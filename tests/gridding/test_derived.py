@@ -10,7 +10,8 @@ import xarray as xr
 from uflux_kedro.errors import InputError
 from uflux_kedro.gridding.budgets import budgets
 from uflux_kedro.gridding.derived import air_temperature, evapotranspiration, water_use_efficiency
-from uflux_kedro.gridding.products import write_netcdf
+from uflux_kedro.gridding.geotiff import write_geotiffs
+from uflux_kedro.gridding.products import finish_product, write_netcdf
 from uflux_kedro.gridding.statistics import cell_area
 
 AXES = {"latitude": np.arange(-85.0, 90, 10), "longitude": np.arange(-175.0, 180, 10)}
@@ -70,6 +71,38 @@ def test_wue_is_missing_where_there_is_next_to_no_water(tmp_path):
     write_netcdf(found, tmp_path / "WUE.nc")
     with xr.open_dataset(tmp_path / "WUE.nc") as read:
         np.testing.assert_allclose(read["WUE"], found["WUE"])
+
+
+def test_et_in_a_projection_is_a_geotiff(tmp_path):
+    rasterio = pytest.importorskip("rasterio")
+    axes = {"y": 2_900_050 + 100 * np.arange(8.0), "x": 4_200_050 + 100 * np.arange(6.0)}
+    dims, shape = ("time", "y", "x"), (12, 8, 6)
+    bounds = np.stack([TIME, TIME + pd.offsets.MonthBegin()], axis=1)
+    latent = finish_product(
+        xr.Dataset(
+            {
+                "LE": (dims, np.full(shape, 60.0, "float32"), {"units": "W m-2"}),
+                "time_bnds": (("time", "bnds"), bounds),
+            },
+            {"time": TIME, **axes},
+            {"crs": "EPSG:3035"},
+        ),
+        title="LE",
+        members=["A"],
+        parameters={},
+        checksums={},
+    )
+    warmth = xr.DataArray(np.full(shape, 20.0), {"time": TIME, **axes}, dims, name="ERA5_TA")
+    # Drivers know where the projection's cells are; the product does not carry that along.
+    warmth = warmth.assign_coords(latitude=(("y", "x"), np.full(shape[1:], 50.0)))
+    found = evapotranspiration(latent, warmth)
+    assert "latitude" not in found.variables
+    assert found["ET"].attrs["grid_mapping"] == "crs"
+    files = write_geotiffs(found, tmp_path / "ET")
+    assert [f.name for f in files][:1] == ["ET_2003-01-01.tif"]
+    with rasterio.open(files[0]) as file:
+        assert file.crs.to_epsg() == 3035
+        np.testing.assert_allclose(file.read(1), 60 * 0.0864 / 2.4536, rtol=1e-6)
 
 
 def test_the_members_own_air_temperature_goes_first():
