@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
@@ -190,6 +191,50 @@ def test_receipts_agree_with_the_leaderboard(results):
     assert receipt["metrics"]["NSE"] == pytest.approx(row["NSE"])
 
 
+def test_totals_are_those_of_the_products(results):
+    table = pd.read_csv(results / "08_reporting" / "aggregates.csv")
+    assert set(table["flux"]) == {*FLUXES, "ET"}
+    assert set(table["region_kind"]) == {"global", "zonal", "IGBP", "country"}
+    # Three months are no year: means alone.
+    assert set(table["statistic"]) == {"mean"}
+    with xr.open_dataset(results / "07_model_output" / "H" / "H.nc") as product:
+        days = (product["time_bnds"].diff("bnds") / np.timedelta64(1, "D")).squeeze("bnds")
+        expected = float(product["H"].weighted(product["cell_area"] * days).mean())
+        # Where a member has no value the ensemble's own stands in.
+        members = product["H_member"].fillna(product["H"]).weighted(product["cell_area"] * days)
+        spread = float(members.mean(("time", "latitude", "longitude")).std())
+    row = table.query("flux == 'H' and region_kind == 'global'").iloc[0]
+    assert row["value"] == pytest.approx(expected, rel=1e-5)
+    assert row["std_members"] == pytest.approx(spread, rel=1e-4)
+
+
+def test_products_are_compared_with_the_truth_of_the_demo_world(results):
+    table = pd.read_csv(results / "08_reporting" / "peers.csv").set_index("flux")
+    assert (table["peer"] == "demo-truth").all()
+    assert set(table.index) == set(FLUXES)
+    for flux in FLUXES:
+        with (
+            xr.open_dataset(results / "07_model_output" / flux / f"{flux}.nc") as product,
+            xr.open_dataset(results / "demo_truth" / "fluxes.nc") as truth,
+        ):
+            away = (product[flux] - truth[flux]).weighted(product["cell_area"])
+            worst = float(np.abs(away.mean(("latitude", "longitude"))).max())
+        assert abs(table.loc[flux, "bias"]) <= worst
+        assert table.loc[flux, "RMSE"] > 0
+    assert table.loc["GPP", "NSE"] > 0
+
+
+def test_evapotranspiration_follows_from_latent_heat(results):
+    folder = results / "07_model_output"
+    with xr.open_dataset(folder / "ET" / "ET.nc") as et, xr.open_dataset(folder / "LE" / "LE.nc") as le:  # fmt: skip
+        assert et["ET"].attrs["units"] == "mm d-1"
+        ratio = (et["ET"] / le["LE"]).where(abs(le["LE"]) > 1)
+        # 2.36 MJ kg-1 at 60 degC to 2.69 at -80 degC
+        assert 0.0864 / 2.69 < float(ratio.min()) < float(ratio.max()) < 0.0864 / 2.36
+    with xr.open_dataset(folder / "WUE" / "WUE.nc") as wue:
+        assert wue["WUE"].notnull().any()
+
+
 def test_report_is_one_page_with_its_figures(results):
     page = (results / "08_reporting" / "report.html").read_text()
     assert page.count("data:image/png;base64,") >= 8
@@ -198,7 +243,10 @@ def test_report_is_one_page_with_its_figures(results):
         "Figure 3",
         "Figure 4a",
         "Figure 5",
+        "Figure 8",
         "Members compared",
+        "Beside demo-truth",
+        "Budgets",
         "MODIS-NIRv-ERA5",
     ):
         assert text in page

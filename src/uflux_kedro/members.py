@@ -61,6 +61,20 @@ def by_flux(members: tuple[Member, ...]) -> dict[str, tuple[Member, ...]]:
     return {flux: tuple(m for m in members if m.flux == flux) for flux in fluxes}
 
 
+def derived_products(members: tuple[Member, ...]) -> tuple[str, ...]:
+    """Products that follow from those of fluxes and are wanted, each after what it needs."""
+    wanted = project_parameters()["inference"].get("derived") or ()
+    fluxes = by_flux(members).keys()
+    found = []
+    if "LE" in fluxes and wanted:
+        found.append("ET")
+        if "WUE" in wanted and "GPP" in fluxes:
+            found.append("WUE")
+    for name in set(wanted) - set(found):
+        logger.info("%s is left out: it needs %s", name, "LE" if name == "ET" else "GPP and LE")
+    return tuple(found)
+
+
 class _Bound(partial):
     """A ``partial`` that keeps its name in worker processes.
 

@@ -6,6 +6,7 @@ error cannot pass as a default.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, field_validator, model_validator
@@ -258,6 +259,8 @@ class InferenceParameters(Parameters):
         regions: Axis -> cells or periods of a region, what is in memory at a time; an axis that
             is not named is not parted.
         chunks: Axis -> cells or periods of a chunk of the store, a whole part of a region.
+        derived: Products that follow from those of fluxes: ``ET`` from LE, ``WUE`` from GPP and
+            ET; one whose fluxes are not made is left out.
         whole: Size of the whole product, where a run makes a part of it.
     """
 
@@ -271,6 +274,7 @@ class InferenceParameters(Parameters):
     quantiles: tuple[Annotated[float, Field(ge=0, le=1)], ...] = ()
     regions: dict[Literal["time", "latitude", "longitude", "y", "x"], PositiveInt] = {}
     chunks: dict[Literal["time", "latitude", "longitude", "y", "x"], PositiveInt] = {}
+    derived: tuple[Literal["ET", "WUE"], ...] = ()
     whole: WholeProduct | None = None
 
     @field_validator("last_month")
@@ -304,3 +308,94 @@ class DaskParameters(Parameters):
     address: str | None = None
     local_workers: int = Field(0, ge=0)
     retries: int = Field(2, ge=0)
+
+
+class RegionFile(Parameters):
+    """Areas of a user's own, for :class:`AggregateParameters`.
+
+    Attributes:
+        path: GeoJSON, shapefile (or a zip of it) or GeoPackage.
+        name_column: Attribute that holds the areas' names.
+        kind: What they are, for the tables.
+    """
+
+    path: str
+    name_column: str
+    kind: str = "region"
+
+
+class AggregateParameters(Parameters):
+    """The block ``aggregates``: zones of which totals and means are written.
+
+    Attributes:
+        latitude_bands: Edges of bands, ascending, degrees north; none for no bands.
+        land_cover: Whether by IGBP class.
+        countries: Whether by country, as Natural Earth draws them at 1:110 million.
+        regions: Areas of a user's own.
+    """
+
+    latitude_bands: tuple[Annotated[float, Field(ge=-90, le=90)], ...] = ()
+    land_cover: bool = True
+    countries: bool = True
+    regions: RegionFile | None = None
+
+    @model_validator(mode="after")
+    def _kinds_apart(self) -> AggregateParameters:
+        taken = {"global", "zonal", "IGBP"} | ({"country"} if self.countries else set())
+        if self.regions and self.regions.kind in taken:
+            raise ValueError(f"regions: expected a kind of its own, found {self.regions.kind!r}")
+        return self
+
+    @field_validator("latitude_bands")
+    @classmethod
+    def _ascending(cls, edges: tuple[float, ...]) -> tuple[float, ...]:
+        if len(edges) == 1 or any(b <= a for a, b in pairwise(edges)):
+            raise ValueError(f"expected two or more ascending edges, or none, found {edges}")
+        return edges
+
+
+class PeerVariable(Parameters):
+    """One flux of a peer.
+
+    Attributes:
+        variable: Its name in the files.
+        unit: Unit there, where the files say none or a wrong one.
+        sign: -1 where the files count the other way: net ecosystem productivity for NEE.
+    """
+
+    variable: str
+    unit: str | None = None
+    sign: Literal[1, -1] = 1
+
+
+class PeerParameters(Parameters):
+    """One entry of ``reporting.peers``: a product to compare ours with.
+
+    Attributes:
+        path: netCDF file, or a pattern of files that split the record; below the project's
+            folder if it is relative.
+        variables: Flux -> its variable there.
+        optional: Whether the peer is left out where there is no such file; else that stops.
+    """
+
+    path: str
+    variables: dict[Literal["GPP", "RECO", "NEE", "H", "LE"], PeerVariable | str] = Field(
+        min_length=1
+    )
+    optional: bool = False
+
+    def of(self, flux: str) -> PeerVariable:
+        """The variable of a flux that the peer has."""
+        found = self.variables[flux]  # type: ignore[index]
+        return PeerVariable(variable=found) if isinstance(found, str) else found
+
+
+class ReportingParameters(Parameters):
+    """The block ``reporting``.
+
+    Attributes:
+        peers: Name -> product to compare ours with; null takes back one that another environment
+            names.
+    """
+
+    peers: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+$")], PeerParameters | None] = {}

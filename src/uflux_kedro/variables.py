@@ -76,6 +76,9 @@ _TABLE = (
              {"fluxnet": ("H_CORR", "H_F_MDS")}),
     Variable("LE", "latent heat flux", _POWER, -120, 500, "flux", "surface_upward_latent_heat_flux",
              {"fluxnet": ("LE_CORR", "LE_F_MDS")}),
+    # What follows from targets.
+    Variable("ET", "evapotranspiration", "mm d-1", -6, 20, "rate", "lwe_water_evaporation_rate"),
+    Variable("WUE", "water-use efficiency, carbon taken up by water lost", "g kg-1", -200, 400, "index"),
     # Weather.
     Variable("TA", "air temperature", "degC", -80, 60, "state", "air_temperature",
              {"fluxnet": ("TA_F",), "era5": ("t2m", "2t", "VAR_2T", "var167"), "wfde5": ("Tair",),

@@ -65,6 +65,30 @@ def incoming_longwave(TA: Any, vapour_pressure: Any, cloud_fraction: Any) -> Any
 
 
 @formula
+def estimated_net_radiation(
+    SW_IN: Any, LW_IN: Any, TS: Any, albedo: float = 0.23, emissivity: float = 0.98
+) -> Any:
+    """Net radiation of a surface whose albedo is only supposed.
+
+    Source: Allen et al. (1998), FAO Irrigation and Drainage Paper 56, equations 38 and 40, with
+    their albedo of a grass cover. Deserts (about 0.35) and snow (0.5 to 0.9) keep less: over them
+    it is too high.
+
+    Args:
+        SW_IN: Incoming shortwave radiation, W m-2.
+        LW_IN: Incoming longwave radiation, W m-2.
+        TS: Temperature of the surface, degC; shapes broadcast.
+        albedo: Share of shortwave radiation that is reflected.
+        emissivity: Of the surface in the longwave.
+
+    Returns:
+        Net radiation, W m-2, positive downwards.
+    """
+    emitted = STEFAN_BOLTZMANN * (TS + ZERO_CELSIUS) ** 4
+    return (1 - albedo) * SW_IN + emissivity * (LW_IN - emitted)
+
+
+@formula
 def ppfd_from_shortwave(SW_IN: Any) -> Any:
     """Photosynthetic photon flux density of sunlight.
 

@@ -34,8 +34,8 @@ MEAN_SCALES = {
 
 SPREAD_COLOURS = "cividis_r"
 
-_WATER = "#EEF1F3"
-_COAST = "#4D4D4D"
+WATER, COAST = "#EEF1F3", "#4D4D4D"
+"""Colours of what is no land and of its edge."""
 _PIXELS_ACROSS = 1000
 
 
@@ -192,7 +192,7 @@ def _draw_maps(
         alone = place == len(fields) - 1 and not right
         columns = slice(1, 3) if alone else slice(2 * right, 2 * right + 2)
         axis = cast(GeoAxes, figure.add_subplot(grid[row, columns], projection=view.projection))
-        axis.set_facecolor(_WATER)
+        axis.set_facecolor(WATER)
         axis.spines["geo"].set(linewidth=0.5, edgecolor="#999999")
         name, low, high = scales[flux]
         picture = axis.imshow(
@@ -205,7 +205,7 @@ def _draw_maps(
             vmax=high,
             interpolation="nearest",
         )
-        axis.add_collection(LineCollection(coast[..., :2], colors=_COAST, linewidths=0.3))
+        axis.add_collection(LineCollection(coast[..., :2], colors=COAST, linewidths=0.3))
         axis.set_xlim(view.extent[:2])
         axis.set_ylim(view.extent[2:])
         axis.set_title(flux)
@@ -216,7 +216,7 @@ def _draw_maps(
             picture,
             ax=axis,
             orientation="horizontal",
-            extend=_extension(field, low, high),
+            extend=extension(field, low, high),
             label=flux_unit(flux),
             ticks=MaxNLocator(5),
             fraction=0.05,
@@ -227,7 +227,7 @@ def _draw_maps(
     return figure
 
 
-def _extension(field: xr.DataArray, low: float, high: float) -> str:
+def extension(field: xr.DataArray, low: float, high: float) -> str:
     """Ends of the colour bar that point on, because values go on beyond them."""
     below, above = bool(field.min() < low), bool(field.max() > high)
     return {(0, 0): "neither", (1, 0): "min", (0, 1): "max", (1, 1): "both"}[(below, above)]

@@ -19,7 +19,8 @@ from uflux_kedro.figures.style import DENSITY_COLOURS, PAGE_WIDTH, styled
 from uflux_kedro.validation.metrics import score
 
 _OLS: dict[str, Any] = {"color": "#D55E00", "linewidth": 1.3}
-_IDENTITY: dict[str, Any] = {"color": "#262626", "linewidth": 0.8, "linestyle": (0, (4, 3))}
+IDENTITY: dict[str, Any] = {"color": "#262626", "linewidth": 0.8, "linestyle": (0, (4, 3))}
+"""How the line is drawn on which both are equal."""
 
 
 @styled()
@@ -99,7 +100,7 @@ def draw_density(axis: Axes, x: np.ndarray, y: np.ndarray) -> PolyCollection:
     )
     counts = np.asarray(hexagons.get_array(), dtype=float)
     hexagons.set_clim(1, max(10.0, counts.max()))
-    axis.plot(limits, limits, label="1:1", **_IDENTITY)
+    axis.plot(limits, limits, label="1:1", **IDENTITY)
     fit = score(x, y)
     ends = np.array([x.min(), x.max()])
     axis.plot(ends, fit["intercept"] + fit["slope"] * ends, label="OLS", **_OLS)
@@ -134,6 +135,6 @@ def _draw_key(figure: Figure, axis: Axes, hexagons: list[PolyCollection], record
     )
     bar.ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     bar.ax.xaxis.set_minor_locator(NullLocator())
-    axis.plot([], [], label="1:1", **_IDENTITY)
+    axis.plot([], [], label="1:1", **IDENTITY)
     axis.plot([], [], label="OLS of model on tower", **_OLS)
     axis.legend(loc="lower left", bbox_to_anchor=(0.03, 0.55))

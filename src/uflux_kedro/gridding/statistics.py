@@ -148,7 +148,7 @@ def annual_totals(field: xr.DataArray, days: xr.DataArray) -> xr.DataArray:
             hint="Energy fluxes have annual means, not totals.",
         )
     amount = (field * cell_area(field)).sum(_PLACE, min_count=1) * days * _PG_PER_G
-    totals = amount.groupby(_year(field)).sum(skipna=False).where(_is_full(days))
+    totals = amount.groupby(_year(field)).sum(skipna=False).where(full_years(days))
     totals.attrs = {"long_name": field.attrs.get("long_name", field.name), "units": "PgC yr-1"}
     return totals.rename(field.name)
 
@@ -169,15 +169,19 @@ def annual_means(field: xr.DataArray, days: xr.DataArray) -> xr.DataArray:
     weight = field.notnull() * area * days
     total = (field * weight).sum(_PLACE).groupby(_year(field)).sum()
     weights = weight.sum(_PLACE).groupby(_year(field)).sum()
-    return _keep_attributes((total / weights).where(_is_full(days)), field)
+    return _keep_attributes((total / weights).where(full_years(days)), field)
 
 
 def _year(field: xr.DataArray) -> xr.DataArray:
     return field["time"].dt.year.rename("year")
 
 
-def _is_full(days: xr.DataArray) -> xr.DataArray:
-    """Years whose periods add up to the year's length, dimension ``year``."""
+def full_years(days: xr.DataArray) -> xr.DataArray:
+    """Whether each year's periods add up to its length, dimension ``year``.
+
+    Args:
+        days: Length of the periods, from :func:`period_days`.
+    """
     found = days.groupby(_year(days)).sum()
     year = found["year"]
     leap = (year % 4 == 0) & ((year % 100 != 0) | (year % 400 == 0))

@@ -81,23 +81,34 @@ def _keep_no_chunks() -> None:
 
 
 def _on_common_calendar(dataset: xr.Dataset) -> xr.Dataset:
-    """Dates of a calendar that agrees with the common one since 1900 become such dates."""
-    if "time" in dataset.coords and dataset["time"].dtype == object and dataset["time"].size:
-        dates = np.atleast_1d(dataset["time"].to_numpy())
-        # Files of NASA's AppEEARS count their days since 2000 and name the calendar julian.
-        calendar = getattr(dates[0], "calendar", "")
-        if calendar in ("julian", "standard", "gregorian", "proleptic_gregorian"):
-            stamps = np.array([date.isoformat() for date in dates], dtype="datetime64[ns]")
-            stamps = stamps.reshape(dataset["time"].shape)
-            dataset = dataset.assign_coords(time=(dataset["time"].dims, stamps))
+    """Dates of another calendar become such of the common one, where it has them all.
+
+    A model's year without leap days has dates that every calendar has. A record of days then
+    lacks 29 February, which shows as a gap where gaps are not allowed.
+    """
+    for name in ("time", _bounds_of_time(dataset)):
+        if name in dataset.variables and dataset[name].dtype == object and dataset[name].size:
+            dates = np.atleast_1d(dataset[name].to_numpy())
+            # Files of NASA's AppEEARS count their days since 2000 and name the calendar julian.
+            try:
+                stamps = np.array([d.isoformat() for d in dates.flat], dtype="datetime64[ns]")
+            except (AttributeError, ValueError):
+                continue  # no dates, or 30 February: the check of times says so
+            stamps = stamps.reshape(dataset[name].shape)
+            dataset = dataset.assign({name: (dataset[name].dims, stamps, dataset[name].attrs)})
     return dataset
 
 
-def _at_start_of_bounds(dataset: xr.Dataset) -> xr.Dataset:
+def _bounds_of_time(dataset: xr.Dataset) -> str | None:
     if "time" not in dataset.coords:
-        return dataset
+        return None
     name = dataset["time"].attrs.get("bounds") or dataset["time"].encoding.get("bounds")
-    bounds = dataset.variables.get(name) if isinstance(name, str) else None
+    return name if isinstance(name, str) else None
+
+
+def _at_start_of_bounds(dataset: xr.Dataset) -> xr.Dataset:
+    name = _bounds_of_time(dataset)
+    bounds = dataset.variables.get(name) if name else None
     if bounds is None or bounds.ndim != 2 or bounds.dims[0] != "time":
         return dataset
     if not np.issubdtype(bounds.dtype, np.datetime64):

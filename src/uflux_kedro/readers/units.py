@@ -33,6 +33,7 @@ def registry() -> pint.UnitRegistry:
     units: pint.UnitRegistry = pint.UnitRegistry(preprocessors=[_spell_out])
     units.define("gC = [carbon]")
     units.define("molco = 12.011 * gC")
+    units.define("gco = 12.011 / 44.009 * gC")
     units.define("fraction = 1")
     units.define("Celsius = degC")
     water = pint.Context("water")
@@ -48,7 +49,8 @@ def _depth_of_water(ureg: Any, value: Any, **_: Any) -> Any:
 def _spell_out(unit: str) -> str:
     """CF or udunits spelling to pint's: ``g C m-2 d-1`` is ``gC m**-2 d**-1``."""
     unit = re.sub(r"mol\s*CO2", "molco", unit)
-    unit = re.sub(r"\bg C\b", "gC", unit)
+    unit = re.sub(r"g\s*CO2\b", "gco", unit)
+    unit = re.sub(r"\b([kmMTP]?)g C\b", r"\1gC", unit)
     unit = re.sub(r"\b(?:Fraction|proportion)\b", "fraction", unit)
     unit = re.sub(r"(?<=[A-Za-z0-9])\.(?=[A-Za-z])", " ", unit)
     return re.sub(r"(?<=[A-Za-z)])(?<![0-9][eE])(?=[-+]?[0-9])", "**", unit)

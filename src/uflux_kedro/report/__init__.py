@@ -8,5 +8,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "captions": ["FIGURES"],
         "context": ["ReportContext"],
         "render": ["render_report"],
+        "sections": ["Section", "map_sections"],
     },
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from uflux_kedro.errors import ConfigurationError
 from uflux_kedro.figures.labels import flux_unit
@@ -19,12 +19,14 @@ class Caption:
         title: Short title, also the alternative text.
         text: Caption with the fields ``{shown}``, ``{scheme}``, ``{records}``, ``{units}``.
         gridded: Whether it needs a grid.
+        section: Key of the section in which it stands; empty for the page's own.
     """
 
     number: str
     title: str
     text: str
     gridded: bool = False
+    section: str = ""
 
 
 FIGURES: Mapping[str, Caption] = {
@@ -89,12 +91,39 @@ FIGURES: Mapping[str, Caption] = {
 """Key of a figure -> its words, in the order of the page."""
 
 
+_BESIDE = {
+    "difference": Caption(
+        "Figure 8",
+        "Product less {peer}",
+        "Difference of the means over the months and cells that both have, with the spatial R² "
+        "(of the cells' means, weighted by area). Below each map: means along the meridians; "
+        "beside it: along the parallels. {{units}}.",
+        gridded=True,
+        section="peers",
+    ),
+    "density": Caption(
+        "Figure 8, companion",
+        "Cells and months of {peer} and of the product",
+        "Area and months in each pair of values, on a logarithmic scale; dashed: 1:1. r² is "
+        "Pearson's, squared; all scores are weighted by area and days. Values beyond the axes, "
+        "less than a thousandth of the area at either end, are counted but not shown. {{units}}.",
+        gridded=True,
+        section="peers",
+    ),
+}
+"""What a figure of a peer shows -> its words; its key is that and the peer's name."""
+
+
 def caption_of(key: str) -> Caption:
     """Words of a figure.
 
     Raises:
         ConfigurationError: If the report knows no such figure.
     """
+    shows, _, peer = key.partition("_")
+    if shows in _BESIDE and peer:
+        words = _BESIDE[shows]
+        return replace(words, title=words.title.format(peer=peer), text=words.text.format(peer=peer))  # fmt: skip
     if key not in FIGURES:
         raise ConfigurationError(
             f"The report has no figure {key!r}: expected one of {', '.join(FIGURES)}"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from uflux_kedro.ensemble import Member
+from uflux_kedro.report.sections import Section
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class ReportContext:
             all members".
         sources: Name of a source of data -> what it is, or where it came from.
         skill: Title such as "By IGBP class" -> table.
+        sections: Parts of the page about the products, in order.
         left_out: Members, sites or sources that were left out, and why.
         warnings: What a reader must know before using a number.
         provenance: Title such as "Versions" -> name -> value.
@@ -46,6 +48,7 @@ class ReportContext:
     shown: str = "the mean of all members"
     sources: Mapping[str, str] = field(default_factory=dict)
     skill: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    sections: Sequence[Section] = ()
     left_out: Sequence[str] = ()
     warnings: Sequence[str] = ()
     provenance: Mapping[str, Mapping[str, object]] = field(default_factory=dict)

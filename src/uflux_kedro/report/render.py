@@ -58,6 +58,22 @@ def render_report(context: ReportContext) -> str:
         comparison=_comparison(context),
         pooled=html_table(pooled_table(of_scheme), "pooled"),
         figures=_figures(context, records),
+        sections=[
+            {
+                "key": section.key,
+                "title": section.title,
+                "text": section.text,
+                "tables": [
+                    (
+                        title,
+                        html_table(table, f"{section.key}-{place}", decimals),
+                        len(table) > _LONG_TABLE,
+                    )
+                    for place, (title, table, decimals) in enumerate(section.tables)
+                ],
+            }
+            for section in context.sections
+        ],
         skill=[
             (title, html_table(table, f"skill-{place}"), len(table) > _LONG_TABLE)
             for place, (title, table) in enumerate(context.skill.items())
@@ -89,8 +105,9 @@ def _comparison(context: ReportContext) -> Markup | None:
 
 def _figures(context: ReportContext, records: str) -> list[dict[str, object]]:
     """Figures in the order of the page, each with its words and its picture as text."""
-    for key in context.figures:
-        caption_of(key)
+    captions = {key: caption_of(key) for key in context.figures}
+    places = list(FIGURES)
+    order = sorted(captions, key=lambda k: places.index(k) if k in FIGURES else len(places))
     words = {
         "scheme": SCHEMES.get(context.scheme, context.scheme),
         "shown": context.shown,
@@ -101,11 +118,11 @@ def _figures(context: ReportContext, records: str) -> list[dict[str, object]]:
         {
             "key": key,
             "gridded": caption.gridded,
+            "section": caption.section,
             "number": caption.number,
             "title": caption.title,
             "text": caption.text.format(**words),
             "png": base64.b64encode(context.figures[key]).decode("ascii"),
         }
-        for key, caption in FIGURES.items()
-        if key in context.figures
+        for key, caption in ((k, captions[k]) for k in order)
     ]

@@ -37,6 +37,11 @@ _HEADINGS = {
 _SKILL_COLOURS = ("r2", "NSE")
 
 
+def _heading(name: str) -> str:
+    """Words of a column; a deviation stands beside what it is of."""
+    return "±" if name.endswith(" ±") else _HEADINGS.get(name, name)
+
+
 def leaderboard_table(leaderboard: pd.DataFrame) -> pd.DataFrame:
     """The leaderboard for readers: flux by flux, best NSE first, with the unit of the errors.
 
@@ -159,7 +164,7 @@ def html_table(table: pd.DataFrame, table_id: str, decimals: int = 2) -> Markup:
     whole = [name for name in table if pd.api.types.is_integer_dtype(table[name])]
     real = [name for name in table if pd.api.types.is_float_dtype(table[name])]
     styled = GT(table.replace([np.inf, -np.inf], np.nan), id=table_id).cols_label(
-        {name: _HEADINGS[name] for name in table if name in _HEADINGS}
+        {name: _heading(name) for name in map(str, table)}
     )
     styled = (
         styled.fmt_integer(whole).fmt_number(real, decimals=decimals).sub_missing(missing_text="")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from uflux_kedro.ensemble import Member
-from uflux_kedro.lazy import xr
-from uflux_kedro.schemas import DaskParameters, InferenceParameters
+from uflux_kedro.lazy import pd, xr
+from uflux_kedro.schemas import AggregateParameters, DaskParameters, InferenceParameters
 
 if TYPE_CHECKING:
     from uflux_kedro.gridding.plan import Plan
@@ -57,3 +57,39 @@ def plan_product(
 def export_product(product: xr.Dataset) -> xr.Dataset:
     """Hand the product on to be written in another format."""
     return product
+
+
+def derive_et(members: tuple[Member, ...], latent: xr.Dataset, drivers: xr.Dataset) -> xr.Dataset:
+    """Evapotranspiration, with the air temperature that the members of LE know."""
+    from uflux_kedro.gridding.derived import air_temperature, evapotranspiration
+
+    predictors = [name for member in members for name in member.predictors]
+    return evapotranspiration(latent, air_temperature(drivers, predictors))
+
+
+def derive_wue(gpp: xr.Dataset, water: xr.Dataset) -> xr.Dataset:
+    """Water-use efficiency."""
+    from uflux_kedro.gridding.derived import water_use_efficiency
+
+    return water_use_efficiency(gpp, water)
+
+
+def aggregate_product(
+    variable: str, product: xr.Dataset, drivers: xr.Dataset, parameters: AggregateParameters
+) -> pd.DataFrame:
+    """Totals and means of one product by zone and year."""
+    from uflux_kedro.gridding.aggregates import aggregate
+    from uflux_kedro.gridding.zones import Areas, Bands, LandCover, Whole, Zones
+    from uflux_kedro.readers.regions import read_countries, read_outlines
+
+    zones: list[Zones] = [Whole()]
+    if parameters.latitude_bands:
+        zones.append(Bands(parameters.latitude_bands))
+    if parameters.land_cover:
+        zones.append(LandCover())
+    outlines = [read_countries()] if parameters.countries else []
+    if parameters.regions:
+        own = parameters.regions
+        outlines.append(read_outlines(own.path, own.name_column, own.kind))
+    zones += [Areas(o.kind, o.names, o.outlines) for o in outlines]
+    return aggregate(product, variable, zones, drivers["IGBP"])

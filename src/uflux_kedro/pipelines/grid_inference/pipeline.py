@@ -6,8 +6,11 @@ from kedro.pipeline import Pipeline, node
 
 from uflux_kedro.configuration import project_parameters
 from uflux_kedro.ensemble import Member
-from uflux_kedro.members import bound, by_flux, project_members
+from uflux_kedro.members import bound, by_flux, derived_products, project_members
 from uflux_kedro.pipelines.grid_inference.nodes import (
+    aggregate_product,
+    derive_et,
+    derive_wue,
     export_product,
     make_product_drivers,
     plan_product,
@@ -27,7 +30,9 @@ def create_pipeline(**_: object) -> Pipeline:
     grid = parameters["inference"].get("grid")
     drivers = "product_drivers" if grid else "drivers"
     export = "geotiff" if grid and "crs" in grid else "netcdf"
-    parts = [_flux(flux, ours, drivers, export) for flux, ours in by_flux(members).items()]
+    fluxes = by_flux(members)
+    parts = [_flux(flux, ours, drivers, export) for flux, ours in fluxes.items()]
+    parts += [_derived(name, fluxes, drivers, export) for name in derived_products(members)]
     if grid:
         own = node(
             bound(make_product_drivers, members),
@@ -60,6 +65,42 @@ def _flux(flux: str, members: tuple[Member, ...], drivers: str, export: str) -> 
                 name=f"export_{flux.lower()}",
                 namespace=flux,
             ),
+            node(
+                bound(aggregate_product, flux),
+                inputs=[f"product_{flux}", drivers, "params:aggregates"],
+                outputs=f"aggregates_{flux}",
+                name=f"aggregate_{flux.lower()}",
+                namespace=flux,
+            ),
         ],
         tags=flux,
     )
+
+
+def _derived(
+    name: str, fluxes: dict[str, tuple[Member, ...]], drivers: str, export: str
+) -> Pipeline:
+    """What follows from products: the cube, its export, and the totals of a rate."""
+    if name == "ET":
+        make = node(
+            bound(derive_et, fluxes["LE"]),
+            inputs=["product_LE", drivers],
+            outputs="derived_ET",
+            name="derive_et",
+        )
+    else:
+        make = node(derive_wue, ["product_GPP", "derived_ET"], "derived_WUE", name="derive_wue")
+    nodes = [
+        make,
+        node(export_product, f"derived_{name}", f"{export}_{name}", name=f"export_{name.lower()}"),
+    ]
+    if name == "ET":  # the mean of a ratio is none of the whole
+        nodes.append(
+            node(
+                bound(aggregate_product, name),
+                inputs=["derived_ET", drivers, "params:aggregates"],
+                outputs="aggregates_ET",
+                name="aggregate_et",
+            )
+        )
+    return Pipeline(nodes)

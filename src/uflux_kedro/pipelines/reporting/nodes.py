@@ -9,11 +9,12 @@ from typing import Any
 
 from uflux_kedro.ensemble import EnsembleParameters, Member
 from uflux_kedro.lazy import mpl_figure, pd, xr
+from uflux_kedro.pipelines.reporting.peers import Peer
 
 
-def join_leaderboards(*leaderboards: pd.DataFrame) -> pd.DataFrame:
-    """All fluxes' leaderboards, one under the other."""
-    return pd.concat(leaderboards, ignore_index=True)
+def join_tables(*tables: pd.DataFrame) -> pd.DataFrame:
+    """All fluxes' tables, one under the other."""
+    return pd.concat(tables, ignore_index=True)
 
 
 def mean_of_members(predictions: pd.DataFrame) -> pd.DataFrame:
@@ -73,6 +74,57 @@ def draw_seasons(flux: str, held_out: pd.DataFrame, sites: pd.DataFrame) -> mpl_
     return seasons_figure(held_out, sites, flux)
 
 
+def check_budgets(drivers: xr.Dataset, **products: xr.Dataset) -> pd.DataFrame:
+    """Whether NEE is what RECO and GPP leave, and H and LE what radiation brings."""
+    from uflux_kedro.gridding.budgets import budgets
+
+    return budgets(products, drivers)
+
+
+def compare_product(peer: Peer, product: xr.Dataset) -> xr.Dataset:
+    """One flux beside that of another product, on what both have."""
+    from pathlib import Path
+
+    from uflux_kedro.errors import InputError
+    from uflux_kedro.gridding.comparison import compare_with_peer
+    from uflux_kedro.readers.peers import read_peer
+
+    if not peer.paths:
+        raise InputError(
+            peer.where, peer.flux, expected=f"files of the peer {peer.name}", found="none"
+        )
+    paths, variable = [Path(p) for p in peer.paths], peer.variable
+    theirs = read_peer(paths, peer.flux, variable.variable, unit=variable.unit, sign=variable.sign)
+    return compare_with_peer(product, peer.flux, theirs)
+
+
+def tabulate_peers(peers: tuple[Peer, ...], *comparisons: xr.Dataset) -> pd.DataFrame:
+    """Scores of all comparisons, one row a peer and flux."""
+    from uflux_kedro.gridding.comparison import SCORES
+    from uflux_kedro.variables import VARIABLES
+
+    rows = [
+        {"peer": peer.name, "flux": peer.flux, "unit": VARIABLES[peer.flux].unit}
+        | {score: float(found[score]) for score in SCORES}
+        for peer, found in zip(peers, comparisons, strict=True)
+    ]
+    return pd.DataFrame(rows)
+
+
+def draw_difference(peer: str, **comparisons: xr.Dataset) -> mpl_figure.Figure:
+    """Figure 8: difference to a peer, with its means along both axes."""
+    from uflux_kedro.figures.peers import peer_maps_figure
+
+    return peer_maps_figure({f: c.compute() for f, c in comparisons.items()}, peer)
+
+
+def draw_peer_density(peer: str, **comparisons: xr.Dataset) -> mpl_figure.Figure:
+    """Cells and months of a peer against the product's."""
+    from uflux_kedro.figures.peers import peer_density_figure
+
+    return peer_density_figure({f: c.compute() for f, c in comparisons.items()}, peer)
+
+
 def write_report(
     members: tuple[Member, ...],
     leaderboard: pd.DataFrame,
@@ -83,7 +135,7 @@ def write_report(
     **parts: Any,
 ) -> str:
     """Put everything on one page that opens offline."""
-    from uflux_kedro.report import ReportContext, render_report
+    from uflux_kedro.report import ReportContext, map_sections, render_report
     from uflux_kedro.validation.skill import skill_by_group, skill_by_part
 
     held_out = {k.removeprefix("held_out_"): v for k, v in parts.items() if k.startswith("held")}
@@ -109,6 +161,7 @@ def write_report(
             comparison=pd.concat(comparisons, ignore_index=True).infer_objects(),
             figures=figures,
             skill=skill,
+            sections=map_sections(*(parts.get(k) for k in ("aggregates", "peers", "budgets"))),
             left_out=_left_out(members, missing_columns, parameters),
             provenance={"Versions": _versions(), "Parameters": parameters},
         )

@@ -8,34 +8,43 @@ from typing import Any
 from kedro.pipeline import Pipeline, node
 
 from uflux_kedro.configuration import project_parameters
-from uflux_kedro.members import bound, by_flux, project_members
+from uflux_kedro.members import bound, by_flux, derived_products, project_members
 from uflux_kedro.pipelines.reporting.nodes import (
+    check_budgets,
+    compare_product,
+    draw_difference,
     draw_leaderboard,
     draw_mean_maps,
+    draw_peer_density,
     draw_profiles,
     draw_scatter,
     draw_seasons,
     draw_site_skill,
     draw_spread_maps,
-    join_leaderboards,
+    join_tables,
     mean_of_members,
+    tabulate_peers,
     write_report,
 )
+from uflux_kedro.pipelines.reporting.peers import project_peers
 
 
 def create_pipeline(**_: object) -> Pipeline:
-    """Leaderboard, figures of towers, figures of maps where there are grids, and the page."""
+    """Leaderboard, figures of towers, figures of maps where there are grids, and the page.
+
+    Maps are drawn, and products compared with others, on degrees alone.
+    """
     parameters = project_parameters()
     members = project_members()
     fluxes = list(by_flux(members))
     shown = {flux: f"held_out_{flux}" for flux in fluxes}
-    # The maps are drawn on degrees.
     on_degrees = parameters["grids"] and "crs" not in (parameters["inference"].get("grid") or {})
     products = {flux: f"product_{flux}" for flux in fluxes} if on_degrees else {}
+    tables = []  # of the products, for the page
 
     nodes = [
         node(
-            join_leaderboards,
+            join_tables,
             inputs=[f"leaderboard_{flux}" for flux in fluxes],
             outputs="leaderboard",
             name="leaderboard",
@@ -60,6 +69,43 @@ def create_pipeline(**_: object) -> Pipeline:
             "spread_maps": (draw_spread_maps, products),
             "profiles": (draw_profiles, {"training_table": "training_table"} | products),
         }
+    if parameters["grids"]:
+        derived = [name for name in derived_products(members) if name == "ET"]
+        nodes.append(
+            node(
+                join_tables,
+                inputs=[f"aggregates_{name}" for name in [*fluxes, *derived]],
+                outputs="aggregates",
+                name="aggregates",
+            )
+        )
+        tables.append("aggregates")
+    if {"GPP", "RECO", "NEE"} <= products.keys() or {"H", "LE"} <= products.keys():
+        drivers = "product_drivers" if parameters["inference"].get("grid") else "drivers"
+        nodes.append(
+            node(check_budgets, {"drivers": drivers} | products, "budgets", name="check_budgets")
+        )
+        tables.append("budgets")
+    peers = project_peers(products)
+    compared = {peer: f"{peer.flux}_beside_{peer.name}" for peer in peers}
+    nodes += [
+        node(bound(compare_product, peer), f"product_{peer.flux}", name, name=f"compare_{name}")
+        for peer, name in compared.items()
+    ]
+    if peers:
+        nodes.append(
+            node(
+                bound(tabulate_peers, peers),
+                inputs=list(compared.values()),
+                outputs="peers",
+                name="tabulate_peers",
+            )
+        )
+        tables.append("peers")
+    for name in dict.fromkeys(peer.name for peer in peers):
+        beside = {peer.flux: of for peer, of in compared.items() if peer.name == name}
+        figures[f"difference_{name}"] = (bound(draw_difference, name), beside)
+        figures[f"density_{name}"] = (bound(draw_peer_density, name), beside)
     nodes += [
         node(draw, inputs=inputs, outputs=f"figure_{name}", name=f"draw_{name}")
         for name, (draw, inputs) in figures.items()
@@ -76,6 +122,7 @@ def create_pipeline(**_: object) -> Pipeline:
                 **{f"comparison_{flux}": f"comparison_{flux}" for flux in fluxes},
                 **{f"held_out_{flux}": name for flux, name in shown.items()},
                 **{f"figure_{name}": f"figure_{name}" for name in figures},
+                **{name: name for name in tables},
             },
             outputs="report",
             name="write_report",

@@ -1,0 +1,127 @@
+"""What the configuration asks of the products: totals, what follows from them, others beside them."""
+
+from __future__ import annotations
+
+import copy
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from kedro.framework.session import KedroSession
+from kedro.framework.startup import bootstrap_project
+from pydantic import ValidationError
+
+from tests.conftest import PROJECT
+from uflux_kedro import configuration
+from uflux_kedro.errors import InputError
+from uflux_kedro.pipelines import grid_inference, reporting
+from uflux_kedro.pipelines.grid_inference.nodes import aggregate_product
+from uflux_kedro.pipelines.reporting.nodes import compare_product, tabulate_peers
+from uflux_kedro.pipelines.reporting.peers import Peer, project_peers
+from uflux_kedro.schemas import AggregateParameters, PeerVariable, ReportingParameters
+
+from ..gridding.test_comparison import cube
+
+
+@pytest.fixture
+def parameters(monkeypatch):
+    bootstrap_project(PROJECT)
+    with KedroSession.create(PROJECT, env="test") as session:
+        found = copy.deepcopy(session.load_context().config_loader["parameters"])
+    monkeypatch.setattr(configuration, "_from_hook", found)
+    return found
+
+
+def names(pipeline):
+    return {n.name.split(".")[-1] for n in pipeline.nodes}
+
+
+def test_each_flux_and_et_have_totals(parameters):
+    pipeline = grid_inference.create_pipeline()
+    assert {"aggregates_GPP", "aggregates_H", "aggregates_ET", "derived_WUE", "netcdf_ET"} <= pipeline.all_outputs()  # fmt: skip
+    report = reporting.create_pipeline()
+    assert {"aggregates", "budgets"} <= report.all_outputs()
+    assert "aggregates_ET" in report.inputs()
+
+
+def test_what_follows_needs_its_fluxes(parameters):
+    parameters["ensemble"]["fluxes"] = ["GPP", "H"]
+    assert not {"derive_et", "derive_wue"} & names(grid_inference.create_pipeline())
+    assert "budgets" not in reporting.create_pipeline().all_outputs()
+    parameters["ensemble"]["fluxes"] = ["H", "LE"]
+    assert "derive_et" in names(grid_inference.create_pipeline())
+    assert "derive_wue" not in names(grid_inference.create_pipeline())
+    parameters["inference"]["derived"] = []
+    assert "derive_et" not in names(grid_inference.create_pipeline())
+    assert "budgets" in reporting.create_pipeline().all_outputs()
+
+
+def test_an_absent_peer_is_left_out_and_a_present_one_compared(parameters, tmp_path, caplog):
+    parameters["reporting"]["peers"]["demo-truth"]["path"] = str(tmp_path / "*.nc")
+    with caplog.at_level("INFO"):
+        assert project_peers(["GPP", "LE"]) == ()
+    assert "No comparison with demo-truth: no file" in caplog.text
+    assert "peers" not in reporting.create_pipeline().all_outputs()
+    (tmp_path / "b.nc").touch()
+    (tmp_path / "a.nc").touch()
+    peers = project_peers(["GPP", "LE"])
+    assert [(p.name, p.flux) for p in peers] == [("demo-truth", "GPP"), ("demo-truth", "LE")]
+    assert [p[-4:] for p in peers[0].paths] == ["a.nc", "b.nc"]
+    parameters["reporting"]["peers"]["none"] = None
+    assert project_peers(["GPP", "LE"]) == peers
+    report = reporting.create_pipeline()
+    assert {"GPP_beside_demo-truth", "peers", "figure_difference_demo-truth", "figure_density_demo-truth"} <= report.all_outputs()  # fmt: skip
+    page = next(n for n in report.nodes if n.name == "write_report")
+    assert {"aggregates", "budgets", "peers", "figure_difference_demo-truth"} <= set(page.inputs)
+
+
+def test_a_peer_that_must_be_there_stops_the_comparison(parameters, tmp_path):
+    parameters["reporting"]["peers"] = {"X": {"path": str(tmp_path / "x.nc"), "variables": {"GPP": "gpp"}}}  # fmt: skip
+    (peer,) = project_peers(["GPP"])
+    with pytest.raises(InputError, match="files of the peer X; found none"):
+        compare_product(peer, cube())
+
+
+def test_a_peer_is_read_and_scored(tmp_path):
+    truth = cube(5.0)
+    truth.rename(GPP="gpp").assign(gpp=lambda c: -c["gpp"].assign_attrs(units="gC m-2 d-1")).to_netcdf(tmp_path / "x.nc")  # fmt: skip
+    variable = PeerVariable(variable="gpp", sign=-1, unit="gC m-2 d-1")
+    peer = Peer("X", "GPP", "x.nc", (str(tmp_path / "x.nc"),), variable)
+    found = compare_product(peer, truth)
+    table = tabulate_peers((peer,), found)
+    assert table.loc[0, ["peer", "flux", "unit"]].tolist() == ["X", "GPP", "gC m-2 d-1"]
+    assert table.loc[0, "bias"] == pytest.approx(0, abs=1e-6)
+    assert table.loc[0, "NSE"] == pytest.approx(1)
+
+
+def test_regions_of_a_users_own_are_summed(tmp_path):
+    ring = [[0, 0], [40, 0], [40, 20], [0, 20], [0, 0]]
+    feature = {"type": "Feature", "properties": {"id": "box"}, "geometry": {"type": "Polygon", "coordinates": [ring]}}  # fmt: skip
+    path = tmp_path / "areas.geojson"
+    path.write_text(json.dumps({"features": [feature]}))
+    drivers = xr.Dataset({"IGBP": (("latitude", "longitude"), np.ones((36, 72), "int8"))})
+    parameters = AggregateParameters.model_validate(
+        {"countries": False, "regions": {"path": str(path), "name_column": "id", "kind": "basin"}}
+    )
+    table = aggregate_product("GPP", cube(5.0), drivers, parameters)
+    assert isinstance(table, pd.DataFrame)
+    assert set(table["region_kind"]) == {"global", "IGBP", "basin"}
+    assert table.query("region_kind == 'basin'")["cells"].iloc[0] == 8 * 4
+
+
+def test_what_cannot_be_meant_is_refused():
+    for edges in ((0,), (10, 0), (0, 91)):
+        with pytest.raises(ValidationError):
+            AggregateParameters(latitude_bands=edges)
+    own = {"path": "x.gpkg", "name_column": "id", "kind": "country"}
+    assert AggregateParameters.model_validate({"countries": False, "regions": own}).regions
+    with pytest.raises(ValidationError, match="a kind of its own"):
+        AggregateParameters.model_validate({"regions": own})
+    with pytest.raises(ValidationError):
+        ReportingParameters.model_validate({"peers": {"a_b": {"path": "x", "variables": {"GPP": "g"}}}})  # fmt: skip
+    with pytest.raises(ValidationError):
+        ReportingParameters.model_validate({"peers": {"X": {"path": "x", "variables": {"Reco": "g"}}}})  # fmt: skip
+    with pytest.raises(ValidationError):
+        ReportingParameters.model_validate({"peers": {"X": {"path": "x", "variables": {}}}})

@@ -1,0 +1,117 @@
+"""Outlines of regions: ours and a user's, in each format, as the file's own projection has them."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import struct
+import zipfile
+
+import numpy as np
+import pytest
+import shapefile
+import shapely
+from pyproj import CRS, Transformer
+
+from uflux_kedro.errors import InputError
+from uflux_kedro.readers.regions import read_countries, read_outlines
+
+SQUARE = shapely.box(5.0, 46.0, 9.0, 50.0)
+FAR = shapely.box(-60.0, -10.0, -50.0, 0.0)
+
+
+def test_countries_are_those_of_natural_earth():
+    countries = read_countries()
+    assert countries.kind == "country"
+    assert len(set(countries.names)) == len(countries.names) == 177
+    of = dict(zip(countries.names, countries.outlines, strict=True))
+    assert all(shapely.is_valid(a) for a in countries.outlines)
+    for name, place in {"Germany": (10, 51), "Brazil": (-53, -10), "Côte d'Ivoire": (-5.5, 7.5)}.items():  # fmt: skip
+        assert shapely.contains_xy(of[name], *place)
+        assert sum(shapely.contains_xy(a, *place) for a in of.values()) == 1
+
+
+def test_parts_of_one_name_become_one(tmp_path):
+    features = [
+        {"type": "Feature", "properties": {"area": name}, "geometry": shapely.geometry.mapping(g)}
+        for name, g in [("A", SQUARE), ("B", FAR), ("A", shapely.box(9.0, 46.0, 10.0, 50.0))]
+    ]
+    path = tmp_path / "areas.geojson"
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+    found = read_outlines(path, "area", "basin")
+    assert (found.kind, found.names) == ("basin", ("A", "B"))
+    assert found.outlines[0].equals(shapely.box(5.0, 46.0, 10.0, 50.0))
+
+
+def laea(box):
+    """The box in EPSG:3035, with points along its sides."""
+    to_metres = Transformer.from_crs("EPSG:4326", "EPSG:3035", always_xy=True)
+    dense = shapely.segmentize(box, 0.05)
+    return shapely.transform(dense, lambda p: np.column_stack(to_metres.transform(*p.T)))
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_shapefile_in_a_projection(tmp_path, zipped):
+    path = tmp_path / "areas.shp"
+    with shapefile.Writer(str(path)) as writer:
+        writer.field("NAME", "C")
+        writer.record("Ostland")
+        writer.shape(shapely.geometry.mapping(laea(SQUARE)))
+    path.with_suffix(".prj").write_text(CRS("EPSG:3035").to_wkt("WKT1_ESRI"))
+    if zipped:
+        archive = tmp_path / "areas.zip"
+        with zipfile.ZipFile(archive, "w") as bundle:
+            for part in tmp_path.glob("areas.???"):
+                if part.suffix != ".zip":
+                    bundle.write(part, part.name)
+        path = archive
+    found = read_outlines(path, "NAME")
+    assert found.names == ("Ostland",)
+    off = shapely.symmetric_difference(found.outlines[0], SQUARE).area
+    assert off < 1e-4 * SQUARE.area
+
+
+@pytest.mark.parametrize("envelope", [0, 1])
+def test_geopackage(tmp_path, envelope):
+    path = tmp_path / "areas.gpkg"
+    head = b"GP\0" + bytes([1 | envelope << 1]) + struct.pack("<i", 3035)
+    head += struct.pack("<4d", 0, 1, 0, 1) if envelope else b""
+    with sqlite3.connect(path) as base:
+        base.execute("CREATE TABLE gpkg_geometry_columns (table_name, column_name, srs_id)")
+        base.execute("CREATE TABLE gpkg_spatial_ref_sys (srs_id, organization, organization_coordsys_id)")  # fmt: skip
+        base.execute("INSERT INTO gpkg_geometry_columns VALUES ('areas', 'geom', 3035)")
+        base.execute("INSERT INTO gpkg_spatial_ref_sys VALUES (3035, 'EPSG', 3035)")
+        base.execute("CREATE TABLE areas (fid INTEGER, geom BLOB, name TEXT)")
+        base.execute("INSERT INTO areas VALUES (1, ?, 'Ostland')", (head + laea(SQUARE).wkb,))
+        base.execute("INSERT INTO areas VALUES (2, NULL, 'nowhere')")
+    base.close()
+    found = read_outlines(path, "name")
+    assert found.names == ("Ostland",)
+    assert shapely.symmetric_difference(found.outlines[0], SQUARE).area < 1e-4 * SQUARE.area
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("areas.kml", "<kml/>", "expected a file of regions: .geojson"),
+        ("areas.geojson", "{", "expected a complete file of regions; found JSONDecodeError"),
+        ("areas.gpkg", "no database", "expected a complete file of regions"),
+        ("areas.shp", "no shapes", "expected a complete file of regions"),
+        (
+            "areas.json",
+            '{"features": [{"properties": {"x": 1, "id": 2}, "geometry": {"type": "Polygon",'
+            ' "coordinates": [[[0, 0], [1, 0], [1, 1], [0, 0]]]}}]}',
+            "name: expected areas with a name in that attribute; found the attributes id, x",
+        ),
+    ],
+)
+def test_a_file_of_another_kind_is_named(tmp_path, name, content, message):
+    path = tmp_path / name
+    path.write_text(content)
+    with pytest.raises(InputError, match=message):
+        read_outlines(path, "name")
+
+
+def test_an_absent_file_is_named(tmp_path):
+    with pytest.raises(InputError, match="no such file"):
+        read_outlines(tmp_path / "none.gpkg", "name")

@@ -1,0 +1,121 @@
+"""What the page says of the products: totals, others beside them, budgets."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from uflux_kedro.figures.labels import MINUS
+from uflux_kedro.gridding.aggregates import aggregate
+from uflux_kedro.gridding.comparison import SCORES
+from uflux_kedro.gridding.zones import Bands, Whole
+from uflux_kedro.report import ReportContext, map_sections, render_report
+from uflux_kedro.report.sections import years_table, zones_table
+from uflux_kedro.variables import VARIABLES
+
+from ..figures.synthetic import make_leaderboard, make_products, make_sites, make_training_table
+from .test_report import HOSTILE, PIXEL, Outline
+
+
+@pytest.fixture(scope="module")
+def aggregates() -> pd.DataFrame:
+    """Three years of two fluxes of opposite units; H first, as a configuration may have it."""
+    tables = []
+    for flux in ("H", "GPP"):
+        product = make_products(months=36)[flux]
+        product[flux] = product[flux] * (1 + 0.1 * (product["time"].dt.year == 2004))
+        product[flux].attrs["units"] = VARIABLES[flux].unit
+        tables.append(aggregate(product, flux, [Whole(), Bands((-90.0, 0.0, 90.0))]))
+    return pd.concat(tables)
+
+
+@pytest.fixture
+def peers() -> pd.DataFrame:
+    rows = [
+        {"peer": name, "flux": "GPP", "unit": "gC m-2 d-1"} | dict.fromkeys(SCORES, 0.4321)
+        for name in ("demo-truth", "FLUXCOM-X")
+    ]
+    return pd.DataFrame(rows).assign(months=12.0)
+
+
+BUDGETS = pd.DataFrame(
+    [("carbon", "NEE", -0.1234, "gC m-2 d-1")], columns=["budget", "quantity", "value", "unit"]
+)
+
+
+def test_years_stand_under_each_other_and_fluxes_in_their_order(aggregates):
+    table = years_table(aggregates)
+    assert table["year"].tolist() == ["2003", "2004", "2005", "mean", "± between years"]
+    assert list(table)[1::2] == ["GPP (PgC yr⁻¹)", "H (W m⁻²)"]
+    whole = aggregates[(aggregates.region_kind == "global") & (aggregates.flux == "GPP")]
+    totals = whole[whole.statistic == "total"].set_index("year")
+    column = table.set_index("year")["GPP (PgC yr⁻¹)"]
+    assert column["2004"] == totals.loc["2004", "value"]
+    assert column["mean"] == totals.loc["all", "value"]
+    assert column["± between years"] == totals.loc["all", "std_years"] > 0
+
+
+def test_zones_have_their_area_and_totals(aggregates):
+    table = zones_table(aggregates, "zonal")
+    assert table["region"].tolist() == ["90S to 0", "0 to 90N"]
+    whole = years_table(aggregates).set_index("year")["GPP (PgC yr⁻¹)"]["mean"]
+    assert table["GPP (PgC yr⁻¹)"].sum() == pytest.approx(whole)
+    assert table["GPP ±"].isna().all(), "the members' fields were not kept"
+
+
+def test_water_is_told_in_thousands_and_a_part_of_a_year_as_a_mean():
+    product = make_products(months=12)["H"].rename({"H": "ET", "H_std": "ET_std"})
+    product["ET"].attrs["units"] = "mm d-1"
+    table = aggregate(product, "ET", [Whole()])
+    shown = years_table(table).set_index("year")
+    assert shown["ET (1000 km³ yr⁻¹)"]["2003"] * 1000 == pytest.approx(table["value"].iloc[0])
+    part = aggregate(product.isel(time=slice(0, 3)), "ET", [Whole()])
+    assert list(years_table(part))[1] == "ET (mm d⁻¹)"
+
+
+@pytest.fixture
+def context(aggregates, peers):
+    return ReportContext(
+        title="UFLUX",
+        members=[],
+        scheme="loso",
+        training_table=make_training_table(make_sites()),
+        leaderboard=make_leaderboard(),
+        figures={"mean_maps": PIXEL, "difference_demo-truth": PIXEL, "density_demo-truth": PIXEL},
+        sections=map_sections(aggregates, peers, BUDGETS),
+    )
+
+
+def test_the_page_has_a_section_of_each_with_its_figures(context):
+    page = render_report(context)
+    outline = Outline(page)
+    assert {"totals", "peers", "budgets"} <= set(outline.ids)
+    assert {"#totals", "#peers", "#budgets"} <= set(outline.links)
+    assert len(outline.ids) == len(set(outline.ids))
+    words = outline.words
+    assert "Beside FLUXCOM-X" in words
+    assert "Figure 8. Product less demo-truth." in words
+    assert "GPP gC m⁻² d⁻¹ 12 0.43" in words
+    assert f"carbon NEE {MINUS}0.123 gC m⁻² d⁻¹" in words
+    assert "{" not in words
+    peers, budgets = page.index('<section id="peers">'), page.index('<section id="budgets">')
+    assert peers < page.index('id="figure-difference_demo-truth"') < budgets
+    assert page.index('id="figure-mean_maps"') < page.index('<section id="totals">')
+
+
+def test_a_run_without_maps_has_no_section(context):
+    assert map_sections(None, None, None) == []
+
+
+def test_names_of_regions_and_peers_are_escaped(context, aggregates, peers):
+    from dataclasses import replace
+
+    sections = map_sections(
+        aggregates.assign(region=aggregates["region"].replace("0 to 90N", HOSTILE), region_kind=np.where(aggregates["region_kind"] == "global", "global", HOSTILE)),
+        peers.assign(peer=HOSTILE).head(1),
+        BUDGETS.assign(quantity=HOSTILE),
+    )  # fmt: skip
+    page = render_report(replace(context, sections=sections))
+    assert "<script>alert" not in page
+    assert Outline(page).tags.count("script") == 1
