@@ -15,6 +15,7 @@ import numpy as np
 import xarray as xr
 
 from uflux_kedro.files import sha256
+from uflux_kedro.gridding.quick_arrays import with_quick_arrays
 
 SOURCES = "sources"
 """Attribute of drivers made as they are read: the identity of what they are made from."""
@@ -52,7 +53,8 @@ class StoredDrivers:
 @lru_cache(maxsize=4)
 def _open(url: str) -> xr.Dataset:
     # Were values kept, memory would grow with every region.
-    return xr.open_dataset(url, engine="zarr", chunks=None, cache=False, consolidated=False)
+    found = xr.open_dataset(url, engine="zarr", chunks=None, cache=False, consolidated=False)
+    return with_quick_arrays(found, url)
 
 
 def stored(drivers: xr.Dataset) -> StoredDrivers | None:
@@ -166,7 +168,7 @@ def values_identity(data: xr.Dataset) -> str:
         if values.dtype == object:
             values = values.astype(str)  # names; the bytes of an object are its address
         digest.update(name.encode())
-        digest.update(np.ascontiguousarray(values))
+        digest.update(np.ascontiguousarray(values).tobytes())
     return digest.hexdigest()
 
 

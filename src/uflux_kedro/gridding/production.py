@@ -23,7 +23,13 @@ from tqdm import tqdm
 from uflux_kedro import __version__
 from uflux_kedro.errors import InputError
 from uflux_kedro.gridding.fields import LACKED, OUTSIDE, Field, product_fields
-from uflux_kedro.gridding.inputs import Identity, StoredDrivers, fingerprint, stored, values_identity
+from uflux_kedro.gridding.inputs import (
+    Identity,
+    StoredDrivers,
+    fingerprint,
+    stored,
+    values_identity,
+)
 from uflux_kedro.gridding.kernel import check_drivers, predict_region
 from uflux_kedro.gridding.plan import Made, Plan
 from uflux_kedro.gridding.prediction import label_coordinates
