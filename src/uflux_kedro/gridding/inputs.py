@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from itertools import product
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import xarray as xr
@@ -39,19 +40,23 @@ class StoredDrivers:
         url: The store.
         first: Place of the first period that is wanted.
         last: Place after the last one.
+        production: Whose they are; each opens the store anew, which may have been replaced while
+            the process that reads it lives on.
     """
 
     url: str
     first: int
     last: int
+    production: str
 
     def open(self) -> xr.Dataset:
         """The drivers, lazily."""
-        return _open(self.url).isel(time=slice(self.first, self.last))
+        return _open(self.url, self.production).isel(time=slice(self.first, self.last))
 
 
 @lru_cache(maxsize=4)
-def _open(url: str) -> xr.Dataset:
+def _open(url: str, production: str) -> xr.Dataset:
+    del production  # the cache's matter
     # Were values kept, memory would grow with every region.
     found = xr.open_dataset(url, engine="zarr", chunks=None, cache=False, consolidated=False)
     return with_quick_arrays(found, url)
@@ -62,8 +67,8 @@ def stored(drivers: xr.Dataset) -> StoredDrivers | None:
     url = drivers.encoding.get("source")
     if url is None:
         return None
-    _open.cache_clear()
-    whole = _open(url)
+    production = uuid4().hex
+    whole = _open(str(url), production)
     axes = [dim for dim in ("latitude", "longitude", "y", "x") if dim in drivers.dims]
     if any(not drivers.indexes[a].equals(whole.indexes[a]) for a in axes):
         return None
@@ -71,7 +76,7 @@ def stored(drivers: xr.Dataset) -> StoredDrivers | None:
     last = first + drivers.sizes["time"]
     if first < 0 or not whole.indexes["time"][first:last].equals(drivers.indexes["time"]):
         return None
-    return StoredDrivers(str(url), int(first), int(last))
+    return StoredDrivers(str(url), int(first), int(last), production)
 
 
 class Identity:
