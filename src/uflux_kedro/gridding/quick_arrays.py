@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from xarray.backends import BackendArray
 from xarray.core import indexing
 
-_DECODED = {"scale_factor", "add_offset", "missing_value", "_Unsigned", "units"}
-"""Attributes by which xarray makes other numbers of the stored ones."""
+_DECODED = {"scale_factor", "add_offset", "missing_value", "_Unsigned"}
+"""Attributes by which xarray makes other numbers of the stored ones, in the same type or another.
+Units of time make another type."""
 
 
 def with_quick_arrays(opened: xr.Dataset, url: str) -> xr.Dataset:
