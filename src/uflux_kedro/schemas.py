@@ -6,6 +6,7 @@ error cannot pass as a default.
 
 from __future__ import annotations
 
+from datetime import date
 from itertools import pairwise
 from typing import Annotated, Any, Literal
 
@@ -250,6 +251,8 @@ class InferenceParameters(Parameters):
     Attributes:
         first_month: First month, ``YYYY-MM``.
         last_month: Last month, included.
+        last_day: Last day of daily products, ``YYYY-MM-DD`` in these months; None is the last
+            month's own.
         grid: Grid of the products; None takes that of the drivers of training.
         step: Period of the products; other than a month with a ``grid`` alone.
         block_rows: Pixels predicted at a time.
@@ -266,6 +269,7 @@ class InferenceParameters(Parameters):
 
     first_month: str = Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")
     last_month: str = Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")
+    last_day: date | None = None
     grid: TargetGrid | ProjectedGrid | None = None
     step: Literal["month", "day", "half-year"] = "month"
     block_rows: PositiveInt = 8192
@@ -283,6 +287,19 @@ class InferenceParameters(Parameters):
         if last < info.data.get("first_month", ""):
             raise ValueError(f"expected a month from {info.data['first_month']} on, found {last}")
         return last
+
+    @model_validator(mode="after")
+    def _last_day_of_days(self) -> InferenceParameters:
+        if self.last_day is None:
+            return self
+        if self.step != "day":
+            raise ValueError(f"last_day is of daily products, found step {self.step!r}")
+        if not self.first_month <= f"{self.last_day:%Y-%m}" <= self.last_month:
+            raise ValueError(
+                f"expected a last_day from {self.first_month} to {self.last_month}, "
+                f"found {self.last_day}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _months_on_the_training_grid(self) -> InferenceParameters:

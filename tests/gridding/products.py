@@ -13,6 +13,7 @@ from xgboost import XGBRegressor
 from tests.gridding.drivers import make_drivers
 from uflux_kedro.ensemble import Member
 from uflux_kedro.gridding.execution import Execution
+from uflux_kedro.gridding.inputs import read_often
 from uflux_kedro.gridding.plan import Plan
 from uflux_kedro.gridding.production import produce
 from uflux_kedro.gridding.store import ProductStore
@@ -24,7 +25,10 @@ PREDICTORS = {"one": ("ERA5_TA", "MODIS_NIRv"), "two": ("ERA5_TA", "Latitude", "
 def write_world(folder: Path, seed: int = 0) -> None:
     """Drivers in a store, in chunks of three months, and two members."""
     drivers = make_drivers(n_latitude=36, n_longitude=72, seed=seed)
-    drivers.chunk(time=3).to_zarr(folder / "drivers.zarr", zarr_format=3, consolidated=False)
+    encoding = {name: read_often() for name in drivers.data_vars}
+    drivers.chunk(time=3).to_zarr(
+        folder / "drivers.zarr", zarr_format=3, consolidated=False, encoding=encoding
+    )
     for name in PREDICTORS:
         write_member(folder, name)
 

@@ -18,7 +18,8 @@ import xarray as xr
 from tests.conftest import PROJECT
 from tests.gridding.products import PREDICTORS, plan, tree, write_member, write_world
 from uflux_kedro.errors import InputError
-from uflux_kedro.gridding.execution import ADDRESS, Execution
+from uflux_kedro.gridding.execution import ADDRESS, Execution, _workers_here
+from uflux_kedro.gridding.inputs import read_often
 from uflux_kedro.gridding.prediction import predict_cube
 from uflux_kedro.gridding.production import produce, verify
 from uflux_kedro.gridding.store import ProductStore
@@ -128,6 +129,53 @@ def test_a_killed_run_goes_on_where_it_stopped(world, finished, tmp_path):
     assert made.kept >= 4
     assert made.kept + made.made == 12
     assert tree(tmp_path / "GPP.zarr") == tree(finished)
+
+
+def test_fluxes_share_the_workers_of_this_machine(world, finished, tmp_path):
+    first, again = (_workers_here(1) for _ in range(2))
+    assert first == again
+    for flux in ("one", "two"):
+        store = ProductStore(str(tmp_path / flux / "GPP.zarr"))
+        produce(plan(world, Execution(local_workers=1)), store)
+        assert tree(tmp_path / flux / "GPP.zarr") == tree(finished)
+    assert _workers_here(1) == first
+
+
+def test_workers_that_live_on_see_drivers_that_were_replaced(copy, cluster, tmp_path):
+    """Their chunks may lie otherwise than before: nothing of the old store is remembered."""
+    execution = Execution(address=cluster.scheduler_address)
+    store = ProductStore(str(tmp_path / "other" / "GPP.zarr"))
+    produce(plan(copy, execution), store)
+    drivers = xr.open_zarr(copy / "drivers.zarr", consolidated=False).load().drop_encoding()
+    drivers["ERA5_TA"] = drivers["ERA5_TA"] + 1
+    shutil.rmtree(copy / "drivers.zarr")
+    encoding = {name: read_often() for name in drivers.data_vars}
+    drivers.chunk(time=4, latitude=12).to_zarr(
+        copy / "drivers.zarr", zarr_format=3, consolidated=False, encoding=encoding
+    )
+    assert produce(plan(copy, execution), store).made == 12
+    here = ProductStore(str(tmp_path / "here" / "GPP.zarr"))
+    produce(plan(copy), here)
+    assert tree(tmp_path / "other" / "GPP.zarr") == tree(tmp_path / "here" / "GPP.zarr")
+
+
+def test_a_killed_run_leaves_no_region_half_made(world, finished, tmp_path):
+    """Killed again and again at any moment, it comes to the same bytes, and keeps what it marked."""
+    store = ProductStore(str(tmp_path / "GPP.zarr"))
+    kept = 0
+    for marks in (1, 5, 9):
+        run = run_apart(world, store.url)
+        try:
+            wait_for_marks(tmp_path / "GPP.regions", marks, run)
+        finally:
+            run.kill()
+            run.communicate()
+        assert not set(verify(store)), "a mark comes after its objects"
+        kept = max(kept, marks)
+    made = produce(plan(world), store)
+    assert made.kept >= kept
+    assert tree(tmp_path / "GPP.zarr") == tree(finished)
+    assert tree(tmp_path / "GPP.regions") == tree(finished.with_name("GPP.regions"))
 
 
 @pytest.mark.parametrize("after", ["GPP/zarr.json", "GPP_member/zarr.json", "zarr.json"])

@@ -10,7 +10,7 @@ from pyproj import Geod, Transformer
 
 from uflux_kedro.errors import InputError
 from uflux_kedro.gridding.alignment import TargetGrid, align, common_mask
-from uflux_kedro.gridding.projected import ProjectedGrid
+from uflux_kedro.gridding.projected import ProjectedGrid, align_projected
 from uflux_kedro.gridding.sampling import sample_at_sites
 
 pytest.importorskip("odc.geo", reason="needs the extra raster")
@@ -223,3 +223,21 @@ def test_degrees_stay_the_way_they_were():
     assert align(cube, grid)["TA"].dims == ("time", "latitude", "longitude")
     record = cube[["time_bnds"]].assign(CO2=("time", [400.0, 401.0]))  # fmt: skip
     assert align(record, grid) is record
+
+
+def test_blocks_leave_no_trace():
+    """Every block follows the projection closely enough."""
+    rng = np.random.default_rng(0)
+    axes = {
+        "latitude": np.arange(50, 54, 0.25) + 0.125,
+        "longitude": np.arange(-6, 0, 0.25) + 0.125,
+    }
+    noise = rng.normal(size=[len(axis) for axis in axes.values()]).astype("float32")
+    cube = xr.Dataset({"TA": (tuple(axes), noise)}, axes)
+    grid = ProjectedGrid(
+        crs="EPSG:27700", resolution=100, west=2.5e5, south=1e5, east=3.524e5, north=2.024e5
+    )
+    found = align_projected(cube, grid)["TA"].to_numpy()
+    places = {name: (("y", "x"), grid.coordinates()[name].to_numpy()) for name in axes}
+    exact = cube["TA"].interp({n: xr.Variable(*place) for n, place in places.items()})
+    assert np.abs(found - exact.to_numpy()).max() < 0.01

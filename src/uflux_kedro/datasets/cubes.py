@@ -9,6 +9,7 @@ import xarray as xr
 from kedro.io import AbstractDataset, DatasetError
 
 from uflux_kedro.files import replacing
+from uflux_kedro.gridding.inputs import read_often
 from uflux_kedro.gridding.products import write_netcdf
 
 
@@ -44,11 +45,12 @@ class ZarrCubeDataset(AbstractDataset[xr.Dataset, xr.Dataset]):
         """Write the cube beside its place, then move it there."""
         if self._chunks:
             data = data.chunk({d: n for d, n in self._chunks.items() if d in data.dims})
-        for variable in data.variables.values():
+        for name, variable in data.variables.items():
             # What the source's file was encoded with says nothing about this store.
-            variable.encoding = {
+            kept = {
                 k: v for k, v in variable.encoding.items() if k in ("units", "calendar", "dtype")
             }
+            variable.encoding = kept | (read_often() if name in data.data_vars else {})
         with replacing(self._path) as temporary:
             data.to_zarr(temporary, mode="w", zarr_format=3, consolidated=False)
 

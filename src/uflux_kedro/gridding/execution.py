@@ -7,7 +7,6 @@ import os
 import pickle
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -80,24 +79,18 @@ class Execution:
         address: str | None,
     ) -> Iterator[Any]:
         try:
-            from distributed import Client, LocalCluster
+            from distributed import Client
             from distributed import as_completed as completed
         except ImportError as error:
             raise ConfigurationError(
                 "Workers need dask.distributed: install uflux_kedro[cluster]"
             ) from error
-        with ExitStack() as stack:
-            if address is None:
-                cluster = stack.enter_context(
-                    LocalCluster(
-                        n_workers=self.local_workers, threads_per_worker=1, dashboard_address=":0"
-                    )
-                )
-                address = cluster.scheduler_address
-                threads = max(1, effective_n_jobs(self.n_jobs) // self.local_workers)
-            else:
-                threads = effective_n_jobs(self.n_jobs) if self.n_jobs > 0 else 1
-            client = stack.enter_context(Client(address, set_as_default=False))
+        if address is None:
+            address = _workers_here(self.local_workers)
+            threads = max(1, effective_n_jobs(self.n_jobs) // self.local_workers)
+        else:
+            threads = effective_n_jobs(self.n_jobs) if self.n_jobs > 0 else 1
+        with Client(address, set_as_default=False) as client:
             logger.info("Workers of %s; dashboard %s", address, client.dashboard_link)
             # A future that is computed, unlike scattered data, outlives the worker that held it.
             everywhere = client.submit(pickle.loads, pickle.dumps(shared), pure=False)
@@ -107,3 +100,22 @@ class Execution:
             )  # fmt: skip
             for _, result in completed(futures, loop=client.loop, with_results=True):
                 yield result
+
+
+_CLUSTERS: dict[int, Any] = {}
+"""Clusters of this process by their number of workers."""
+
+
+def _workers_here(number: int) -> str:
+    """Address of worker processes on this machine.
+
+    They start once: the fluxes of a run find them there, with models' libraries imported. They
+    end with the process that started them.
+    """
+    from distributed import LocalCluster
+
+    cluster = _CLUSTERS.get(number)
+    if cluster is None or cluster.status.name != "running":
+        cluster = LocalCluster(number, threads_per_worker=1, dashboard_address=":0")
+        _CLUSTERS[number] = cluster
+    return cluster.scheduler_address

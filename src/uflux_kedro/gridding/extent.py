@@ -48,7 +48,10 @@ def what_it_took(flux: str, made: Made, members: int, whole: Whole | None = None
         )
     if whole is not None and made.cells:
         pixels = whole.land_cells * whole.periods
-        hours = pixels * whole.members / (made.cells * members) * made.seconds / 3600
+        # Drivers are read once for all members; only predicting takes longer with their number.
+        reading, predicting, writing = made.busy
+        by_members = reading + writing + predicting * whole.members / members
+        hours = pixels / made.cells * by_members / sum(made.busy) * made.seconds / 3600
         storage = pixels / made.all_cells * made.size
         lines.append(
             f"{flux}: the whole at this rate: {pixels / 1e9:.3g} billion pixels x "

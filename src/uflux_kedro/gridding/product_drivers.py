@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import date
 from itertools import pairwise
 from typing import Literal
 
@@ -20,13 +21,17 @@ Step = Literal["month", "day", "half-year"]
 _FREQUENCIES = {"month": "MS", "day": "D", "half-year": "6MS"}
 
 
-def step_edges(first_month: str, last_month: str, step: Step) -> pd.DatetimeIndex:
-    """Edges of the steps from the first month to the last, included.
+def step_edges(
+    first_month: str, last_month: str, step: Step, last_day: date | None = None
+) -> pd.DatetimeIndex:
+    """Edges of the steps from the first month to the last, or to a day in it, included.
 
     Raises:
         InputError: If the months are no whole number of steps.
     """
     end = pd.Timestamp(last_month) + pd.offsets.MonthBegin()
+    if last_day is not None:
+        end = pd.Timestamp(last_day) + pd.offsets.Day()
     edges = pd.date_range(first_month, end, freq=_FREQUENCIES[step])
     if edges[-1] != end:
         raise InputError(

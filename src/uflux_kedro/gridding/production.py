@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -23,7 +23,13 @@ from tqdm import tqdm
 from uflux_kedro import __version__
 from uflux_kedro.errors import InputError
 from uflux_kedro.gridding.fields import LACKED, OUTSIDE, Field, product_fields
-from uflux_kedro.gridding.inputs import Identity, StoredDrivers, fingerprint, stored
+from uflux_kedro.gridding.inputs import (
+    Identity,
+    StoredDrivers,
+    fingerprint,
+    stored,
+    values_identity,
+)
 from uflux_kedro.gridding.kernel import check_drivers, predict_region
 from uflux_kedro.gridding.plan import Made, Plan
 from uflux_kedro.gridding.prediction import label_coordinates
@@ -172,8 +178,9 @@ def _template(plan: Plan, dims: Sequence[str]) -> xr.Dataset:
     return finished.drop_encoding()
 
 
-def _coordinates(template: xr.Dataset) -> list[str]:
-    return [str(v.to_dict()) for _, v in sorted(template.variables.items())]
+def _coordinates(template: xr.Dataset) -> list[Any]:
+    # Spelled out, the areas of a globe's cells would take longer than a month's prediction.
+    return [values_identity(template), template.to_dict(data=False)]
 
 
 def _members(plan: Plan) -> list[tuple[str, str]]:

@@ -10,6 +10,7 @@ coarser and by 5e-4 where it is finer, a cell by 1 to 6 % of the field's standar
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,8 +25,11 @@ if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
 
 _METRES_PER_DEGREE = 111_195.0
-_TILE = 2048
-"""Edge of a block of the target, cells."""
+_TILE = 512
+"""Edge of a block of the target, cells: a whole part of a product's region, since a block that two
+regions share is made twice. Across a block GDAL follows the projection along straight lines: on
+0.25 degree cells brought to 100 m, white noise of standard deviation 1 is off by 0.007 at most, with
+blocks twice and four times as long by 0.03 and 0.13."""
 
 
 class ProjectedGrid(BaseModel):
@@ -76,36 +80,8 @@ class ProjectedGrid(BaseModel):
             Coordinates ``y`` and ``x`` in metres, ascending, and of each cell ``latitude`` and
             ``longitude`` (y, x) in degrees; ``attrs["crs"]``.
         """
-        from pyproj import Transformer
-
-        axes = {
-            name: (np.arange(round((high - low) / self.resolution)) + 0.5) * self.resolution + low
-            for name, low, high in (("y", self.south, self.north), ("x", self.west, self.east))
-        }
-        to_degrees = Transformer.from_crs(self.crs, "EPSG:4326", always_xy=True)
-        longitude, latitude = to_degrees.transform(*np.meshgrid(axes["x"], axes["y"]))
-        grid = xr.Dataset(attrs={"crs": self.crs}).assign_coords(
-            {
-                name: (
-                    name,
-                    values,
-                    {"standard_name": f"projection_{name}_coordinate", "units": "m"},
-                )
-                for name, values in axes.items()
-            }
-        )
-        return grid.assign_coords(
-            latitude=(
-                ("y", "x"),
-                latitude,
-                {"standard_name": "latitude", "units": "degrees_north"},
-            ),
-            longitude=(
-                ("y", "x"),
-                longitude,
-                {"standard_name": "longitude", "units": "degrees_east"},
-            ),
-        )
+        # All sources come onto one grid, and its places are larger than a flux.
+        return _coordinates(self).copy()
 
     def geobox(self) -> GeoBox:
         """The grid as odc-geo has it, from south to north.
@@ -126,6 +102,32 @@ class ProjectedGrid(BaseModel):
         )
         side = self.resolution
         return GeoBox((rows, columns), Affine(side, 0, self.west, 0, side, self.south), self.crs)
+
+
+@lru_cache(maxsize=1)
+def _coordinates(grid: ProjectedGrid) -> xr.Dataset:
+    from pyproj import Transformer
+
+    axes = {
+        name: (np.arange(round((high - low) / grid.resolution)) + 0.5) * grid.resolution + low
+        for name, low, high in (("y", grid.south, grid.north), ("x", grid.west, grid.east))
+    }
+    to_degrees = Transformer.from_crs(grid.crs, "EPSG:4326", always_xy=True)
+    longitude, latitude = np.empty((2, len(axes["y"]), len(axes["x"])))
+    for row, y in enumerate(axes["y"]):
+        longitude[row], latitude[row] = to_degrees.transform(axes["x"], np.full_like(axes["x"], y))
+    in_metres = {
+        name: (name, values, {"standard_name": f"projection_{name}_coordinate", "units": "m"})
+        for name, values in axes.items()
+    }
+    in_degrees = {
+        name: (("y", "x"), values, {"standard_name": name, "units": unit})
+        for name, values, unit in (
+            ("latitude", latitude, "degrees_north"),
+            ("longitude", longitude, "degrees_east"),
+        )
+    }
+    return xr.Dataset(attrs={"crs": grid.crs}).assign_coords(in_metres | in_degrees)
 
 
 def align_projected(cube: xr.Dataset, grid: ProjectedGrid) -> xr.Dataset:

@@ -21,7 +21,9 @@ def make_product_drivers(
 
     if parameters.grid is None:
         raise ValueError("inference.grid: expected the products' grid, found none")
-    edges = step_edges(parameters.first_month, parameters.last_month, parameters.step)
+    edges = step_edges(
+        parameters.first_month, parameters.last_month, parameters.step, parameters.last_day
+    )
     predictors = [name for member in members for name in member.predictors]
     return product_drivers(cubes, parameters.grid, edges, predictors)
 
