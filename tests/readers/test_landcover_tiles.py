@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from pyproj import Proj
 
+from uflux_kedro.datasets import ZarrCubeDataset
+from uflux_kedro.datasets.validators import check_cube
 from uflux_kedro.errors import ConfigurationError, InputError
 from uflux_kedro.gridding.alignment import TargetGrid, align
 from uflux_kedro.gridding.projected import ProjectedGrid
@@ -134,6 +136,17 @@ def test_tiles_become_one_map_and_what_lies_between_is_water(tmp_path):
     assert cube["y"].to_numpy()[[0, -1]] == pytest.approx(
         [TILE * 4 + TILE / 120, TILE * 6 - TILE / 120], abs=1e-3
     )
+
+
+def test_the_mosaic_goes_through_the_catalog_as_it_is(tmp_path):
+    cube = read_igbp([chequered_tile(tmp_path, h, v, 60) for h, v in ((18, 3), (19, 4))])
+    stored = ZarrCubeDataset(filepath=str(tmp_path / "IGBP.zarr"), chunks={"time": 12})
+    check_cube(cube)
+    stored.save(cube)
+    loaded = stored.load()
+    assert loaded["IGBP"].dtype == np.int8
+    grid = TargetGrid(resolution=1, west=0, south=40, east=30, north=60)
+    np.testing.assert_array_equal(align(loaded, grid)["IGBP"], align(cube, grid)["IGBP"])
 
 
 def test_a_real_tile_is_read_when_it_is_asked_for_and_on_a_projected_grid(tmp_path):

@@ -76,7 +76,7 @@ def _keep_little() -> None:
     """Let few files stay open, and the netCDF library keep little of each, not 64 MiB a variable.
 
     Blocks are read once and in the file's own pieces, so that what it keeps is never asked for
-    again. A file that was read takes some 5 MB while it is open, 128 of which xarray keeps: memory
+    again. A file that was read takes some 5 MB while it is open, and xarray keeps 128 of them: memory
     would grow with the record. Opening one again takes milliseconds beside seconds for its blocks.
     """
     import netCDF4
