@@ -12,10 +12,11 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
+from uflux_kedro.downloads.earth_engine_images import image_of, images_of, request_of
 from uflux_kedro.downloads.orders import EarthEngineImages
 from uflux_kedro.downloads.partial import Partial
 from uflux_kedro.downloads.remote import RemoteFile, checksum
@@ -25,7 +26,6 @@ from uflux_kedro.errors import ConfigurationError, InputError
 _log = logging.getLogger(__name__)
 
 API = "https://earthengine.googleapis.com"
-_DAY = timedelta(days=1)
 _LONGEST_COMPUTATION = 330.0
 """Seconds; Earth Engine gives up after 300."""
 
@@ -110,7 +110,7 @@ class EarthEngineFetcher:
         """
         ee = self._client(order.project)
         with _said(f"Earth Engine, {order.collection}"):
-            stamps = _images(ee, _request(order)).aggregate_array("system:time_start").getInfo()
+            stamps = images_of(ee, request_of(order)).aggregate_array("system:time_start").getInfo()
         days = {datetime.fromtimestamp(stamp / 1000, UTC).date() for stamp in stamps}
         if order.step == "month":
             days = {day.replace(day=1) for day in days}
@@ -128,7 +128,7 @@ class EarthEngineFetcher:
                 origin={
                     "source": "earth_engine",
                     "dataset": order.collection,
-                    "request": _request(order, day, band),
+                    "request": request_of(order, day, band),
                 },
                 url=f"{self._url}/v1/projects/{order.project}/image:computePixels",
             )
@@ -144,7 +144,7 @@ class EarthEngineFetcher:
         request = file.origin["request"]
         ee = self._client(file.url.split("/")[-2])
         with _said(f"Earth Engine, {file.name}"):
-            image = _image(ee, request)
+            image = image_of(ee, request)
         grid = request["grid"]
         side, north = grid["resolution"], grid["north"]
         # What a stopped run left of a file is not whole tiles.
@@ -203,54 +203,6 @@ class EarthEngineFetcher:
             found=str(fault),
             hint="Files that are whole are kept: the next run goes on from there",
         )
-
-
-def _request(
-    order: EarthEngineImages, day: date | None = None, band: str | None = None
-) -> dict[str, Any]:
-    """What decides over a file's numbers, in words that JSON has; of a whole order without a day."""
-    end = order.last
-    if day is not None:
-        end = day if order.step == "day" else (day + 31 * _DAY).replace(day=1) - _DAY
-    return {
-        "collection": order.collection,
-        "band": band,
-        "start": str(day or order.first),
-        "end": str(end + _DAY),
-        "reducer": order.reducer,
-        "clear": order.clear and {"band": order.clear.band, "classes": [*order.clear.classes]},
-        "type": order.type,
-        "fill": order.fill,
-        "grid": order.grid.model_dump(),
-    }
-
-
-def _images(ee: Any, request: dict[str, Any]) -> Any:
-    grid = request["grid"]
-    corners = [grid[edge] for edge in ("west", "south", "east", "north")]
-    region = ee.Geometry.Rectangle(corners, proj=grid["crs"], geodesic=False, evenOdd=True)
-    images = ee.ImageCollection(request["collection"])
-    return images.filterDate(request["start"], request["end"]).filterBounds(region)
-
-
-def _image(ee: Any, request: dict[str, Any]) -> Any:
-    """The expression of one band of one period."""
-    images, band, clear = _images(ee, request), request["band"], request["clear"]
-    reducer = request["reducer"]
-    if clear:
-        kept = [1] * len(clear["classes"])
-        images = images.map(
-            lambda image: image.updateMask(
-                image.select(clear["band"]).remap(clear["classes"], kept, 0)
-            )
-        )
-        if band == clear["band"] and reducer != "mosaic":
-            reducer = "mode"
-    reduced = getattr(images.select(band), reducer)()
-    if request["type"] != "float" and reducer != "mosaic":
-        reduced = reduced.round()
-    casts = {"uint8": "toUint8", "uint16": "toUint16", "int16": "toInt16", "float": "toFloat"}
-    return getattr(reduced.unmask(request["fill"], False), casts[request["type"]])()
 
 
 def _dtype(request: dict[str, Any]) -> str:
