@@ -2,11 +2,11 @@
 
     python -m benchmarks.grids --months 1 2
 
-ERA5 files are simulated: three variables (t2m, ssrd, tp), one file a day of 721 x 1440 cells, each
-of the same 24 maps, which are rough enough to pack as real ones do. Each record is read in a
-process of its own, whose highest resident memory is what the system says of it. What a year takes
-follows from the time of a month. Memory grows by what open files cost, about 2 MB a file for the 128
-that xarray keeps open at most, and by the months that come out.
+ERA5 files are simulated: three variables (t2m, ssrd, tp), one file a day of 721 x 1440 cells (of
+fewer with --degrees), each of the same 24 maps, which are rough enough to pack as real ones do.
+Each record is read in a process of its own, whose highest resident memory is what the system says
+of it. What a year takes follows from the time of a month. Sixteen files are open at most. What
+still grows with the record are the months that come out and the plan of the computation.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ import netCDF4
 import numpy as np
 import pandas as pd
 
-LATITUDES, LONGITUDES = 721, 1440
 VARIABLES = {"t2m": "K", "ssrd": "J m**-2", "tp": "m"}
 FIRST = "2001-01-01"
 
@@ -34,6 +33,7 @@ def main(argv: list[str] | None = None) -> int:
     """Print the table of time and memory by the length of the record; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.grids", description=main.__doc__)
     parser.add_argument("--months", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--degrees", type=float, default=0.25, help="edge of a cell")
     parser.add_argument("--folder", type=Path, help="where the files are made, and removed after")
     parser.add_argument("--read", type=Path, help=argparse.SUPPRESS)
     chosen = parser.parse_args(argv)
@@ -49,7 +49,7 @@ def main(argv: list[str] | None = None) -> int:
             dates = pd.date_range(
                 FIRST, pd.Timestamp(FIRST) + pd.DateOffset(months=months), inclusive="left"
             )
-            simulate(folder, dates[days:])
+            simulate(folder, dates[days:], chosen.degrees)
             days = len(dates)
             size = sum(file.stat().st_size for file in folder.glob("*.nc")) / 1e9
             command = [sys.executable, "-m", "benchmarks.grids", "--read", str(folder)]
@@ -66,13 +66,13 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def simulate(folder: Path, dates: pd.DatetimeIndex) -> None:
+def simulate(folder: Path, dates: pd.DatetimeIndex, degrees: float = 0.25) -> None:
     """Write a file a day, as the Climate Data Store ships hours of ERA5 since 2024."""
     for date in dates:
         path = folder / f"era5_{date:%Y%m%d}.nc"
         pattern = next(folder.glob("era5_*.nc"), None)
         if pattern is None:
-            _write_day(path)
+            _write_day(path, degrees)
         else:
             shutil.copyfile(pattern, path)
         with netCDF4.Dataset(path, "a") as file:
@@ -80,14 +80,15 @@ def simulate(folder: Path, dates: pd.DatetimeIndex) -> None:
             file["valid_time"][:] = start + 3600 * np.arange(24)
 
 
-def _write_day(path: Path) -> None:
+def _write_day(path: Path, degrees: float) -> None:
     rng = np.random.default_rng(0)
     with netCDF4.Dataset(path, "w") as file:
         axes = {
             "valid_time": np.zeros(24),
-            "latitude": np.linspace(90, -90, LATITUDES),
-            "longitude": np.arange(LONGITUDES) * 0.25,
+            "latitude": np.linspace(90, -90, round(180 / degrees) + 1),
+            "longitude": np.arange(round(360 / degrees)) * degrees,
         }
+        cells = len(axes["latitude"]), len(axes["longitude"])
         for name, values in axes.items():
             file.createDimension(name, len(values))
             axis = file.createVariable(name, "i8" if name == "valid_time" else "f8", (name,))
@@ -100,18 +101,23 @@ def _write_day(path: Path) -> None:
                 tuple(axes),
                 zlib=True,
                 complevel=1,
-                chunksizes=(1, LATITUDES, LONGITUDES),
+                chunksizes=(1, *cells),
             )
             data.units = unit
             for hour in range(24):
-                data[hour] = _map(name, hour, rng)
+                data[hour] = _map(name, hour, axes["latitude"], axes["longitude"], rng)
 
 
-def _map(name: str, hour: int, rng: np.random.Generator) -> np.ndarray:
+def _map(
+    name: str,
+    hour: int,
+    latitude: np.ndarray,
+    longitude: np.ndarray,
+    rng: np.random.Generator,
+) -> np.ndarray:
     """A map with noise on a step that is about as fine as ERA5's own packing."""
-    latitude = np.deg2rad(np.linspace(90, -90, LATITUDES))[:, None]
-    longitude = np.deg2rad(np.arange(LONGITUDES) * 0.25)[None, :]
-    noise = rng.normal(size=(LATITUDES, LONGITUDES))
+    latitude, longitude = np.deg2rad(latitude)[:, None], np.deg2rad(longitude)[None, :]
+    noise = rng.normal(size=(latitude.size, longitude.size))
     sun = np.clip(np.cos(latitude) * np.cos(longitude + 2 * np.pi * (hour - 12) / 24), 0, None)
     if name == "ssrd":
         return np.round(3.6e6 * sun * np.clip(0.7 + 0.1 * noise, 0, 1) / 64) * 64

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, field_validator, model_validator
 
-from uflux_kedro.downloads.orders import ClimateDataStoreYears, ZenodoRecord
+from uflux_kedro.downloads.orders import ClimateDataStoreYears, EarthEngineImages, ZenodoRecord
 from uflux_kedro.gridding.alignment import TargetGrid
 from uflux_kedro.gridding.projected import ProjectedGrid
 from uflux_kedro.models.registry import MODELS
@@ -31,19 +31,24 @@ class DownloadParameters(Parameters):
     Attributes:
         zenodo: Records, each with its folder.
         climate_data_store: Years of ERA5, each order with its folder.
+        earth_engine: Images of Google Earth Engine, each order with its folder.
         changed: What becomes of a file that its service has changed since it was fetched, or that
             was changed here: ``refuse`` stops before anything is fetched, ``refetch`` replaces it.
         retries: Tries after the first one, as long as nothing more comes.
         longest_wait: Seconds that one wait may last, though the service asks for more.
         zenodo_api: Address of Zenodo's interface, or of another repository's like it.
+        earth_engine_tile: Edge of the part of a grid that one request to Earth Engine asks for,
+            cells; one answer holds 48 MB at most.
     """
 
     zenodo: tuple[ZenodoRecord, ...] = ()
     climate_data_store: tuple[ClimateDataStoreYears, ...] = ()
+    earth_engine: tuple[EarthEngineImages, ...] = ()
     changed: Literal["refuse", "refetch"] = "refuse"
     retries: int = Field(8, ge=0)
     longest_wait: PositiveInt = 600
     zenodo_api: str = Field("https://zenodo.org/api", pattern=r"^https?://")
+    earth_engine_tile: int = Field(2048, ge=16, le=3500)
 
 
 class ColumnSpec(Parameters):

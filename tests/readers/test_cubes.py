@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import os
 import zipfile
+from pathlib import Path
 
 import dask.array as da
 import netCDF4
@@ -422,3 +424,16 @@ def test_rain_and_snow_are_precipitation(raw_grid, tmp_path):
     assert cube["P"].attrs["units"] == "mm d-1"
     with pytest.raises(InputError, match="P: expected a variable named Snowf"):
         read_source("wfde5", paths[:1], variables=["P"])
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="counts open files as Linux does")
+def test_few_files_stay_open_however_long_the_record(era5, tmp_path):
+    """Each that was read takes megabytes while it is open: memory would grow with the record."""
+    years = range(2001, 2021)
+    paths = [tmp_path / f"era5_{year}.nc" for year in years]
+    for year, path in zip(years, paths, strict=True):
+        era5(year)[["t2m"]].to_netcdf(path)
+    cube = read_source("era5", paths, variables=["TA"])
+    assert cube["TA"].mean().compute().size == 1
+    targets = [os.path.realpath(fd) for fd in Path("/proc/self/fd").iterdir()]
+    assert 0 < len([t for t in targets if t.startswith(str(tmp_path.resolve()))]) <= 16

@@ -18,7 +18,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "climate_data_store": ["ClimateDataStoreFetcher"],
-        "orders": ["ClimateDataStoreYears", "ZenodoRecord"],
+        "earth_engine": ["EarthEngineFetcher"],
+        "orders": ["ClimateDataStoreYears", "EarthEngineImages", "ZenodoRecord"],
         "remote": ["Fetcher", "RemoteFile"],
         "run": ["COLUMNS", "download"],
         "session": ["Patience"],

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from datetime import date, timedelta
+from typing import Annotated, Literal
 
 from pydantic import (
     AfterValidator,
@@ -13,6 +14,8 @@ from pydantic import (
     StringConstraints,
     model_validator,
 )
+
+from uflux_kedro.gridding.projected import ProjectedGrid
 
 STATES = (
     "2m_temperature",
@@ -30,6 +33,12 @@ FLUXES = (
     "total_precipitation",
 )
 """Accumulated variables of ERA5 that the reader wants."""
+
+
+SENTINEL2_BANDS = ("B02", "B04", "B08", "SCL")
+"""Bands that the reader of Sentinel-2 wants: blue, red, near infrared, scene classification."""
+
+_DAY = timedelta(days=1)
 
 
 def _inside(folder: str) -> str:
@@ -94,4 +103,63 @@ class ClimateDataStoreYears(_Order):
             raise ValueError(
                 f"last_year = {self.last_year}: expected first_year = {self.first_year} or later"
             )
+        return self
+
+
+class ClearPixels(BaseModel):
+    """Which pixels of an image are kept in a composite, by a band of classes.
+
+    Attributes:
+        band: The band, such as ``SCL``; of it a composite has the commonest class.
+        classes: Those that are kept.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    band: Word
+    classes: Annotated[tuple[int, ...], Field(min_length=1)]
+
+
+class EarthEngineImages(_Order):
+    """Images of a collection of Google Earth Engine on a grid of our own.
+
+    Each period and band is one GeoTIFF, so that what has come stays.
+
+    Attributes:
+        folder: Where they go, below the raw data; the source's name, for its reader to find them.
+        project: Google Cloud project that is registered for Earth Engine.
+        collection: The collection's id, such as ``COPERNICUS/S2_SR_HARMONIZED``.
+        bands: Its bands.
+        first: First day.
+        last: Last day, included.
+        step: ``day``, for each day that has images, or ``month``.
+        reducer: What becomes of several images of a period: ``mosaic`` (the last on top),
+            ``median`` or ``mean``.
+        grid: The cells, in a projection.
+        clear: Pixels that are kept; all of them by default.
+        type: Type of the numbers that are stored.
+        fill: Number where there is no data.
+    """
+
+    folder: Folder = "S2"
+    project: Annotated[str, StringConstraints(min_length=1)]
+    collection: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_./-]+$")] = (
+        "COPERNICUS/S2_SR_HARMONIZED"
+    )
+    bands: Annotated[tuple[Word, ...], Field(min_length=1)] = SENTINEL2_BANDS
+    first: date
+    last: date
+    step: Literal["day", "month"] = "day"
+    reducer: Literal["mosaic", "median", "mean"] = "mosaic"
+    grid: ProjectedGrid
+    clear: ClearPixels | None = None
+    type: Literal["uint8", "uint16", "int16", "float"] = "uint16"
+    fill: float = 0
+
+    @model_validator(mode="after")
+    def _can_be_asked_for(self) -> EarthEngineImages:
+        if self.last < self.first:
+            raise ValueError(f"last = {self.last}: expected first = {self.first} or later")
+        if self.step == "month" and (self.first.day != 1 or (self.last + _DAY).day != 1):
+            raise ValueError(f"{self.first} to {self.last}: expected whole months for step: month")
         return self

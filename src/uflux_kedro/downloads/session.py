@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -80,6 +80,7 @@ class Session:
         patience: How long to try.
         auth: Credentials, if the service wants any.
         hints: HTTP status -> what to do about it, for messages.
+        methods: Methods of HTTP after which the same question may be asked again.
 
     Attributes:
         retry: The tries that a question begins with.
@@ -90,6 +91,7 @@ class Session:
         patience: Patience,
         auth: AuthBase | None = None,
         hints: Mapping[int, str] | None = None,
+        methods: Sequence[str] = ("GET",),
     ) -> None:
         self._hints = hints or {}
         self._timeout = patience.timeout
@@ -99,7 +101,7 @@ class Session:
             backoff_max=patience.longest_wait,
             retry_after_max=patience.longest_wait,
             status_forcelist=_FOR_A_WHILE,
-            allowed_methods=("GET",),
+            allowed_methods=methods,
             raise_on_status=False,
         )
         self._session = requests.Session()
@@ -120,13 +122,26 @@ class Session:
         try:
             return self._session.get(url, headers=headers, stream=True, timeout=self._timeout)
         except requests.RequestException as error:
-            raise InputError(
-                url,
-                None,
-                expected="an answer",
-                found=str(error),
-                hint="What has come is kept: the next run goes on from there",
-            ) from error
+            raise _no_answer(url, error) from error
+
+    def exchange(
+        self, method: str, url: str, body: Any = None, headers: Mapping[str, str] | None = None
+    ) -> requests.Response:
+        """Ask, and read the whole answer, whatever its status.
+
+        Raises:
+            InputError: If no whole answer comes.
+        """
+        retry = self.retry
+        while True:
+            try:
+                return self._session.request(
+                    method, url, data=body, headers=headers, timeout=self._timeout
+                )
+            except requests.exceptions.ChunkedEncodingError as error:
+                retry = wait(retry, url, error, expected="a whole answer", found="a part")
+            except requests.RequestException as error:
+                raise _no_answer(url, error) from error
 
     def require(self, response: requests.Response) -> None:
         """See that an answer is what was asked for.
@@ -167,6 +182,16 @@ class Session:
                     ) from error
                 except requests.RequestException as error:
                     retry = wait(retry, url, error, expected="a whole answer", found="a part")
+
+
+def _no_answer(url: str, error: Exception) -> InputError:
+    return InputError(
+        url,
+        None,
+        expected="an answer",
+        found=str(error),
+        hint="What has come is kept: the next run goes on from there",
+    )
 
 
 def wait(retry: Retry, url: str, error: Exception, *, expected: str, found: str) -> Retry:

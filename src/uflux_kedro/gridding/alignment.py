@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from uflux_kedro.errors import InputError
 from uflux_kedro.gridding.area_mean import mean_by_area
 from uflux_kedro.gridding.cells import nearest, require_whole_cells
+from uflux_kedro.gridding.classes import class_of_cells
 from uflux_kedro.gridding.projected import ProjectedGrid, align_projected
 from uflux_kedro.lazy import pd, xr
 from uflux_kedro.variables import IGBP_CLASSES, VARIABLES
@@ -94,6 +95,8 @@ def align(cube: xr.Dataset, grid: TargetGrid | ProjectedGrid) -> xr.Dataset:
     if isinstance(grid, ProjectedGrid):
         return align_projected(cube, grid)
     target = grid.coordinates()
+    if "x" in cube.dims:
+        return _from_projection(cube, grid, target)
     _check_overlap(cube, target)
     cube = _ascending(cube)
     if _on_grid(cube, target):
@@ -102,6 +105,23 @@ def align(cube: xr.Dataset, grid: TargetGrid | ProjectedGrid) -> xr.Dataset:
     aligned = {str(n): _regrid(v, target, coarser) for n, v in cube.data_vars.items()}
     kept = {n: c for n, c in cube.coords.items() if n in ("time", "time_bnds")}
     return xr.Dataset(aligned, kept, cube.attrs).assign_coords(target.coords)
+
+
+def _from_projection(cube: xr.Dataset, grid: TargetGrid, target: xr.Dataset) -> xr.Dataset:
+    """Classes of a projected source, such as tiles of land cover, on degrees."""
+    fields = [str(n) for n in cube.data_vars if VARIABLES[str(n)].kind != "category"]
+    if fields:
+        raise InputError(
+            str(cube.attrs.get("source", "cube")),
+            ", ".join(fields),
+            expected="a target grid in a projection (crs)",
+            found=f"degrees, and a source in {cube.attrs['crs']}",
+        )
+    classes = {
+        n: class_of_cells(v, cube.attrs["crs"], grid, target) for n, v in cube.data_vars.items()
+    }
+    attrs = {k: v for k, v in cube.attrs.items() if k != "crs"}
+    return xr.Dataset(classes, attrs=attrs).assign_coords(target.coords)
 
 
 def _ascending(cube: xr.Dataset) -> xr.Dataset:

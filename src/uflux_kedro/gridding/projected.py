@@ -2,8 +2,8 @@
 
 Regridding is GDAL's, by odc-geo, which keeps it lazy tile by tile. Rates, and whatever the target
 is coarser for, are averaged over the source's cells by the area that falls into a target cell;
-states and indices are interpolated where the target is finer; a class is the most common, or the
-one in which the target's centre lies. GDAL averages over the box around a target cell that is
+states and indices are interpolated where the target is finer. Classes are counted
+(:mod:`uflux_kedro.gridding.classes`). GDAL averages over the box around a target cell that is
 turned against the source: on white noise the mean over 60 km moves by 1e-4 where the target is
 coarser and by 5e-4 where it is finer, a cell by 1 to 6 % of the field's standard deviation.
 """
@@ -18,8 +18,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from uflux_kedro.errors import ConfigurationError, InputError
 from uflux_kedro.gridding.cells import require_whole_cells
+from uflux_kedro.gridding.classes import class_of_cells
 from uflux_kedro.lazy import xr
-from uflux_kedro.variables import IGBP_CLASSES, VARIABLES
+from uflux_kedro.variables import VARIABLES
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
@@ -153,7 +154,12 @@ def align_projected(cube: xr.Dataset, grid: ProjectedGrid) -> xr.Dataset:
     side = float(abs(np.diff(cube[axes[0]].to_numpy()).mean()))
     metres = side if axes == ("y", "x") else side * _METRES_PER_DEGREE
     size = grid.resolution / metres
-    aligned = {str(n): _reproject(v, grid, crs, axes, size) for n, v in cube.data_vars.items()}
+    aligned = {
+        str(n): class_of_cells(v, crs, grid, target)
+        if VARIABLES[str(n)].kind == "category"
+        else _reproject(v, grid, crs, axes, size)
+        for n, v in cube.data_vars.items()
+    }
     kept = {n: c for n, c in cube.coords.items() if n in ("time", "time_bnds")}
     return xr.Dataset(aligned, kept, {**cube.attrs, "crs": grid.crs}).assign_coords(target.coords)
 
@@ -164,13 +170,7 @@ def _reproject(
     """One variable on the grid, whose cells are ``size`` times as long as the source's."""
     from odc.geo.xr import assign_crs, xr_reproject
 
-    kind = VARIABLES[str(data.name)].kind
-    coarser = size > 1.01
-    fill = np.nan
-    if kind == "category":
-        how, fill = ("mode" if coarser else "nearest"), IGBP_CLASSES["WAT"]
-    else:
-        how = "average" if coarser or kind == "rate" else "bilinear"
+    rate = VARIABLES[str(data.name)].kind == "rate"
     leading = [d for d in data.dims if d not in axes]
     source = data.transpose(*leading, *axes)
     source = source.drop_vars([c for c in data.coords if c not in (*axes, *leading)])
@@ -178,10 +178,10 @@ def _reproject(
     source = source.chunk({**dict.fromkeys(leading, 1), **dict.fromkeys(axes, -1)})
     box = grid.geobox()
     found = xr_reproject(
-        assign_crs(source if kind == "category" else source.astype("float32"), crs),
+        assign_crs(source.astype("float32"), crs),
         box,
-        resampling=how,
-        dst_nodata=fill,
+        resampling="average" if rate or size > 1.01 else "bilinear",
+        dst_nodata=np.nan,
         chunks=tuple(min(_TILE, edge) for edge in box.shape),
     )
     found = found.drop_vars([c for c in found.coords if c not in leading])

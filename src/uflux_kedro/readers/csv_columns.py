@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import csv
 import re
+import zlib
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import IO
+from pathlib import Path
+from typing import IO, Any
 
 import numpy as np
 import pandas as pd
 
 from uflux_kedro.errors import InputError
 from uflux_kedro.readers.archives import File
-from uflux_kedro.readers.tables import MISSING
+from uflux_kedro.readers.tables import MISSING, NOTHING
 
-_NOTHING = ["-9999", "", "NA", "NaN", "nan"]
 _ONEFLUX_SITE = re.compile(r"site,[A-Z]{2}-[A-Za-z0-9]+")
 """First line of the files that ONEFlux takes in."""
 
@@ -35,10 +36,18 @@ class Header:
         comments: Lines before the names: those that begin with ``#``, without that sign, or the
             ``key,value`` lines of a file that ONEFlux takes in.
         columns: Names of the columns.
+        lines: Number of lines above that of the names.
+        separator: What parts the columns; where it is no comma, numbers may have one.
+        decimal: What parts a number, by the first row.
+        trailing: Whether rows end with a separator that the names do not have.
     """
 
     comments: tuple[str, ...]
     columns: tuple[str, ...]
+    lines: int = 0
+    separator: str = ","
+    decimal: str = "."
+    trailing: bool = False
 
 
 def read_header(file: File) -> Header:
@@ -48,20 +57,34 @@ def read_header(file: File) -> Header:
         InputError: If the file is absent, damaged or has no line of names.
     """
     comments: list[str] = []
+    lines = 0
     with file.open() as stream:
         for _ in range(_MOST_COMMENT_LINES):
             line = _line(stream)
             keyed = _ONEFLUX_SITE.fullmatch(comments[0] if comments else line)
-            if not line.startswith("#") and (not keyed or line.startswith("TIMESTAMP")):
+            comment = line.lstrip('"').startswith("#")
+            blank = comments and not line.strip()
+            if not (comment or blank) and (not keyed or line.startswith("TIMESTAMP")):
                 break
-            comments.append(line.lstrip("#").strip())
+            lines += 1
+            if not blank:
+                comments.append(line.strip('"#, ').strip() if comment else line.strip())
+        below = _line(stream)
+    separator = next((s for s in ",;\t" if s in line), ",")
     try:
-        names = next(csv.reader([line]), [])
+        names, first = (next(csv.reader([row], delimiter=separator), []) for row in (line, below))
     except csv.Error as error:
         raise InputError(
             file.where, None, expected="a line of column names", found=str(error)
         ) from error
-    return Header(tuple(comments), tuple(name.strip() for name in names))
+    return Header(
+        tuple(comments),
+        tuple(name.strip() for name in names),
+        lines,
+        separator,
+        "," if separator != "," and re.search(r"\d,\d", below) else ".",
+        len(first) == len(names) + 1 and not first[-1].strip(),
+    )
 
 
 def _line(stream: IO[bytes]) -> str:
@@ -104,12 +127,16 @@ def _parse(file: File, header: Header, present: list[str]) -> pd.DataFrame:
             reader = arrow_csv.open_csv(
                 stream,
                 read_options=arrow_csv.ReadOptions(
-                    column_names=header.columns,
-                    skip_rows=len(header.comments) + 1,
+                    column_names=[*header.columns, *[""] * header.trailing],
+                    skip_rows=header.lines + 1,
                     block_size=2**22,
                 ),
+                parse_options=arrow_csv.ParseOptions(delimiter=header.separator),
                 convert_options=arrow_csv.ConvertOptions(
-                    include_columns=present, column_types=types, null_values=_NOTHING
+                    include_columns=present,
+                    column_types=types,
+                    null_values=["-9999", *NOTHING],
+                    decimal_point=header.decimal,
                 ),
             )
             table = pa.Table.from_batches(list(reader), reader.schema)
@@ -120,11 +147,48 @@ def _parse(file: File, header: Header, present: list[str]) -> pd.DataFrame:
     columns: dict[str, np.ndarray | pd.Series] = {}
     for name in present:
         if types[name] == pa.string():
-            columns[name] = table[name].to_pandas()
+            columns[name] = table[name].to_pandas().replace("", None)
         else:
             columns[name] = np.array(table[name].to_numpy())
             columns[name][columns[name] == MISSING] = np.nan
-    return pd.DataFrame(columns)
+    # A spreadsheet may leave rows of nothing but separators; others have a time at least.
+    return pd.DataFrame(columns).dropna(how="all", ignore_index=True)
+
+
+def read_text(path: Path, **options: Any) -> pd.DataFrame:
+    """Read a table of text as pandas does, however its columns are parted.
+
+    Args:
+        path: CSV, plain or gzipped.
+        options: What ``pandas.read_csv`` takes besides.
+
+    Returns:
+        The table without rows of nothing.
+
+    Raises:
+        InputError: If it cannot be parsed, or holds a column of these twice.
+    """
+    header = read_header(File(path))
+    chosen = options.get("usecols", lambda _: True)
+    for name in header.columns:
+        if name and chosen(name) and header.columns.count(name) > 1:
+            raise InputError(path, name, expected="each column once", found="several")
+    try:
+        raw = pd.read_csv(
+            path,
+            sep=header.separator,
+            decimal=header.decimal,
+            skiprows=header.lines,
+            skipinitialspace=True,
+            index_col=False if header.trailing else None,
+            keep_default_na=False,
+            **options,
+        )
+    except (OSError, ValueError, EOFError, zlib.error) as error:
+        raise InputError(
+            path, None, expected="a readable CSV table", found=f"{type(error).__name__}: {error}"
+        ) from error
+    return raw.dropna(how="all", ignore_index=True)
 
 
 def _complaint(message: str, file: File, header: Header) -> InputError:

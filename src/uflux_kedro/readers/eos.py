@@ -1,7 +1,8 @@
-"""Global maps of NASA in HDF-EOS: HDF5 (VIIRS) by the netCDF library, HDF4 (MODIS) by pyhdf.
+"""Grids of NASA in HDF-EOS: HDF5 (VIIRS) by the netCDF library, HDF4 (MODIS) by pyhdf.
 
 Such files hold their fields in a group of a grid and their corners as text in ``StructMetadata.0``,
-neither coordinates nor time.
+neither coordinates nor time. Global maps lie on latitude and longitude, tiles in the sinusoidal
+projection of a sphere.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from uflux_kedro.readers.guards import open_netcdf
 _HDF4, _HDF5 = b"\x0e\x03\x13\x01", b"\x89HDF"
 _PACKED_DEGREES = 1_000_000
 """A corner is written DDDMMMSSS.SS: degrees in millions, then minutes and seconds."""
+
+_GEOGRAPHIC, _SINUSOIDAL = "GCTP_GEO", "GCTP_SNSOID"
 
 
 def is_eos(path: Path) -> bool:
@@ -45,14 +48,69 @@ def open_eos(path: Path) -> xr.Dataset:
         ConfigurationError: If pyhdf, which HDF4 needs, is not installed.
         InputError: If the file is damaged or holds no such grid.
     """
+    fields, structure = _open(path)
+    if _GEOGRAPHIC not in structure:
+        raise InputError(
+            path,
+            None,
+            expected=f"a grid of latitude and longitude ({_GEOGRAPHIC})",
+            found="a grid in another projection",
+            hint="Reproject the tiles first, for example with AppEEARS or gdalwarp",
+        )
+    west, north, east, south = _corners(structure, path)
+    if max(map(abs, (west, north, east, south))) > 360:
+        west, north, east, south = (c / _PACKED_DEGREES for c in (west, north, east, south))
+    return _on_axes(fields, structure, path, ("latitude", "longitude"), (west, north, east, south))
+
+
+def is_tile(path: Path) -> bool:
+    """Whether a file is HDF-EOS in the sinusoidal projection."""
+    return is_eos(path) and _SINUSOIDAL in _open(path)[1]
+
+
+def open_tile(path: Path) -> xr.Dataset:
+    """Open a tile in the sinusoidal projection, such as one of MCD12Q1.
+
+    Args:
+        path: HDF-EOS file with one grid.
+
+    Returns:
+        Its fields (y, x) under their own names, unpacked, on centres in metres as the file has
+        them, north first; ``attrs["crs"]``.
+
+    Raises:
+        ConfigurationError: If pyhdf, which HDF4 needs, is not installed.
+        InputError: If the file is damaged or holds no such grid.
+    """
+    fields, structure = _open(path)
+    radius = re.search(r"ProjParams=\(([.\d]+)", structure)
+    if _SINUSOIDAL not in structure or radius is None:
+        raise _no_grid(path, "no tile in the sinusoidal projection with its radius")
+    tile = _on_axes(fields, structure, path, ("y", "x"), _corners(structure, path))
+    # Beyond the Earth's edge longitudes run on (+over), or the far side would be met twice.
+    crs = f"+proj=sinu +lon_0=0 +R={radius[1]} +units=m +over +no_defs"
+    return tile.assign_attrs(crs=crs)
+
+
+def _open(path: Path) -> tuple[xr.Dataset, str]:
+    """Fields, and the text that describes their grid."""
     with Path(path).open("rb") as stream:
         hdf4 = stream.read(4) == _HDF4
-    fields, structure = _open_hdf4(path) if hdf4 else _open_hdf5(path)
-    rows, columns = (n for n in _shape(structure, path))
-    west, north, east, south = _corners(structure, path)
+    return _open_hdf4(path) if hdf4 else _open_hdf5(path)
+
+
+def _on_axes(
+    fields: xr.Dataset,
+    structure: str,
+    path: Path,
+    names: tuple[str, str],
+    corners: tuple[float, float, float, float],
+) -> xr.Dataset:
+    rows, columns = _shape(structure, path)
+    west, north, east, south = corners
     axes = {
-        "latitude": north + (np.arange(rows) + 0.5) * (south - north) / rows,
-        "longitude": west + (np.arange(columns) + 0.5) * (east - west) / columns,
+        names[0]: north + (np.arange(rows) + 0.5) * (south - north) / rows,
+        names[1]: west + (np.arange(columns) + 0.5) * (east - west) / columns,
     }
     maps = {
         name: data.rename(dict(zip(data.dims, axes, strict=True)))
@@ -127,21 +185,13 @@ def _shape(structure: str, path: Path) -> tuple[int, int]:
 
 
 def _corners(structure: str, path: Path) -> tuple[float, float, float, float]:
-    """West, north, east, south in degrees."""
+    """West, north, east, south as they are written."""
     corners: list[float] = []
     for name in ("UpperLeftPointMtrs", "LowerRightMtrs"):
         match = re.search(rf"{name}=\(([-+.\d]+),([-+.\d]+)\)", structure)
-        if match is None or "GCTP_GEO" not in structure:
-            raise InputError(
-                path,
-                None,
-                expected="a grid of latitude and longitude (GCTP_GEO)",
-                found="a grid in another projection",
-                hint="Reproject the tiles first, for example with AppEEARS or gdalwarp",
-            )
+        if match is None:
+            raise _no_grid(path, f"no {name} in StructMetadata.0")
         corners.extend(float(value) for value in match.groups())
-    if max(map(abs, corners)) > 360:
-        corners = [corner / _PACKED_DEGREES for corner in corners]
     west, north, east, south = corners
     return west, north, east, south
 

@@ -21,6 +21,9 @@ COORDINATE_NAMES = {
 _MAX_UNEVENNESS = 0.05
 """Gaussian latitudes differ from even spacing by less than this; a lost row doubles the step."""
 
+_FILES_KEPT_OPEN = 16
+"""As many as threads read at one time, or more."""
+
 _UPPER_OF_SHORT_PERIODS = {"SW_IN": 1500.0, "P": 7200.0}
 """Highest value that a day or an hour can have where that of a month is lower."""
 
@@ -37,7 +40,7 @@ def open_netcdf(path: Path, group: str | None = None) -> xr.Dataset:
     Raises:
         InputError: If the file is absent, truncated or something else.
     """
-    _keep_no_chunks()
+    _keep_little()
     try:
         with Path(path).open("rb") as stream:
             classic = stream.read(4) in (b"CDF\x01", b"CDF\x02")
@@ -69,15 +72,17 @@ def open_netcdf(path: Path, group: str | None = None) -> xr.Dataset:
 
 
 @cache
-def _keep_no_chunks() -> None:
-    """Let the netCDF library keep 1 MiB of unpacked data for each variable, not its 64 MiB.
+def _keep_little() -> None:
+    """Let few files stay open, and the netCDF library keep little of each, not 64 MiB a variable.
 
     Blocks are read once and in the file's own pieces, so that what it keeps is never asked for
-    again, and over a hundred open files it would grow with the record.
+    again. A file that was read takes some 5 MB while it is open, and xarray keeps 128 of them: memory
+    would grow with the record. Opening one again takes milliseconds beside seconds for its blocks.
     """
     import netCDF4
 
     netCDF4.set_chunk_cache(2**20)
+    xr.set_options(file_cache_maxsize=_FILES_KEPT_OPEN)
 
 
 def _on_common_calendar(dataset: xr.Dataset) -> xr.Dataset:

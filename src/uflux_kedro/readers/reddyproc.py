@@ -55,8 +55,14 @@ def _read(table: TowerFile) -> pd.DataFrame:
     where = table.file.where
     try:
         with table.file.open() as stream:
-            raw = pd.read_csv(stream, sep="\t", skiprows=[1], na_values=[-9999, -10000, "NA"])
-        raw = raw.astype("float64")
+            raw = pd.read_csv(
+                stream,
+                sep="\t",
+                skiprows=[1],
+                na_values=[-9999, -10000, "NA"],
+                index_col=False,  # rows may end with a tab
+            )
+        raw = raw.dropna(how="all", ignore_index=True).astype("float64")
     except (ValueError, UnicodeDecodeError, EOFError, OSError) as error:
         raise InputError(
             where,

@@ -13,6 +13,7 @@ import re
 from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
+from typing import Literal
 
 import dask.array as da
 import numpy as np
@@ -21,7 +22,7 @@ import xarray as xr
 
 from uflux_kedro.errors import ConfigurationError, InputError
 from uflux_kedro.readers.guards import lazily_within_bounds
-from uflux_kedro.readers.periods import date_in_name
+from uflux_kedro.readers.periods import date_in_name, with_periods
 from uflux_kedro.readers.stored_array import lazily
 from uflux_kedro.variables import VARIABLES
 
@@ -39,6 +40,7 @@ def read_sentinel2(
     paths: Sequence[Path],
     offset: int | None = None,
     clear: Sequence[int] = CLEAR_CLASSES,
+    step: Literal["day", "month"] = "day",
 ) -> xr.Dataset:
     """Read the scenes of one tile.
 
@@ -47,11 +49,12 @@ def read_sentinel2(
         offset: What is added to stored numbers; None takes it from the processing baseline that
             stands in the names (``N0400``).
         clear: Classes of the scene classification that are kept.
+        step: What a file is of: scenes of a ``day``, or composites of a ``month``.
 
     Returns:
         Cube (time, y, x) of RED, NIR and, where present, BLUE; float32 0-1, lazy, NaN where it
         was not clear. ``y`` and ``x`` in metres of the tile's projection, ``attrs["crs"]``;
-        ``time`` the day, with ``time_bnds``.
+        ``time`` the day or the month's first, with ``time_bnds``.
 
     Raises:
         ConfigurationError: If the extra ``raster`` is not installed.
@@ -81,9 +84,8 @@ def read_sentinel2(
                 hint="Read each tile by itself",
             )
     cube = xr.concat(days, dim="time", combine_attrs="drop_conflicts")
-    starts = cube.indexes["time"]
-    bounds = np.column_stack([starts, starts + pd.Timedelta("1D")]).astype("datetime64[ns]")
-    return cube.assign_coords(time_bnds=(("time", "bnds"), bounds)).assign_attrs(source="sentinel2")
+    cube = with_periods(cube, step, Path(paths[0]).parent, gaps=True)
+    return cube.assign_attrs(source="sentinel2")
 
 
 def _day(path: Path) -> pd.Timestamp:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from uflux_kedro.errors import InputError
+from uflux_kedro.readers.csv_columns import read_text
 from uflux_kedro.readers.tables import to_numbers
 from uflux_kedro.variables import IGBP_CLASSES
 
@@ -41,13 +42,9 @@ def read_sites(path: Path) -> pd.DataFrame:
     Raises:
         InputError: See :func:`check_sites`; and if a column is absent.
     """
-    try:
-        # "NA" is a text like others here: Namibia's sites begin with it.
-        raw = pd.read_csv(path, keep_default_na=False, na_values=["", "-9999"], dtype=str)
-    except (OSError, ValueError, UnicodeDecodeError, pd.errors.ParserError) as error:
-        raise InputError(
-            path, None, expected="a readable CSV table", found=f"{type(error).__name__}: {error}"
-        ) from error
+    # "NA" is a text like others here: Namibia's sites begin with it.
+    texts = ("SITE_ID", "SITE_NAME", "IGBP", "CLIMATE")
+    raw = read_text(path, na_values=["", "-9999"], dtype=dict.fromkeys(texts, str))
     missing = [c for c, name in COLUMNS.items() if c not in raw and name not in _OPTIONAL]
     if missing:
         raise InputError(

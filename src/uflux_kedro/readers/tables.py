@@ -14,6 +14,8 @@ from uflux_kedro.variables import variable_of
 logger = logging.getLogger(__name__)
 
 MISSING = -9999
+NOTHING = ("", "NA", "N/A", "#N/A", "NaN", "nan", "NULL", "null")
+"""What stands for a missing number besides, as R, spreadsheets and data bases write it."""
 
 Resolution = Literal["MM", "WW", "DD"]
 """FLUXNET's names of a monthly, weekly and daily step."""
@@ -34,6 +36,7 @@ def to_numbers(column: pd.Series, where: str | Path) -> pd.Series:
     """
     numbers = pd.to_numeric(column, errors="coerce").astype("float64")
     text = column[numbers.isna() & column.notna()]
+    text = text[~text.astype(str).str.strip().isin(NOTHING)]
     if len(text):
         raise InputError(
             where,
@@ -70,7 +73,7 @@ def parse_times(column: pd.Series, step: Step, where: str | Path) -> pd.Series:
             where,
             str(column.name),
             expected="timestamps YYYYMM, YYYYMMDD, YYYYMMDDHHMM or ISO dates",
-            found=str(error).splitlines()[0],
+            found=str(error).splitlines()[0].partition(" You might want")[0],
         ) from error
     if step in ("HH", "HR"):
         return times
@@ -93,7 +96,11 @@ def check_order(towers: pd.DataFrame, where: str | Path) -> None:
     doubled = keys[keys.duplicated()]
     if len(doubled):
         raise InputError(
-            where, "time", expected="each period once", found=_rows(doubled, "doubled")
+            where,
+            "time",
+            expected="each period once",
+            found=_rows(doubled, "doubled"),
+            hint="Are there two files of one tower and time, or does its clock keep summer time?",
         )
     step = keys.groupby("site_id", sort=False)["time"].diff()
     unordered = keys[step < pd.Timedelta(0)]

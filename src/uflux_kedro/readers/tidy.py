@@ -7,13 +7,13 @@ column of ours which column of the file it is and, where that is not the canonic
 from __future__ import annotations
 
 import logging
-import zlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from uflux_kedro.errors import ConfigurationError, InputError
+from uflux_kedro.readers.csv_columns import read_text
 from uflux_kedro.readers.parquet import read_parquet
 from uflux_kedro.readers.sites import check_sites
 from uflux_kedro.readers.tables import (
@@ -115,7 +115,10 @@ def _check_mapping(specs: Mapping[str, ColumnSpec]) -> None:
 
 def _read_file(path: Path, specs: Mapping[str, ColumnSpec]) -> pd.DataFrame:
     wanted = {spec.column for spec in specs.values()}
-    raw = read_parquet(path, wanted) if path.suffix == ".parquet" else _read_csv(path, wanted)
+    if path.suffix == ".parquet":
+        raw = read_parquet(path, wanted)
+    else:
+        raw = read_text(path, usecols=lambda c: c in wanted, na_values=["", "NaN", "nan"])
     for key in (*KEYS, *(k for k in ("longitude",) if k in specs)):
         if specs[key].column not in raw:
             raise InputError(
@@ -126,18 +129,6 @@ def _read_file(path: Path, specs: Mapping[str, ColumnSpec]) -> pd.DataFrame:
             )
     named = {n: raw[s.column] for n, s in specs.items() if s.column in raw}
     return pd.DataFrame(named).astype({"site_id": str})
-
-
-def _read_csv(path: Path, wanted: Collection[str]) -> pd.DataFrame:
-    try:
-        # "NA" is a text like others: Namibia's sites begin with it.
-        return pd.read_csv(
-            path, usecols=lambda c: c in wanted, keep_default_na=False, na_values=["", "NaN", "nan"]
-        )
-    except (OSError, ValueError, EOFError, zlib.error) as error:
-        raise InputError(
-            path, None, expected="a readable CSV table", found=f"{type(error).__name__}: {error}"
-        ) from error
 
 
 def _column(

@@ -96,7 +96,7 @@ def recognise(file: File, columns: Mapping[str, str] | None = None) -> TowerFile
 
 def by_name(file: File) -> TowerFile | None:
     """The file's kind, if its name has a network's form."""
-    stem = file.name.removesuffix(".gz").removesuffix(".csv").removesuffix(".xlsx")
+    stem = re.sub(r"(\.csv|\.xlsx)?(\.gz)?$", "", file.name, flags=re.IGNORECASE)
     parts = stem.split("_")
     if stem == file.name or len(parts) < 3:
         return None
@@ -120,7 +120,7 @@ def _is_companion(name: str) -> bool:
 
 
 def _by_tabs(file: File, header: Header) -> TowerFile | str | None:
-    if len(header.columns) > 1 or not header.columns[0].startswith("Year\t"):
+    if header.separator != "\t" or header.columns[0] != "Year":
         return None
     named = _SITE.search(file.name)
     if named is None:

@@ -14,6 +14,7 @@ def fetch_raw_files(parameters: DownloadParameters, raw_folder: Path) -> pd.Data
     from uflux_kedro.downloads import (
         COLUMNS,
         ClimateDataStoreFetcher,
+        EarthEngineFetcher,
         Patience,
         ZenodoFetcher,
         download,
@@ -23,9 +24,11 @@ def fetch_raw_files(parameters: DownloadParameters, raw_folder: Path) -> pd.Data
     patience = Patience(retries=parameters.retries, longest_wait=parameters.longest_wait)
     zenodo = ZenodoFetcher(parameters.zenodo_api, os.environ.get(TOKEN_VARIABLE) or None, patience)
     store = ClimateDataStoreFetcher(patience=patience)
+    engine = EarthEngineFetcher(patience=patience, tile=parameters.earth_engine_tile)
     orders = [
         *((zenodo, order) for order in parameters.zenodo),
         *((store, order) for order in parameters.climate_data_store),
+        *((engine, order) for order in parameters.earth_engine),
     ]
     rows = download(orders, raw_folder, changed=parameters.changed)
     return pd.DataFrame(rows, columns=list(COLUMNS))
