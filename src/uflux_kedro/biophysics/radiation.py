@@ -13,6 +13,8 @@ SOLAR_CONSTANT = 1361.0
 STEFAN_BOLTZMANN = 5.670374419e-8
 """W m-2 K-4."""
 ZERO_CELSIUS = 273.15
+GRASS_ALBEDO = 0.23
+"""Of the reference surface of FAO Irrigation and Drainage Paper 56."""
 _PHOTONS_PER_JOULE = 2.04
 """umol of photosynthetic photons in a joule of sunlight; Meek et al. (1984),
 doi 10.2134/agronj1984.00021962007600060018x."""
@@ -66,7 +68,7 @@ def incoming_longwave(TA: Any, vapour_pressure: Any, cloud_fraction: Any) -> Any
 
 @formula
 def estimated_net_radiation(
-    SW_IN: Any, LW_IN: Any, TS: Any, albedo: float = 0.23, emissivity: float = 0.98
+    SW_IN: Any, LW_IN: Any, TS: Any, albedo: float = GRASS_ALBEDO, emissivity: float = 0.98
 ) -> Any:
     """Net radiation of a surface whose albedo is only supposed.
 

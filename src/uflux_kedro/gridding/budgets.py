@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import pandas as pd
 import xarray as xr
 
-from uflux_kedro.biophysics.radiation import estimated_net_radiation
+from uflux_kedro.biophysics.radiation import GRASS_ALBEDO, estimated_net_radiation
 from uflux_kedro.gridding.statistics import cell_area, energy_closure, nee_residual, period_days
 from uflux_kedro.variables import VARIABLES
 
@@ -73,7 +73,7 @@ def _energy(
     down, sky, surface = (given[f"{source}_{n}"] for n in ("SW_IN", "LW_IN", "TS"))
     incoming = down + sky
     estimate = estimated_net_radiation(down, sky, surface)
-    names = f"{source}_SW_IN plus {source}_LW_IN", f"net radiation, estimated from {source} with albedo 0.23"  # fmt: skip
+    names = f"{source}_SW_IN plus {source}_LW_IN", f"net radiation, estimated from {source} with albedo {GRASS_ALBEDO}"  # fmt: skip
     for name, available in zip(names, (incoming, estimate), strict=True):
         shared = available.where(turbulent.notnull())
         rows.append(("energy", name, _mean(shared, days), unit))

@@ -1,8 +1,18 @@
-"""Cells of a grid: that they fill it, and which one a place lies in."""
+"""Cells of a grid: that they fill it, which one a place lies in, and places between projections."""
 
 from __future__ import annotations
 
+from functools import cache
+from typing import TYPE_CHECKING
+
 import numpy as np
+
+if TYPE_CHECKING:
+    from pyproj import Transformer
+
+DEGREES = "EPSG:4326"
+METRES_PER_DEGREE = 111_195.0
+"""Along a meridian."""
 
 _ROUNDING = 1e-6
 
@@ -51,3 +61,14 @@ def nearest(
 def turn(degrees: np.ndarray) -> np.ndarray:
     """Difference of longitudes the short way round, -180..180; of latitudes, itself."""
     return (degrees + 180) % 360 - 180
+
+
+@cache
+def transformer(start: str, end: str) -> Transformer:
+    """What carries x and y, or longitude and latitude, from one projection to another.
+
+    Making one takes longer than carrying the points of a block.
+    """
+    from pyproj import Transformer
+
+    return Transformer.from_crs(start, end, always_xy=True)

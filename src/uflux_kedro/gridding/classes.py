@@ -9,26 +9,23 @@ is up to several times as wide as a cell of degrees far from Greenwich.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from uflux_kedro.errors import InputError
+from uflux_kedro.gridding.cells import DEGREES, METRES_PER_DEGREE, transformer
 from uflux_kedro.lazy import xr
 from uflux_kedro.variables import IGBP_CLASSES
 
 if TYPE_CHECKING:
     import dask.array as da
-    from pyproj import Transformer
 
     from uflux_kedro.gridding.alignment import TargetGrid
     from uflux_kedro.gridding.projected import ProjectedGrid
 
 _Blocks = Sequence[Sequence[tuple[tuple[slice, slice], Any]]]
 
-_DEGREES = "EPSG:4326"
-_METRES_PER_DEGREE = 111_195.0
 _BLOCK = (400, 3600)
 """Rows and columns of the source beneath a block of the target. Flat ones share little with their
 neighbours where degrees lie aslant in the source; with that they hold some two million cells."""
@@ -70,7 +67,7 @@ class _Cells(NamedTuple):
     @property
     def metres(self) -> float:
         """Height of a cell, metres."""
-        return self.height * (_METRES_PER_DEGREE if self.crs == _DEGREES else 1)
+        return self.height * (METRES_PER_DEGREE if self.crs == DEGREES else 1)
 
     def extent(self) -> str:
         """Where they lie, for messages."""
@@ -127,7 +124,7 @@ def class_of_cells(
     source = _cells(crs, *(data[axis].to_numpy() for axis in axes))
     names = ("latitude", "longitude") if "x" not in target.dims else ("y", "x")
     whole = _Cells(
-        getattr(grid, "crs", _DEGREES),
+        getattr(grid, "crs", DEGREES),
         grid.west,
         grid.south,
         grid.resolution,
@@ -280,19 +277,11 @@ def _classes(
 def _carry(start: str, end: str, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Places in another projection; infinite where they lie beyond the Earth's edge."""
     longitude, latitude = x, y
-    if start != _DEGREES:
-        longitude, latitude = _transformer(start, _DEGREES).transform(x, y)
+    if start != DEGREES:
+        longitude, latitude = transformer(start, DEGREES).transform(x, y)
         # A hair more than half a turn is the rounding of an edge.
         longitude = np.where(np.abs(longitude) <= 180 + 1e-9, longitude, np.inf)
-    if end == _DEGREES:
+    if end == DEGREES:
         return longitude, latitude
-    x, y = _transformer(_DEGREES, end).transform(longitude, latitude)
+    x, y = transformer(DEGREES, end).transform(longitude, latitude)
     return x, y
-
-
-@cache
-def _transformer(start: str, end: str) -> Transformer:
-    # Making one takes longer than carrying the points of a block.
-    from pyproj import Transformer
-
-    return Transformer.from_crs(start, end, always_xy=True)

@@ -17,7 +17,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from uflux_kedro.errors import ConfigurationError, InputError
-from uflux_kedro.gridding.cells import require_whole_cells
+from uflux_kedro.gridding.cells import DEGREES, METRES_PER_DEGREE, require_whole_cells, transformer
 from uflux_kedro.gridding.classes import class_of_cells
 from uflux_kedro.lazy import xr
 from uflux_kedro.variables import VARIABLES
@@ -25,7 +25,6 @@ from uflux_kedro.variables import VARIABLES
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
 
-_METRES_PER_DEGREE = 111_195.0
 _TILE = 512
 """Edge of a block of the target, cells: a whole part of a product's region, since a block that two
 regions share is made twice. Across a block GDAL follows the projection along straight lines: on
@@ -107,13 +106,11 @@ class ProjectedGrid(BaseModel):
 
 @lru_cache(maxsize=1)
 def _coordinates(grid: ProjectedGrid) -> xr.Dataset:
-    from pyproj import Transformer
-
     axes = {
         name: (np.arange(round((high - low) / grid.resolution)) + 0.5) * grid.resolution + low
         for name, low, high in (("y", grid.south, grid.north), ("x", grid.west, grid.east))
     }
-    to_degrees = Transformer.from_crs(grid.crs, "EPSG:4326", always_xy=True)
+    to_degrees = transformer(grid.crs, DEGREES)
     longitude, latitude = np.empty((2, len(axes["y"]), len(axes["x"])))
     for row, y in enumerate(axes["y"]):
         longitude[row], latitude[row] = to_degrees.transform(axes["x"], np.full_like(axes["x"], y))
@@ -152,7 +149,7 @@ def align_projected(cube: xr.Dataset, grid: ProjectedGrid) -> xr.Dataset:
     _check_overlap(cube, grid, target, axes)
     crs = cube.attrs["crs"] if axes == ("y", "x") else "EPSG:4326"
     side = float(abs(np.diff(cube[axes[0]].to_numpy()).mean()))
-    metres = side if axes == ("y", "x") else side * _METRES_PER_DEGREE
+    metres = side if axes == ("y", "x") else side * METRES_PER_DEGREE
     size = grid.resolution / metres
     aligned = {
         str(n): class_of_cells(v, crs, grid, target)

@@ -8,13 +8,11 @@ from typing import NamedTuple
 import numpy as np
 
 from uflux_kedro.errors import InputError
-from uflux_kedro.gridding.cells import nearest, turn
+from uflux_kedro.gridding.cells import DEGREES, METRES_PER_DEGREE, nearest, transformer, turn
 from uflux_kedro.lazy import pd, xr
 
 _NEIGHBOURS = np.array(sorted(product((-1, 0, 1), repeat=2), key=lambda step: step != (0, 0)))
 """Steps to a cell itself, first, and to the eight around it."""
-
-_METRES_PER_DEGREE = 111_195.0
 
 
 def sample_at_sites(
@@ -72,9 +70,7 @@ class _Grid(NamedTuple):
         if "x" not in drivers.dims:
             axes = drivers["latitude"].to_numpy(), drivers["longitude"].to_numpy()
             return cls("latitude", "longitude", *axes, latitude, longitude)
-        from pyproj import Transformer
-
-        project = Transformer.from_crs("EPSG:4326", drivers.attrs["crs"], always_xy=True)
+        project = transformer(DEGREES, drivers.attrs["crs"])
         site_x, site_y = project.transform(longitude, latitude)
         return cls("y", "x", drivers["y"].to_numpy(), drivers["x"].to_numpy(), site_y, site_x)
 
@@ -93,11 +89,11 @@ class _Grid(NamedTuple):
         if not self.in_degrees:
             return np.hypot(north, east)
         east = turn(east) * np.cos(np.deg2rad(self.site_y[site]))
-        return _METRES_PER_DEGREE * np.hypot(north, east)
+        return METRES_PER_DEGREE * np.hypot(north, east)
 
     def within(self, row: int, column: int, radius: float) -> tuple[np.ndarray, np.ndarray]:
         """Rows and columns of the window around a cell that a circle can reach into."""
-        step = abs(self.y[1] - self.y[0]) * (_METRES_PER_DEGREE if self.in_degrees else 1)
+        step = abs(self.y[1] - self.y[0]) * (METRES_PER_DEGREE if self.in_degrees else 1)
         shrunk = np.cos(np.deg2rad(min(abs(self.y[row]) + 1, 89))) if self.in_degrees else 1.0
         reach = int(np.ceil(radius / step)) + 1
         sideways = min(int(np.ceil(radius / step / shrunk)) + 1, self.x.size // 2)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from uflux_kedro.errors import ConfigurationError
+from uflux_kedro.gridding.cells import DEGREES, transformer
 from uflux_kedro.variables import IGBP_CLASSES
 
 if TYPE_CHECKING:
@@ -197,7 +198,6 @@ def _equal_area(points: np.ndarray) -> np.ndarray:
 def _by_centre(outlines: Sequence[Geometry], tile: Tile) -> csr_array:
     """Drawn into the tile; where areas overlap the later one has the cell."""
     import shapely
-    from pyproj import Transformer
 
     try:
         from rasterio.features import rasterize
@@ -207,7 +207,7 @@ def _by_centre(outlines: Sequence[Geometry], tile: Tile) -> csr_array:
             "Areas in a projection need rasterio: install uflux_kedro[raster]"
         ) from error
     longitude, latitude = _edges_in_degrees(tile)
-    to_metres = Transformer.from_crs("EPSG:4326", tile.crs, always_xy=True)
+    to_metres = transformer(DEGREES, str(tile.crs))
     near = shapely.box(longitude.min(), latitude.min(), longitude.max(), latitude.max()).buffer(0.1)
     shapes: list[tuple[Any, int]] = []
     for number, outline in enumerate(outlines):
@@ -245,6 +245,4 @@ def _edges_in_degrees(tile: Tile) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _in_degrees(tile: Tile, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    from pyproj import Transformer
-
-    return Transformer.from_crs(tile.crs, "EPSG:4326", always_xy=True).transform(x, y)
+    return transformer(str(tile.crs), DEGREES).transform(x, y)

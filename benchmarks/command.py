@@ -1,0 +1,40 @@
+"""The command of a family of benchmarks that prints one table, row by row."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from benchmarks.data import DEFAULT_TOWERS
+from benchmarks.table import Row, header
+
+
+def print_table(
+    family: str,
+    description: str | None,
+    benchmarks: Mapping[str, Callable[[Path], Iterator[Row]]],
+    arguments: Sequence[str],
+    above: str = "",
+) -> None:
+    """Run the benchmarks that ``arguments`` name.
+
+    Args:
+        family: Name of the family.
+        description: What it measures.
+        benchmarks: Name -> function of the table of towers.
+        arguments: Of the command line.
+        above: What stands above the table.
+    """
+    parser = argparse.ArgumentParser(prog=f"python -m benchmarks {family}", description=description)
+    parser.add_argument("--towers", type=Path, default=DEFAULT_TOWERS, help="table of site-months")
+    parser.add_argument("--only", help=f"some of {','.join(benchmarks)}")
+    chosen = parser.parse_args(arguments)
+    names = chosen.only.split(",") if chosen.only else list(benchmarks)
+    unknown = [name for name in names if name not in benchmarks]
+    if unknown:
+        parser.error(f"no benchmark {', '.join(unknown)}; there are {', '.join(benchmarks)}")
+    print(f"{above}{header()}", flush=True)
+    for name in names:
+        for row in benchmarks[name](chosen.towers.resolve()):
+            print(row.markdown(f"python -m benchmarks {family} --only {name}"), flush=True)
