@@ -11,5 +11,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "member_run": ["MemberRunDataset"],
         "products": ["ProductDataset"],
         "raw_files": ["FolderDataset", "RawFilesDataset"],
+        "whole_files": ["CSVDataset", "JSONDataset", "ParquetDataset", "TextDataset"],
     },
 )

@@ -1,0 +1,84 @@
+"""Files of the catalog are whole or absent, however the process ends."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+import yaml
+from kedro.io import DatasetError
+
+from tests.conftest import PROJECT
+from uflux_kedro.datasets import CSVDataset, JSONDataset, ParquetDataset, TextDataset
+
+TABLE = pd.DataFrame({"site": ["FR-Pue", "DE-Tha"], "GPP": [3.25, 5.5]})
+
+KILLED = """
+import os, signal, sys
+import pandas as pd
+from uflux_kedro.datasets import CSVDataset
+
+class Killed(pd.DataFrame):
+    def to_csv(self, path_or_buf, **options):
+        path_or_buf.write("site,GPP")
+        path_or_buf.flush()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+CSVDataset(filepath=sys.argv[1]).save(Killed({"GPP": [1.0]}))
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "data"),
+    [
+        (CSVDataset, "table.csv", TABLE),
+        (ParquetDataset, "table.parquet", TABLE),
+        (JSONDataset, "scores.json", {"NSE": 0.7}),
+        (TextDataset, "page.html", "<p>GPP</p>"),
+    ],
+)
+def test_what_is_saved_comes_back_and_nothing_else_is_left(tmp_path, kind, name, data):
+    dataset = kind(filepath=str(tmp_path / "new" / name))
+    assert not dataset.exists()
+    for _ in range(2):  # the second time over a file that stands
+        dataset.save(data)
+        assert dataset.exists()
+        back = dataset.load()
+        assert back.equals(data) if isinstance(data, pd.DataFrame) else back == data
+    assert [p.name for p in (tmp_path / "new").iterdir()] == [name]
+
+
+def test_process_killed_while_it_writes_leaves_no_file(tmp_path):
+    path = tmp_path / "skill.csv"
+    run = subprocess.run([sys.executable, "-c", KILLED, str(path)], check=False)
+    assert run.returncode == -signal.SIGKILL
+    assert not CSVDataset(filepath=str(path)).exists()
+
+
+def test_save_that_fails_keeps_what_stood(tmp_path):
+    dataset = JSONDataset(filepath=str(tmp_path / "scores.json"))
+    dataset.save({"NSE": 0.7})
+    with pytest.raises(DatasetError, match="not JSON serializable"):
+        dataset.save({"NSE": object()})
+    assert dataset.load() == {"NSE": 0.7}
+
+
+def test_versions_are_left_to_kedro(tmp_path):
+    from kedro.io import Version
+
+    dataset = CSVDataset(filepath=str(tmp_path / "table.csv"), version=Version(None, None))
+    dataset.save(TABLE)
+    assert dataset.load().equals(TABLE)
+    assert (tmp_path / "table.csv").is_dir()
+
+
+def test_every_file_of_the_catalog_is_written_whole():
+    """kedro-datasets' own classes open a file under its final name."""
+    for catalog in PROJECT.glob("conf/*/catalog.yml"):
+        for name, entry in yaml.safe_load(catalog.read_text()).items():
+            assert entry["type"] == "MemoryDataset" or entry["type"].startswith(
+                "uflux_kedro.datasets."
+            ), (catalog, name)
