@@ -5,8 +5,9 @@
 ERA5 files are simulated: three variables (t2m, ssrd, tp), one file a day of 721 x 1440 cells (of
 fewer with --degrees), each of the same 24 maps, which are rough enough to pack as real ones do.
 Each record is read in a process of its own, whose highest resident memory is what the system says
-of it. What a year takes follows from the time of a month. Sixteen files are open at most. What
-still grows with the record are the months that come out and the plan of the computation.
+of it; as in a run, the months go to a Zarr store of the catalog's kind, a year of them after the
+other. What a year takes follows from the time by day. What still grows with the record is the list
+of its files and of what shall be done with each.
 """
 
 from __future__ import annotations
@@ -132,16 +133,19 @@ def read_months(folder: Path) -> dict[str, float]:
     Returns:
         Seconds that it took, and the highest resident memory of this process in MB.
     """
+    from uflux_kedro.datasets import ZarrCubeDataset
     from uflux_kedro.gridding.means import means_over
     from uflux_kedro.readers import read_source
 
     start = time.perf_counter()
     cube = read_source("era5", sorted(folder.glob("*.nc")), variables=["TA", "SW_IN", "P"])
-    months = means_over(cube, "era5", "month").load()
+    store = ZarrCubeDataset(filepath=str(folder / "months.zarr"), chunks={"time": 12})
+    store.save(means_over(cube, "era5", "month"))
     seconds = time.perf_counter() - start
-    for name in ("TA", "SW_IN", "P"):
-        assert np.isfinite(months[name].to_numpy()).all(), name
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    for month in range(store.load().sizes["time"]):
+        for name, values in store.load().isel(time=month).data_vars.items():
+            assert np.isfinite(values.to_numpy()).all(), name
     return {"seconds": seconds, "memory": memory}
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import xarray as xr
 from kedro.io import AbstractDataset, DatasetError
+from tqdm import tqdm
 
 from uflux_kedro.files import replacing
 from uflux_kedro.gridding.inputs import read_often
@@ -42,7 +43,11 @@ class ZarrCubeDataset(AbstractDataset[xr.Dataset, xr.Dataset]):
             raise DatasetError(f"Not a complete Zarr store: {self._path}: {error}") from error
 
     def save(self, data: xr.Dataset) -> None:
-        """Write the cube beside its place, then move it there."""
+        """Write the cube beside its place, then move it there.
+
+        One chunk of time is computed after the other: all at once, the plan of the computation
+        and what waits to be written would grow with the record.
+        """
         if self._chunks:
             data = data.chunk({d: n for d, n in self._chunks.items() if d in data.dims})
         for name, variable in data.variables.items():
@@ -52,7 +57,23 @@ class ZarrCubeDataset(AbstractDataset[xr.Dataset, xr.Dataset]):
             }
             variable.encoding = kept | (read_often() if name in data.data_vars else {})
         with replacing(self._path) as temporary:
-            data.to_zarr(temporary, mode="w", zarr_format=3, consolidated=False)
+            rest = data.to_zarr(temporary, zarr_format=3, consolidated=False, compute=False)
+            length, step = data.sizes.get("time", 0), (self._chunks or {}).get("time")
+            if not (length and step):
+                rest.compute()
+                return
+            del rest
+            fixed = data.drop_vars([n for n, v in data.variables.items() if "time" in v.dims])
+            fixed.drop_vars(fixed.coords).to_zarr(temporary, mode="r+", consolidated=False)
+            changing = data.drop_vars(list(fixed.variables))
+            # To a terminal alone, and where there is something to wait for.
+            for start in tqdm(
+                range(0, length, step), self._path.stem, unit="chunk", disable=None, delay=5
+            ):
+                time = slice(start, start + step)
+                changing.isel(time=time).to_zarr(
+                    temporary, region={"time": time}, consolidated=False
+                )
 
     def _exists(self) -> bool:
         return (self._path / "zarr.json").is_file()

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import reduce
 from pathlib import Path
 
+import dask
 import numpy as np
 import xarray as xr
 
@@ -144,7 +145,7 @@ def _pieces(
         if not source.is_accumulated(variable.name):
             converted = lazily_within_bounds(converted, variable, path, unit, source.step)
         converted.attrs = variable.cf_attributes()
-        yield converted.rename(variable.name)
+        yield dask.optimize(converted.rename(variable.name))[0]
 
 
 def _without_flagged(dataset: xr.Dataset, source: GridSource) -> xr.Dataset:
