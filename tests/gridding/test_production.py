@@ -132,6 +132,8 @@ def test_a_killed_run_goes_on_where_it_stopped(world, finished, tmp_path):
 
 
 def test_fluxes_share_the_workers_of_this_machine(world, finished, tmp_path):
+    from distributed import Client
+
     first, again = (_workers_here(1) for _ in range(2))
     assert first == again
     for flux in ("one", "two"):
@@ -139,6 +141,8 @@ def test_fluxes_share_the_workers_of_this_machine(world, finished, tmp_path):
         produce(plan(world, Execution(local_workers=1)), store)
         assert tree(tmp_path / flux / "GPP.zarr") == tree(finished)
     assert _workers_here(1) == first
+    with Client(first, set_as_default=False) as client:
+        assert len(client.nthreads()) == 1, "as many as were asked for"
 
 
 def test_workers_that_live_on_see_drivers_that_were_replaced(copy, cluster, tmp_path):

@@ -116,6 +116,6 @@ def _workers_here(number: int) -> str:
 
     cluster = _CLUSTERS.get(number)
     if cluster is None or cluster.status.name != "running":
-        cluster = LocalCluster(number, threads_per_worker=1, dashboard_address=":0")
+        cluster = LocalCluster(n_workers=number, threads_per_worker=1, dashboard_address=":0")
         _CLUSTERS[number] = cluster
     return cluster.scheduler_address
