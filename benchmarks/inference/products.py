@@ -177,7 +177,9 @@ def _produce(
     if started:
         from distributed import LocalCluster
 
-        with LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None) as cluster:
+        with LocalCluster(
+            n_workers=workers, threads_per_worker=1, dashboard_address=None
+        ) as cluster:
             execution = Execution(n_jobs=1, address=cluster.scheduler_address)
             # Two regions a worker: all have read their models then.
             produce(_plan(members, drivers.isel(time=slice(2 * workers)), execution), store)

@@ -18,7 +18,7 @@ import xarray as xr
 from tests.conftest import PROJECT
 from tests.gridding.products import PREDICTORS, plan, tree, write_member, write_world
 from uflux_kedro.errors import InputError
-from uflux_kedro.gridding.execution import ADDRESS, Execution, _workers_here
+from uflux_kedro.gridding.execution import ADDRESS, Execution, _workers_here, process_and_memory
 from uflux_kedro.gridding.inputs import read_often
 from uflux_kedro.gridding.prediction import predict_cube
 from uflux_kedro.gridding.production import produce, verify
@@ -136,9 +136,11 @@ def test_fluxes_share_the_workers_of_this_machine(world, finished, tmp_path):
 
     first, again = (_workers_here(1) for _ in range(2))
     assert first == again
+    here = process_and_memory()[1]
     for flux in ("one", "two"):
         store = ProductStore(str(tmp_path / flux / "GPP.zarr"))
-        produce(plan(world, Execution(local_workers=1)), store)
+        made = produce(plan(world, Execution(local_workers=1)), store)
+        assert made.memory > here + 0.1, "the worker's memory is part of it"
         assert tree(tmp_path / flux / "GPP.zarr") == tree(finished)
     assert _workers_here(1) == first
     with Client(first, set_as_default=False) as client:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import pickle
+import platform
+import resource
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -20,6 +23,13 @@ ADDRESS = "DASK_SCHEDULER_ADDRESS"
 """Environment variable with a scheduler's address; it goes before the parameter."""
 
 Item = TypeVar("Item")
+
+
+def process_and_memory() -> tuple[str, float]:
+    """Name of this process among all machines', and its highest resident memory in GB."""
+    unit = 1024**3 if sys.platform == "darwin" else 1024**2
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+    return f"{platform.node()}:{os.getpid()}", used
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -34,12 +33,11 @@ def what_it_took(flux: str, made: Made, members: int, whole: Whole | None = None
         members: Members of the part.
         whole: Size of the whole.
     """
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
     lines = [
         f"{flux}: {made.made} regions made, {made.kept} kept; {made.cells / 1e6:.2f} million "
         f"pixels x {members} members in {made.seconds:.1f} s (reading {made.busy[0]:.1f}, "
         f"predicting {made.busy[1]:.1f}, writing {made.busy[2]:.1f} s of all threads); "
-        f"{made.size / 1e6:.1f} MB; peak memory {peak:.2f} GB"
+        f"{made.size / 1e6:.1f} MB; peak memory {made.memory:.2f} GB"
     ]
     if made.cells:
         lines.append(
@@ -55,7 +53,7 @@ def what_it_took(flux: str, made: Made, members: int, whole: Whole | None = None
         storage = pixels / made.all_cells * made.size
         lines.append(
             f"{flux}: the whole at this rate: {pixels / 1e9:.3g} billion pixels x "
-            f"{whole.members} members, {hours:.3g} h on this machine, {peak:.2f} GB of memory, "
+            f"{whole.members} members, {hours:.3g} h on this machine, {made.memory:.2f} GB of memory, "
             f"{storage / 1e9:.3g} GB of storage"
         )
     return "\n".join(lines)

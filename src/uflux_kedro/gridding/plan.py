@@ -61,6 +61,7 @@ class Made(NamedTuple):
         seconds: Time on the clock.
         busy: Seconds of reading, predicting and writing, over all workers.
         size: Bytes of the product.
+        memory: Peak memory in GB, summed over this process and the workers that made a region.
     """
 
     made: int
@@ -72,3 +73,4 @@ class Made(NamedTuple):
     seconds: float
     busy: tuple[float, float, float]
     size: int
+    memory: float

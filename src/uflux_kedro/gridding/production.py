@@ -22,6 +22,7 @@ from tqdm import tqdm
 
 from uflux_kedro import __version__
 from uflux_kedro.errors import InputError
+from uflux_kedro.gridding.execution import process_and_memory
 from uflux_kedro.gridding.fields import LACKED, OUTSIDE, Field, product_fields
 from uflux_kedro.gridding.inputs import (
     Identity,
@@ -151,6 +152,7 @@ def produce(plan: Plan, store: ProductStore) -> Made:
             sum(r.writing for r in results),
         ),
         size=store.size(),
+        memory=sum(dict(sorted([*(r.used for r in results), process_and_memory()])).values()),
     )
 
 
@@ -223,6 +225,7 @@ class _Done(NamedTuple):
     reading: float
     predicting: float
     writing: float
+    used: tuple[str, float]
 
 
 def _make(work: _Work, region: _Region, threads: int) -> _Done:
@@ -263,4 +266,5 @@ def _make(work: _Work, region: _Region, threads: int) -> _Done:
         reading=reading,
         predicting=predicted - start - reading,
         writing=time.perf_counter() - predicted,
+        used=process_and_memory(),
     )
