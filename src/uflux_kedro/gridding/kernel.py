@@ -144,15 +144,16 @@ def _read(
     """Predictors of land cells (predictors, times x cells), given by their places on the map."""
     table = np.empty((len(names), drivers.sizes["time"], cells.size), dtype=np.float32)
     wanted = drivers[[*names, "time"]]
-    for steps in time_chunks(wanted):
-        part = wanted.isel(time=steps)
+    stretches = time_chunks(wanted)
+    for steps in stretches:
+        part = wanted.isel(time=steps) if len(stretches) > 1 else wanted
         sizes = dict(zip(("time", *axes), (part.sizes["time"], *shape), strict=True))
         for rows, name, values in zip(table, names, _loaded(part, names), strict=True):
             on_grid = xr.Variable(part[name].dims, values).set_dims(sizes).to_numpy()
             maps = on_grid.reshape(len(on_grid), -1)
-            # A mask would be looked through for every predictor.
-            for row, one in zip(rows[steps], maps, strict=True):
-                row[:] = one[cells]
+            # A mask would be looked through for every predictor, and `raise` would make a copy.
+            for row, one in zip(rows[steps], maps.astype(rows.dtype, copy=False), strict=True):
+                np.take(one, cells, out=row, mode="clip")
     return table.reshape(len(names), -1)
 
 

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import product
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -62,6 +63,12 @@ class _Work:
     block_rows: int
     store: ProductStore
     fingerprints: Mapping[str, str]
+
+    @cached_property
+    def arrays(self) -> dict[str, Any]:
+        """The product's arrays by field, opened once a worker."""
+        group = self.store.group()
+        return {field.name: group[field.name] for field in self.fields}
 
 
 def produce(plan: Plan, store: ProductStore) -> Made:
@@ -244,10 +251,9 @@ def _make(work: _Work, region: _Region, threads: int) -> _Done:
     )
     predicted = time.perf_counter()
     work.store.unmark(region.key)
-    group = work.store.group()
     for one in work.fields:
         inside = tuple(region.slices.get(dim, slice(None)) for dim in one.dims)
-        group[one.name][inside] = grids[one.name]
+        work.arrays[one.name][inside] = grids[one.name]
     place = region.key.replace("-", "/")
     objects = [f"{f.name}/c/{'0/' * len(f.dims[:-3])}{place}" for f in work.fields]
     by_key = {f.key: grids[f.name] for f in work.fields}
