@@ -39,6 +39,10 @@ _CHUNK = 2048
 _POINTS = 101
 """Points on each edge of a block by which the part of the source beneath it is found."""
 
+_STEP, _OFF = 16, 1e-3
+"""Cells from one that is carried to another projection to the next, and how far off, in cells there,
+those between them may be."""
+
 _MARGIN = 2
 """Cells of the source by which an edge may bulge between those points."""
 
@@ -254,24 +258,79 @@ def _classes(
     water = IGBP_CLASSES["WAT"]
     classes = max(IGBP_CLASSES.values()) + 1
     found = np.full(target.rows * target.columns, water, dtype)
-    counts = np.zeros((found.size, classes), "int32")
     seen = [block[part.window] for block, part in zip(blocks, parts, strict=True)]
     if all((values == water).all() for values in seen):
         return found.reshape(target.rows, target.columns)
-    x, y = _carry(target.crs, parts[0].cells.crs, *target.centres())
+    source = parts[0].cells
+    coarser = target.metres > 1.01 * source.metres
+    counts = np.zeros((found.size if coarser else 0, classes), "int32")
+    x, y = _centres(target, source)
     for values, part in zip(seen, parts, strict=True):
         of_centre = part.cells.cell_of(x, y).ravel()
         inside = of_centre < values.size
         found[inside] = values.ravel()[of_centre[inside]]
-        if target.metres > 1.01 * part.cells.metres:
-            cell = target.cell_of(*_carry(part.cells.crs, target.crs, *part.cells.centres()))
+        if coarser:
+            cell = target.cell_of(*_centres(part.cells, target))
             counted = np.bincount(
                 (cell * classes + values).ravel(), minlength=(found.size + 1) * classes
             )
             counts += counted.reshape(-1, classes)[:-1]
-    # Where the two are nearly of one size, a cell may hold no centre: then its own decides.
-    found = np.where(counts.any(axis=1), counts.argmax(axis=1), found).astype(dtype)
+    if coarser:
+        # Where the two are nearly of one size, a cell may hold no centre: then its own decides.
+        found = np.where(counts.any(axis=1), counts.argmax(axis=1), found).astype(dtype)
     return found.reshape(target.rows, target.columns)
+
+
+def _centres(cells: _Cells, end: _Cells) -> tuple[np.ndarray, np.ndarray]:
+    """Centres of cells in the projection of others.
+
+    Every sixteenth is carried there and the rest interpolated, as GDAL does; where that is not good
+    to a thousandth of the others' cells, as at the edge of the map, all are carried.
+    """
+    knots = [_knots(cells.rows), _knots(cells.columns)]
+    if (
+        min(len(k) for k in knots) > 1
+        and len(knots[0]) * len(knots[1]) * 4 < cells.rows * cells.columns
+    ):
+        middles = [(k[:-1] + k[1:]) / 2 for k in knots]
+        at_knots, at_middles = (
+            _carry(
+                cells.crs,
+                end.crs,
+                *np.meshgrid(
+                    cells.west + (columns + 0.5) * cells.width,
+                    cells.south + (rows + 0.5) * cells.height,
+                ),
+            )
+            for rows, columns in (knots, middles)
+        )
+        off = [
+            np.abs(middle - (k[:-1, :-1] + k[1:, :-1] + k[:-1, 1:] + k[1:, 1:]) / 4).max() / size
+            for k, middle, size in zip(at_knots, at_middles, (end.width, end.height), strict=True)
+        ]
+        # Infinite places make it NaN.
+        if max(off) <= _OFF:
+            rows, columns = (
+                _between(k, n) for k, n in zip(knots, (cells.rows, cells.columns), strict=True)
+            )
+            x, y = (rows @ values @ columns.T for values in at_knots)
+            return x, y
+    return _carry(cells.crs, end.crs, *cells.centres())
+
+
+def _knots(count: int) -> np.ndarray:
+    """Every sixteenth place of so many, and the last."""
+    return np.unique([*range(0, count, _STEP), count - 1]).astype(float)
+
+
+def _between(knots: np.ndarray, count: int) -> np.ndarray:
+    """Weights (count, knots) of linear interpolation."""
+    places = np.arange(count)
+    left = np.clip(np.searchsorted(knots, places, "right") - 1, 0, len(knots) - 2)
+    share = (places - knots[left]) / (knots[left + 1] - knots[left])
+    weights = np.zeros((count, len(knots)))
+    weights[places, left], weights[places, left + 1] = 1 - share, share
+    return weights
 
 
 def _carry(start: str, end: str, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -18,6 +18,9 @@ from uflux_kedro.lazy import pd, xr
 
 Step = Literal["month", "day", "half-year"]
 
+_HELD = 2**28
+"""Bytes of a land cover map that is made once and held, not anew for the regions of every step."""
+
 _FREQUENCIES = {"month": "MS", "day": "D", "half-year": "6MS"}
 
 
@@ -73,7 +76,10 @@ def product_drivers(
         prefix: _named(derive_predictors(align(cube, grid), co2=co2), prefix, wanted)
         for prefix, cube in sources.items()
     }
-    drivers = merge_drivers(aligned, align(cubes[LAND_COVER], grid))
+    land_cover = align(cubes[LAND_COVER], grid)
+    if land_cover["IGBP"].nbytes <= _HELD:
+        land_cover["IGBP"].load()
+    drivers = merge_drivers(aligned, land_cover)
     missing = wanted - set(map(str, drivers.data_vars))
     if missing:
         raise InputError(
