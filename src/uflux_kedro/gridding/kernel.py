@@ -111,7 +111,9 @@ def predict_region(
     """
     started = time.perf_counter()
     axes = fields[0].dims[-2:]
-    land = (drivers["IGBP"].transpose(*axes) > 0).compute(scheduler="synchronous").to_numpy()
+    # The variable alone: the coordinates of a projection's cells wait on dask as well.
+    land_cover = drivers["IGBP"].variable.transpose(*axes)
+    land = (land_cover > 0).compute(scheduler="synchronous").to_numpy()
     if mask is not None:
         land &= mask
     shape = (drivers.sizes["time"], *land.shape)

@@ -78,7 +78,7 @@ def product_drivers(
     }
     land_cover = align(cubes[LAND_COVER], grid)
     if land_cover["IGBP"].nbytes <= _HELD:
-        land_cover["IGBP"].load()
+        land_cover["IGBP"] = land_cover["IGBP"].copy(data=land_cover["IGBP"].variable.compute())
     drivers = merge_drivers(aligned, land_cover)
     missing = wanted - set(map(str, drivers.data_vars))
     if missing:

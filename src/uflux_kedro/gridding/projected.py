@@ -10,15 +10,15 @@ coarser and by 5e-4 where it is finer, a cell by 1 to 6 % of the field's standar
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from uflux_kedro.errors import ConfigurationError, InputError
-from uflux_kedro.gridding.cells import DEGREES, METRES_PER_DEGREE, require_whole_cells, transformer
+from uflux_kedro.gridding.cells import DEGREES, METRES_PER_DEGREE, require_whole_cells
 from uflux_kedro.gridding.classes import class_of_cells
+from uflux_kedro.gridding.places import Cells, carry, centres_in
 from uflux_kedro.lazy import xr
 from uflux_kedro.variables import VARIABLES
 
@@ -80,8 +80,16 @@ class ProjectedGrid(BaseModel):
             Coordinates ``y`` and ``x`` in metres, ascending, and of each cell ``latitude`` and
             ``longitude`` (y, x) in degrees; ``attrs["crs"]``.
         """
-        # All sources come onto one grid, and its places are larger than a flux.
-        return _coordinates(self).copy()
+        return _coordinates(self)
+
+    def cells(self) -> Cells:
+        """Its cells."""
+        rows, columns = (
+            round((high - low) / self.resolution)
+            for low, high in ((self.south, self.north), (self.west, self.east))
+        )
+        side = self.resolution
+        return Cells(self.crs, self.west, self.south, side, side, rows, columns)
 
     def geobox(self) -> GeoBox:
         """The grid as odc-geo has it, from south to north.
@@ -96,24 +104,28 @@ class ProjectedGrid(BaseModel):
             raise ConfigurationError(
                 "A projected target grid needs odc-geo: install uflux_kedro[raster]"
             ) from error
-        rows, columns = (
-            round((high - low) / self.resolution)
-            for low, high in ((self.south, self.north), (self.west, self.east))
-        )
-        side = self.resolution
-        return GeoBox((rows, columns), Affine(side, 0, self.west, 0, side, self.south), self.crs)
+        cells = self.cells()
+        to_metres = Affine(cells.width, 0, self.west, 0, cells.height, self.south)
+        return GeoBox((cells.rows, cells.columns), to_metres, self.crs)
 
 
-@lru_cache(maxsize=1)
 def _coordinates(grid: ProjectedGrid) -> xr.Dataset:
+    import dask.array as da
+
+    cells = grid.cells()
     axes = {
-        name: (np.arange(round((high - low) / grid.resolution)) + 0.5) * grid.resolution + low
-        for name, low, high in (("y", grid.south, grid.north), ("x", grid.west, grid.east))
+        name: (np.arange(count) + 0.5) * grid.resolution + low
+        for name, count, low in (("y", cells.rows, grid.south), ("x", cells.columns, grid.west))
     }
-    to_degrees = transformer(grid.crs, DEGREES)
-    longitude, latitude = np.empty((2, len(axes["y"]), len(axes["x"])))
-    for row, y in enumerate(axes["y"]):
-        longitude[row], latitude[row] = to_degrees.transform(axes["x"], np.full_like(axes["x"], y))
+    # Blocks of places: all of them at once are larger than a flux.
+    rows, columns = (da.arange(n, chunks=_TILE) for n in (cells.rows, cells.columns))
+    longitude, latitude = (
+        da.blockwise(
+            _in_degrees, "yx", rows, "y", columns, "x", cells=cells, which=which,
+            dtype="float64", meta=np.empty((0, 0)),
+        )
+        for which in (0, 1)
+    )  # fmt: skip
     in_metres = {
         name: (name, values, {"standard_name": f"projection_{name}_coordinate", "units": "m"})
         for name, values in axes.items()
@@ -126,6 +138,13 @@ def _coordinates(grid: ProjectedGrid) -> xr.Dataset:
         )
     }
     return xr.Dataset(attrs={"crs": grid.crs}).assign_coords(in_metres | in_degrees)
+
+
+def _in_degrees(rows: np.ndarray, columns: np.ndarray, cells: Cells, which: int) -> np.ndarray:
+    """Longitude (0) or latitude (1) of a block's centres, to a thousandth of a cell."""
+    part = cells.part(*(slice(places.min(), places.max() + 1) for places in (rows, columns)))
+    side = cells.width / METRES_PER_DEGREE
+    return centres_in(part, DEGREES, (side, side))[which]
 
 
 def align_projected(cube: xr.Dataset, grid: ProjectedGrid) -> xr.Dataset:
@@ -146,7 +165,7 @@ def align_projected(cube: xr.Dataset, grid: ProjectedGrid) -> xr.Dataset:
     """
     target = grid.coordinates()
     axes = ("y", "x") if "x" in cube.dims else ("latitude", "longitude")
-    _check_overlap(cube, grid, target, axes)
+    _check_overlap(cube, grid, axes)
     crs = cube.attrs["crs"] if axes == ("y", "x") else "EPSG:4326"
     side = float(abs(np.diff(cube[axes[0]].to_numpy()).mean()))
     metres = side if axes == ("y", "x") else side * METRES_PER_DEGREE
@@ -186,15 +205,17 @@ def _reproject(
     return found.astype(data.dtype).assign_attrs(data.attrs)
 
 
-def _check_overlap(
-    cube: xr.Dataset, grid: ProjectedGrid, target: xr.Dataset, axes: tuple[str, str]
-) -> None:
+def _check_overlap(cube: xr.Dataset, grid: ProjectedGrid, axes: tuple[str, str]) -> None:
     if axes == ("y", "x"):
         if cube.attrs["crs"] != grid.crs:
             return
         wanted = {"y": (grid.south, grid.north), "x": (grid.west, grid.east)}
     else:
-        wanted = {a: (float(target[a].min()), float(target[a].max())) for a in axes}
+        longitude, latitude = carry(grid.crs, DEGREES, *grid.cells().outline_and_inside())
+        wanted = {
+            axis: (float(places.min()), float(places.max()))
+            for axis, places in zip(axes, (latitude, longitude), strict=True)
+        }
     for axis, (low, high) in wanted.items():
         found = cube[axis].to_numpy()
         if found.max() < low or found.min() > high:

@@ -1,0 +1,156 @@
+"""Where the cells of one projection lie in another."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from uflux_kedro.gridding.cells import DEGREES, METRES_PER_DEGREE, transformer
+
+_STEP, _OFF = 16, 1e-3
+"""Cells from one that is carried to another projection to the next, and how far off, in the sizes
+that matter, those between them may be."""
+
+
+_POINTS = 101
+"""Points from one edge of cells to the other by which their extent in another projection is found."""
+
+
+class Cells(NamedTuple):
+    """Cells of one size, rows ascending.
+
+    Attributes:
+        crs: Their projection.
+        west: Western edge.
+        south: Southern edge.
+        width: Of a cell, in the projection's unit.
+        height: Of a cell.
+        rows: Number of rows.
+        columns: Number of columns.
+    """
+
+    crs: str
+    west: float
+    south: float
+    width: float
+    height: float
+    rows: int
+    columns: int
+
+    @property
+    def metres(self) -> float:
+        """Height of a cell, metres."""
+        return self.height * (METRES_PER_DEGREE if self.crs == DEGREES else 1)
+
+    def extent(self) -> str:
+        """Where they lie, for messages."""
+        east, north = self.west + self.columns * self.width, self.south + self.rows * self.height
+        return f"{self.west:g} to {east:g}, {self.south:g} to {north:g}"
+
+    def part(self, rows: slice, columns: slice) -> Cells:
+        """These rows and columns."""
+        return self._replace(
+            west=self.west + columns.start * self.width,
+            south=self.south + rows.start * self.height,
+            rows=rows.stop - rows.start,
+            columns=columns.stop - columns.start,
+        )
+
+    def centres(self) -> tuple[np.ndarray, np.ndarray]:
+        """Abscissae and ordinates (rows, columns)."""
+        x = self.west + (np.arange(self.columns) + 0.5) * self.width
+        y = self.south + (np.arange(self.rows) + 0.5) * self.height
+        x, y = np.meshgrid(x, y)
+        return x, y
+
+    def outline_and_inside(self) -> tuple[np.ndarray, np.ndarray]:
+        """Abscissae and ordinates of points from edge to edge, by which their extent elsewhere is found."""
+        share = np.linspace(0, 1, _POINTS)
+        x, y = np.meshgrid(
+            self.west + share * self.columns * self.width,
+            self.south + share * self.rows * self.height,
+        )
+        return x, y
+
+    def cell_of(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Number of the cell in which each place lies, row by row; one more than all for none."""
+        with np.errstate(invalid="ignore"):
+            row, column = (y - self.south) / self.height, (x - self.west) / self.width
+            inside = (row >= 0) & (row < self.rows) & (column >= 0) & (column < self.columns)
+            index = row.astype("int32") * np.int32(self.columns) + column.astype("int32")
+        return np.where(inside, index, np.int32(self.rows * self.columns))
+
+
+def centres_in(cells: Cells, crs: str, sizes: tuple[float, float]) -> tuple[np.ndarray, np.ndarray]:
+    """Centres of cells in another projection.
+
+    Every sixteenth is carried there and the rest interpolated, as GDAL does; where that is not good
+    enough, as at the edge of the map, all are carried.
+
+    Args:
+        cells: The cells.
+        crs: The other projection.
+        sizes: Width and height, in the other projection's unit, of which a thousandth matters no
+            more.
+
+    Returns:
+        Abscissae and ordinates (rows, columns).
+    """
+    knots = [_knots(cells.rows), _knots(cells.columns)]
+    if (
+        min(len(k) for k in knots) > 1
+        and len(knots[0]) * len(knots[1]) * 4 < cells.rows * cells.columns
+    ):
+        middles = [(k[:-1] + k[1:]) / 2 for k in knots]
+        at_knots, at_middles = (
+            carry(
+                cells.crs,
+                crs,
+                *np.meshgrid(
+                    cells.west + (columns + 0.5) * cells.width,
+                    cells.south + (rows + 0.5) * cells.height,
+                ),
+            )
+            for rows, columns in (knots, middles)
+        )
+        off = [
+            np.abs(middle - (k[:-1, :-1] + k[1:, :-1] + k[:-1, 1:] + k[1:, 1:]) / 4).max() / size
+            for k, middle, size in zip(at_knots, at_middles, sizes, strict=True)
+        ]
+        # Infinite places make it NaN.
+        if max(off) <= _OFF:
+            rows, columns = (
+                _between(k, n) for k, n in zip(knots, (cells.rows, cells.columns), strict=True)
+            )
+            x, y = (rows @ values @ columns.T for values in at_knots)
+            return x, y
+    return carry(cells.crs, crs, *cells.centres())
+
+
+def _knots(count: int) -> np.ndarray:
+    """Every sixteenth place of so many, and the last."""
+    return np.unique([*range(0, count, _STEP), count - 1]).astype(float)
+
+
+def _between(knots: np.ndarray, count: int) -> np.ndarray:
+    """Weights (count, knots) of linear interpolation."""
+    places = np.arange(count)
+    left = np.clip(np.searchsorted(knots, places, "right") - 1, 0, len(knots) - 2)
+    share = (places - knots[left]) / (knots[left + 1] - knots[left])
+    weights = np.zeros((count, len(knots)))
+    weights[places, left], weights[places, left + 1] = 1 - share, share
+    return weights
+
+
+def carry(start: str, end: str, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Places in another projection; infinite where they lie beyond the Earth's edge."""
+    longitude, latitude = x, y
+    if start != DEGREES:
+        longitude, latitude = transformer(start, DEGREES).transform(x, y)
+        # A hair more than half a turn is the rounding of an edge.
+        longitude = np.where(np.abs(longitude) <= 180 + 1e-9, longitude, np.inf)
+    if end == DEGREES:
+        return longitude, latitude
+    x, y = transformer(DEGREES, end).transform(longitude, latitude)
+    return x, y

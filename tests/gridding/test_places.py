@@ -1,0 +1,58 @@
+"""Centres of cells in another projection, most of them interpolated."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from uflux_kedro.gridding import places
+from uflux_kedro.gridding.cells import DEGREES
+from uflux_kedro.gridding.places import Cells, carry, centres_in
+
+SINUSOIDAL = "+proj=sinu +R=6371007.181 +units=m"
+BRITAIN = Cells("EPSG:27700", 350_000, 450_000, 100, 100, 300, 517)
+
+
+@pytest.mark.parametrize(
+    ("cells", "crs", "side"),
+    [
+        (BRITAIN, DEGREES, 0.05),
+        (BRITAIN, SINUSOIDAL, 463.3),
+        (Cells("EPSG:3035", 3e6, 2e6, 100, 100, 512, 64), DEGREES, 0.001),
+        (Cells(DEGREES, -3, 52, 0.002, 0.002, 200, 200), "EPSG:27700", 1000),
+    ],
+)
+def test_they_are_where_the_projection_puts_them(cells, crs, side, monkeypatch):
+    expected = carry(cells.crs, crs, *cells.centres())
+    carried = []
+    monkeypatch.setattr(places, "carry", lambda *a: carried.append(a[2].size) or carry(*a))
+    found = centres_in(cells, crs, (side, side))
+    assert sum(carried) < cells.rows * cells.columns / 50, "most are interpolated"
+    for one, other in zip(found, expected, strict=True):
+        assert np.abs(one - other).max() < 1e-3 * side
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        # The date line, the pole, and a map whose corners lie beyond the Earth.
+        Cells("EPSG:3832", 3_200_000, 0, 10_000, 10_000, 64, 128),
+        Cells("EPSG:3575", -50_000, -50_000, 1000, 1000, 100, 100),
+        Cells(SINUSOIDAL, -20_015_109, 5_000_000, 50_000, 50_000, 100, 800),
+    ],
+)
+def test_where_that_is_not_good_enough_all_are_carried(cells):
+    for one, other in zip(
+        centres_in(cells, DEGREES, (0.01, 0.01)),
+        carry(cells.crs, DEGREES, *cells.centres()),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_small_blocks_are_carried_as_they_are():
+    few = BRITAIN.part(slice(3, 5), slice(0, 1))
+    for one, other in zip(
+        centres_in(few, DEGREES, (1, 1)), carry(few.crs, DEGREES, *few.centres()), strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
