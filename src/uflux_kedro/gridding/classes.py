@@ -167,7 +167,7 @@ def _blocks_of(values: da.Array) -> _Blocks:
 
 def _beneath(source: Cells, target: Cells) -> tuple[slice, slice] | None:
     """Rows and columns of the source that a block of the target may touch."""
-    x, y = carry(target.crs, source.crs, *target.outline_and_inside())
+    x, y = carry(target.crs, source.crs, *target.lattice())
     spans = []
     for values, low, size, count in (
         (y, source.south, source.height, source.rows),

@@ -64,8 +64,8 @@ class Cells(NamedTuple):
         x, y = np.meshgrid(x, y)
         return x, y
 
-    def outline_and_inside(self) -> tuple[np.ndarray, np.ndarray]:
-        """Abscissae and ordinates of points from edge to edge, by which their extent elsewhere is found."""
+    def lattice(self) -> tuple[np.ndarray, np.ndarray]:
+        """Abscissae and ordinates of points from edge to edge, to find their extent elsewhere by."""
         share = np.linspace(0, 1, _POINTS)
         x, y = np.meshgrid(
             self.west + share * self.columns * self.width,

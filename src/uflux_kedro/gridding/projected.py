@@ -211,7 +211,7 @@ def _check_overlap(cube: xr.Dataset, grid: ProjectedGrid, axes: tuple[str, str])
             return
         wanted = {"y": (grid.south, grid.north), "x": (grid.west, grid.east)}
     else:
-        longitude, latitude = carry(grid.crs, DEGREES, *grid.cells().outline_and_inside())
+        longitude, latitude = carry(grid.crs, DEGREES, *grid.cells().lattice())
         wanted = {
             axis: (float(places.min()), float(places.max()))
             for axis, places in zip(axes, (latitude, longitude), strict=True)
