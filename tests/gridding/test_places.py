@@ -56,3 +56,18 @@ def test_small_blocks_are_carried_as_they_are():
         centres_in(few, DEGREES, (1, 1)), carry(few.crs, DEGREES, *few.centres()), strict=True
     ):
         np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_one_infinite_place_has_all_carried(axis, monkeypatch):
+    """Of either axis: the other's good places do not hide it."""
+
+    def broken(*arguments):
+        found = carry(*arguments)
+        found[axis][0, 0] = np.inf
+        return found
+
+    monkeypatch.setattr(places, "carry", broken)
+    found = centres_in(BRITAIN, DEGREES, (0.05, 0.05))
+    for one, other in zip(found, broken(BRITAIN.crs, DEGREES, *BRITAIN.centres()), strict=True):
+        np.testing.assert_array_equal(one, other)

@@ -18,8 +18,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from uflux_kedro.errors import InputError
 from uflux_kedro.gridding.area_mean import mean_by_area
-from uflux_kedro.gridding.cells import nearest, require_whole_cells
+from uflux_kedro.gridding.cells import DEGREES, nearest, require_whole_cells
 from uflux_kedro.gridding.classes import class_of_cells
+from uflux_kedro.gridding.places import Cells
 from uflux_kedro.gridding.projected import ProjectedGrid, align_projected
 from uflux_kedro.lazy import pd, xr
 from uflux_kedro.variables import IGBP_CLASSES, VARIABLES
@@ -60,15 +61,19 @@ class TargetGrid(BaseModel):
         require_whole_cells(self.south, self.north, self.resolution, "south to north", "degrees")
         return self
 
+    def cells(self) -> Cells:
+        """Its cells."""
+        return Cells.between(DEGREES, self.west, self.south, self.east, self.north, self.resolution)
+
     def coordinates(self) -> xr.Dataset:
         """Centres of the cells: ``latitude`` and ``longitude``, both ascending."""
+        cells = self.cells()
         axes = {
-            "latitude": (self.south, self.north, "degrees_north", "Y"),
-            "longitude": (self.west, self.east, "degrees_east", "X"),
+            "latitude": (self.south, cells.rows, "degrees_north", "Y"),
+            "longitude": (self.west, cells.columns, "degrees_east", "X"),
         }
         grid = xr.Dataset()
-        for name, (low, high, unit, axis) in axes.items():
-            count = round((high - low) / self.resolution)
+        for name, (low, count, unit, axis) in axes.items():
             centres = np.round(low + (np.arange(count) + 0.5) * self.resolution, 8)
             attributes = {"standard_name": name, "units": unit, "axis": axis}
             grid = grid.assign_coords({name: (name, centres, attributes)})

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from uflux_kedro.errors import InputError
-from uflux_kedro.gridding.cells import DEGREES
 from uflux_kedro.gridding.places import Cells, carry, centres_in
 from uflux_kedro.lazy import xr
 from uflux_kedro.variables import IGBP_CLASSES
@@ -65,14 +64,7 @@ def class_of_cells(
     data = data.sortby([a for a in axes if not data.indexes[a].is_monotonic_increasing])
     source = _cells(crs, *(data[axis].to_numpy() for axis in axes))
     names = ("latitude", "longitude") if "x" not in target.dims else ("y", "x")
-    whole = Cells(
-        getattr(grid, "crs", DEGREES),
-        grid.west,
-        grid.south,
-        grid.resolution,
-        grid.resolution,
-        *(target.sizes[n] for n in names),
-    )
+    whole = grid.cells()
     values = data.data if isinstance(data.data, da.Array) else da.from_array(data.to_numpy())
     sides = (int(cells * source.metres / whole.metres) for cells in _BLOCK)
     rows, columns = (

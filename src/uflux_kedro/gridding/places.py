@@ -12,7 +12,6 @@ _STEP, _OFF = 16, 1e-3
 """Cells from one that is carried to another projection to the next, and how far off, in the sizes
 that matter, those between them may be."""
 
-
 _POINTS = 101
 """Points from one edge of cells to the other by which their extent in another projection is found."""
 
@@ -38,6 +37,14 @@ class Cells(NamedTuple):
     rows: int
     columns: int
 
+    @classmethod
+    def between(
+        cls, crs: str, west: float, south: float, east: float, north: float, side: float
+    ) -> Cells:
+        """Square cells that fill a box."""
+        rows, columns = round((north - south) / side), round((east - west) / side)
+        return cls(crs, west, south, side, side, rows, columns)
+
     @property
     def metres(self) -> float:
         """Height of a cell, metres."""
@@ -57,21 +64,19 @@ class Cells(NamedTuple):
             columns=columns.stop - columns.start,
         )
 
+    def at(self, rows: np.ndarray, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Abscissae and ordinates (rows, columns) so many cells from the south-western corner."""
+        x, y = np.meshgrid(self.west + columns * self.width, self.south + rows * self.height)
+        return x, y
+
     def centres(self) -> tuple[np.ndarray, np.ndarray]:
         """Abscissae and ordinates (rows, columns)."""
-        x = self.west + (np.arange(self.columns) + 0.5) * self.width
-        y = self.south + (np.arange(self.rows) + 0.5) * self.height
-        x, y = np.meshgrid(x, y)
-        return x, y
+        return self.at(np.arange(self.rows) + 0.5, np.arange(self.columns) + 0.5)
 
     def lattice(self) -> tuple[np.ndarray, np.ndarray]:
         """Abscissae and ordinates of points from edge to edge, to find their extent elsewhere by."""
         share = np.linspace(0, 1, _POINTS)
-        x, y = np.meshgrid(
-            self.west + share * self.columns * self.width,
-            self.south + share * self.rows * self.height,
-        )
-        return x, y
+        return self.at(share * self.rows, share * self.columns)
 
     def cell_of(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Number of the cell in which each place lies, row by row; one more than all for none."""
@@ -104,22 +109,15 @@ def centres_in(cells: Cells, crs: str, sizes: tuple[float, float]) -> tuple[np.n
     ):
         middles = [(k[:-1] + k[1:]) / 2 for k in knots]
         at_knots, at_middles = (
-            carry(
-                cells.crs,
-                crs,
-                *np.meshgrid(
-                    cells.west + (columns + 0.5) * cells.width,
-                    cells.south + (rows + 0.5) * cells.height,
-                ),
-            )
+            carry(cells.crs, crs, *cells.at(rows + 0.5, columns + 0.5))
             for rows, columns in (knots, middles)
         )
-        off = [
-            np.abs(middle - (k[:-1, :-1] + k[1:, :-1] + k[:-1, 1:] + k[1:, 1:]) / 4).max() / size
-            for k, middle, size in zip(at_knots, at_middles, sizes, strict=True)
-        ]
-        # Infinite places make it NaN.
-        if max(off) <= _OFF:
+        with np.errstate(invalid="ignore"):  # where a place is infinite the difference is none
+            off = [
+                np.abs(middle - (k[:-1, :-1] + k[1:, :-1] + k[:-1, 1:] + k[1:, 1:]) / 4).max()
+                for k, middle in zip(at_knots, at_middles, strict=True)
+            ]
+        if all(one <= _OFF * size for one, size in zip(off, sizes, strict=True)):
             rows, columns = (
                 _between(k, n) for k, n in zip(knots, (cells.rows, cells.columns), strict=True)
             )

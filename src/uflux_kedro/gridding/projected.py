@@ -80,16 +80,39 @@ class ProjectedGrid(BaseModel):
             Coordinates ``y`` and ``x`` in metres, ascending, and of each cell ``latitude`` and
             ``longitude`` (y, x) in degrees; ``attrs["crs"]``.
         """
-        return _coordinates(self)
+        import dask.array as da
+
+        cells = self.cells()
+        axes = {
+            name: (np.arange(count) + 0.5) * self.resolution + low
+            for name, count, low in (("y", cells.rows, self.south), ("x", cells.columns, self.west))
+        }
+        # Blocks of places: all of them at once are larger than a flux.
+        rows, columns = (da.arange(n, chunks=_TILE) for n in (cells.rows, cells.columns))
+        longitude, latitude = (
+            da.blockwise(
+                _in_degrees, "yx", rows, "y", columns, "x", cells=cells, which=which,
+                dtype="float64", meta=np.empty((0, 0)),
+            )
+            for which in (0, 1)
+        )  # fmt: skip
+        in_metres = {
+            name: (name, values, {"standard_name": f"projection_{name}_coordinate", "units": "m"})
+            for name, values in axes.items()
+        }
+        in_degrees = {
+            name: (("y", "x"), values, {"standard_name": name, "units": unit})
+            for name, values, unit in (
+                ("latitude", latitude, "degrees_north"),
+                ("longitude", longitude, "degrees_east"),
+            )
+        }
+        return xr.Dataset(attrs={"crs": self.crs}).assign_coords(in_metres | in_degrees)
 
     def cells(self) -> Cells:
         """Its cells."""
-        rows, columns = (
-            round((high - low) / self.resolution)
-            for low, high in ((self.south, self.north), (self.west, self.east))
-        )
-        side = self.resolution
-        return Cells(self.crs, self.west, self.south, side, side, rows, columns)
+        edges = self.west, self.south, self.east, self.north
+        return Cells.between(self.crs, *edges, self.resolution)
 
     def geobox(self) -> GeoBox:
         """The grid as odc-geo has it, from south to north.
@@ -107,37 +130,6 @@ class ProjectedGrid(BaseModel):
         cells = self.cells()
         to_metres = Affine(cells.width, 0, self.west, 0, cells.height, self.south)
         return GeoBox((cells.rows, cells.columns), to_metres, self.crs)
-
-
-def _coordinates(grid: ProjectedGrid) -> xr.Dataset:
-    import dask.array as da
-
-    cells = grid.cells()
-    axes = {
-        name: (np.arange(count) + 0.5) * grid.resolution + low
-        for name, count, low in (("y", cells.rows, grid.south), ("x", cells.columns, grid.west))
-    }
-    # Blocks of places: all of them at once are larger than a flux.
-    rows, columns = (da.arange(n, chunks=_TILE) for n in (cells.rows, cells.columns))
-    longitude, latitude = (
-        da.blockwise(
-            _in_degrees, "yx", rows, "y", columns, "x", cells=cells, which=which,
-            dtype="float64", meta=np.empty((0, 0)),
-        )
-        for which in (0, 1)
-    )  # fmt: skip
-    in_metres = {
-        name: (name, values, {"standard_name": f"projection_{name}_coordinate", "units": "m"})
-        for name, values in axes.items()
-    }
-    in_degrees = {
-        name: (("y", "x"), values, {"standard_name": name, "units": unit})
-        for name, values, unit in (
-            ("latitude", latitude, "degrees_north"),
-            ("longitude", longitude, "degrees_east"),
-        )
-    }
-    return xr.Dataset(attrs={"crs": grid.crs}).assign_coords(in_metres | in_degrees)
 
 
 def _in_degrees(rows: np.ndarray, columns: np.ndarray, cells: Cells, which: int) -> np.ndarray:
@@ -166,7 +158,7 @@ def align_projected(cube: xr.Dataset, grid: ProjectedGrid) -> xr.Dataset:
     target = grid.coordinates()
     axes = ("y", "x") if "x" in cube.dims else ("latitude", "longitude")
     _check_overlap(cube, grid, axes)
-    crs = cube.attrs["crs"] if axes == ("y", "x") else "EPSG:4326"
+    crs = cube.attrs["crs"] if axes == ("y", "x") else DEGREES
     side = float(abs(np.diff(cube[axes[0]].to_numpy()).mean()))
     metres = side if axes == ("y", "x") else side * METRES_PER_DEGREE
     size = grid.resolution / metres
