@@ -143,8 +143,9 @@ def read_months(folder: Path) -> dict[str, float]:
     store.save(means_over(cube, "era5", "month"))
     seconds = time.perf_counter() - start
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    for month in range(store.load().sizes["time"]):
-        for name, values in store.load().isel(time=month).data_vars.items():
+    months = store.load()
+    for month in range(months.sizes["time"]):
+        for name, values in months.isel(time=month).data_vars.items():
             assert np.isfinite(values.to_numpy()).all(), name
     return {"seconds": seconds, "memory": memory}
 

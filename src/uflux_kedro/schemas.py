@@ -406,10 +406,12 @@ class PeerParameters(Parameters):
     )
     optional: bool = False
 
-    def of(self, flux: str) -> PeerVariable:
-        """The variable of a flux that the peer has."""
-        found = self.variables[flux]  # type: ignore[index]
-        return PeerVariable(variable=found) if isinstance(found, str) else found
+    def by_flux(self) -> dict[str, PeerVariable]:
+        """Flux -> its variable there, whichever way it was written."""
+        return {
+            flux: PeerVariable(variable=found) if isinstance(found, str) else found
+            for flux, found in self.variables.items()
+        }
 
 
 class ReportingParameters(Parameters):

@@ -43,11 +43,7 @@ class ZarrCubeDataset(AbstractDataset[xr.Dataset, xr.Dataset]):
             raise DatasetError(f"Not a complete Zarr store: {self._path}: {error}") from error
 
     def save(self, data: xr.Dataset) -> None:
-        """Write the cube beside its place, then move it there.
-
-        One chunk of time is computed after the other: all at once, the plan of the computation
-        and what waits to be written would grow with the record.
-        """
+        """Write the cube beside its place, then move it there."""
         if self._chunks:
             data = data.chunk({d: n for d, n in self._chunks.items() if d in data.dims})
         for name, variable in data.variables.items():
@@ -57,23 +53,27 @@ class ZarrCubeDataset(AbstractDataset[xr.Dataset, xr.Dataset]):
             }
             variable.encoding = kept | (read_often() if name in data.data_vars else {})
         with replacing(self._path) as temporary:
-            rest = data.to_zarr(temporary, zarr_format=3, consolidated=False, compute=False)
-            length, step = data.sizes.get("time", 0), (self._chunks or {}).get("time")
-            if not (length and step):
-                rest.compute()
-                return
-            del rest
-            fixed = data.drop_vars([n for n, v in data.variables.items() if "time" in v.dims])
-            fixed.drop_vars(fixed.coords).to_zarr(temporary, mode="r+", consolidated=False)
-            changing = data.drop_vars(list(fixed.variables))
-            # To a terminal alone, and where there is something to wait for.
-            for start in tqdm(
-                range(0, length, step), self._path.stem, unit="chunk", disable=None, delay=5
-            ):
-                time = slice(start, start + step)
-                changing.isel(time=time).to_zarr(
-                    temporary, region={"time": time}, consolidated=False
-                )
+            step = (self._chunks or {}).get("time")
+            if step and "time" in data.dims:
+                self._write_by_time(data, temporary, step)
+            else:
+                data.to_zarr(temporary, zarr_format=3, consolidated=False)
+
+    def _write_by_time(self, data: xr.Dataset, path: Path, step: int) -> None:
+        """Compute one chunk of time after the other.
+
+        All at once, the plan of the computation and what waits to be written would grow with the
+        record.
+        """
+        data.to_zarr(path, zarr_format=3, consolidated=False, compute=False)
+        fixed = data.drop_vars([n for n, v in data.variables.items() if "time" in v.dims])
+        fixed.drop_vars(fixed.coords).to_zarr(path, mode="r+", consolidated=False)
+        changing = data.drop_vars(list(fixed.variables))
+        starts = range(0, data.sizes["time"], step)
+        # To a terminal alone, and where there is something to wait for.
+        for start in tqdm(starts, self._path.stem, unit="chunk", disable=None, delay=5):
+            time = slice(start, start + step)
+            changing.isel(time=time).to_zarr(path, region={"time": time}, consolidated=False)
 
     def _exists(self) -> bool:
         return (self._path / "zarr.json").is_file()

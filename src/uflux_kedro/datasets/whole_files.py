@@ -20,6 +20,9 @@ class _WrittenWhole:
 
     Object stores show an object only once it is whole, and a versioned file has a folder of its
     own that no other run looks into: both are left to kedro-datasets.
+
+    Stands before a dataset of kedro-datasets, whose ``save`` it calls; of that type checkers know
+    nothing here. It is no dataset itself: Kedro would take its arguments for those of the file.
     """
 
     _protocol: str

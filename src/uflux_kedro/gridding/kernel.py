@@ -146,12 +146,11 @@ def _read(
     """Predictors of land cells (predictors, times x cells), given by their places on the map."""
     table = np.empty((len(names), drivers.sizes["time"], cells.size), dtype=np.float32)
     wanted = drivers[[*names, "time"]]
-    stretches = time_chunks(wanted)
-    for steps in stretches:
-        part = wanted.isel(time=steps) if len(stretches) > 1 else wanted
+    for steps in time_chunks(wanted):
+        part = wanted.isel(time=steps)
         sizes = dict(zip(("time", *axes), (part.sizes["time"], *shape), strict=True))
         for rows, name, values in zip(table, names, _loaded(part, names), strict=True):
-            on_grid = xr.Variable(part.variables[name].dims, values).set_dims(sizes).to_numpy()
+            on_grid = xr.Variable(part[name].dims, values).set_dims(sizes).to_numpy()
             maps = on_grid.reshape(len(on_grid), -1)
             # A mask would be looked through for every predictor, and `raise` would make a copy.
             for row, one in zip(rows[steps], maps.astype(rows.dtype, copy=False), strict=True):
@@ -164,14 +163,12 @@ def _loaded(drivers: xr.Dataset, names: Sequence[str]) -> Iterable[NDArray]:
 
     Those that dask makes come all at once, since derived predictors share their inputs.
     """
-    # Variables alone: to dress each with the coordinates takes a tenth of the time of reading it.
-    variables = [drivers.variables[name] for name in names]
-    if all(variable.chunks is None for variable in variables):
-        return (variable.to_numpy() for variable in variables)
+    if all(drivers[name].chunks is None for name in names):
+        return (drivers[name].to_numpy() for name in names)
     import dask
 
     # A worker or a thread has its own piece of work; there is nothing to part further.
-    return dask.compute(*(variable.data for variable in variables), scheduler="synchronous")
+    return dask.compute(*(drivers[n].variable.data for n in names), scheduler="synchronous")
 
 
 def _predict_rows(

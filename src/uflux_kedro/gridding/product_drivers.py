@@ -77,8 +77,8 @@ def product_drivers(
         for prefix, cube in sources.items()
     }
     land_cover = align(cubes[LAND_COVER], grid)
-    if land_cover["IGBP"].nbytes <= _HELD:
-        land_cover["IGBP"] = land_cover["IGBP"].copy(data=land_cover["IGBP"].variable.compute())
+    if land_cover[LAND_COVER].nbytes <= _HELD:
+        land_cover = land_cover.assign({LAND_COVER: land_cover[LAND_COVER].variable.compute()})
     drivers = merge_drivers(aligned, land_cover)
     missing = wanted - set(map(str, drivers.data_vars))
     if missing:

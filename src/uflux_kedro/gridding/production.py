@@ -159,6 +159,7 @@ def produce(plan: Plan, store: ProductStore) -> Made:
             sum(r.writing for r in results),
         ),
         size=store.size(),
+        # Of each process the highest, which comes last.
         memory=sum(dict(sorted([*(r.used for r in results), process_and_memory()])).values()),
     )
 

@@ -145,6 +145,7 @@ def _pieces(
         if not source.is_accumulated(variable.name):
             converted = lazily_within_bounds(converted, variable, path, unit, source.step)
         converted.attrs = variable.cf_attributes()
+        # Into one layer of the plan: every month is cut from all layers of all files.
         yield dask.optimize(converted.rename(variable.name))[0]
 
 

@@ -48,5 +48,6 @@ def project_peers(fluxes: Iterable[str]) -> tuple[Peer, ...]:
         if not paths and peer.optional:
             logger.info("No comparison with %s: no file %s", name, peer.path)
             continue
-        found += [Peer(name, f, peer.path, paths, peer.of(f)) for f in fluxes if f in peer.variables]  # fmt: skip
+        there = peer.by_flux()
+        found += [Peer(name, f, peer.path, paths, there[f]) for f in fluxes if f in there]
     return tuple(found)
