@@ -82,7 +82,8 @@ class TowerParameters(Parameters):
         allow_missing: Variables that a tower may lack.
         outside: What becomes of values that cannot be real: ``raise`` stops, ``mask`` makes
             them missing and says so. The pipeline reads with ``keep``, since the check of
-            quality that follows knows more of their cause.
+            quality that follows knows more of their cause. Single hours and days among those
+            that are averaged to longer periods are taken as missing in any case.
         columns: Tidy tables: our name -> the file's column.
     """
 

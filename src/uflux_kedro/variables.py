@@ -179,6 +179,33 @@ _TABLE = (
 
 VARIABLES: Mapping[str, Variable] = {v.name: v for v in _TABLE}
 
+_HOURS: Mapping[str, tuple[float, float]] = {
+    "GPP": (-200, 200), "RECO": (-200, 200), "NEE": (-200, 200), "H": (-1000, 1500),
+    "LE": (-1000, 1500), "SW_IN": (-50, 1500), "NETRAD": (-500, 1300), "G": (-500, 1000),
+    "CO2": (150, 2000), "P": (-1, 7200),
+}  # fmt: skip
+"""Bounds of an hour or a half-hour, where they are wider than those of a day."""
+_DAYS: Mapping[str, tuple[float, float]] = {"P": (-1, 2000)}
+"""Bounds of a day: Reunion had 1,825 mm on one of January 1966."""
+_OFFSET = 0.05
+"""Share of the bounds' width by which a sensor may read beyond them."""
+
+
+def bounds_of_step(name: str, step: Literal["day", "hour"]) -> tuple[float, float]:
+    """Lowest and highest value that a day or an hour can have, with what sensors are off.
+
+    Args:
+        name: Canonical name.
+        step: ``day``, or ``hour`` for an hour and less.
+    """
+    special = (_HOURS if step == "hour" else _DAYS).get(name)
+    if special is not None:
+        return special
+    variable = VARIABLES[name]
+    offset = _OFFSET * (variable.upper - variable.lower)
+    return variable.lower - offset, variable.upper + offset
+
+
 FLUXES = tuple(v.name for v in _TABLE if v.kind == "flux")
 
 SITE_PREDICTORS = tuple(v.name for v in _TABLE if v.kind in ("site", "category"))

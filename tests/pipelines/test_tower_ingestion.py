@@ -53,3 +53,11 @@ def test_the_default_is_the_raw_data_of_the_environment():
 def test_every_environment_has_a_block_that_is_valid(env):
     loader = OmegaConfigLoader(str(PROJECT / "conf"), env=env, **CONFIG_LOADER_ARGS)
     TowerParameters.model_validate(loader["parameters"]["towers"])
+
+
+def test_endings_may_be_in_capitals(tmp_path):
+    for name in ("a.ZIP", "b.csv", "inner/c.Csv.GZ", "d.pdf"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    found = raw_towers("base", towers_path=str(tmp_path)).load()
+    assert [f.name for f in found] == ["a.ZIP", "b.csv", "c.Csv.GZ"]

@@ -62,6 +62,13 @@ def test_a_base_table_becomes_days(base, minutes):
     assert "GPP" not in days, "BASE has no partition of its own"
 
 
+def test_humidity_as_a_fraction_makes_the_same_deficit(base):
+    columns = {"FC": -2.0, "TA": np.linspace(10, 25, 96)}
+    humidity = np.linspace(40, 101, 96)
+    percent = read(base(RH=humidity, **columns))["VPD"]
+    assert read(base(RH=humidity / 100, **columns))["VPD"].tolist() == pytest.approx(percent)
+
+
 def test_storage_below_the_sensor_is_added_where_it_was_measured(base):
     storage = np.where(np.arange(96) < 24, 1.0, -9999)
     day = read(base(FC=-2.0, SC=storage)).iloc[0]

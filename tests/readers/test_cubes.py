@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from tests.readers.conftest import ERA5_FIELDS, LATITUDES, LONGITUDES, pattern
 from uflux_kedro.errors import ConfigurationError, InputError
+from uflux_kedro.gridding.alignment import TargetGrid, align
 from uflux_kedro.gridding.means import means_over
 from uflux_kedro.readers import READERS, read_source
 from uflux_kedro.readers.era5 import read_era5
@@ -437,3 +438,22 @@ def test_few_files_stay_open_however_long_the_record(era5, tmp_path):
     assert cube["TA"].mean().compute().size == 1
     targets = [os.path.realpath(fd) for fd in Path("/proc/self/fd").iterdir()]
     assert 0 < len([t for t in targets if t.startswith(str(tmp_path.resolve()))]) <= 16
+
+
+def test_a_region_on_both_sides_of_the_date_line_stays_one(raw_grid, tmp_path):
+    """Nothing is made up between its ends, round the whole Earth."""
+    fields = {"t2m": (270.0, 290.0, "K"), "tp": (0.001, 0.003, "m")}
+    longitude, latitude = np.arange(170.0, 191.0), np.arange(40.0, 61.0)
+    data = raw_grid(fields, latitude=latitude, longitude=longitude)
+    data.to_netcdf(tmp_path / "era5.nc")
+    cube = read_source("era5", [tmp_path / "era5.nc"], variables=["TA", "P"])
+    assert cube.longitude.to_numpy()[[0, -1]].tolist() == [-180.0, 179.0]
+    there = cube["TA"].notnull().any(("time", "latitude"))
+    assert sorted(there.longitude.to_numpy()[there] % 360) == longitude.tolist()
+    for resolution in (0.5, 1.0):
+        aligned = align(cube, TargetGrid(resolution=resolution))
+        for name in ("TA", "P"):
+            there = aligned[name].isel(time=0).notnull().any("latitude").to_numpy()
+            places = aligned.longitude.to_numpy()[there] % 360
+            assert 169 <= places.min() < places.max() <= 191
+            assert there.sum() >= 19 / resolution

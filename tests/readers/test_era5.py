@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from uflux_kedro.errors import ConfigurationError, InputError
 from uflux_kedro.gridding.means import means_over
 from uflux_kedro.readers import read_source
+from uflux_kedro.readers.periods import step_among
 
 LATITUDE, LONGITUDE = np.array([60.0, 50.0, 40.0]), np.array([0.0, 10.0, 20.0, 30.0])
 FIRST, DAYS = "2003-02-26", 5  # over the end of a month
@@ -124,7 +125,7 @@ def test_hours_become_days_and_months_of_the_truth(tmp_path):
 def test_one_archive_taken_for_the_other_is_found(tmp_path):
     archive(truth(), land=True).to_netcdf(tmp_path / "land.nc")
     archive(truth(), land=False).to_netcdf(tmp_path / "era5.nc")
-    with pytest.raises(InputError, match="SW_IN: expected 0 to 1500 W m-2"):
+    with pytest.raises(InputError, match="SW_IN: expected sums of the hour before each time"):
         read_source("era5", [tmp_path / "land.nc"], variables=["SW_IN"]).load()
     with pytest.raises(InputError, match="SW_IN: expected 0 to 1500 W m-2; found -"):
         read_source("era5_land", [tmp_path / "era5.nc"], variables=["SW_IN"]).load()
@@ -192,3 +193,19 @@ def test_a_block_that_is_damaged_names_its_file(raw_grid, tmp_path):
     (tmp_path / "h.nc").write_bytes(content)
     with pytest.raises(InputError, match=r"h\.nc: t2m: expected data that can be read"):
         read_source("era5", [tmp_path / "h.nc"], variables=["TA"]).load()
+
+
+def test_rain_alone_tells_one_archive_from_the_other(tmp_path):
+    """Within the bounds of an hour, and 12.5 times too much."""
+    archive(truth(), land=True).to_netcdf(tmp_path / "land.nc")
+    with pytest.raises(InputError, match=r"P: expected sums of the hour.*reader era5_land"):
+        read_source("era5", [tmp_path / "land.nc"], variables=["P"]).load()
+
+
+@pytest.mark.parametrize(
+    ("stamp", "step"),
+    [("2020-01-01 00:00", "month"), ("2020-01-16 12:00", "month"), ("2020-01-01 13:00", "hour"),
+     ("2020-01-09 00:00", "hour")],
+)  # fmt: skip
+def test_the_step_of_one_map_alone(stamp, step):
+    assert step_among([pd.DatetimeIndex([stamp])], ("month", "hour")) == step

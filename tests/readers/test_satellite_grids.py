@@ -116,6 +116,15 @@ def test_a_lost_day_is_no_matter_but_a_lost_month_is(tmp_path):
         read_source("viirs_vi", sorted(tmp_path.glob("*.h5")))
 
 
+def test_a_month_without_any_day_is_refused(raw_grid, tmp_path):
+    fields = {f"Nadir_Reflectance_Band{i}": (0.1, 0.3, "") for i in (1, 2)}
+    time = pd.date_range("2020-01-01", "2020-04-30")
+    raw_grid(fields, time=time[time.month != 2]).to_netcdf(tmp_path / "MCD43C4.nc")
+    cube = read_source("modis", [tmp_path / "MCD43C4.nc"])
+    with pytest.raises(InputError, match=r"time: .*every month.*found nothing from 2020-02-01"):
+        means_over(cube, "MODIS", "month")
+
+
 @pytest.mark.parametrize("write", [write_hdf5, write_hdf4])
 def test_tiles_in_another_projection_are_refused(tmp_path, write):
     path = tmp_path / f"MCD43A4.A2013001{'.h5' if write is write_hdf5 else '.hdf'}"
@@ -148,17 +157,23 @@ def test_hdf4_without_its_library_says_what_to_install(tmp_path, monkeypatch):
         read_source("modis", [path])
 
 
+@pytest.mark.parametrize("declared", [True, False])
 @pytest.mark.parametrize("scale", [1e-4, 10000.0])
-def test_indices_that_a_conversion_scaled_either_way(raw_grid, tmp_path, scale):
+def test_indices_that_a_conversion_scaled_either_way(raw_grid, tmp_path, scale, declared):
     fields = {
         "CMG 0.05 Deg Monthly NDVI": (0.0, 0.9, ""),
         "CMG 0.05 Deg Monthly EVI": (0.0, 0.7, ""),
     }
     data = raw_grid(fields) * (1 if scale < 1 else 1e8)
-    packing = {"dtype": "int16", "scale_factor": scale, "_FillValue": -3000}
+    packing = {"dtype": "int16", "scale_factor": scale}
+    if declared:
+        packing["_FillValue"] = -3000
+    else:
+        data["CMG 0.05 Deg Monthly EVI"][0, 0, 0] = -3000 * scale
     data.to_netcdf(tmp_path / "MOD13C2.nc", encoding=dict.fromkeys(fields, packing))
     data.close()
     cube = read_source("modis_vi", [tmp_path / "MOD13C2.nc"])
+    assert np.isnan(cube["EVI"]).sum() == (not declared)
     truth = raw_grid(fields)["CMG 0.05 Deg Monthly NDVI"].sortby("lat")
     np.testing.assert_allclose(np.sort(cube["NDVI"].to_numpy().ravel()), np.sort(truth.to_numpy().ravel()), atol=6e-5)  # fmt: skip
 

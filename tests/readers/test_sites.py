@@ -71,3 +71,9 @@ def test_a_tower_without_metadata_is_named(table, tmp_path):
     with pytest.raises(InputError, match="found none for XX-New") as caught:
         check_metadata(towers, sites, "towers.csv")
     assert caught.value.where == "towers.csv"
+
+
+def test_names_may_be_written_in_latin_1(table, tmp_path):
+    path = write(table.assign(SITE_NAME="Puéchabon"), tmp_path)
+    path.write_bytes(path.read_text("utf-8").encode("latin-1"))
+    assert len(read_sites(path)) == len(table)

@@ -196,3 +196,32 @@ def test_measured_towers_under_other_names_and_units(shared_data):
     towers, _, _ = read_tidy([path], columns | rain, outside="mask")
     assert towers["P"].isna().sum() == 3
     assert towers["VPD"].isna().sum() == (raw["VPD_EC"] < 0).sum() == 1
+
+
+@pytest.mark.parametrize(
+    ("stamps", "message"),
+    [
+        (["2001-01-01T00:00:00Z", "2001-02-01T00:00:00Z", "2001-01-01T00:00:00Z"], None),
+        (["2001-01-01T00:00:00+01:00", "2001-02-01T00:00:00+01:00"] * 2, None),
+        (["2001-01-01T00:00+01:00", "2001-07-01T00:00+02:00"] * 2, "month: expected timestamps"),
+        (["2001", "2002", "2001"], "found years alone, such as 2001"),
+    ],
+)
+def test_time_zones_and_years(table, tmp_path, stamps, message):
+    paths = write(table.assign(month=stamps[:3]), tmp_path)
+    if message:
+        with pytest.raises(InputError, match=message):
+            read_tidy(paths, COLUMNS)
+    else:
+        towers, _, _ = read_tidy(paths, COLUMNS)
+        assert {str(t)[:10] for t in towers["time"]} == {"2001-01-01", "2001-02-01"}
+
+
+def test_a_row_that_lost_a_field_is_named(table, tmp_path):
+    """Else the values behind it would move into their neighbours' columns."""
+    (path,) = write(table, tmp_path)
+    lines = path.read_text().splitlines()
+    lines[2] = lines[2].replace(",-0.25", "", 1)
+    path.write_text("\n".join(lines))
+    with pytest.raises(InputError, match="expected 10 fields in every row; found 9 in line 3"):
+        read_tidy([path], COLUMNS)

@@ -254,3 +254,13 @@ def test_ozflux_reads_by_the_mapping_that_is_shipped(shared_data):
     assert balance.abs().median() < 0.01, "NEE is positive to the atmosphere"
     with pytest.raises(InputError, match="outside, such as"):
         read_towers([path], TowerParameters(**block | {"outside": "raise"}))
+
+
+@pytest.mark.parametrize("content", [b"", b"<!DOCTYPE html><p>Please log in"])
+def test_a_download_that_is_no_zip_stops(tmp_path, content):
+    path = tmp_path / "FLX_XX-Aaa_FLUXNET2015_FULLSET_2004-2004_1-4.zip"
+    path.write_bytes(content)
+    with pytest.raises(
+        InputError, match=r"1-4\.zip: expected a zip archive; found .*fetch it again"
+    ):
+        read_towers([path])

@@ -13,7 +13,7 @@ class RawFilesDataset(AbstractDataset[None, list[Path]]):
 
     Args:
         filepath: A folder, or a single file.
-        patterns: Glob patterns of the files within a folder.
+        patterns: Glob patterns of the files within a folder; ``.ZIP`` is ``.zip``.
         hint: What to do where there is nothing, for the error message.
         metadata: Kedro's free field (layer, preview).
     """
@@ -39,7 +39,8 @@ class RawFilesDataset(AbstractDataset[None, list[Path]]):
         """
         if self._path.is_file():
             return [self._path]
-        files = sorted({f for p in self._patterns for f in self._path.glob(p) if f.is_file()})
+        patterns = map(_in_either_case, self._patterns)
+        files = sorted({f for p in patterns for f in self._path.glob(p) if f.is_file()})
         files = [f for f in files if not f.name.startswith(".")]
         if not files:
             raise DatasetError(
@@ -57,6 +58,11 @@ class RawFilesDataset(AbstractDataset[None, list[Path]]):
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._path), "patterns": self._patterns}
+
+
+def _in_either_case(pattern: str) -> str:
+    # Path.glob can leave case aside since Python 3.12 only.
+    return "".join(f"[{c.lower()}{c.upper()}]" if c.isalpha() else c for c in pattern)
 
 
 class FolderDataset(AbstractDataset[None, Path]):

@@ -5,6 +5,7 @@ All canonical units are rates or states, so that a mean is right for each of the
 
 from __future__ import annotations
 
+import logging
 from itertools import pairwise
 from typing import Literal
 
@@ -12,6 +13,8 @@ import numpy as np
 
 from uflux_kedro.errors import InputError
 from uflux_kedro.lazy import pd, xr
+
+logger = logging.getLogger(__name__)
 
 Span = Literal["month", "day"]
 
@@ -38,7 +41,7 @@ def means_over(cube: xr.Dataset, source: str, span: Span) -> xr.Dataset:
         record covers in part, at its beginning and end, are left out.
 
     Raises:
-        InputError: If none is covered in full, or the periods are longer than a day where days
+        InputError: If none is covered in full or one not at all, or the periods are longer than a day where days
             are asked for.
     """
     if "time" not in cube.dims:
@@ -57,9 +60,20 @@ def means_over(cube: xr.Dataset, source: str, span: Span) -> xr.Dataset:
         raise InputError(
             source, "time", expected=f"a {span} in full", found=f"{starts[0]} to {ends[-1]}"
         )
+    for start, end in ((starts[0], edges[0]), (edges[-1], ends[-1])):
+        if start < end:
+            logger.info("%s: from %s to %s is no whole %s: left out", source, start, end, span)
     means = []
     for first, last in pairwise(edges):
         inside = slice(np.searchsorted(ends, first, "right"), np.searchsorted(starts, last, "left"))
+        if inside.stop <= inside.start:
+            raise InputError(
+                source,
+                "time",
+                expected=f"something of every {span} from {starts[0]} to {ends[-1]}",
+                found=f"nothing from {first} to {last}",
+                hint="Fetch what is missing",
+            )
         overlap = np.minimum(ends[inside], last) - np.maximum(starts[inside], first)
         means.append(_weighted_mean(cube.isel(time=inside), overlap / (last - first)))
     spans = xr.concat(means, dim=pd.DatetimeIndex(edges[:-1], name="time"))

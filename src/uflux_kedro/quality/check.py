@@ -29,7 +29,9 @@ from uflux_kedro.quality.record import (
 from uflux_kedro.quality.shifts import Shift, circular_median, shifts
 from uflux_kedro.quality.values import check_bounds, mend_values
 from uflux_kedro.quality.years import Years, canonical
+from uflux_kedro.readers.impossible import Impossible, in_words
 from uflux_kedro.schemas import QualityParameters
+from uflux_kedro.variables import VARIABLES, bounds_of_step
 
 logger = logging.getLogger(__name__)
 
@@ -79,6 +81,7 @@ def check_towers(
         Mended towers, findings and evidence. Nothing is dropped yet and nothing raised.
     """
     resolution = towers.attrs.get("resolution", "MM")
+    taken = _single_steps(towers.attrs.get("impossible", []))
     towers, findings = mend_values(towers)
     units = [
         *check_levels(towers, sites),
@@ -101,6 +104,7 @@ def check_towers(
         *_not_yet(check_carbon_timing(years), [*seasons, *units]),
         *units,
         *bounds,
+        *taken,
         *_clocks(sites, parameters.clock),
         *missing_periods(towers),
         *repeated_years(years, columns),
@@ -213,6 +217,25 @@ def _clocks(sites: pd.DataFrame, clock: Clock) -> Iterable[Finding]:
     for site in sites.dropna(subset="clock_ahead").itertuples():
         sun = SolarClock(site.clock_ahead, site.clock_error, site.clock_jump, int(site.clock_days))
         yield from check_clock(str(site.site_id), sun, float(site.longitude), clock)
+
+
+def _single_steps(taken: Iterable[Impossible]) -> Iterable[Finding]:
+    """What the readers left out of the averages."""
+    by_variable: dict[str, list[Impossible]] = {}
+    for one in taken:
+        by_variable.setdefault(one["variable"], []).append(one)
+    for variable, cases in by_variable.items():
+        worst = max(cases, key=lambda one: one["steps"])
+        lower, upper = bounds_of_step(variable, worst["step"])
+        yield Finding(
+            "bounds",
+            variable,
+            tuple(sorted({one["site_id"] for one in cases})),
+            expected=f"{variable} {lower:g} to {upper:g} {VARIABLES[variable].unit} in any "
+            f"{worst['step']}",
+            found=f"most at {worst['site_id']}: {in_words(worst)}",
+            mended="taken as missing before periods were averaged",
+        )
 
 
 def _steps(years: Years, columns: list[str], false_alarm: float) -> Iterable[Finding]:

@@ -8,7 +8,14 @@ from __future__ import annotations
 
 from typing import Literal
 
+import dask.array as da
+import numpy as np
 import xarray as xr
+
+from uflux_kedro.errors import InputError
+
+_DAYS_TO_JUDGE_BY = 3
+"""Hours of one day may rise by chance, as in a single cell at the end of which it rains."""
 
 
 def rates(data: xr.DataArray, over: Literal["hour", "day"]) -> xr.DataArray:
@@ -30,3 +37,41 @@ def rates(data: xr.DataArray, over: Literal["hour", "day"]) -> xr.DataArray:
     # At 00 UTC the day begins from nothing: what stands there is the day before.
     begun = data.where(data["time"].dt.hour != 0, 0)
     return (following - begun).assign_attrs(data.attrs)
+
+
+def refuse_sums_of_the_day(data: xr.DataArray, where: str) -> xr.DataArray:
+    """Check sums of the hour as they are computed: that they do not pile up through the day.
+
+    Radiation that piles up leaves its bounds. Rain stays within those of an hour.
+
+    Args:
+        data: Sums (time, ...) that are said to be of the hour, on dask; times are hours.
+        where: Files, for the message.
+
+    Returns:
+        The same; computing it raises InputError where whole days of a block rise from 01 to 24 UTC
+        and begin anew.
+    """
+    hours = da.from_array(data["time"].dt.hour.to_numpy(), chunks=(data.data.chunks[0],))
+    others = (None,) * (data.ndim - 1)
+    checked = da.map_blocks(
+        _refuse, data.data, hours[(slice(None), *others)], str(data.name), where,
+        dtype=data.dtype, meta=data.data._meta,
+    )  # fmt: skip
+    return data.copy(data=checked)
+
+
+def _refuse(values: np.ndarray, hours: np.ndarray, name: str, where: str) -> np.ndarray:
+    level = np.nansum(values.astype("float64"), axis=tuple(range(1, values.ndim)))
+    begin = np.flatnonzero(hours.ravel() == 1)
+    days = [level[i : i + 24] for i in begin if i + 24 <= level.size]
+    rising = [bool((np.diff(day) >= 0).all()) for day in days if day[-1] > day[0]]
+    if len(rising) >= _DAYS_TO_JUDGE_BY and all(rising):
+        raise InputError(
+            where,
+            name,
+            expected="sums of the hour before each time",
+            found=f"sums that pile up from 01 to 24 UTC, on each of {len(rising)} days",
+            hint="As ERA5-Land has them: read with the reader era5_land",
+        )
+    return values

@@ -34,6 +34,9 @@ _UNITS = {
     "GPP": CARBON_BY_SECOND, "RECO": CARBON_BY_SECOND, "NEE": CARBON_BY_SECOND, "SWC": "percent",
 }  # fmt: skip
 
+_HIGHEST_FRACTION = 1.5
+"""Relative humidity; no air is as dry in percent, all the time."""
+
 _QUALIFIERS = re.compile(r"(?P<pi>_PI)?(?P<filled>_F)?(?P<place>_\d+(_\d+_(\d+|A))?)?")
 
 
@@ -78,8 +81,15 @@ def read_base(table: TowerFile, parameters: TowerParameters) -> pd.DataFrame:
         if humidity and "TA" in values:
             from uflux_kedro.biophysics.vapour_pressure import saturation_vapour_pressure
 
-            temperature = raw[values["TA"]]
-            deficit = saturation_vapour_pressure(temperature) * (1 - raw[humidity] / 100)
+            temperature, percent = raw[values["TA"]], raw[humidity]
+            if percent.quantile(0.99) <= _HIGHEST_FRACTION:
+                logger.warning(
+                    "%s: %s: expected percent, found a fraction; multiplied by 100",
+                    table.file.where,
+                    humidity,
+                )
+                percent = percent * 100
+            deficit = saturation_vapour_pressure(temperature) * (1 - percent / 100)
             raw["VPD"] = deficit.clip(lower=0)  # sensors drift above 100 % in fog
         return raw
 

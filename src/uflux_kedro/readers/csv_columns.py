@@ -166,13 +166,14 @@ def read_text(path: Path, **options: Any) -> pd.DataFrame:
         The table without rows of nothing.
 
     Raises:
-        InputError: If it cannot be parsed, or holds a column of these twice.
+        InputError: If it cannot be parsed, a row lacks fields, or a column of these is there twice.
     """
     header = read_header(File(path))
     chosen = options.get("usecols", lambda _: True)
     for name in header.columns:
         if name and chosen(name) and header.columns.count(name) > 1:
             raise InputError(path, name, expected="each column once", found="several")
+    _refuse_short_rows(path, header)
     try:
         raw = pd.read_csv(
             path,
@@ -182,6 +183,7 @@ def read_text(path: Path, **options: Any) -> pd.DataFrame:
             skipinitialspace=True,
             index_col=False if header.trailing else None,
             keep_default_na=False,
+            encoding_errors="replace",
             **options,
         )
     except (OSError, ValueError, EOFError, zlib.error) as error:
@@ -189,6 +191,25 @@ def read_text(path: Path, **options: Any) -> pd.DataFrame:
             path, None, expected="a readable CSV table", found=f"{type(error).__name__}: {error}"
         ) from error
     return raw.dropna(how="all", ignore_index=True)
+
+
+def _refuse_short_rows(path: Path, header: Header) -> None:
+    """Refuse rows that lost a field: pandas moves the others up and fills their end."""
+    named = max((i for i, name in enumerate(header.columns) if name), default=0)
+    separator = header.separator.encode()
+    with File(path).open() as stream:
+        for number, line in enumerate(stream, 1):
+            # A quoted field may hold separators and ends of lines: those are left to the parser.
+            if number <= header.lines + 1 or b'"' in line or not line.strip():
+                continue
+            if (fields := line.count(separator)) < named:
+                raise InputError(
+                    path,
+                    None,
+                    expected=f"{named + 1} fields in every row",
+                    found=f"{fields + 1} in line {number}",
+                    hint="The file is cut off there, or a field is lost",
+                )
 
 
 def _complaint(message: str, file: File, header: Header) -> InputError:

@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 
 from uflux_kedro.errors import InputError
-from uflux_kedro.readers.accumulations import rates
+from uflux_kedro.readers.accumulations import rates, refuse_sums_of_the_day
 from uflux_kedro.readers.archives import unpack_netcdf
 from uflux_kedro.readers.eos import is_eos, open_eos
 from uflux_kedro.readers.grid_source import GridSource
@@ -34,6 +34,9 @@ from uflux_kedro.variables import VARIABLES
 
 _MONTHS_PER_CHUNK, _SHORT_PERIODS_PER_CHUNK = 12, 744
 """Times of a block at most: a year of months, a month of hours."""
+
+_PACKING = 1e-6
+"""How far unpacking in single precision leads from a number at most."""
 
 
 def open_source(
@@ -129,6 +132,8 @@ def _pieces(
     dataset = dataset.rename({a: v for v, a in chosen.items()})
     if source.divides:
         dataset = dataset.map(_divided, keep_attrs=True)
+    if source.fill is not None:
+        dataset = dataset.where(abs(dataset - source.fill) > _PACKING)
     units = {str(v): _unit(data, path, source) for v, data in dataset.data_vars.items()}
     for name, data in dataset.data_vars.items():
         if source.is_accumulated(str(name)) or name in seen:
@@ -208,6 +213,8 @@ def _as_means(data: xr.DataArray, source: GridSource, where: str) -> xr.DataArra
     """Means over the hour that each time starts, of what piles up to the time."""
     if source.accumulates is None or not source.is_accumulated(str(data.name)):
         return data
+    if source.accumulates == "hour":
+        data = refuse_sums_of_the_day(data, where)
     means = rates(data, source.accumulates)
     variable = VARIABLES[str(data.name)]
     return lazily_within_bounds(means, variable, where, f"sum of the {source.accumulates}", "hour")

@@ -27,6 +27,7 @@ class GridSource:
         flags: Variable of quality flags and the mask of those bits that make a cell missing.
         divides: Whether a scale factor above 1 is what stored numbers are divided by.
         gaps: Whether periods may be missing.
+        fill: What stands for a missing value, unpacked, also where the file does not declare it.
     """
 
     name: str
@@ -38,6 +39,7 @@ class GridSource:
     flags: tuple[str, int] | None = None
     divides: bool = False
     gaps: bool = False
+    fill: float | None = None
 
     @classmethod
     def of_family(

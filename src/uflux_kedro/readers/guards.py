@@ -10,7 +10,7 @@ import xarray as xr
 
 from uflux_kedro.errors import InputError
 from uflux_kedro.readers.periods import Step
-from uflux_kedro.variables import VARIABLES, Variable
+from uflux_kedro.variables import VARIABLES, Variable, bounds_of_step
 
 COORDINATE_NAMES = {
     "lat": "latitude", "Lat": "latitude", "Latitude": "latitude", "LAT": "latitude",
@@ -24,7 +24,7 @@ _MAX_UNEVENNESS = 0.05
 _FILES_KEPT_OPEN = 16
 """As many as threads read at one time, or more."""
 
-_UPPER_OF_SHORT_PERIODS = {"SW_IN": 1500.0, "P": 7200.0}
+_UPPER_OF_SHORT_PERIODS = {name: bounds_of_step(name, "hour")[1] for name in ("SW_IN", "P")}
 """Highest value that a day or an hour can have where that of a month is lower."""
 
 
@@ -124,6 +124,8 @@ def _at_start_of_bounds(dataset: xr.Dataset) -> xr.Dataset:
 def normalise_grid(cube: xr.Dataset, where: str | Path) -> xr.Dataset:
     """Turn the grid so that latitude ascends and longitude ascends from -180.
 
+    Where a region lies on both sides of 180 degrees, the meridians between are added as missing.
+
     Args:
         cube: With 1-D coordinates ``latitude`` and ``longitude`` in degrees, running either
             way, longitude as -180..180 or 0..360.
@@ -154,9 +156,25 @@ def normalise_grid(cube: xr.Dataset, where: str | Path) -> xr.Dataset:
             found=f"{int(cube.indexes['longitude'].duplicated().sum())} of them twice",
             hint="Drop the column that repeats the first",
         )
+    cube = _over_date_line(cube)
     cube.latitude.attrs = {"standard_name": "latitude", "units": "degrees_north", "axis": "Y"}
     cube.longitude.attrs = {"standard_name": "longitude", "units": "degrees_east", "axis": "X"}
     return cube
+
+
+def _over_date_line(cube: xr.Dataset) -> xr.Dataset:
+    """A region on both sides of 180 degrees with the meridians between its ends, all missing.
+
+    Without them its last column in the east would stand beside its first in the west, and what
+    lies between would be made up of both.
+    """
+    longitude = cube["longitude"].to_numpy()
+    steps = np.diff(longitude)
+    step = float(np.median(steps))
+    if steps.max() < 1.5 * step:
+        return cube
+    whole = longitude[0] + step * np.arange(round((longitude[-1] - longitude[0]) / step) + 1)
+    return cube.reindex(longitude=whole.round(5), method="nearest", tolerance=step / 4)
 
 
 def _check_axis(

@@ -24,7 +24,7 @@ NO_UNIT = dict.fromkeys(
 _MONTHLY = GridSource.of_family("modis", optional=("BLUE",), units=NO_UNIT)
 
 MODIS = (_MONTHLY, replace(_MONTHLY, step="day", gaps=True))
-MODIS_VI = replace(GridSource.of_family("modis_vi", units=NO_UNIT), divides=True)
+MODIS_VI = replace(GridSource.of_family("modis_vi", units=NO_UNIT), divides=True, fill=-0.3)
 
 
 def read_modis(paths: Sequence[Path], variables: Sequence[str] = ()) -> xr.Dataset:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ from uflux_kedro.biophysics.solar_clock import read_solar_clock
 from uflux_kedro.errors import InputError
 from uflux_kedro.readers.aggregation import aggregate, good_share, nests
 from uflux_kedro.readers.csv_columns import Header, read_columns, read_header
+from uflux_kedro.readers.impossible import Impossible, without_impossible
 from uflux_kedro.readers.tables import bounds, check_order, parse_times, within_bounds
 from uflux_kedro.readers.tower_files import TowerFile
 from uflux_kedro.readers.units import to_canonical
@@ -99,7 +101,8 @@ def read_single_tower(
 
     Returns:
         ``site_id``, ``time`` (start of the period), variables in canonical units with their QC
-        (0-1), NaN where missing; ``attrs["clock"]`` the :class:`SolarClock` of hours.
+        (0-1), NaN where missing; ``attrs["clock"]`` the :class:`SolarClock` of hours,
+        ``attrs["impossible"]`` what single steps were left out of the periods.
 
     Raises:
         InputError: If a required column is absent or empty, timestamps are unreadable, doubled,
@@ -130,7 +133,10 @@ def read_single_tower(
     if length < DAY and "SW_IN" in arrays:
         # Periods have no noon: what the sun says of the clock is read while there are hours.
         clock = read_solar_clock(times, arrays["SW_IN"])
+    taken: list[Impossible] = []
     if step != parameters.resolution:
+        kind: Literal["day", "hour"] = "day" if length >= DAY else "hour"
+        record, taken = without_impossible(record, table.site, kind, where)
         record = aggregate(record, parameters.resolution, length, parameters.completeness)
     record.insert(0, "site_id", table.site)
     lower, upper = np.transpose([bounds(name)[:2] for name in arrays])
@@ -139,7 +145,7 @@ def read_single_tower(
     for name in np.array(list(arrays))[wrong]:
         keys = record[["site_id", "time"]]
         record[name] = within_bounds(record[name], keys, where, parameters.outside)
-    record.attrs["clock"] = clock
+    record.attrs["clock"], record.attrs["impossible"] = clock, taken
     if record[[f for f in FLUXES if f in record]].isna().all(axis=None):
         raise InputError(
             where,

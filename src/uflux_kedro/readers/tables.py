@@ -17,6 +17,8 @@ MISSING = -9999
 NOTHING = ("", "NA", "N/A", "#N/A", "NaN", "nan", "NULL", "null")
 """What stands for a missing number besides, as R, spreadsheets and data bases write it."""
 
+_DIGITS_OF_A_YEAR = 4
+
 Resolution = Literal["MM", "WW", "DD"]
 """FLUXNET's names of a monthly, weekly and daily step."""
 
@@ -55,20 +57,26 @@ def parse_times(column: pd.Series, step: Step, where: str | Path) -> pd.Series:
     Raises:
         InputError: If a timestamp is none of these.
     """
+    if isinstance(column.dtype, pd.DatetimeTZDtype):
+        column = column.dt.tz_localize(None)  # the clock's own midnight begins a day
     text = column.astype(str).str.strip()
     length = int(text.str.len().fillna(0).max()) if len(text) else 0
     pattern = {6: "%Y%m", 8: "%Y%m%d"}.get(length, "ISO8601")
     try:
+        if length == _DIGITS_OF_A_YEAR:
+            raise ValueError(f"years alone, such as {text.iloc[0]}")
         if length == 12:
             # Day and clock apart: pandas parses each of the few that there are once.
             clock = pd.to_datetime(text.str[8:], format="%H%M") - pd.Timestamp("1900-01-01")
             times = pd.to_datetime(text.str[:8], format="%Y%m%d") + clock
         else:
             times = pd.to_datetime(text, format=pattern)
+            if isinstance(times.dtype, pd.DatetimeTZDtype):
+                times = times.dt.tz_localize(None)
         times = times.astype("datetime64[ns]")
         if times.isna().any():
             raise ValueError(f"nothing in {int(times.isna().sum())} rows")
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise InputError(
             where,
             str(column.name),

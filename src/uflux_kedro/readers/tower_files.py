@@ -41,8 +41,6 @@ _COMPANIONS = {
 }  # fmt: skip
 """Parts of the names of what comes along with the fluxes and holds none that is used."""
 
-_UNREADABLE = {".zip": "a zip within a zip: unpack the outer one"}
-
 _SITE = re.compile(r"[A-Z]{2}-[A-Za-z0-9]+")
 
 
@@ -78,6 +76,9 @@ def recognise(file: File, columns: Mapping[str, str] | None = None) -> TowerFile
     Returns:
         The file's kind; None where it is known to hold nothing of use; or, as text, why it
         cannot be read.
+
+    Raises:
+        InputError: If it is called a zip and is none.
     """
     named = by_name(file)
     if named is not None or _is_companion(file.name):
@@ -85,13 +86,29 @@ def recognise(file: File, columns: Mapping[str, str] | None = None) -> TowerFile
     suffix = PurePosixPath(file.name.removesuffix(".gz")).suffix.lower()
     if suffix == ".parquet":
         return TowerFile(file, "tidy" if columns else "parquet")
+    if suffix == ".zip":
+        if file.member is None:
+            raise _no_zip(file)
+        return "a zip within a zip: unpack the outer one"
     if suffix not in (".csv", ".txt"):
-        return _UNREADABLE.get(suffix, "neither a zip nor CSV, parquet or metadata in xlsx")
+        return "neither a zip nor CSV, parquet or metadata in xlsx"
     try:
         header = read_header(file)
         return _by_tabs(file, header) or _by_header(file, header, columns or {})
     except InputError as error:
         return f"expected {error.expected}, found {error.found}"
+
+
+def _no_zip(file: File) -> InputError:
+    with file.open() as stream:
+        beginning = stream.read(40)
+    return InputError(
+        file.where,
+        None,
+        expected="a zip archive",
+        found=f"a file that begins with {beginning!r}" if beginning else "an empty file",
+        hint="A portal's page or a broken download: fetch it again",
+    )
 
 
 def by_name(file: File) -> TowerFile | None:

@@ -74,11 +74,12 @@ def read_towers(paths: Sequence[Path], parameters: TowerParameters | None = None
         for record, _, _ in readings
         if (clock := record.attrs.pop("clock", None))
     }
+    taken = [one for record, _, _ in readings for one in record.attrs.pop("impossible", [])]
     towers = pd.concat([r[0] for r in readings], ignore_index=True)
     where = data[0].file.where if len(data) == 1 else str(data[0].file.path.parent)
     towers = towers.sort_values(["site_id", "time"], kind="stable", ignore_index=True)
     check_order(towers, where)
-    towers.attrs["resolution"] = parameters.resolution
+    towers.attrs |= {"resolution": parameters.resolution, "impossible": taken}
     sites = _sites(towers, [r[1] for r in readings if r[1] is not None], found, where)
     if clocks:
         of_sun = pd.DataFrame.from_dict(clocks, "index")
