@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import dask.array as da
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
 from uflux_kedro.errors import ConfigurationError, InputError
 from uflux_kedro.readers import read_source
@@ -151,3 +154,32 @@ def test_without_the_extra_it_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "rioxarray", None)
     with pytest.raises(ConfigurationError, match=r"install uflux_kedro\[raster\]"):
         read_source("sentinel2", paths)
+
+
+def test_two_tiles_of_a_day_are_refused(tmp_path):
+    paths = scene(tmp_path, "20220701")
+    other = [
+        write(Path(str(p).replace("T30UXC", "T31UCT")), np.ones((SIDE, SIDE), "uint16"), 10, "EPSG:32631")
+        for p in paths
+    ]  # fmt: skip
+    with pytest.raises(InputError, match="B02: expected one scene of 2022-07-01; found another"):
+        read_source("sentinel2", [*paths, *other])
+    mixed = [p for p in other if "B08" in p.name] + [p for p in paths if "B08" not in p.name]
+    with pytest.raises(InputError, match="NIR: expected the grid of B04, EPSG:32630, 8 x 8 cells"):
+        read_source("sentinel2", mixed)
+    mixed = [p for p in other if "SCL" in p.name] + [p for p in paths if "SCL" not in p.name]
+    with pytest.raises(InputError, match="SCL: expected whole cells of the bands' grid"):
+        read_source("sentinel2", mixed)
+
+
+def test_of_a_scene_as_it_is_delivered_the_finest_bands_are_read(tmp_path):
+    paths = scene(tmp_path, "20220701")
+    coarse = [
+        write(Path(str(p).replace("_10m", f"_{m}m").replace("_20m", f"_{m}m")), values, m)
+        for p in paths
+        for m, side in ((60, 2), (20, SIDE // 2))
+        for values in [np.full((side, side), 9, "uint16")]
+        if not (m == 20 and "SCL" in p.name)
+    ]
+    expected = read_source("sentinel2", paths)
+    xr.testing.assert_identical(read_source("sentinel2", [*coarse, *paths]), expected)

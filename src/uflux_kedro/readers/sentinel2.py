@@ -34,6 +34,7 @@ _SCENE_CLASSES = "SCL"
 _QUANTIFICATION = 10_000
 _BLOCK = 2048
 _OFFSET_SINCE_BASELINE_4 = -1000
+_RESOLUTION = re.compile(r"_(10|20|60)m(?![0-9A-Za-z])")
 
 
 def read_sentinel2(
@@ -66,16 +67,18 @@ def read_sentinel2(
     named = sorted((_day(path), _band(path), Path(path)) for path in paths if _band(path))
     days = []
     for day, files in groupby(named, key=lambda file: file[0]):
-        bands = {band: path for _, band, path in files}
+        of_day = [(band, path) for _, band, path in files]
+        bands = {
+            band: _finest(day, band, [path for b, path in of_day if b == band])
+            for band in dict.fromkeys(band for band, _ in of_day)
+        }
         days.append(_read_scene(day, bands, offset, tuple(clear)))
     if not days:
         expected = f"a band in the name, {', '.join(BANDS)} or {_SCENE_CLASSES}"
         raise InputError(paths[0], None, expected=expected, found=Path(paths[0]).name)
     first = days[0]
     for scene in days[1:]:
-        if scene.attrs["crs"] != first.attrs["crs"] or not (
-            scene["x"].equals(first["x"]) and scene["y"].equals(first["y"])
-        ):
+        if not _same_grid(scene, first):
             raise InputError(
                 scene.attrs["file"],
                 None,
@@ -102,6 +105,21 @@ def _band(path: Path) -> str:
     return found[1] if found else ""
 
 
+def _finest(day: pd.Timestamp, band: str, paths: Sequence[Path]) -> Path:
+    """A scene as it is delivered holds each band at 10, 20 and 60 m."""
+    metres = [int(m[1]) if (m := _RESOLUTION.search(p.name)) else 0 for p in paths]
+    finest = [path for path, size in zip(paths, metres, strict=True) if size == min(metres)]
+    if len(finest) > 1:
+        raise InputError(
+            finest[1],
+            band,
+            expected=f"one scene of {day:%Y-%m-%d}",
+            found=f"another one, {finest[0]}",
+            hint="Read each tile by itself, and of one day and tile one product",
+        )
+    return finest[0]
+
+
 def _read_scene(
     day: pd.Timestamp, files: dict[str, Path], offset: int | None, clear: tuple[int, ...]
 ) -> xr.Dataset:
@@ -121,9 +139,13 @@ def _read_scene(
     scene = xr.Dataset(attrs={"crs": grid.attrs["crs"], "file": str(files["B04"])})
     for name, data in stored.items():
         path = files[bands[name]]
-        if data.shape != grid.shape:
-            found = f"{data.shape} against {grid.shape} of B04"
-            raise InputError(path, name, expected="bands of one resolution", found=found)
+        if not _same_grid(data, grid):
+            raise InputError(
+                path,
+                name,
+                expected=f"the grid of B04, {_in_words(grid)}",
+                found=_in_words(data),
+            )
         added = _offset(path) if offset is None else offset
         reflectance = ((data + np.float32(added)) / np.float32(_QUANTIFICATION)).where(
             kept & (data != 0)
@@ -133,6 +155,16 @@ def _read_scene(
         )
         scene[name] = reflectance.assign_attrs(VARIABLES[name].cf_attributes())
     return scene.expand_dims(time=[day.to_datetime64()])
+
+
+def _same_grid(one: xr.Dataset | xr.DataArray, other: xr.Dataset | xr.DataArray) -> bool:
+    same_axes = one["x"].equals(other["x"]) and one["y"].equals(other["y"])
+    return same_axes and one.attrs["crs"] == other.attrs["crs"]
+
+
+def _in_words(grid: xr.DataArray) -> str:
+    x, y = grid["x"].to_numpy(), grid["y"].to_numpy()
+    return f"{grid.attrs['crs']}, {y.size} x {x.size} cells from {x[0]:g}, {y[0]:g}"
 
 
 def _offset(path: Path) -> int:
@@ -176,12 +208,23 @@ def _kept(
 ) -> xr.DataArray:
     """Where a scene is clear, on the grid of its bands."""
     times = [grid.sizes[axis] / classes.sizes[axis] for axis in ("y", "x")]
-    if times[0] != times[1] or times[0] != int(times[0]):
+    # Of the whole scene alike, whatever the size of cells.
+    beside = any(
+        abs(float(grid[axis].mean() - classes[axis].mean()))
+        > abs(float(grid[axis][1] - grid[axis][0])) / 2
+        for axis in ("y", "x")
+    )
+    if (
+        beside
+        or classes.attrs["crs"] != grid.attrs["crs"]
+        or times[0] != times[1]
+        or times[0] != int(times[0])
+    ):
         raise InputError(
             files[_SCENE_CLASSES],
             _SCENE_CLASSES,
-            expected=f"a whole number of the bands' {grid.sizes['y']} rows to a row",
-            found=f"{classes.sizes['y']} rows, {classes.sizes['x']} columns",
+            expected=f"whole cells of the bands' grid, {_in_words(grid)}",
+            found=_in_words(classes),
         )
     mask = da.isin(classes.data, clear)
     side = int(times[0])
