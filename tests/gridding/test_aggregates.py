@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import shapely
 import xarray as xr
-from pyproj import Transformer
+from pyproj import CRS, Proj, Transformer
 
 from uflux_kedro.gridding import zone_sums
 from uflux_kedro.gridding.aggregates import AGGREGATE_COLUMNS, aggregate
@@ -221,3 +221,57 @@ def test_shares_in_a_projection_follow_the_centres_north_and_south():
     share = north.shares(tile).toarray().reshape(10, 10)
     clear = np.abs(latitude - line) > 0.002
     np.testing.assert_array_equal(share[clear], (latitude > line)[clear])
+
+
+def projected(crs, west, south, east, north, side):
+    """GPP of 1 in a projection."""
+    x, y = np.arange(west + side / 2, east, side), np.arange(south + side / 2, north, side)
+    time = pd.date_range("2003-01-01", periods=12, freq="MS")
+    bounds = np.stack([time, time + pd.offsets.MonthBegin()], axis=1)
+    return xr.Dataset(
+        {"GPP": (("time", "y", "x"), np.ones((12, y.size, x.size)), {"units": "gC m-2 d-1"}),
+         "time_bnds": (("time", "bnds"), bounds), "crs": ((), 0, {"crs_wkt": CRS(crs).to_wkt()})},
+        {"time": time, "y": y, "x": x},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("crs", "box", "side"),
+    [
+        ("EPSG:3857", (0, 4e6, 2e6, 11e6), 1e4),
+        ("EPSG:3034", (2.5e6, 1e6, 7.5e6, 5e6), 5e3),
+        ("EPSG:27700", (0, 0, 7e5, 1.3e6), 5e3),
+        ("EPSG:3035", (2.5e6, 1.4e6, 6e6, 5e6), 1e4),
+    ],
+)
+def test_areas_of_a_projection_follow_its_scale(crs, box, side):
+    cube = projected(crs, *box, side)
+    x, y = np.meshgrid(cube["x"], cube["y"])
+    project = Proj(crs)
+    true = side**2 / project.get_factors(*project(x, y, inverse=True)).areal_scale
+    found = pick(aggregate(cube, "GPP", [Whole()]), "all cells")
+    assert found["area_km2"] == pytest.approx(true.sum() / 1e6, rel=1e-4)
+    north = pick(aggregate(cube, "GPP", [Bands((55, 90))]), "55N to 90N")
+    inside = project(x, y, inverse=True)[1] >= 55
+    assert north["area_km2"] == pytest.approx(true[inside].sum() / 1e6, rel=1e-3)
+
+
+@pytest.mark.parametrize("side", [1, -1])
+def test_outlines_about_a_pole_have_their_cells(side):
+    cube = projected("EPSG:6931" if side > 0 else "EPSG:6932", -3e6, -3e6, 3e6, 3e6, 5e4)
+    low, high = sorted((65 * side, 90 * side))
+    belt = Areas("cap", ("cap",), (shapely.box(-180, low, 180, high),))
+    table = aggregate(cube, "GPP", [Bands((low, high)), belt])
+    band, cap = (
+        table[table.region == name]["area_km2"].iloc[0] for name in (table.region[0], "cap")
+    )
+    assert cap == pytest.approx(band, rel=0.005)
+
+
+def test_half_years_from_april_are_no_calendar_year():
+    edges = pd.to_datetime(["2019-04-01", "2019-10-01", "2020-04-01", "2020-10-01"])
+    cube = globe(10.0).isel(time=slice(3))
+    cube = cube.assign_coords(time=edges[:-1])
+    cube["time_bnds"] = (("time", "bnds"), np.stack([edges[:-1], edges[1:]], axis=1))
+    table = aggregate(cube, "GPP", [Whole()])
+    assert "2019" not in set(table["year"])

@@ -191,3 +191,37 @@ def test_nothing_in_common_is_an_error():
             "GPP",
             one.assign(GPP=one["GPP"].where(one["latitude"] < 0)),
         )
+
+
+@pytest.mark.parametrize("missing", [[5], [3, 4, 5]])
+@pytest.mark.parametrize("way", ["absent", "empty"])
+def test_months_that_the_peer_lacks_count_in_nothing(missing, way):
+    ours = cube(values=2.0)
+    peer = ours.copy(deep=True)
+    if way == "absent":
+        peer = peer.isel(time=[t for t in range(12) if t not in missing])
+    else:
+        peer["GPP"][missing] = np.nan
+    found = scores(compare_with_peer(ours, "GPP", peer))
+    assert found["months"] == 12 - len(missing)
+    assert found["area"] == pytest.approx(float(cell_area(ours).sum()) / 1e6)
+    days = np.delete(period_days(ours).to_numpy(), missing).sum()
+    expected = 2 * float(cell_area(ours).sum()) * days / (12 - len(missing)) * 12 * 1e-15
+    assert found["product_total"] == found["peer_total"] == pytest.approx(expected)
+
+
+def test_a_month_of_which_days_are_missing_is_left_out():
+    ours = cube(values=5.0)
+    days = pd.date_range("2003-01-01", "2003-12-31")
+    place = {axis: ours[axis] for axis in ("latitude", "longitude")}
+    field = np.full((365, 18, 36), 5.0)
+    field[(days.month == 6)] = 10.0
+    peer = xr.Dataset(
+        {"GPP": (("time", "latitude", "longitude"), field, {"units": "gC m-2 d-1"}),
+         "time_bnds": (("time", "bnds"), np.stack([days, days + pd.Timedelta("1D")], axis=1))},
+        {"time": days, **place},
+    )  # fmt: skip
+    peer = peer.isel(time=np.flatnonzero((days.month != 6) | (days.day < 3)))
+    found = scores(compare_with_peer(ours, "GPP", peer))
+    assert found["months"] == 11
+    assert found["bias"] == pytest.approx(0)

@@ -17,7 +17,12 @@ from uflux_kedro.errors import InputError
 from uflux_kedro.gridding.alignment import TargetGrid
 from uflux_kedro.gridding.geotiff import write_geotiffs
 from uflux_kedro.gridding.plan import Plan
-from uflux_kedro.gridding.product_drivers import on_steps, product_drivers, step_edges
+from uflux_kedro.gridding.product_drivers import (
+    on_steps,
+    product_drivers,
+    require_months,
+    step_edges,
+)
 from uflux_kedro.gridding.production import produce
 from uflux_kedro.gridding.products import write_netcdf
 from uflux_kedro.gridding.projected import ProjectedGrid
@@ -155,3 +160,28 @@ def test_the_netcdf_file_passes_the_compliance_checker(cubes, tmp_path):
     )
     assert passed, report.read_text()
     assert not errors
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "found"),
+    [
+        ("2003-01", "2003-12", None),
+        ("2003-02", "2003-05", None),
+        ("2002-12", "2003-12", "2003-01-01 to 2004-01-01"),
+        ("2003-01", "2004-01", "2003-01-01 to 2004-01-01"),
+        ("2005-01", "2005-02", "nothing"),
+    ],
+)
+def test_all_months_that_are_asked_for_must_be_there(first, last, found):
+    time = pd.date_range("2003-01-01", periods=12, freq="MS")
+    bounds = (("time", "bnds"), np.stack([time, time + pd.offsets.MonthBegin()], axis=1))
+    drivers = xr.Dataset({}, {"time": time, "time_bnds": bounds})
+    chosen = drivers.sel(time=slice(first, last))
+    if found is None:
+        require_months(chosen, first, last)
+        if first == "2003-02":
+            with pytest.raises(InputError, match="found 2003-02-01 to 2003-06-01, with gaps"):
+                require_months(chosen.isel(time=[0, 1, 3]), first, last)
+    else:
+        with pytest.raises(InputError, match=f"drivers: time: expected periods .* found {found}"):
+            require_months(chosen, first, last)

@@ -123,3 +123,41 @@ def test_what_lacks_is_named(tmp_path):
         read_peer(paths, "GPP", "GPP")
     with pytest.raises(InputError, match="-10 to 40 gC m-2 d-1; found 500 to 500"):
         read_peer(write(tmp_path / "high.nc", 500.0, {"units": "gC m-2 d-1"}), "GPP", "flux")
+
+
+@pytest.mark.parametrize(
+    ("attributes", "carbon"),
+    [
+        ({"standard_name": CARBON}, True),
+        ({"long_name": "gross primary production, carbon mass flux"}, True),
+        ({"long_name": "net ecosystem exchange of carbon dioxide"}, False),
+        ({"standard_name": "surface_upward_mass_flux_of_carbon_dioxide_expressed_as_carbon_due_to_x"}, True),
+        ({"standard_name": "surface_upward_mass_flux_of_carbon_expressed_as_carbon_dioxide"}, False),
+        ({"long_name": "CO2 flux, carbon cycle"}, False),
+        ({"comment": "no carbon, mass of dry matter"}, False),
+    ],
+)  # fmt: skip
+def test_a_mass_is_of_carbon_where_the_file_says_so(tmp_path, attributes, carbon):
+    paths = write(tmp_path / "peer.nc", 2e-3 / 86400, {"units": "kg m-2 s-1"} | attributes)
+    if carbon:
+        np.testing.assert_allclose(read_peer(paths, "GPP", "flux")["GPP"], 2.0, rtol=1e-5)
+    else:
+        with pytest.raises(InputError, match="says what its mass is of"):
+            read_peer(paths, "GPP", "flux")
+
+
+def test_years_and_seasons_are_no_months(tmp_path):
+    """Else they stood for their first months."""
+    for frequency, name in (("YS", "years"), ("QS-DEC", "seasons")):
+        time = pd.date_range("2001-03-01", periods=4, freq=frequency)
+        paths = write(tmp_path / f"{name}.nc", 2.0, {"units": "gC m-2 d-1"}, time=time)
+        with pytest.raises(InputError, match="time: expected months or shorter"):
+            read_peer(paths, "GPP", "flux")
+    time = pd.to_datetime(["2001-07-01"])
+    paths = write(tmp_path / "bounded.nc", 2.0, {"units": "gC m-2 d-1"}, time=time)
+    data = xr.load_dataset(paths[0])
+    bounds = np.array([["2001-01-01", "2002-01-01"]], "datetime64[ns]")
+    data["time"].attrs["bounds"] = "time_bnds"
+    data.assign(time_bnds=(("time", "nv"), bounds)).to_netcdf(tmp_path / "one_year.nc")
+    with pytest.raises(InputError, match="expected months or shorter; found 365 days"):
+        read_peer([tmp_path / "one_year.nc"], "GPP", "flux")

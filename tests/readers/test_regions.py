@@ -115,3 +115,54 @@ def test_a_file_of_another_kind_is_named(tmp_path, name, content, message):
 def test_an_absent_file_is_named(tmp_path):
     with pytest.raises(InputError, match="no such file"):
         read_outlines(tmp_path / "none.gpkg", "name")
+
+
+def geojson(path, crs=None, **areas):
+    features = [
+        {"type": "Feature", "properties": {"NAME": n}, "geometry": shapely.geometry.mapping(a)}
+        for n, a in areas.items()
+    ]
+    named = {"crs": {"properties": {"name": crs}}} if crs else {}
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": features} | named))
+    return path
+
+
+PACIFIC = shapely.union(shapely.box(170, -10, 180, 10), shapely.box(-180, -10, -170, 10))
+
+
+@pytest.mark.parametrize("crs", [None, "EPSG:3832"])
+def test_an_area_over_the_date_line_stays_one(tmp_path, crs):
+    box = shapely.segmentize(shapely.box(170, -10, 190, 10), 0.5)
+    far = shapely.box(200, -10, 220, 10)
+    if crs:
+        to = Transformer.from_crs("EPSG:4326", crs, always_xy=True).transform
+        box, far = (shapely.transform(a, lambda p: np.column_stack(to(*p.T))) for a in (box, far))
+    path = geojson(tmp_path / "areas.geojson", crs, over=box, beyond=far)
+    over, beyond = read_outlines(path, "NAME").outlines
+    for found, true in ((over, PACIFIC), (beyond, shapely.box(-160, -10, -140, 10))):
+        assert shapely.symmetric_difference(found, true).area < 0.01
+        assert found.bounds[0] >= -180
+        assert found.bounds[2] <= 180
+
+
+@pytest.mark.parametrize("side", [1, -1])
+def test_an_area_round_a_pole_holds_it(tmp_path, side):
+    """A cap with a hole about the pole's side, as a polar projection draws them."""
+    crs = "EPSG:3995" if side > 0 else "EPSG:3031"
+    to = Transformer.from_crs("EPSG:4326", crs, always_xy=True).transform
+    turn = np.linspace(-180, 180, 181)[:-1]
+    ring = np.column_stack(to(turn, np.full(180, 66.0 * side)))
+    lake = shapely.box(30, 70, 50, 75) if side > 0 else shapely.box(30, -75, 50, -70)
+    hole = shapely.transform(shapely.segmentize(lake, 0.1), lambda p: np.column_stack(to(*p.T)))
+    path = geojson(tmp_path / "cap.geojson", crs, cap=shapely.Polygon(ring, [hole.exterior.coords]))
+    (cap,) = read_outlines(path, "NAME").outlines
+    assert cap.area == pytest.approx(360 * 24 - 20 * 5, rel=1e-3)
+    assert shapely.contains_xy(cap, 179.0, 89.9 * side)
+    assert not shapely.contains_xy(cap, 40.0, 72.0 * side)
+    assert not shapely.contains_xy(cap, 100.0, 60.0 * side)
+
+
+def test_metres_without_a_projection_are_refused(tmp_path):
+    path = geojson(tmp_path / "metres.geojson", area=shapely.box(4e6, 3e6, 4.1e6, 3.1e6))
+    with pytest.raises(InputError, match=r"geometry: expected longitudes .* in which projection"):
+        read_outlines(path, "NAME")

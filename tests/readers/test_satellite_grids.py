@@ -116,13 +116,17 @@ def test_a_lost_day_is_no_matter_but_a_lost_month_is(tmp_path):
         read_source("viirs_vi", sorted(tmp_path.glob("*.h5")))
 
 
-def test_a_month_without_any_day_is_refused(raw_grid, tmp_path):
+def test_a_month_without_any_day_is_missing_and_told(raw_grid, tmp_path, caplog):
     fields = {f"Nadir_Reflectance_Band{i}": (0.1, 0.3, "") for i in (1, 2)}
     time = pd.date_range("2020-01-01", "2020-04-30")
     raw_grid(fields, time=time[time.month != 2]).to_netcdf(tmp_path / "MCD43C4.nc")
     cube = read_source("modis", [tmp_path / "MCD43C4.nc"])
-    with pytest.raises(InputError, match=r"time: .*every month.*found nothing from 2020-02-01"):
-        means_over(cube, "MODIS", "month")
+    months = means_over(cube, "MODIS", "month")
+    empty = months["RED"].isnull().all(("latitude", "longitude"))
+    assert empty.to_numpy().tolist() == [False, True, False, False]
+    assert "MODIS: nothing from 2020-02-01" in caplog.text
+    whole = means_over(cube.isel(time=slice(3, None)), "MODIS", "month", whole=True)
+    assert whole.indexes["time"].month.tolist() == [3, 4]
 
 
 @pytest.mark.parametrize("write", [write_hdf5, write_hdf4])

@@ -62,8 +62,9 @@ def compare_with_peer(product: xr.Dataset, variable: str, peer: xr.Dataset) -> x
         InputError: If they share no month or no cell.
     """
     ours, theirs = _fields(product, variable), _fields(peer, variable)
-    ours = monthly_means(ours, "product")
-    theirs = monthly_means(theirs.drop_vars(f"{variable}_std", errors="ignore"), "peer")
+    ours = monthly_means(ours, "product", whole=True)
+    theirs = theirs.drop_vars(f"{variable}_std", errors="ignore")
+    theirs = monthly_means(theirs, "peer", whole=True)
     months = ours.indexes["time"].intersection(theirs.indexes["time"])
     if months.empty:
         raise InputError(
@@ -155,6 +156,8 @@ class _Sums:
     ) -> None:
         """Take in a month of both (latitude, longitude)."""
         there = np.isfinite(product) & np.isfinite(peer)
+        if not there.any():
+            return
         p, t, w = product[there], peer[there], area[there] * days
         self.weight += w.sum()
         self.days += days

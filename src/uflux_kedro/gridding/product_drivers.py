@@ -46,6 +46,31 @@ def step_edges(
     return edges
 
 
+def require_months(drivers: xr.Dataset, first_month: str, last_month: str) -> None:
+    """Refuse drivers that are not there from the first month to the last.
+
+    Raises:
+        InputError: Naming the months that are asked for and those that are there.
+    """
+    first = pd.Timestamp(first_month)
+    # The last period may reach beyond, as the four days at a month's end do.
+    last = pd.Timestamp(last_month) + pd.offsets.MonthBegin()
+    bounds = drivers["time_bnds"].compute().transpose("time", ...).to_numpy()
+    found = "nothing"
+    if len(bounds):
+        whole = (bounds[1:, 0] == bounds[:-1, 1]).all()
+        if bounds[0, 0] <= first and bounds[-1, 1] >= last and whole:
+            return
+        found = f"{bounds[0, 0]:.10} to {bounds[-1, 1]:.10}" + ("" if whole else ", with gaps")
+    raise InputError(
+        "drivers",
+        "time",
+        expected=f"periods from {first:%Y-%m-%d} to {last:%Y-%m-%d}",
+        found=found,
+        hint="Set inference.first_month and last_month to what the sources have",
+    )
+
+
 def product_drivers(
     cubes: Mapping[str, xr.Dataset],
     grid: TargetGrid | ProjectedGrid,

@@ -177,15 +177,19 @@ def _year(field: xr.DataArray) -> xr.DataArray:
 
 
 def full_years(days: xr.DataArray) -> xr.DataArray:
-    """Whether each year's periods add up to its length, dimension ``year``.
+    """Whether each year's periods fill it from its first day to its last, dimension ``year``.
 
     Args:
         days: Length of the periods, from :func:`period_days`.
     """
+    length = days.to_numpy().astype("timedelta64[D]")
+    starts = days["time"].to_numpy().astype("datetime64[D]")
     found = days.groupby(_year(days)).sum()
-    year = found["year"]
-    leap = (year % 4 == 0) & ((year % 100 != 0) | (year % 400 == 0))
-    return found >= 365 + leap
+    first = np.array([f"{year}-01-01" for year in found["year"].to_numpy()], "datetime64[D]")
+    last = np.array([f"{year + 1}-01-01" for year in found["year"].to_numpy()], "datetime64[D]")
+    # One that begins in April has days enough as well, some of them of the next year.
+    begun = np.isin(first, starts) & np.isin(last, starts + length)
+    return begun & (found == (last - first).astype(int))
 
 
 def _keep_attributes(result: xr.DataArray, field: xr.DataArray) -> xr.DataArray:

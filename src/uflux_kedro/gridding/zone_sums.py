@@ -16,6 +16,8 @@ import xarray as xr
 from uflux_kedro.gridding.statistics import cell_area, cell_bounds
 from uflux_kedro.gridding.zones import Tile, Zones
 
+_PLACES = 17
+"""Places along a tile's side at which a projection's scale is computed."""
 _EDGE = 2048
 """Longest edge of a tile, cells; a whole number of the chunks of every product here."""
 
@@ -147,10 +149,15 @@ def _edges(centres: xr.DataArray) -> np.ndarray:
 
 
 def _projected_area(rows: np.ndarray, columns: np.ndarray, crs: str) -> np.ndarray:
-    """Area on the Earth: the projection's own, by its scale in the middle of the tile."""
+    """Area of cells (ny, nx) on the Earth: the projection's own, by its scale there."""
     from pyproj import CRS, Proj
+    from scipy.interpolate import RectBivariateSpline
 
     projection: Any = Proj(CRS.from_wkt(crs))
-    middle = projection(columns.mean(), rows.mean(), inverse=True)
-    scale = projection.get_factors(*middle).areal_scale
-    return np.outer(np.diff(rows, axis=1), np.diff(columns, axis=1)) / scale
+    # The scale changes slowly: between some places of the tile it is interpolated.
+    y, x = (np.linspace(edges[0, 0], edges[-1, 1], _PLACES) for edges in (rows, columns))
+    places = projection(*np.meshgrid(x, y), inverse=True)
+    scale = np.array(projection.get_factors(*places).areal_scale)
+    scale[~np.isfinite(scale)] = 1.0  # off the Earth, where no cell has a value
+    smooth = RectBivariateSpline(y, x, scale)(rows.mean(axis=1), columns.mean(axis=1))
+    return np.outer(np.diff(rows, axis=1), np.diff(columns, axis=1)) / smooth

@@ -206,9 +206,8 @@ def _by_centre(outlines: Sequence[Geometry], tile: Tile) -> csr_array:
         raise ConfigurationError(
             "Areas in a projection need rasterio: install uflux_kedro[raster]"
         ) from error
-    longitude, latitude = _edges_in_degrees(tile)
     to_metres = transformer(DEGREES, str(tile.crs))
-    near = shapely.box(longitude.min(), latitude.min(), longitude.max(), latitude.max()).buffer(0.1)
+    near = shapely.box(*_extent_in_degrees(tile)).buffer(0.1)
     shapes: list[tuple[Any, int]] = []
     for number, outline in enumerate(outlines):
         # What lies far away has no place in the projection.
@@ -236,12 +235,20 @@ def _centres_in_degrees(tile: Tile) -> tuple[np.ndarray, np.ndarray]:
     return _in_degrees(tile, x.ravel(), y.ravel())
 
 
-def _edges_in_degrees(tile: Tile) -> tuple[np.ndarray, np.ndarray]:
-    """Longitude and latitude of points along the tile's four sides."""
-    x = np.linspace(tile.columns[0, 0], tile.columns[-1, 1], 21)
-    y = np.linspace(tile.rows[0, 0], tile.rows[-1, 1], 21)
-    sides = [(x, np.full(21, y[i])) for i in (0, -1)] + [(np.full(21, x[i]), y) for i in (0, -1)]
-    return _in_degrees(tile, *(np.concatenate(s) for s in zip(*sides, strict=True)))
+def _extent_in_degrees(tile: Tile) -> tuple[float, float, float, float]:
+    """West, south, east and north of a projection's tile, by points along its four sides."""
+    (west, east), (south, north) = (e[[0, -1], [0, 1]] for e in (tile.columns, tile.rows))
+    x, y = np.linspace(west, east, 21), np.linspace(south, north, 21)
+    sides = [(x, np.full(21, end)) for end in (south, north)]
+    sides += [(np.full(21, end), y) for end in (west, east)]
+    longitude, latitude = _in_degrees(tile, *(np.concatenate(s) for s in zip(*sides, strict=True)))
+    extent = [longitude.min(), latitude.min(), longitude.max(), latitude.max()]
+    # A pole within lies beyond all sides, and every meridian goes through it.
+    for pole, latitude_of in ((-90.0, 1), (90.0, 3)):
+        at = transformer(DEGREES, str(tile.crs)).transform(0.0, pole)
+        if west <= at[0] <= east and south <= at[1] <= north:
+            extent[0], extent[2], extent[latitude_of] = -180.0, 180.0, pole
+    return tuple(extent)
 
 
 def _in_degrees(tile: Tile, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

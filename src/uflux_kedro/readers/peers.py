@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import xarray as xr
 
 from uflux_kedro.errors import InputError
@@ -19,12 +20,18 @@ from uflux_kedro.readers.guards import open_netcdf
 from uflux_kedro.readers.periods import Step
 from uflux_kedro.variables import VARIABLES
 
+_MONTH = np.timedelta64(31, "D")
 _STEPS: tuple[Step, ...] = ("month", "day", "6 hours", "3 hours", "hour")
 _CARBON = "gC m-2 d-1"
 _MASS = re.compile(r"\b(k|m|u|M|T|P)?g\b(?!\s*(C|CO2)\b)")
 _MOLES = re.compile(r"\b(u|µ|μ|m|n|micro)?mol\b(?!\s*CO2)")
 _SAYS_CARBON = re.compile(
-    r"expressed[_ ]as[_ ]carbon|mass[ _]of[ _]carbon|carbon[_ ](mass[_ ])?flux|\bcarbon\b|\bC m-2\b"
+    r"(expressed|measured)[_ ](as|in)[_ ]carbon|mass[_ ]of[_ ]carbon|\bcarbon\b|\bC m-2\b",
+    re.IGNORECASE,
+)
+_SAYS_OTHER = re.compile(
+    r"expressed[_ ]as[_ ]carbon[_ ]dioxide|carbon[_ -]*dioxide|\bCO2\b|dry[_ ](matter|mass)|biomass",
+    re.IGNORECASE,
 )
 
 
@@ -50,8 +57,8 @@ def read_peer(
         ``time_bnds``, lazily; monthly or shorter, as the files are.
 
     Raises:
-        InputError: If a file is no netCDF or lacks the variable, the unit cannot become ours, or
-            values lie out of physical bounds.
+        InputError: If a file is no netCDF or lacks the variable, periods are longer than months,
+            the unit cannot become ours, or values lie out of physical bounds.
     """
     first = open_netcdf(paths[0])
     if name not in first.data_vars:
@@ -78,6 +85,7 @@ def read_peer(
         f"peer {variable}", {name: variable}, (variable,), units={declared: read_as}, gaps=True
     )
     cube = open_source(paths, *(replace(source, step=step) for step in _STEPS))
+    _refuse_long_periods(paths[0], first, cube)
     flux = cube[variable]
     return cube if sign == 1 else cube.assign({variable: (flux * sign).assign_attrs(flux.attrs)})
 
@@ -87,8 +95,8 @@ def _carbon_unit(unit: str, attributes: dict[str, str], path: Path, name: str) -
     unit = _MOLES.sub(lambda m: f"{m.group(0)} CO2", unit)
     if not _MASS.search(unit):
         return unit
-    words = " ".join(attributes.get(k, "") for k in ("standard_name", "long_name", "comment"))
-    if not _SAYS_CARBON.search(words):
+    names = ("standard_name", "long_name", "comment")
+    if not _is_of_carbon(" ".join(attributes.get(k, "") for k in names)):
         raise InputError(
             path,
             name,
@@ -97,3 +105,27 @@ def _carbon_unit(unit: str, attributes: dict[str, str], path: Path, name: str) -
             hint="Name the unit in reporting.peers: {variable: ..., unit: kgC m-2 s-1}",
         )
     return _MASS.sub(lambda m: f"{m.group(0)}C", unit)
+
+
+def _is_of_carbon(words: str) -> bool:
+    """Whether a file says that a mass is one of carbon, and of nothing else.
+
+    CF's own names speak of biomass or CO2 and then of how it is expressed, which decides.
+    """
+    expressed = re.search(r"expressed[_ ]as[_ ](carbon([_ ]dioxide)?)", words, re.IGNORECASE)
+    if expressed:
+        return expressed[2] is None
+    return bool(_SAYS_CARBON.search(words)) and not _SAYS_OTHER.search(words)
+
+
+def _refuse_long_periods(path: Path, first: xr.Dataset, cube: xr.Dataset) -> None:
+    """Years and seasons would stand for their first months."""
+    lengths = [np.diff(cube["time"].to_numpy()).min()] if cube.sizes["time"] > 1 else []
+    for variable in first.variables.values():
+        of_two = variable.ndim == 2 and variable.dims[0] == "time" and variable.shape[1] == 2
+        if of_two and np.issubdtype(variable.dtype, np.datetime64):
+            lengths.append(np.diff(variable.to_numpy(), axis=1).max())
+    longest = max(lengths, default=_MONTH)
+    if longest > _MONTH:
+        days = longest / np.timedelta64(1, "D")
+        raise InputError(path, "time", expected="months or shorter", found=f"{days:g} days")

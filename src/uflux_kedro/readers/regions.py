@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from uflux_kedro.errors import InputError
+from uflux_kedro.readers.round_the_earth import onto_sphere, within_map
 
 if TYPE_CHECKING:
     from shapely import Geometry
@@ -67,7 +68,8 @@ def read_outlines(path: Path | str, name_column: str, kind: str = "region") -> O
         kind: What they are, for the tables.
 
     Raises:
-        InputError: If the file is absent, of another kind, has no such attribute or no area.
+        InputError: If the file is absent, of another kind, has no such attribute, no area, or
+            one that is no place on Earth.
     """
     path = Path(path)
     readers = {".geojson": _geojson, ".json": _geojson, ".shp": _shapefile, ".zip": _shapefile, ".gpkg": _geopackage}  # fmt: skip
@@ -179,7 +181,9 @@ def _named(
     if to_degrees is not None:
         # A straight line of the projection is none in degrees: it gets points on its way.
         step = np.ptp(shapely.total_bounds(whole)[[0, 2]]) / _POINTS_ACROSS
-        whole = [shapely.transform(shapely.segmentize(a, step), to_degrees) for a in whole]
+        whole = [onto_sphere(shapely.segmentize(a, step), to_degrees, path) for a in whole]
+    else:
+        whole = [within_map(a, path) for a in whole]
     return Outlines(kind, tuple(areas), tuple(whole))
 
 

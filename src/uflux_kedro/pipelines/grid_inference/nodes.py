@@ -39,12 +39,15 @@ def plan_product(
     from uflux_kedro.gridding.execution import Execution
     from uflux_kedro.gridding.extent import Whole
     from uflux_kedro.gridding.plan import Plan
+    from uflux_kedro.gridding.product_drivers import require_months
 
     flux = members[0].flux
+    drivers = drivers.sel(time=slice(parameters.first_month, parameters.last_month))
+    require_months(drivers, parameters.first_month, parameters.last_month)
     return Plan(
         flux=flux,
         members={model.name: model for model in models},
-        drivers=drivers.sel(time=slice(parameters.first_month, parameters.last_month)),
+        drivers=drivers,
         regions=parameters.regions,
         chunks=parameters.chunks,
         quantiles=parameters.quantiles,
