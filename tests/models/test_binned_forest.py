@@ -9,6 +9,7 @@ from sklearn.ensemble import RandomForestRegressor
 from sklearn.metrics import r2_score
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+from uflux_kedro.errors import ConfigurationError, InputError
 from uflux_kedro.models.binned_forest import BinnedForestRegressor
 from uflux_kedro.models.packed_trees import pack
 
@@ -75,3 +76,20 @@ def test_a_constant_target_and_one_column():
     np.testing.assert_allclose(BinnedForestRegressor().fit(x, np.full(300, 2.5)).predict(x), 2.5)
     model = BinnedForestRegressor(random_state=0).fit(x, np.sin(6 * x[:, 0]))
     np.testing.assert_allclose(model.predict(x), np.sin(6 * x[:, 0]), atol=0.05)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("n_estimators", 0), ("max_depth", 0), ("max_depth", -1), ("min_samples_leaf", 0),
+     ("min_samples_split", 1), ("min_samples_leaf", 0.1)],
+)  # fmt: skip
+def test_parameters_out_of_range_are_named(friedman, name, value):
+    X, y, *_ = friedman
+    with pytest.raises(ConfigurationError, match=rf"BinnedForestRegressor\({name}={value}\)"):
+        BinnedForestRegressor(**{name: value}).fit(X, y)
+
+
+def test_targets_beyond_single_precision_are_refused(friedman):
+    X, y, *_ = friedman
+    with pytest.raises(InputError, match="targets within"):
+        BinnedForestRegressor(5).fit(X, y * 1e39)

@@ -292,3 +292,39 @@ def test_importing_the_room_leaves_numba_and_scikit_learn_alone():
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == ""
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1e155, 1e200])
+def test_the_scale_of_weights_is_no_matter(friedman, scale):
+    X, y, *_ = friedman
+    weight = np.linspace(1, 2, len(y))
+    plain = make(n_trees=5, max_layers=1).fit(X, y, sample_weight=weight)
+    scaled = make(n_trees=5, max_layers=1).fit(X, y, sample_weight=weight * scale)
+    np.testing.assert_allclose(scaled.predict(X), plain.predict(X), atol=0.3 * y.std())
+    assert scaled.score(X, y) == pytest.approx(plain.score(X, y), abs=0.02)
+    powers = make(n_trees=5, max_layers=1).fit(X, y, sample_weight=weight * 2.0**40)
+    np.testing.assert_array_equal(powers.predict(X), plain.predict(X))
+
+
+def test_one_weight_may_outweigh_all(friedman):
+    X, y, *_ = friedman
+    weight = np.ones(len(y))
+    weight[0] = 1e17
+    model = make(n_trees=10, max_layers=1).fit(X, y, sample_weight=weight)
+    assert np.isfinite(model.feature_importances_).all()
+    assert np.isfinite(model.predict(X)).all()
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"delta": np.inf}, r"delta=inf\): expected a finite number"),
+        (
+            {"use_predictor": True, "predictor_kwargs": {"n_trees": 0}},
+            r"predictor_kwargs\(n_trees=0",
+        ),
+    ],
+)
+def test_more_parameters_out_of_range(friedman, parameters, message):
+    with pytest.raises(ConfigurationError, match=message):
+        make(**parameters).fit(*friedman[:2])

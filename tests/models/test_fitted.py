@@ -141,3 +141,20 @@ def test_a_new_fit_is_read_anew_and_a_foreign_model_refused(rows, tmp_path):
         FittedMember.load(tmp_path / "forest").predict(rows)
     with pytest.raises(InputError, match=r"card\.json"):
         FittedMember.load(tmp_path / "nowhere")
+
+
+def test_each_predictor_is_doubted_for_itself(rows, caplog):
+    fresh = member(rows)
+    with caplog.at_level(logging.WARNING):
+        fresh.predict(rows.assign(ERA5_TA=rows["ERA5_TA"] + 273.15))
+        fresh.predict(rows.assign(ERA5_SW_IN=rows["ERA5_SW_IN"] * 1e4))
+    assert ["ERA5_TA" in r.getMessage() for r in caplog.records] == [True, False]
+
+
+def test_a_column_that_stands_twice_or_holds_text_is_named(rows):
+    fresh = member(rows)
+    twice = pd.concat([rows, rows[["ERA5_TA"]]], axis=1)
+    with pytest.raises(InputError, match="ERA5_TA: expected one column of that name; found 2"):
+        fresh.predict(twice)
+    with pytest.raises(InputError, match=r"IGBP: expected numbers; found .*ENF"):
+        fresh.predict(rows.assign(IGBP="ENF"))

@@ -112,6 +112,26 @@ def test_early_stopping_keeps_the_trees_up_to_the_best_round():
     np.testing.assert_array_equal(packed.predict(X), model.predict(X))
 
 
+def test_a_round_may_be_of_several_trees():
+    X, y = data()
+    model = XGBRegressor(
+        n_estimators=300, learning_rate=0.5, early_stopping_rounds=5, num_parallel_tree=3,
+        subsample=0.7, n_jobs=1,
+    )  # fmt: skip
+    model.fit(X[:300], y[:300], eval_set=[(X[300:], y[300:])], verbose=False)
+    packed = pack(model)
+    assert len(packed.trees) == 3 * (model.best_iteration + 1) < 900
+    np.testing.assert_array_equal(packed.predict(X), model.predict(X))
+
+
+def test_what_no_packed_form_holds_is_refused():
+    X, y = data()
+    with pytest.raises(ConfigurationError, match="several targets"):
+        pack(XGBRegressor(n_estimators=2, n_jobs=1).fit(X, np.column_stack([y, y])))
+    with pytest.raises(ConfigurationError, match=r"to which 0\.0 is missing: expected NaN"):
+        pack(XGBRegressor(n_estimators=2, n_jobs=1, missing=0.0).fit(X, y))
+
+
 def test_forests_of_lone_leaves_and_extra_trees():
     X, y = data()
     constant = RandomForestRegressor(3, random_state=0).fit(X, np.full(500, 2.5))

@@ -230,3 +230,17 @@ def test_archives_hold_no_dates_and_no_addresses(friedman, tmp_path):
         parts = [name for name in archive.namelist() if name.endswith(".npy")]
         assert max(int(name.removesuffix(".npy")) for name in parts) < 10**5
     assert isinstance(load_model(tmp_path / "model"), RandomForestRegressor)
+
+
+def test_lightgbms_bytes_do_not_depend_on_threads(tmp_path):
+    pytest.importorskip("lightgbm")
+    rng = np.random.default_rng(0)
+    X = rng.random((120, 3))
+    y = X[:, 0] + 0.1 * rng.random(120)
+    sums = []
+    for threads in (1, 2):
+        head = {"use_predictor": True, "predictor": "lightgbm"}
+        settings = {"n_trees": 5, "max_layers": 2, "predictor_kwargs": {"n_estimators": 5}}
+        model = make_model("DF21", head | settings, random_state=1, n_jobs=threads)
+        sums.append(save_model(model.fit(X, y), tmp_path / str(threads)))
+    assert sums[0] == sums[1]

@@ -216,3 +216,36 @@ def test_settings_are_searched_with_the_predictors_that_were_chosen(misleading, 
     assert fitted.card["choice"]["chosen"] == ["LIGHT"]
     plain = fit_final_model(without, misleading, {}, parameters)
     assert fitted.card["search"] == plain.card["search"]
+
+
+def test_sites_reach_every_fit_of_a_model_that_takes_them(table, tmp_path):
+    """In the search's folds as in the final model, and none where a model takes none."""
+    deep = Member(MEMBER.predictor_set, MEMBER.flux, "DF21", MEMBER.predictors)
+    small = {"DF21": {"n_trees": 4, "max_layers": 2}, "RF": FIXED}
+    by_site = training(space={"DF21": {"n_trees": [4]}}).model_copy(
+        update={"fit_with_sites": True, "model_parameters": small}
+    )
+    plain = by_site.model_copy(update={"search": None})
+    found = predict_held_out(deep, table, tmp_path / "a", by_site)
+    pd.testing.assert_frame_equal(found, predict_held_out(deep, table, tmp_path / "b", plain))
+    without = plain.model_copy(update={"fit_with_sites": False})
+    assert not found.equals(predict_held_out(deep, table, tmp_path / "c", without))
+    ours, theirs = (fit_final_model(deep, table, {}, p).predict(table) for p in (by_site, plain))
+    np.testing.assert_array_equal(ours, theirs)
+
+    forest = predict_held_out(MEMBER, table, tmp_path / "d", plain)
+    pd.testing.assert_frame_equal(forest, predict_held_out(MEMBER, table, tmp_path / "e", without))
+    fit_final_model(MEMBER, table, {}, plain)
+
+
+def test_stacked_weights_can_be_searched(table, tmp_path):
+    blend = Member(MEMBER.predictor_set, MEMBER.flux, "BLEND", MEMBER.predictors)
+    settings = training(space={"BLEND": {"n_trees": [2, 4]}}).model_copy(
+        update={
+            "fit_with_sites": True,
+            "model_parameters": {
+                "BLEND": {"weights": "stacked", "boosting_rounds": 3, "n_splits": 2}
+            },
+        }
+    )
+    assert predict_held_out(blend, table, tmp_path, settings)["prediction"].notna().all()

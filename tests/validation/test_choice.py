@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.linear_model import LinearRegression
 from sklearn.tree import DecisionTreeRegressor
 
-from uflux_kedro.errors import ConfigurationError
+from uflux_kedro.errors import InputError
 from uflux_kedro.validation.choice import (
     BUNDLES,
     Candidates,
@@ -158,5 +158,5 @@ def test_few_sites_are_parted_one_by_one_and_one_is_refused(rows):
         if works:
             assert choose_groups(CANDIDATES, tree(), *arrays, seed=0).columns[0] == "light"
         else:
-            with pytest.raises(ConfigurationError, match="n_splits of at least 2, found 1"):
+            with pytest.raises(InputError, match="site_id: expected two sites or more"):
                 choose_groups(CANDIDATES, tree(), *arrays, seed=0)

@@ -125,3 +125,17 @@ def test_by_group():
     assert skill.loc["ENF", "NSE"] == pytest.approx(1)
     assert skill.loc["CRO", "MBE"] == pytest.approx(1)
     assert len(skill_by_group(table, groups.drop("C"))) == 1
+
+
+def test_a_month_seen_once_does_not_dampen_a_year():
+    time = pd.date_range("2001-01-01", "2002-11-01", freq="MS")
+    truth = np.where(time.year == 2001, 1.0, -1.0)
+    table = pd.DataFrame({"site_id": "A", "time": time, "truth": truth, "prediction": truth})
+    years = split_signal(table)["interannual"]
+    assert years["truth"].tolist() == pytest.approx([1, -1])
+    time = pd.date_range("2001-01-01", "2006-12-01", freq="MS")
+    time = time[(time.month < 12) | (time.year == 2001)]
+    table = pd.DataFrame(
+        {"site_id": "A", "time": time, "truth": time.year * 1.0, "prediction": 0.0}
+    )
+    assert split_signal(table)["trend"]["truth"].tolist() == pytest.approx([1])

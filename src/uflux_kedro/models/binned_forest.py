@@ -26,7 +26,9 @@ from uflux_kedro.models.forest_store import (
     take_columns_and_targets,
 )
 from uflux_kedro.models.packed_trees import in_blocks
+from uflux_kedro.models.ranges import GROWTH_RANGES, check_ranges, check_targets
 
+_RANGES = (("n_estimators", True, 1, np.inf), *GROWTH_RANGES)
 _SUBSAMPLE = 200_000
 """Rows from which the bins are learnt, at most."""
 
@@ -81,13 +83,16 @@ class BinnedForestRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             y: (rows,) or (rows, targets), finite; one tree serves all targets.
 
         Raises:
+            ConfigurationError: If a parameter is out of its range.
             ValueError: If X or y holds NaN or infinity, or their shapes do not fit.
         """
+        check_ranges(type(self).__name__, self.get_params(), _RANGES)
         checked = validate_data(
             self, X, y, dtype=np.float64, multi_output=True, y_numeric=True, ensure_min_samples=2
         )
         X = np.asarray(checked[0])
         y = np.asarray(checked[1], dtype=np.float64).reshape(len(X), -1)
+        check_targets(y)
         random = check_random_state(self.random_state)
         threads = effective_n_jobs(self.n_jobs)
         n, columns = X.shape

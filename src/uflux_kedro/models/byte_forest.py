@@ -54,6 +54,8 @@ class Targets:
             shift = 64 - count_bits
             words = (np.uint64(1) << np.uint64(shift)) + steps
             return cls(words[:, None], 0, shift, np.array([low]), scale)
+        # By a power of two, which rounds nothing: products of weights stay within range.
+        weight = np.ldexp(weight, 1 - np.frexp(weight.max())[1])
         origin = np.average(y, axis=0, weights=weight)
         floats = np.column_stack([(y - origin) * weight[:, None], weight])
         return cls(np.ascontiguousarray(floats).view(np.uint64), targets, 0, origin, 1.0)

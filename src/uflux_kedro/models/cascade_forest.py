@@ -38,9 +38,7 @@ from uflux_kedro.models.forest_store import (
 )
 from uflux_kedro.models.packed_trees import in_blocks
 from uflux_kedro.models.progress import GrowthProgress
-
-_LARGEST = 1e37
-"""Leaves are float32."""
+from uflux_kedro.models.ranges import check_targets
 
 
 @dataclass(frozen=True)
@@ -113,10 +111,7 @@ class CascadeForestRegressor(CascadeParameters):
         checked = validate_data(self, X, y, dtype=np.float64, multi_output=True, y_numeric=True)
         X = np.asarray(checked[0])
         y = np.asarray(checked[1], dtype=np.float64).reshape(len(X), -1)
-        if np.abs(y).max() > _LARGEST:
-            raise InputError(
-                "y", None, expected=f"targets within +-{_LARGEST:g}", found=f"{np.abs(y).max():g}"
-            )
+        check_targets(y)
         weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         if len(X) < MIN_ROWS:
             raise InputError(

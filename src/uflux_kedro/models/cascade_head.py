@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -45,7 +46,11 @@ class Head:
         if self.kind == "xgboost":
             payload = bytes(self.model.get_booster().save_raw("ubj"))
         else:
-            payload = self.model.model_to_string().encode()
+            # The text ends with the settings of the fit; threads are none of the model.
+            text = re.sub(
+                r"\[num_threads: -?\d+\]", "[num_threads: 1]", self.model.model_to_string()
+            )
+            payload = text.encode()
         return {"payload": np.frombuffer(payload, np.uint8)}
 
     @classmethod

@@ -12,6 +12,7 @@ from uflux_kedro.errors import ConfigurationError
 from uflux_kedro.models.binning import MAX_BINS, BinType
 from uflux_kedro.models.byte_forest import Growth
 from uflux_kedro.models.cascade_head import HEADS
+from uflux_kedro.models.ranges import GROWTH_RANGES, Range, check_ranges
 
 
 @dataclass(eq=False, repr=False)
@@ -67,17 +68,8 @@ class CascadeParameters(MultiOutputMixin, RegressorMixin, BaseEstimator):
         Raises:
             ConfigurationError: If there is one.
         """
-        for name, whole, low, high in _RANGES:
-            value = getattr(self, name)
-            if name == "max_depth" and value is None:
-                continue
-            kinds = (int, np.integer) if whole else (int, float, np.number)
-            if not isinstance(value, kinds) or isinstance(value, bool) or not low <= value <= high:
-                raise ConfigurationError(
-                    f"CascadeForestRegressor({name}={value!r}): expected "
-                    f"{'a whole number' if whole else 'a number'} of at least {low}"
-                    + (f" and at most {high}" if np.isfinite(high) else "")
-                )
+        owner = type(self).__name__
+        check_ranges(owner, {name: getattr(self, name) for name, *_ in _RANGES}, _RANGES)
         for name, choices in (("bin_type", ("percentile", "interval")), ("predictor", HEADS)):
             if getattr(self, name) not in choices:
                 raise ConfigurationError(
@@ -91,18 +83,15 @@ class CascadeParameters(MultiOutputMixin, RegressorMixin, BaseEstimator):
                     f"predictor_kwargs: a forest has no {', '.join(sorted(unknown))}; expected some "
                     f"of {', '.join(Growth.__dataclass_fields__)}"
                 )
+            check_ranges("predictor_kwargs", self.predictor_kwargs or {}, GROWTH_RANGES)
 
 
-_RANGES = (
+_RANGES: tuple[Range, ...] = (
     ("n_bins", True, 2, MAX_BINS),
     ("bin_subsample", True, 1, np.inf),
     ("max_layers", True, 1, np.inf),
     ("n_estimators", True, 1, np.inf),
-    ("n_trees", True, 1, np.inf),
-    ("max_depth", True, 1, np.inf),
-    ("min_samples_split", True, 2, np.inf),
-    ("min_samples_leaf", True, 1, np.inf),
+    *GROWTH_RANGES,
     ("n_tolerant_rounds", True, 1, np.inf),
-    ("delta", False, 0, np.inf),
+    ("delta", False, 0, np.finfo(float).max),
 )
-"""Parameter, whether it is a whole number, its lowest and highest value."""

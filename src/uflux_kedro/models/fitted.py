@@ -53,7 +53,7 @@ class FittedMember:
         self._model = model
         self._packed: _Ready | None = None
         self._folder = folder
-        self._warned = False
+        self._warned: set[str] = set()
 
     @property
     def name(self) -> str:
@@ -98,7 +98,8 @@ class FittedMember:
             Shape (n,), in the flux's canonical unit; NaN where a predictor is missing.
 
         Raises:
-            InputError: If predictors are missing from the table, or their number is another.
+            InputError: If predictors are missing from the table, stand there twice or are no
+                numbers, or their number is another.
         """
         X = self._matrix(data)
         known = np.isfinite(X).all(axis=1)
@@ -118,7 +119,7 @@ class FittedMember:
                     expected="a column of that name",
                     found=f"the columns {', '.join(map(str, data.columns))}",
                 )
-            return data[list(self.predictors)].to_numpy("float32")
+            return np.column_stack([self._column(data, name) for name in self.predictors])
         X = np.asarray(data, dtype=np.float32)
         if X.ndim != 2 or X.shape[1] != len(self.predictors):
             raise InputError(
@@ -128,6 +129,17 @@ class FittedMember:
                 found=f"shape {X.shape}",
             )
         return X
+
+    def _column(self, table: pd.DataFrame, name: str) -> NDArray[np.float32]:
+        column = table[name]
+        if isinstance(column, pd.DataFrame):
+            expected, found = "one column of that name", f"{column.shape[1]}"
+        else:
+            try:
+                return column.to_numpy("float32")
+            except (TypeError, ValueError) as error:
+                expected, found = "numbers", str(error)
+        raise InputError(f"table given to {self.name}", name, expected=expected, found=found)
 
     def save(self, folder: Path) -> None:
         """Write the member, whole or not at all."""
@@ -157,15 +169,16 @@ class FittedMember:
         return cls(card, folder=Path(folder))
 
     def _warn_outside(self, X: NDArray[np.float32]) -> None:
-        """Say, once, which predictors look like other units or another world."""
-        if self._warned or not len(X):
+        """Say of each predictor, once, if it looks like another unit or another world."""
+        if not len(X):
             return
         for column, (name, known) in zip(X.T, self.card["predictors"].items(), strict=True):
-            if name in SITE_PREDICTORS:
-                continue  # a class or a place without towers is no matter of units
+            # A class or a place without towers is no matter of units.
+            if name in SITE_PREDICTORS or name in self._warned:
+                continue
             share = np.mean((column < known["min"]) | (column > known["max"]))
             if share > _SUSPICIOUS:
-                self._warned = True
+                self._warned.add(name)
                 logger.warning(
                     "%s: %.0f %% of %d rows have %s outside the training range, %g to %g %s; "
                     "found %g to %g. Is it in that unit?",

@@ -328,7 +328,11 @@ def _search_general(
                 for k in range(targets):
                     d = left[k] - left[targets] * total[k] / weight
                     gain += d * d
-                gain /= left[targets] * (weight - left[targets])
+                right = weight - left[targets]
+                # Beside a very large weight the others are lost in rounding.
+                gain = (
+                    gain / (left[targets] * right) if left[targets] > 0.0 and right > 0.0 else -1.0
+                )
                 if gain > best and n_left >= min_leaf and n - n_left >= min_leaf:
                     best, column = gain, c
                     cut = only if extra else (previous + bin_) >> _1

@@ -59,16 +59,22 @@ def pack_xgboost(model: XGBRegressor) -> PackedForest:
             f"No packed form of an XGBoost {kind} with {objective}: expected gbtree with "
             "reg:squarederror"
         )
+    if model.missing is not None and not np.isnan(model.missing):
+        raise ConfigurationError(
+            f"No packed form of an XGBoost to which {model.missing!r} is missing: expected NaN"
+        )
+    if int(learner["learner_model_param"]["num_target"]) > 1:
+        raise ConfigurationError("No packed form of an XGBoost of several targets")
     n_features = int(learner["learner_model_param"]["num_feature"])
     trees = []
     # After early stopping the model predicts with the trees up to the best round.
     best_round = booster.attr("best_iteration")
-    rounds = None if best_round is None else int(best_round) + 1
-    for tree in learner["gradient_booster"]["model"]["trees"][:rounds]:
-        if tree["categories"] or int(tree["tree_param"]["size_leaf_vector"]) > 1:
-            raise ConfigurationError(
-                "No packed form of an XGBoost of categories or several targets"
-            )
+    grown = learner["gradient_booster"]["model"]
+    a_round = int(grown["gbtree_model_param"]["num_parallel_tree"])
+    used = None if best_round is None else (int(best_round) + 1) * a_round
+    for tree in grown["trees"][:used]:
+        if tree["categories"]:
+            raise ConfigurationError("No packed form of an XGBoost of categories")
         condition = np.array(tree["split_conditions"], dtype=np.float32)
         left = np.array(tree["left_children"])
         leaf = np.where(left < 0, condition, np.float32(0)).astype(np.float32)

@@ -32,6 +32,13 @@ class ModelSpec:
     defaults: Mapping[str, Any]
     on_gpu: bool = False
 
+    @property
+    def takes_sites(self) -> bool:
+        """Whether its ``fit`` can use the site of each row."""
+        from sklearn.utils.validation import has_fit_parameter
+
+        return has_fit_parameter(self.estimator(), "groups")
+
     def parameters(self) -> tuple[str, ...]:
         """Parameters that a configuration may set."""
         cls = self.estimator()
@@ -40,8 +47,8 @@ class ModelSpec:
         return tuple(sorted(set(known) - _FROM_CALLER))
 
 
-_FROM_CALLER = {"random_state", "n_jobs", "device"}
-"""Set by arguments of :func:`make_model`, the same for every model."""
+_FROM_CALLER = {"random_state", "n_jobs", "device", "missing"}
+"""Set by arguments of :func:`make_model`, the same for every model; and NaN alone is missing."""
 
 
 def _cascade_forest() -> type:

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
+from uflux_kedro.errors import InputError
 from uflux_kedro.validation.folds import Fold
 from uflux_kedro.validation.search import SiteSearchRegressor
 
@@ -113,8 +114,16 @@ def choose_groups(
         The choice.
 
     Raises:
-        ConfigurationError: If there is one site alone.
+        InputError: If there is one site alone.
     """
+    if len(np.unique(np.asarray(sites))) < 2:
+        raise InputError(
+            "training rows",
+            "site_id",
+            expected="two sites or more to choose predictors by",
+            found="one",
+            hint="Validate with fewer folds, or leave out members with optional predictors",
+        )
     chosen = tuple(candidates.optional)
     results = [_try([chosen], candidates, judge, X, y, sites, seed)]
     error = results[0]["RMSE"].min()

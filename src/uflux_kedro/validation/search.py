@@ -50,6 +50,7 @@ class SiteSearchRegressor(RegressorMixin, BaseEstimator):
             ranges, each draw informed by those before (tree-structured Parzen estimator).
         n_trials: Draws of ``optuna``.
         seed: Seed of the folds and of the draws.
+        fit_with_sites: Hand the site of each row to the model's ``fit``, as ``groups``.
 
     Attributes:
         best_params_: The chosen parameters.
@@ -67,6 +68,7 @@ class SiteSearchRegressor(RegressorMixin, BaseEstimator):
         method: SearchMethod = "grid",
         n_trials: int = 50,
         seed: int = 0,
+        fit_with_sites: bool = False,
     ) -> None:
         self.estimator = estimator
         self.space = space
@@ -74,6 +76,7 @@ class SiteSearchRegressor(RegressorMixin, BaseEstimator):
         self.method = method
         self.n_trials = n_trials
         self.seed = seed
+        self.fit_with_sites = fit_with_sites
 
     def fit(self, X: ArrayLike, y: ArrayLike, groups: ArrayLike) -> Self:
         """Search, then fit the winner on all rows.
@@ -87,7 +90,7 @@ class SiteSearchRegressor(RegressorMixin, BaseEstimator):
             ConfigurationError: If the space, the method or a number of it cannot work.
             InputError: If there are fewer sites than inner folds.
         """
-        self.best_estimator_ = self.search(X, y, groups).fit(X, y)
+        self.best_estimator_ = self._fit(self.search(X, y, groups), X, y, groups)
         return self
 
     def search(self, X: ArrayLike, y: ArrayLike, groups: ArrayLike) -> Any:
@@ -99,11 +102,11 @@ class SiteSearchRegressor(RegressorMixin, BaseEstimator):
             The model with the chosen parameters, not fitted.
         """
         self._check_settings()
-        X, y = np.asarray(X), np.asarray(y)
+        X, y, groups = np.asarray(X), np.asarray(y), np.asarray(groups)
         folds = site_k_fold(groups, self.n_splits, self.seed)
 
         def attempt(parameters: dict[str, Any]) -> dict[str, float]:
-            return self._held_out_score(self._model(parameters), X, y, folds)
+            return self._held_out_score(self._model(parameters), X, y, groups, folds)
 
         if self.method == "grid":
             tried = [(parameters, attempt(parameters)) for parameters in grid(self.space)]
@@ -125,12 +128,15 @@ class SiteSearchRegressor(RegressorMixin, BaseEstimator):
     def _model(self, parameters: dict[str, Any]) -> Any:
         return clone(self.estimator).set_params(**parameters)
 
+    def _fit(self, model: Any, X: ArrayLike, y: ArrayLike, groups: ArrayLike) -> Any:
+        return model.fit(X, y, groups=groups) if self.fit_with_sites else model.fit(X, y)
+
     def _held_out_score(
-        self, model: Any, X: NDArray, y: NDArray, folds: Sequence[Fold]
+        self, model: Any, X: NDArray, y: NDArray, groups: NDArray, folds: Sequence[Fold]
     ) -> dict[str, float]:
         predicted = np.empty(len(y))
         for fold in folds:
-            fitted = clone(model).fit(X[fold.train], y[fold.train])
+            fitted = self._fit(clone(model), X[fold.train], y[fold.train], groups[fold.train])
             predicted[fold.test] = np.ravel(fitted.predict(X[fold.test]))
         scores = score(y, predicted)
         return {name: scores[name] for name in _SCORES}

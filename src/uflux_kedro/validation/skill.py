@@ -77,7 +77,7 @@ def split_signal(predictions: pd.DataFrame) -> dict[str, pd.DataFrame]:
     anomaly = monthly.copy()
     anomaly[_VALUES] -= cells[_VALUES].transform("mean")
     repeated = cells["year"].transform("size") >= 2
-    years = _yearly(anomaly)
+    years = _yearly(anomaly, repeated)
     return {
         "across-site": monthly.groupby("site_id", as_index=False)[_VALUES].mean(),
         "seasonal cycle": _centred(cells[_VALUES].mean().reset_index()),
@@ -95,10 +95,11 @@ def _centred(table: pd.DataFrame) -> pd.DataFrame:
     return centred[sites["truth"].transform("size") >= 2]
 
 
-def _yearly(anomaly: pd.DataFrame) -> pd.DataFrame:
-    years = anomaly.groupby(["site_id", "year"])
-    full = years["month"].size() >= MONTHS_OF_A_YEAR
-    return years[_VALUES].mean()[full].reset_index()
+def _yearly(anomaly: pd.DataFrame, repeated: pd.Series) -> pd.DataFrame:
+    """Means over full years; a month seen in one year alone departs from nothing."""
+    full = anomaly.groupby(["site_id", "year"])["month"].size() >= MONTHS_OF_A_YEAR
+    means = anomaly[repeated].groupby(["site_id", "year"])[_VALUES].mean()
+    return means[full.reindex(means.index)].reset_index()
 
 
 def _trends(years: pd.DataFrame) -> pd.DataFrame:

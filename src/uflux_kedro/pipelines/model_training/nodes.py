@@ -47,7 +47,7 @@ def predict_held_out(
         seed = parameters.seed + fold
         model = _make_model(member, parameters, seed=seed, n_jobs=1)
         if search:
-            model = _searched(model, member, search, seed=seed)
+            model = _searched(model, member, search, parameters, seed=seed)
         if chosen:
             columns = [member.predictors.index(name) for name in chosen[fold].columns]
             model = ColumnsRegressor(model, columns)
@@ -60,7 +60,7 @@ def predict_held_out(
         sites,
         rows["time"].to_numpy(),
         folds,
-        fit_with_sites=search is not None or parameters.fit_with_sites,
+        fit_with_sites=search is not None or _with_sites(member, parameters),
         n_jobs=parameters.n_jobs,
         cache_folder=fold_cache / member.name,
         progress=member.name,
@@ -118,7 +118,7 @@ def fit_final_model(
         }
     model = _make_model(member, parameters, seed=parameters.seed, n_jobs=parameters.n_jobs)
     if search:
-        searcher = _searched(model, member, search, seed=parameters.seed)
+        searcher = _searched(model, member, search, parameters, seed=parameters.seed)
         model = searcher.search(*_arrays(member, rows))
         found["search"] = {
             "method": search.method,
@@ -133,7 +133,7 @@ def fit_final_model(
         parameters=model.get_params(),
         seed=parameters.seed,
         scores=scores,
-        with_sites=parameters.fit_with_sites,
+        with_sites=_with_sites(member, parameters),
     )
     fitted.card |= found
     return fitted
@@ -260,8 +260,19 @@ def _search_of(member: Member, parameters: TrainingParameters) -> SearchParamete
     return search if search.space[member.model] else None
 
 
+def _with_sites(member: Member, parameters: TrainingParameters) -> bool:
+    from uflux_kedro.models.registry import MODELS
+
+    return parameters.fit_with_sites and MODELS[member.model].takes_sites
+
+
 def _searched(
-    model: Any, member: Member, search: SearchParameters, *, seed: int
+    model: Any,
+    member: Member,
+    search: SearchParameters,
+    parameters: TrainingParameters,
+    *,
+    seed: int,
 ) -> SiteSearchRegressor:
     from uflux_kedro.validation.search import SiteSearchRegressor
 
@@ -272,6 +283,7 @@ def _searched(
         method=search.method,
         n_trials=search.n_trials,
         seed=seed,
+        fit_with_sites=_with_sites(member, parameters),
     )
 
 
