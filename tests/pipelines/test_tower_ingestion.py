@@ -8,6 +8,7 @@ from kedro.config import OmegaConfigLoader
 
 from tests.conftest import PROJECT
 from uflux_kedro.datasets import RawFilesDataset
+from uflux_kedro.errors import ConfigurationError
 from uflux_kedro.pipelines.ingestion.nodes import read_tower_files
 from uflux_kedro.schemas import TowerParameters
 from uflux_kedro.settings import CONFIG_LOADER_ARGS
@@ -61,3 +62,9 @@ def test_endings_may_be_in_capitals(tmp_path):
         (tmp_path / name).touch()
     found = raw_towers("base", towers_path=str(tmp_path)).load()
     assert [f.name for f in found] == ["a.ZIP", "b.csv", "c.Csv.GZ"]
+
+
+def test_an_empty_path_is_said(tmp_path):
+    """As of ``make towers`` without TOWERS."""
+    with pytest.raises(ConfigurationError, match=r"found nothing.*towers_path=FILE_OR_FOLDER"):
+        RawFilesDataset(filepath="", hint="--params towers_path=FILE_OR_FOLDER")

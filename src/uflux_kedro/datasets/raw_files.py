@@ -7,6 +7,8 @@ from typing import Any, NoReturn
 
 from kedro.io import AbstractDataset, DatasetError
 
+from uflux_kedro.errors import ConfigurationError
+
 
 class RawFilesDataset(AbstractDataset[None, list[Path]]):
     """The files of one source, as paths that a reader opens lazily.
@@ -16,16 +18,24 @@ class RawFilesDataset(AbstractDataset[None, list[Path]]):
         patterns: Glob patterns of the files within a folder; ``.ZIP`` is ``.zip``.
         hint: What to do where there is nothing, for the error message.
         metadata: Kedro's free field (layer, preview).
+
+    Raises:
+        ConfigurationError: If the path is empty.
     """
 
     def __init__(
         self,
         *,
-        filepath: str,
+        filepath: str | None,
         patterns: list[str] | None = None,
         hint: str | None = None,
         metadata: dict[str, Any] | None = None,
     ) -> None:
+        if not filepath:  # as of `--params towers_path=` with nothing behind it
+            raise ConfigurationError(
+                "expected the path of a file or folder, found nothing"
+                + (f". {hint}" if hint else "")
+            )
         self._path = Path(filepath)
         self._patterns = patterns or ["*"]
         self._hint = hint
