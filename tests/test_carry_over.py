@@ -222,7 +222,7 @@ def test_no_flux_is_looked_at(towers, sites):
 
 def test_only_months_are_taken(towers, sites):
     towers.attrs["resolution"] = "DD"
-    with pytest.raises(ConfigurationError, match="found periods DD"):
+    with pytest.raises(ConfigurationError, match="resolution is DD: expected MM"):
         build_training_table(towers, sites, carry_over=PARAMETERS)
 
 

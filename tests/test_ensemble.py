@@ -69,3 +69,13 @@ def test_select_that_matches_nothing_says_what_names_look_like():
 def test_bad_ensemble_is_refused(changes, message):
     with pytest.raises(ValidationError, match=message):
         ensemble(**changes)
+
+
+@pytest.mark.parametrize("predictor", ["GPP", "RECO_LAG1", "NEE_ANOM"])
+def test_no_flux_is_a_predictor(predictor):
+    """It is known at the very towers that are held out."""
+    with pytest.raises(ValidationError, match=f"{predictor} is measured at the towers"):
+        EnsembleParameters(
+            model="XGB", predictor_sets=[{"name": "A", "predictors": ["ERA5_TA", predictor]}]
+        )
+    EnsembleParameters(model="XGB", predictor_sets=[{"name": "A", "predictors": ["CARRY_GPP_POT"]}])

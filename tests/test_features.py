@@ -295,3 +295,24 @@ def test_predictors_that_stand_in_the_towers_table(towers, sites):
 def test_without_pressure_there_is_no_efficiency(towers, sites):
     table = build_training_table(towers.assign(GRID_TA=20.0, GRID_VPD=10.0, CO2=400.0), sites)
     assert not [c for c in table if c.endswith("iWUE")]
+
+
+def test_a_day_and_half_a_year_have_the_season_of_a_month_about_their_middle():
+    """What was learnt of months holds for them: 16 July is in the middle of July."""
+    month = calendar_features(pd.DatetimeIndex(["2001-07-01"]), 31)
+    np.testing.assert_equal(month, calendar_features(pd.DatetimeIndex(["2001-07-01"])))
+    day = calendar_features(pd.DatetimeIndex(["2001-07-16"]), 1)
+    half = calendar_features(pd.DatetimeIndex(["2001-04-16"]), 182)
+    for one in (day, half):
+        for name in ("DoY_sin", "DoY_cos"):
+            np.testing.assert_allclose(one[name], month[name], atol=0.02)
+    year = np.arange(1, 366, dtype=float)
+    days = calendar_features(pd.date_range("2001-01-01", "2001-12-31"), np.ones(365))
+    shifted = 2 * np.pi * (year - 365.25 / 24 + 0.5) / 365.25
+    np.testing.assert_allclose(days["DoY_sin"], np.sin(shifted), atol=1e-6)
+
+
+def test_days_of_towers_do_not_meet_months_of_grids(towers, sites, cubes):
+    towers.attrs["resolution"] = "DD"
+    with pytest.raises(ConfigurationError, match=r"months, towers\.resolution is DD: expected MM"):
+        build_training_table(towers, sites, build_drivers(cubes, GRID))

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from uflux_kedro.errors import ConfigurationError
-from uflux_kedro.variables import FLUXES, variable_of
+from uflux_kedro.variables import FLUXES, HISTORY, variable_of
 
 
 class PredictorSet(BaseModel):
@@ -101,6 +101,12 @@ class EnsembleParameters(BaseModel):
                     "cannot be both among groups and optional"
                 )
             for predictor in self.predictors(predictor_set):
+                stem, _, ending = predictor.rpartition("_")
+                if predictor in FLUXES or (stem in FLUXES and ending in HISTORY):
+                    raise ValueError(
+                        f"predictor set {predictor_set.name!r}: {predictor} is measured at the "
+                        "towers that are predicted; expected what is known everywhere"
+                    )
                 try:
                     variable_of(predictor)
                 except ConfigurationError as error:

@@ -110,16 +110,32 @@ def _input(data: Any, variable: str, prefix: str, co2: Any) -> Any:
     return None
 
 
-def calendar_features(time: pd.DatetimeIndex) -> dict[str, np.ndarray]:
-    """Season and year of each period, from the day on which it starts.
+_SHORTEST_MONTH, _LONGEST_MONTH = 28, 31
+_DAYS: Mapping[str, float | None] = {"MM": None, "WW": 7.0, "DD": 1.0}
+"""Resolution of towers -> length of the periods."""
+
+
+def calendar_features(
+    time: pd.DatetimeIndex, days: float | np.ndarray | None = None
+) -> dict[str, np.ndarray]:
+    """Season and year of each period.
+
+    A month's season is that of its first day, as in the reference. A day, and half a year, have
+    the season of a month about the same middle, or what was learnt of months would not hold for
+    them.
 
     Args:
         time: Starts of the periods.
+        days: Their lengths; None for months.
 
     Returns:
         ``DoY_sin`` and ``DoY_cos``, sine and cosine of 2 pi doy / 365.25, and ``Year``; float32.
     """
-    angle = 2 * np.pi * time.day_of_year.to_numpy() / DAYS_PER_YEAR
+    season = time.day_of_year.to_numpy().astype(float)
+    if days is not None:
+        month = (np.asarray(days) >= _SHORTEST_MONTH) & (np.asarray(days) <= _LONGEST_MONTH)
+        season += np.where(month, 0.0, (np.asarray(days) - DAYS_PER_YEAR / 12) / 2)
+    angle = 2 * np.pi * season / DAYS_PER_YEAR
     features = {"DoY_sin": np.sin(angle), "DoY_cos": np.cos(angle), "Year": time.year.to_numpy()}
     return {name: values.astype("float32") for name, values in features.items()}
 
@@ -195,9 +211,13 @@ def merge_drivers(sources: Mapping[str, xr.Dataset], land_cover: xr.Dataset) -> 
         compat="override",
         combine_attrs="drop_conflicts",
     ).drop_attrs(deep=False)
+    days = None
+    if "time_bnds" in drivers:
+        bounds = drivers["time_bnds"].transpose("time", ...).to_numpy()
+        days = np.diff(bounds, axis=1)[:, 0] / np.timedelta64(1, "D")
     features = {
         name: ("time", values, VARIABLES[name].cf_attributes())
-        for name, values in calendar_features(drivers.indexes["time"]).items()
+        for name, values in calendar_features(drivers.indexes["time"], days).items()
     }
     latitude = drivers.latitude.astype("float32").drop_attrs()
     features["Latitude"] = latitude.assign_attrs(VARIABLES["Latitude"].cf_attributes())
@@ -236,11 +256,13 @@ def build_training_table(
     fluxes = [c for c in towers if c.removesuffix("_QC") in FLUXES]
     keys = ["site_id", "time"]
     if drivers is None:
-        table = _with_tower_predictors(towers.merge(sites, on="site_id"))
+        days = _DAYS[towers.attrs.get("resolution", "MM")]
+        table = _with_tower_predictors(towers.merge(sites, on="site_id"), days)
         if carry_over is not None:
-            _require_months(towers)
+            _require_months(towers, "features.carry_over makes predictors of months")
             table = carry_over_at_towers(table, carry_over)
     else:
+        _require_months(towers, "grids are brought to months")
         sampled = sample_at_sites(drivers, sites, footprint).drop(columns="IGBP")
         table = towers[[*keys, *fluxes]].merge(sites, on="site_id").merge(sampled, on=keys)
         _report_dropped(towers, table, drivers)
@@ -279,22 +301,19 @@ def offered_by_table(
     return offered | set(SITE_PREDICTORS)
 
 
-def _with_tower_predictors(table: pd.DataFrame) -> pd.DataFrame:
+def _with_tower_predictors(table: pd.DataFrame, days: float | None) -> pd.DataFrame:
     """Complete the predictors of a table that already has some."""
     for prefix in dict.fromkeys(_prefix(c) for c in table):
         if prefix:
             table = derive_predictors(table, prefix)
-    features = calendar_features(pd.DatetimeIndex(table["time"]))
+    features = calendar_features(pd.DatetimeIndex(table["time"]), days)
     return table.assign(**features, Latitude=table["latitude"])
 
 
-def _require_months(towers: pd.DataFrame) -> None:
+def _require_months(towers: pd.DataFrame, because: str) -> None:
     resolution = towers.attrs.get("resolution", "MM")
     if resolution != "MM":
-        raise ConfigurationError(
-            f"features.carry_over makes predictors of months: found periods {resolution}; "
-            "set it to null, or towers.resolution to MM"
-        )
+        raise ConfigurationError(f"{because}, towers.resolution is {resolution}: expected MM")
 
 
 def _prefix(column: str) -> str:

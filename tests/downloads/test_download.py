@@ -129,6 +129,9 @@ def test_a_file_that_changed_upstream_stops_the_run(zenodo, run, folder, content
     assert "download.changed: refetch" in raised.value.hint
     assert (folder / NAME).read_bytes() == content
     assert not (folder / "new.nc").exists(), "nothing is fetched before all is clear"
+    (folder / NAME).rename(folder / "kept.nc")  # as the hint says
+    assert actions(run())[NAME] == "fetched"
+    assert (folder / NAME).read_bytes() == content + b"more"
 
 
 def test_a_file_that_changed_upstream_is_replaced_if_so_configured(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import socket
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -106,6 +108,16 @@ def test_a_server_without_ranges_is_asked_for_the_whole(
     assert partial.path.read_bytes() == content
     last = zenodo.requests_for(path)[-1]
     assert (last.status, last.headers.get("Range")) == (200, None)
+
+
+def test_a_page_that_cannot_be_reached_is_no_end(zenodo, fetcher, file, path, partial, content):
+    zenodo.ranges["interface"] = False
+    zenodo.faults[path] += [Broken(after=200_000)]
+    with socket.socket() as nobody:  # bound, and listened to by none
+        nobody.bind(("127.0.0.1", 0))
+        dead = f"http://127.0.0.1:{nobody.getsockname()[1]}/page"
+        fetcher.fetch(replace(file, mirrors=(dead,)), partial)
+    assert partial.path.read_bytes() == content
 
 
 def test_bytes_of_another_version_are_not_joined(zenodo, fetcher, file, path, partial, content):

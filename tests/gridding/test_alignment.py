@@ -357,3 +357,12 @@ def test_a_node_grid_meets_a_cell_grid(seed):
     edges = np.sin(np.deg2rad([-90, *range(-85, 90, 10), 90]))
     expected = (values.mean(axis=2) @ np.diff(edges)) / 2
     np.testing.assert_allclose(global_mean(aligned["SW_IN"], grid), expected, rtol=1e-6)
+
+
+def test_a_february_without_leap_day_is_whole():
+    source = stepped("2004-01-01", "2004-04-01", 1)
+    without = source.isel(time=[t for t in range(91) if t != 59])
+    assert without.indexes["time"][[58, 59]].strftime("%m-%d").tolist() == ["02-28", "03-01"]
+    months = monthly_means(without, "peer", whole=True)
+    assert months.indexes["time"].month.tolist() == [1, 2, 3]
+    assert monthly_means(without.isel(time=slice(32, None)), "peer", whole=True).sizes["time"] == 1

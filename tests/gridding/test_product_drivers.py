@@ -179,6 +179,7 @@ def test_all_months_that_are_asked_for_must_be_there(first, last, found):
     chosen = drivers.sel(time=slice(first, last))
     if found is None:
         require_months(chosen, first, last)
+        require_months(chosen, first, last, date.fromisoformat(f"{last}-10"))
         if first == "2003-02":
             with pytest.raises(InputError, match="found 2003-02-01 to 2003-06-01, with gaps"):
                 require_months(chosen.isel(time=[0, 1, 3]), first, last)

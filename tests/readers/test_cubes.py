@@ -19,6 +19,7 @@ from uflux_kedro.gridding.alignment import TargetGrid, align
 from uflux_kedro.gridding.means import means_over
 from uflux_kedro.readers import READERS, read_source
 from uflux_kedro.readers.era5 import read_era5
+from uflux_kedro.readers.guards import normalise_grid
 from uflux_kedro.variables import VARIABLES, aliases
 
 MONTHS = pd.date_range("2001-01-01", periods=12, freq="MS")
@@ -457,3 +458,34 @@ def test_a_region_on_both_sides_of_the_date_line_stays_one(raw_grid, tmp_path):
             places = aligned.longitude.to_numpy()[there] % 360
             assert 169 <= places.min() < places.max() <= 191
             assert there.sum() >= 19 / resolution
+
+
+@pytest.mark.parametrize(
+    "longitude",
+    [
+        np.array([179.5, 180.5]),
+        np.array([178.5, 179.5, 180.5]),
+        170 + 1 / 24 + np.arange(240) / 12,
+        170 + 1 / 48 + np.arange(480) / 24,
+        170 + 1 / 480 + np.arange(4800) / 240,
+    ],
+)
+def test_no_column_is_lost_over_the_date_line(longitude):
+    values = np.arange(longitude.size, dtype="float32")
+    place = {"latitude": [-17.75, -17.25], "longitude": longitude}
+    cube = xr.Dataset({"x": (("latitude", "longitude"), np.stack([values] * 2))}, place)
+    turned = normalise_grid(cube, "f")["x"][0].dropna("longitude")
+    assert sorted(turned.to_numpy()) == values.tolist()
+    east = turned.longitude.to_numpy()[np.argsort(turned.to_numpy())] % 360
+    np.testing.assert_allclose(east, longitude, atol=1e-5)
+
+
+def test_rain_and_snow_must_have_the_same_times(raw_grid, tmp_path):
+    time = pd.date_range("2001-01-01", periods=48, freq="h")
+    raw_grid({"Rainf": (0, 1e-4, "kg m-2 s-1")}, time=time).to_netcdf(tmp_path / "rain.nc")
+    snow = raw_grid({"Snowf": (0, 1e-4, "kg m-2 s-1")}, time=time[:24])
+    snow.to_netcdf(tmp_path / "snow.nc")
+    with pytest.raises(
+        InputError, match="Snowf: expected every time that Rainf has; found 2001-01"
+    ):
+        read_source("wfde5", sorted(tmp_path.glob("*.nc")), variables=["P"])

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from uflux_kedro.errors import ConfigurationError, InputError
 from uflux_kedro.gridding.means import means_over
 from uflux_kedro.readers import read_source
+from uflux_kedro.readers.accumulations import refuse_sums_of_the_day
 from uflux_kedro.readers.periods import step_among
 
 LATITUDE, LONGITUDE = np.array([60.0, 50.0, 40.0]), np.array([0.0, 10.0, 20.0, 30.0])
@@ -204,8 +205,30 @@ def test_rain_alone_tells_one_archive_from_the_other(tmp_path):
 
 @pytest.mark.parametrize(
     ("stamp", "step"),
-    [("2020-01-01 00:00", "month"), ("2020-01-16 12:00", "month"), ("2020-01-01 13:00", "hour"),
-     ("2020-01-09 00:00", "hour")],
+    [("2020-01-01 00:00", "month"), ("2020-01-16 12:00", "month"), ("2020-01-31 18:00", "month"),
+     ("2020-01-01 13:00", "hour")],
 )  # fmt: skip
 def test_the_step_of_one_map_alone(stamp, step):
     assert step_among([pd.DatetimeIndex([stamp])], ("month", "hour")) == step
+
+
+def test_rain_at_the_end_of_days_alone_does_not_pile_up():
+    """Where it is dry nearly always, one day on which rain ends is enough."""
+    time = pd.date_range("2001-07-01T01", periods=24 * 31, freq="h")
+    rain = np.zeros((744, 2, 2), "float32")
+    for day in range(0, 31, 4):
+        rain[24 * day + 12 : 24 * day + 15] = 0.002
+    for day in (2, 9, 17):
+        rain[24 * day + 23] = 0.001
+    dims = ("time", "latitude", "longitude")
+    data = xr.DataArray(da.from_array(rain, chunks=(744, 2, 2)), {"time": time}, dims, name="P")
+    np.testing.assert_array_equal(refuse_sums_of_the_day(data, "f"), rain)
+    piled = rain.reshape(31, 24, 2, 2).cumsum(1).reshape(744, 2, 2)
+    with pytest.raises(InputError, match="pile up"):
+        refuse_sums_of_the_day(data.copy(data=da.from_array(piled, chunks=(744, 2, 2))), "f").load()
+
+
+def test_one_hour_alone_is_said(tmp_path):
+    archive(truth(), land=False).isel(valid_time=[13]).to_netcdf(tmp_path / "hour.nc")
+    with pytest.raises(InputError, match="SW_IN: expected two hours or more; found one"):
+        read_source("era5", [tmp_path / "hour.nc"], variables=["SW_IN"])

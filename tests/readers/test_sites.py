@@ -77,3 +77,8 @@ def test_names_may_be_written_in_latin_1(table, tmp_path):
     path = write(table.assign(SITE_NAME="Puéchabon"), tmp_path)
     path.write_bytes(path.read_text("utf-8").encode("latin-1"))
     assert len(read_sites(path)) == len(table)
+
+
+def test_a_name_may_go_over_lines(table, tmp_path):
+    path = write(table.assign(SITE_NAME='Harvard\nForest\n"EMS"'), tmp_path)
+    assert len(read_sites(path)) == len(table)

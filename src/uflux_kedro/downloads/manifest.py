@@ -48,10 +48,10 @@ class Manifest:
         and has the right checksum is taken over.
         """
         entry = self.entries.get(file.name)
-        if entry and self._changed_upstream(file, entry):
-            return "changed upstream"
         if not target.exists():
             return "absent"
+        if entry and self._changed_upstream(file, entry):
+            return "changed upstream"
         status = target.stat()
         if entry and (status.st_size, status.st_mtime_ns) == (entry["size"], entry["mtime_ns"]):
             return "complete"

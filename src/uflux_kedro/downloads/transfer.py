@@ -123,7 +123,13 @@ def _resume(session: Session, file: RemoteFile, partial: Partial) -> requests.Re
     # One of another address may differ though the bytes do not; there the checksum guards alone.
     same = {"If-Range": etag} if etag and not etag.startswith("W/") else {}
     for url in (file.url, *file.mirrors):
-        response = session.get(url, headers | same if url == file.url else headers)
+        try:
+            response = session.get(url, headers | same if url == file.url else headers)
+        except InputError as error:
+            if url == file.url:
+                raise
+            _log.info("%s: nothing from %s: %s", file.name, url, error)
+            continue
         if _is_the_rest(response, partial.size, file):
             _log.info("%s: goes on from byte %d", file.name, partial.size)
             return response

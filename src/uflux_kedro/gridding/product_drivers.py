@@ -32,9 +32,7 @@ def step_edges(
     Raises:
         InputError: If the months are no whole number of steps.
     """
-    end = pd.Timestamp(last_month) + pd.offsets.MonthBegin()
-    if last_day is not None:
-        end = pd.Timestamp(last_day) + pd.offsets.Day()
+    end = _end(last_month, last_day)
     edges = pd.date_range(first_month, end, freq=_FREQUENCIES[step])
     if edges[-1] != end:
         raise InputError(
@@ -46,15 +44,23 @@ def step_edges(
     return edges
 
 
-def require_months(drivers: xr.Dataset, first_month: str, last_month: str) -> None:
-    """Refuse drivers that are not there from the first month to the last.
+def _end(last_month: str, last_day: date | None) -> pd.Timestamp:
+    if last_day is not None:
+        return pd.Timestamp(last_day) + pd.offsets.Day()
+    return pd.Timestamp(last_month) + pd.offsets.MonthBegin()
+
+
+def require_months(
+    drivers: xr.Dataset, first_month: str, last_month: str, last_day: date | None = None
+) -> None:
+    """Refuse drivers that are not there from the first month to the last, or to a day in it.
 
     Raises:
         InputError: Naming the months that are asked for and those that are there.
     """
     first = pd.Timestamp(first_month)
     # The last period may reach beyond, as the four days at a month's end do.
-    last = pd.Timestamp(last_month) + pd.offsets.MonthBegin()
+    last = _end(last_month, last_day)
     bounds = drivers["time_bnds"].compute().transpose("time", ...).to_numpy()
     found = "nothing"
     if len(bounds):

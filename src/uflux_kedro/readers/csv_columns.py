@@ -197,10 +197,12 @@ def _refuse_short_rows(path: Path, header: Header) -> None:
     """Refuse rows that lost a field: pandas moves the others up and fills their end."""
     named = max((i for i, name in enumerate(header.columns) if name), default=0)
     separator = header.separator.encode()
+    quoted = False
     with File(path).open() as stream:
         for number, line in enumerate(stream, 1):
             # A quoted field may hold separators and ends of lines: those are left to the parser.
-            if number <= header.lines + 1 or b'"' in line or not line.strip():
+            within, quoted = quoted, quoted ^ bool(line.count(b'"') % 2)
+            if number <= header.lines + 1 or within or b'"' in line or not line.strip():
                 continue
             if (fields := line.count(separator)) < named:
                 raise InputError(

@@ -213,6 +213,8 @@ def _as_means(data: xr.DataArray, source: GridSource, where: str) -> xr.DataArra
     """Means over the hour that each time starts, of what piles up to the time."""
     if source.accumulates is None or not source.is_accumulated(str(data.name)):
         return data
+    if data.sizes["time"] < 2:
+        raise InputError(where, str(data.name), expected="two hours or more", found="one")
     if source.accumulates == "hour":
         data = refuse_sums_of_the_day(data, where)
     means = rates(data, source.accumulates)

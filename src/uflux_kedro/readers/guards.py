@@ -146,6 +146,7 @@ def normalise_grid(cube: xr.Dataset, where: str | Path) -> xr.Dataset:
         # Single precision would make 0.1 degree grids of two files differ.
         cube = cube.assign_coords({name: cube[name].astype("float64").round(5)})
         _check_axis(cube[name].to_numpy(), name, lowest, highest, where)
+    step = abs(float(cube.longitude[-1] - cube.longitude[0])) / (cube.sizes["longitude"] - 1)
     cube = cube.assign_coords(longitude=(cube.longitude + 180) % 360 - 180)
     cube = cube.sortby("latitude").sortby("longitude")
     if not cube.indexes["longitude"].is_unique:
@@ -156,25 +157,25 @@ def normalise_grid(cube: xr.Dataset, where: str | Path) -> xr.Dataset:
             found=f"{int(cube.indexes['longitude'].duplicated().sum())} of them twice",
             hint="Drop the column that repeats the first",
         )
-    cube = _over_date_line(cube)
+    cube = _over_date_line(cube, step)
     cube.latitude.attrs = {"standard_name": "latitude", "units": "degrees_north", "axis": "Y"}
     cube.longitude.attrs = {"standard_name": "longitude", "units": "degrees_east", "axis": "X"}
     return cube
 
 
-def _over_date_line(cube: xr.Dataset) -> xr.Dataset:
+def _over_date_line(cube: xr.Dataset, step: float) -> xr.Dataset:
     """A region on both sides of 180 degrees with the meridians between its ends, all missing.
 
     Without them its last column in the east would stand beside its first in the west, and what
     lies between would be made up of both.
     """
     longitude = cube["longitude"].to_numpy()
-    steps = np.diff(longitude)
-    step = float(np.median(steps))
-    if steps.max() < 1.5 * step:
+    gap = int(np.diff(longitude).argmax())
+    east, west = longitude[gap : gap + 2]
+    if west - east < 1.5 * step:
         return cube
-    whole = longitude[0] + step * np.arange(round((longitude[-1] - longitude[0]) / step) + 1)
-    return cube.reindex(longitude=whole.round(5), method="nearest", tolerance=step / 4)
+    between = np.linspace(east, west, round((west - east) / step) + 1)[1:-1].round(5)
+    return cube.reindex(longitude=np.insert(longitude, gap + 1, between))
 
 
 def _check_axis(

@@ -32,10 +32,6 @@ _DATES_IN_NAMES = (
 )
 
 
-_DAYS_OF_A_MONTH, _HOURS_OF_A_MONTH = (1, 14, 15, 16, 17), (0, 6, 12)
-"""Under which days and hours the one map of a month stands."""
-
-
 def with_periods(cube: xr.Dataset, step: Step, where: str | Path, gaps: bool = False) -> xr.Dataset:
     """Put time at the start of its period and add the periods' bounds.
 
@@ -96,7 +92,7 @@ def date_in_name(path: Path) -> pd.Timestamp | None:
 def step_among(times: Iterable[pd.DatetimeIndex], steps: tuple[Step, ...]) -> Step:
     """The step that fits the least distance of the timestamps; the first if none does.
 
-    A single timestamp is a month's where it is of its first day or its middle, else the shortest.
+    A single timestamp is a month's, unless at an hour under which no map of a month stands.
     """
     stamps = np.unique([stamp for index in times for stamp in index.to_numpy()])
     if len(stamps) > 1:
@@ -105,10 +101,8 @@ def step_among(times: Iterable[pd.DatetimeIndex], steps: tuple[Step, ...]) -> St
         for step in steps:
             if step in LENGTHS and least == LENGTHS[step]:
                 return step
-    elif len(stamps) and "hour" in steps:
-        one = pd.Timestamp(stamps[0])
-        if one.day not in _DAYS_OF_A_MONTH or one.hour not in _HOURS_OF_A_MONTH:
-            return "hour"
+    elif len(stamps) and "hour" in steps and pd.Timestamp(stamps[0]).hour % 6:
+        return "hour"
     return steps[0]
 
 

@@ -43,7 +43,7 @@ def plan_product(
 
     flux = members[0].flux
     drivers = drivers.sel(time=slice(parameters.first_month, parameters.last_month))
-    require_months(drivers, parameters.first_month, parameters.last_month)
+    require_months(drivers, parameters.first_month, parameters.last_month, parameters.last_day)
     return Plan(
         flux=flux,
         members={model.name: model for model in models},
