@@ -200,6 +200,8 @@ def merge_drivers(sources: Mapping[str, xr.Dataset], land_cover: xr.Dataset) -> 
     Returns:
         The drivers; see :func:`build_drivers`.
     """
+    from uflux_kedro.gridding.statistics import period_days  # brings xarray with it
+
     drivers = xr.merge(
         [
             cube.rename({name: f"{prefix}_{name}" for name in cube.data_vars})
@@ -211,10 +213,7 @@ def merge_drivers(sources: Mapping[str, xr.Dataset], land_cover: xr.Dataset) -> 
         compat="override",
         combine_attrs="drop_conflicts",
     ).drop_attrs(deep=False)
-    days = None
-    if "time_bnds" in drivers:
-        bounds = drivers["time_bnds"].transpose("time", ...).to_numpy()
-        days = np.diff(bounds, axis=1)[:, 0] / np.timedelta64(1, "D")
+    days = period_days(drivers).to_numpy() if "time_bnds" in drivers else None
     features = {
         name: ("time", values, VARIABLES[name].cf_attributes())
         for name, values in calendar_features(drivers.indexes["time"], days).items()

@@ -19,6 +19,7 @@ logger = logging.getLogger(__name__)
 Span = Literal["month", "day"]
 
 _LONGEST = {"month": np.timedelta64(31, "D"), "day": np.timedelta64(1, "D")}
+_LEAP_FEBRUARY = np.timedelta64(29, "D")
 _FREQUENCIES = {"month": "MS", "day": "D"}
 
 
@@ -70,9 +71,9 @@ def means_over(cube: xr.Dataset, source: str, span: Span, *, whole: bool = False
     for first, last in pairwise(edges):
         inside = slice(np.searchsorted(ends, first, "right"), np.searchsorted(starts, last, "left"))
         overlap = np.minimum(ends[inside], last) - np.maximum(starts[inside], first)
-        # A calendar without leap days has all of such a February.
-        leap = pd.Timestamp(first).month == 2 and pd.Timestamp(first).is_leap_year
-        if whole and overlap.sum() < last - first - np.timedelta64(int(leap), "D"):
+        # A calendar without leap days has all of a February of 29.
+        spare = np.timedelta64(int(last - first == _LEAP_FEBRUARY), "D")
+        if whole and overlap.sum() < last - first - spare:
             logger.warning("%s: parts of %s to %s are missing: left out", source, first, last)
             continue
         if not overlap.size:

@@ -68,8 +68,7 @@ class CascadeParameters(MultiOutputMixin, RegressorMixin, BaseEstimator):
         Raises:
             ConfigurationError: If there is one.
         """
-        owner = type(self).__name__
-        check_ranges(owner, {name: getattr(self, name) for name, *_ in _RANGES}, _RANGES)
+        check_ranges(type(self).__name__, self.get_params(), _RANGES)
         for name, choices in (("bin_type", ("percentile", "interval")), ("predictor", HEADS)):
             if getattr(self, name) not in choices:
                 raise ConfigurationError(

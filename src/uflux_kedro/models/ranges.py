@@ -41,11 +41,10 @@ def check_ranges(owner: str, values: Mapping[str, Any], ranges: Iterable[Range])
         value = values[name]
         kinds = (int, np.integer) if whole else (int, float, np.number)
         if not isinstance(value, kinds) or isinstance(value, bool) or not low <= value <= high:
-            bounded = np.isfinite(high) and high < np.finfo(float).max
             raise ConfigurationError(
                 f"{owner}({name}={value!r}): expected "
                 f"{'a whole number' if whole else 'a finite number'} of at least {low}"
-                + (f" and at most {high}" if bounded else "")
+                + (f" and at most {high}" if high < np.finfo(float).max else "")
             )
 
 

@@ -23,7 +23,7 @@ from uflux_kedro.readers.guards import (
 )
 from uflux_kedro.readers.periods import (
     date_in_name,
-    listed,
+    require_times,
     step_among,
     times_of,
     with_periods,
@@ -245,14 +245,8 @@ def _check_same_times(
     for data in joined.values():
         everywhere = everywhere.union(data.indexes["time"])
     for name, data in joined.items():
-        lacking = everywhere.difference(data.indexes["time"])
-        if len(lacking):
-            raise InputError(
-                _where(paths),
-                name,
-                expected=f"every time that the other variables of {source.name} have",
-                found=f"{listed(lacking)} missing",
-            )
+        whose = f"the other variables of {source.name} have"
+        require_times(data.indexes["time"], everywhere, _where(paths), name, whose)
 
 
 def _where(paths: Sequence[Path]) -> str:

@@ -55,7 +55,8 @@ def without_impossible(
             continue
         lower, upper = bounds_of_step(name, step)
         values = record[name].to_numpy()
-        places = np.flatnonzero((values < lower) | (values > upper))
+        outside = (values < lower) | (values > upper)
+        places = np.flatnonzero(outside)
         known = int(np.isfinite(values).sum())
         if not places.size or not _are_single(values[places], known):
             continue
@@ -71,7 +72,7 @@ def without_impossible(
         )
         logger.warning("%s: %s: %s; taken as missing", where, name, in_words(one))
         taken.append(one)
-        record[name] = record[name].mask((values < lower) | (values > upper))
+        record[name] = record[name].mask(outside)
     return record, taken
 
 

@@ -26,11 +26,11 @@ _CARBON = "gC m-2 d-1"
 _MASS = re.compile(r"\b(k|m|u|M|T|P)?g\b(?!\s*(C|CO2)\b)")
 _MOLES = re.compile(r"\b(u|µ|μ|m|n|micro)?mol\b(?!\s*CO2)")
 _SAYS_CARBON = re.compile(
-    r"(expressed|measured)[_ ](as|in)[_ ]carbon|mass[_ ]of[_ ]carbon|\bcarbon\b|\bC m-2\b",
+    r"mass[_ ]of[_ ]carbon|carbon[_ ](mass[_ ])?flux|\bcarbon\b|\bC m-2\b",
     re.IGNORECASE,
 )
 _SAYS_OTHER = re.compile(
-    r"expressed[_ ]as[_ ]carbon[_ ]dioxide|carbon[_ -]*dioxide|\bCO2\b|dry[_ ](matter|mass)|biomass",
+    r"carbon[_ -]*dioxide|\bCO2\b|dry[_ ](matter|mass)|biomass",
     re.IGNORECASE,
 )
 

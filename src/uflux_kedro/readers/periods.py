@@ -149,6 +149,27 @@ def _check_sequence(
     )
 
 
+def require_times(
+    found: pd.DatetimeIndex, wanted: pd.DatetimeIndex, where: str | Path, name: str, whose: str
+) -> None:
+    """Refuse a variable that lacks times which others have.
+
+    Args:
+        found: Its times.
+        wanted: Theirs.
+        where: File or source, for the message.
+        name: The variable.
+        whose: Who has them, such as ``Rainf has``.
+
+    Raises:
+        InputError: Naming the times.
+    """
+    lacking = wanted.difference(found)
+    if len(lacking):
+        expected = f"every time that {whose}"
+        raise InputError(where, name, expected=expected, found=f"{listed(lacking)} missing")
+
+
 def listed(times: pd.DatetimeIndex) -> str:
     """Times as text: months where all are months, shortened where they are many."""
     pattern = "%Y-%m" if (times.day == 1).all() and (times.hour == 0).all() else "%Y-%m-%d"

@@ -67,10 +67,9 @@ def read_sentinel2(
     named = sorted((_day(path), _band(path), Path(path)) for path in paths if _band(path))
     days = []
     for day, files in groupby(named, key=lambda file: file[0]):
-        of_day = [(band, path) for _, band, path in files]
         bands = {
-            band: _finest(day, band, [path for b, path in of_day if b == band])
-            for band in dict.fromkeys(band for band, _ in of_day)
+            band: _finest(day, band, [path for *_, path in of_band])
+            for band, of_band in groupby(files, key=lambda file: file[1])
         }
         days.append(_read_scene(day, bands, offset, tuple(clear)))
     if not days:

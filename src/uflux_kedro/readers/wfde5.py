@@ -12,12 +12,11 @@ from pathlib import Path
 
 import xarray as xr
 
-from uflux_kedro.errors import InputError
 from uflux_kedro.readers.archives import unpack_netcdf
 from uflux_kedro.readers.cubes import open_source
 from uflux_kedro.readers.grid_source import GridSource
 from uflux_kedro.readers.guards import open_netcdf
-from uflux_kedro.readers.periods import listed
+from uflux_kedro.readers.periods import require_times
 
 WFDE5 = GridSource.of_family("wfde5", optional=("PA",), step="hour")
 _SNOW = GridSource("wfde5", {"Snowf": "P"}, ("P",), "hour")
@@ -41,13 +40,7 @@ def read_wfde5(paths: Sequence[Path], variables: Sequence[str] = ()) -> xr.Datas
     names = {name for path in unpack_netcdf(paths) for name in open_netcdf(path).data_vars}
     if "P" in cube and "Rainf" in names:
         snow = open_source(paths, _SNOW)
-        lacking = cube.indexes["time"].difference(snow.indexes["time"])
-        if len(lacking):
-            raise InputError(
-                paths[0].parent,
-                "Snowf",
-                expected="every time that Rainf has",
-                found=f"{listed(lacking)} missing",
-            )
+        times = snow.indexes["time"], cube.indexes["time"]
+        require_times(*times, paths[0].parent, "Snowf", "Rainf has")
         cube["P"] = (cube["P"] + snow["P"]).assign_attrs(cube["P"].attrs)
     return cube
