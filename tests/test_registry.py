@@ -11,7 +11,7 @@ from kedro.framework.project import configure_project, pipelines
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 
-from tests.conftest import PROJECT
+from tests.testing.project import PROJECT
 
 NAMES = {
     "demo_world",

@@ -13,8 +13,8 @@ from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 from pydantic import ValidationError
 
-from tests.conftest import PROJECT
-from tests.statistics.test_peers import cube
+from tests.testing.project import PROJECT
+from tests.testing.synthetic import make_product
 from uflux_kedro import configuration
 from uflux_kedro.errors import InputError
 from uflux_kedro.pipelines import grid_inference, reporting
@@ -81,11 +81,11 @@ def test_a_peer_that_must_be_there_stops_the_comparison(parameters, tmp_path):
     parameters["reporting"]["peers"] = {"X": {"path": str(tmp_path / "x.nc"), "variables": {"GPP": "gpp"}}}  # fmt: skip
     (peer,) = project_peers(["GPP"])
     with pytest.raises(InputError, match="files of the peer X; found none"):
-        compare_product(peer, cube())
+        compare_product(peer, make_product())
 
 
 def test_a_peer_is_read_and_scored(tmp_path):
-    truth = cube(5.0)
+    truth = make_product(5.0)
     truth.rename(GPP="gpp").assign(gpp=lambda c: -c["gpp"].assign_attrs(units="gC m-2 d-1")).to_netcdf(tmp_path / "x.nc")  # fmt: skip
     variable = PeerVariable(variable="gpp", sign=-1, unit="gC m-2 d-1")
     peer = Peer("X", "GPP", "x.nc", (str(tmp_path / "x.nc"),), variable)
@@ -105,7 +105,7 @@ def test_regions_of_a_users_own_are_summed(tmp_path):
     parameters = AggregateParameters.model_validate(
         {"countries": False, "regions": {"path": str(path), "name_column": "id", "kind": "basin"}}
     )
-    table = aggregate_product("GPP", cube(5.0), drivers, parameters)
+    table = aggregate_product("GPP", make_product(5.0), drivers, parameters)
     assert isinstance(table, pd.DataFrame)
     assert set(table["region_kind"]) == {"global", "IGBP", "basin"}
     assert table.query("region_kind == 'basin'")["cells"].iloc[0] == 8 * 4

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from kedro.config import OmegaConfigLoader
 
-from tests.conftest import PROJECT
+from tests.testing.project import PROJECT
 from uflux_kedro.configuration import CONFIG_LOADER_ARGS
 from uflux_kedro.datasets import RawFilesDataset
 from uflux_kedro.errors import ConfigurationError

@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.quality.conftest import simulated
-from tests.quality.test_phase import late, scrambled
+from tests.testing.towers import delay, scramble_months, simulate_towers
 from uflux_kedro.errors import InputError
 from uflux_kedro.pipelines.ingestion.quality_nodes import admit_towers, check_tower_quality
 from uflux_kedro.quality.check import check_towers, drop_suspects
@@ -60,7 +59,7 @@ def test_energy_closure(healthy):
 
 def test_the_page_holds_the_evidence(healthy):
     towers, sites = healthy
-    towers = scrambled(towers, ["EVI"], ["XX-001", "XX-002"])
+    towers = scramble_months(towers, ["EVI"], ["XX-001", "XX-002"])
     checked = check_towers(towers, sites, QualityParameters())
     page = render_quality(checked, "towers & <tables>.csv")
     assert page == render_quality(checked, "towers & <tables>.csv")
@@ -77,7 +76,7 @@ def test_a_healthy_page_says_so(healthy):
 
 
 def test_three_hundred_towers_make_a_page_of_readable_size():
-    towers, sites = simulated(n_sites=300, n_years=3)
+    towers, sites = simulate_towers(n_sites=300, n_years=3)
     page = render_quality(check_towers(towers, sites, QualityParameters()), "towers.csv")
     assert page.count("XX-299") == 1
     assert len(page) < 1_500_000
@@ -92,7 +91,7 @@ def admit(tmp_path, towers, sites, on_suspicion):
 
 def test_suspects_stop_the_run_with_their_evidence(healthy, tmp_path):
     towers, sites = healthy
-    towers = late(towers, ["LAI"], 4, ["XX-001"])
+    towers = delay(towers, ["LAI"], 4, ["XX-001"])
     with pytest.raises(InputError) as caught:
         admit(tmp_path, towers, sites, "stop")
     message = str(caught.value)
@@ -102,7 +101,7 @@ def test_suspects_stop_the_run_with_their_evidence(healthy, tmp_path):
 
 def test_suspects_are_dropped_or_only_reported(healthy, tmp_path):
     towers, sites = healthy
-    towers = late(towers, ["LAI"], 4, ["XX-001"])
+    towers = delay(towers, ["LAI"], 4, ["XX-001"])
     kept, of = admit(tmp_path, towers, sites, "drop")
     assert kept.groupby("site_id")["LAI"].count()["XX-001"] == 0
     assert kept["LAI"].notna().sum() == len(towers) * 11 / 12
@@ -116,7 +115,7 @@ def test_suspects_are_dropped_or_only_reported(healthy, tmp_path):
 def test_sites_whose_calendar_is_off_are_left_out(healthy, tmp_path):
     towers, sites = healthy
     columns = [c for c in towers if c not in ("site_id", "time")]
-    kept, of = admit(tmp_path, late(towers, columns, 3, ["XX-005"]), sites, "drop")
+    kept, of = admit(tmp_path, delay(towers, columns, 3, ["XX-005"]), sites, "drop")
     assert "XX-005" not in set(kept["site_id"]) | set(of["site_id"])
     assert len(of) == len(sites) - 1
 

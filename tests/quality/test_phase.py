@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.quality_power import DEFECTS, power
-from tests.quality.conftest import simulated
+from tests.testing.towers import delay, read_monthly_towers, scramble_months, simulate_towers
 from uflux_kedro.quality.check import check_phase, check_towers
 from uflux_kedro.quality.month_order import as_text_order, put_right
 from uflux_kedro.quality.natural import family, kind, seasonal_columns
@@ -25,27 +25,6 @@ def phase(towers, sites, alarm=ALARM):
     return check_phase(Years.of(towers, columns), sites, columns, alarm)[0]
 
 
-def late(towers, columns, months, sites):
-    """Columns of some sites late by some months, as a circle so that nothing is lost."""
-    towers = towers.copy()
-    for site in sites:
-        rows = towers["site_id"] == site
-        for column in columns:
-            towers.loc[rows, column] = np.roll(towers.loc[rows, column].to_numpy(), months)
-    return towers
-
-
-def scrambled(towers, columns, sites):
-    """Columns of some sites with the months of each year in text order."""
-    towers = towers.copy()
-    for site in sites:
-        rows = towers["site_id"] == site
-        for column in columns:
-            years = towers.loc[rows, column].to_numpy().reshape(-1, 12)
-            towers.loc[rows, column] = as_text_order(years).ravel()
-    return towers
-
-
 def test_healthy_towers_raise_no_alarm(healthy):
     assert phase(*healthy) == []
 
@@ -53,8 +32,8 @@ def test_healthy_towers_raise_no_alarm(healthy):
 @settings(max_examples=6)
 @given(months=st.integers(-5, 6).filter(lambda k: abs(k) > 2), seed=st.integers(0, 3))
 def test_a_column_that_is_late_by_k_months_is_found_with_lag_k(months, seed):
-    towers, sites = simulated(seed=seed)
-    found = phase(late(towers, ["EVI"], months, ["XX-001"]), sites)
+    towers, sites = simulate_towers(seed=seed)
+    found = phase(delay(towers, ["EVI"], months, ["XX-001"]), sites)
     (finding,) = found
     assert (finding.variable, finding.sites) == ("EVI", ("XX-001",))
     side = "late" if months > 0 else "early"
@@ -64,9 +43,9 @@ def test_a_column_that_is_late_by_k_months_is_found_with_lag_k(months, seed):
 @settings(max_examples=5)
 @given(months=st.sampled_from([-3, -2, -1, 1, 2, 3]), seed=st.integers(0, 3))
 def test_a_whole_site_is_told_by_the_sun(months, seed):
-    towers, sites = simulated(seed=seed)
+    towers, sites = simulate_towers(seed=seed)
     columns = [c for c in towers if c not in ("site_id", "time")]
-    found = phase(late(towers, columns, months, ["XX-004"]), sites)
+    found = phase(delay(towers, columns, months, ["XX-004"]), sites)
     (finding,) = found
     assert (finding.variable, finding.sites) == (None, ("XX-004",))
     side = "late" if months > 0 else "early"
@@ -76,7 +55,7 @@ def test_a_whole_site_is_told_by_the_sun(months, seed):
 
 def test_all_sites_late_by_a_month_are_found_together(healthy):
     towers, sites = healthy
-    found = phase(late(towers, ["LAI"], 1, sites["site_id"]), sites)
+    found = phase(delay(towers, ["LAI"], 1, sites["site_id"]), sites)
     assert [f.variable for f in found] == ["LAI"]
     assert found[0].found.startswith("1 month late")
     assert "all sites together" in found[0].found
@@ -94,7 +73,7 @@ def test_a_latitude_of_the_wrong_sign_is_told_from_a_shift(healthy):
 def test_months_in_text_order_are_named_as_such(healthy, columns):
     towers, sites = healthy
     spoiled = ["XX-000", "XX-003", "XX-005"]
-    found = phase(scrambled(towers, columns, spoiled), sites)
+    found = phase(scramble_months(towers, columns, spoiled), sites)
     assert sorted(f.variable for f in found) == columns
     for finding in found:
         assert finding.sites == tuple(spoiled)
@@ -179,11 +158,9 @@ def test_the_table_as_distributed_is_caught(as_distributed):
 
 
 def test_one_spoiled_file_alone_is_caught(shared_data):
-    from tests.quality.conftest import read
-
     folder = shared_data / "towers_monthly" / "as_distributed"
     caught = {
-        site: {f.variable for f in phase(*read([folder / f"{site}.csv"]))}
+        site: {f.variable for f in phase(*read_monthly_towers([folder / f"{site}.csv"]))}
         for site in ("DE-Hai", "US-Ne1", "FI-Hyy", "CA-Oas", "US-Var")
     }
     assert all(variables == {"EVI", "LAI"} for variables in caught.values()), caught

@@ -8,7 +8,7 @@ from kedro.runner import SequentialRunner
 from kedro_datasets.text import TextDataset
 from omegaconf import OmegaConf
 
-from tests.conftest import PROJECT
+from tests.testing.project import PROJECT
 from uflux_kedro import configuration
 from uflux_kedro.errors import InputError
 from uflux_kedro.pipelines.ingestion import create_pipeline

@@ -203,7 +203,7 @@ def test_the_second_source_tells_what_a_balance_cannot(mended, shared_data):
 def australia(shared_data):
     from omegaconf import OmegaConf
 
-    from tests.conftest import PROJECT
+    from tests.testing.project import PROJECT
     from uflux_kedro.readers.parameters import TowerParameters
     from uflux_kedro.readers.towers.tidy import read_tidy
 

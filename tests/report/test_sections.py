@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.testing.pages import HOSTILE, PIXEL, Outline
 from tests.testing.synthetic import make_leaderboard, make_products, make_sites, make_training_table
 from uflux_kedro.figures.labels import MINUS
 from uflux_kedro.report import ReportContext, map_sections, render_report
@@ -14,8 +15,6 @@ from uflux_kedro.statistics.aggregates import aggregate
 from uflux_kedro.statistics.peers import SCORES
 from uflux_kedro.statistics.zones import Bands, Whole
 from uflux_kedro.variables import VARIABLES
-
-from .test_report import HOSTILE, PIXEL, Outline
 
 
 @pytest.fixture(scope="module")

@@ -8,34 +8,11 @@ import pandas as pd
 import pytest
 import xarray as xr
 
+from tests.testing.synthetic import make_product
 from uflux_kedro.errors import InputError
 from uflux_kedro.readers.grids.peers import read_peer
 from uflux_kedro.statistics.means import annual_totals, cell_area, period_days
 from uflux_kedro.statistics.peers import SCORES, compare_with_peer
-
-
-def cube(size=10.0, start="2003-01-01", months=12, seed=1, values=None):
-    """GPP by months on a global grid, with seasons and a sea."""
-    random = np.random.default_rng(seed)
-    time = pd.date_range(start, periods=months, freq="MS")
-    axes = {
-        "latitude": np.arange(-90 + size / 2, 90, size),
-        "longitude": np.arange(-180 + size / 2, 180, size),
-    }
-    shape = (len(time), *(len(a) for a in axes.values()))
-    season = np.cos(2 * np.pi * (time.month.to_numpy() - 7) / 12)
-    level, swing = random.uniform(2, 5, shape[1:]), random.uniform(0.5, 2, shape[1:])
-    field = level + season[:, None, None] * swing if values is None else np.broadcast_to(values, shape).copy()  # fmt: skip
-    bounds = np.stack([time, time + pd.offsets.MonthBegin()], axis=1)
-    dims = ("time", "latitude", "longitude")
-    return xr.Dataset(
-        {
-            "GPP": (dims, field, {"units": "gC m-2 d-1"}),
-            "GPP_std": (dims, np.full(shape, 0.5)),
-            "time_bnds": (("time", "bnds"), bounds),
-        },
-        {"time": time, **axes},
-    )
 
 
 def scores(result):
@@ -43,7 +20,7 @@ def scores(result):
 
 
 def test_a_product_beside_itself():
-    one = cube()
+    one = make_product()
     found = scores(compare_with_peer(one, "GPP", one))
     assert found["bias"] == found["RMSE"] == 0
     for name in ("NSE", "r2", "spatial_r2", "seasonal_r2", "seasonal_NSE", "coverage"):
@@ -54,7 +31,10 @@ def test_a_product_beside_itself():
 
 
 def test_scores_against_their_definitions_on_what_both_have():
-    ours, theirs = cube(seed=1, months=24), cube(seed=2, start="2003-07-01", months=24)
+    ours, theirs = (
+        make_product(seed=1, months=24),
+        make_product(seed=2, start="2003-07-01", months=24),
+    )
     random = np.random.default_rng(3)
     ours["GPP"] = ours["GPP"].where(random.random(ours["GPP"].shape) > 0.2)
     theirs["GPP"] = theirs["GPP"].where(random.random((18, 36)) > 0.3)
@@ -90,14 +70,14 @@ def test_scores_against_their_definitions_on_what_both_have():
 
 
 def test_seasons_are_scored_apart_from_levels():
-    one = cube()
+    one = make_product()
     shifted = one.assign(GPP=(one["GPP"] + 3).assign_attrs(one["GPP"].attrs))
     found = scores(compare_with_peer(shifted, "GPP", one))
     assert found["bias"] == pytest.approx(3)
     assert found["seasonal_NSE"] == pytest.approx(1)
     assert found["NSE"] < 0
     assert found["coverage"] == 0
-    flat = cube(values=2.0)
+    flat = make_product(values=2.0)
     against_flat = scores(compare_with_peer(flat, "GPP", one))
     assert np.isnan(against_flat["seasonal_r2"])
     assert against_flat["seasonal_NSE"] == pytest.approx(0, abs=1e-6)
@@ -106,7 +86,7 @@ def test_seasons_are_scored_apart_from_levels():
 
 
 def test_density_holds_all_the_area():
-    one = cube()
+    one = make_product()
     found = compare_with_peer(one, "GPP", one)
     assert float(found["density"].sum()) == pytest.approx(12 * float(found["area"]))
     np.testing.assert_array_equal(found["density"], np.diag(np.diag(found["density"])))
@@ -114,8 +94,8 @@ def test_density_holds_all_the_area():
 
 @pytest.mark.parametrize("product_size", [2.5, 10.0])
 def test_grids_meet_on_the_coarser_one_and_keep_the_total(product_size):
-    ours = cube(product_size)
-    theirs = cube(5.0, seed=2)
+    ours = make_product(product_size)
+    theirs = make_product(5.0, seed=2)
     found = compare_with_peer(ours, "GPP", theirs)
     coarser = max(product_size, 5.0)
     assert found.sizes["latitude"] == 180 / coarser
@@ -126,7 +106,7 @@ def test_grids_meet_on_the_coarser_one_and_keep_the_total(product_size):
 
 def test_a_peer_of_another_grid_calendar_and_unit(tmp_path):
     """The truth of 2 degrees as a peer of 5, without leap days, in kg of carbon, from the north."""
-    fine = cube(2.0, start="2004-01-01")
+    fine = make_product(2.0, start="2004-01-01")
     fine["GPP"] = fine["GPP"].where(fine["longitude"] > -120)
     coarse = fine.coarsen(latitude=5, longitude=5).mean()["GPP"]
     peer = xr.Dataset(
@@ -159,7 +139,7 @@ def test_a_peer_of_another_grid_calendar_and_unit(tmp_path):
 
 
 def test_days_become_months():
-    one = cube()
+    one = make_product()
     day = pd.date_range("2003-01-01", "2004-01-01", freq="D")
     month = day[:-1].month.to_numpy() - 1
     daily = xr.Dataset(
@@ -175,16 +155,16 @@ def test_days_become_months():
 
 
 def test_energy_has_no_total():
-    one = cube().rename({"GPP": "H", "GPP_std": "H_std"})
+    one = make_product().rename({"GPP": "H", "GPP_std": "H_std"})
     found = compare_with_peer(one, "H", one)
     assert np.isnan(float(found["product_total"]))
     assert found["bias"].attrs["units"] == "W m-2"
 
 
 def test_nothing_in_common_is_an_error():
-    one = cube()
+    one = make_product()
     with pytest.raises(InputError, match=r"expected some of 2003-01 to 2003-12.*found 2010-01"):
-        compare_with_peer(one, "GPP", cube(start="2010-01-01"))
+        compare_with_peer(one, "GPP", make_product(start="2010-01-01"))
     with pytest.raises(InputError, match="cells that the product has"):
         compare_with_peer(
             one.assign(GPP=one["GPP"].where(one["latitude"] > 0)),
@@ -196,7 +176,7 @@ def test_nothing_in_common_is_an_error():
 @pytest.mark.parametrize("missing", [[5], [3, 4, 5]])
 @pytest.mark.parametrize("way", ["absent", "empty"])
 def test_months_that_the_peer_lacks_count_in_nothing(missing, way):
-    ours = cube(values=2.0)
+    ours = make_product(values=2.0)
     peer = ours.copy(deep=True)
     if way == "absent":
         peer = peer.isel(time=[t for t in range(12) if t not in missing])
@@ -211,7 +191,7 @@ def test_months_that_the_peer_lacks_count_in_nothing(missing, way):
 
 
 def test_a_month_of_which_days_are_missing_is_left_out():
-    ours = cube(values=5.0)
+    ours = make_product(values=5.0)
     days = pd.date_range("2003-01-01", "2003-12-31")
     place = {axis: ours[axis] for axis in ("latitude", "longitude")}
     field = np.full((365, 18, 36), 5.0)

@@ -13,7 +13,7 @@ from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.tree import DecisionTreeRegressor
 
-from tests.conftest import PROJECT
+from tests.testing.project import PROJECT
 from uflux_kedro.errors import ConfigurationError, InputError
 from uflux_kedro.validation import search as search_module
 from uflux_kedro.validation.cross_validation import held_out_predictions
