@@ -1,8 +1,10 @@
-"""Where the tests keep what they share."""
+"""Layout of the tests, and docstrings of the package."""
 
 from __future__ import annotations
 
 import ast
+import re
+from collections.abc import Iterator
 from importlib.util import resolve_name
 
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from tests.testing.project import PROJECT
 
 TESTS = PROJECT / "tests"
+SOURCE = PROJECT / "src"
 
 
 def imported(source: str, package: str) -> set[str]:
@@ -53,3 +56,28 @@ def test_shared_helpers_are_in_the_package_testing():
         if found := sorted(filter(holds_tests_or_fixtures, names)):
             forbidden[str(file.relative_to(PROJECT))] = found
     assert not forbidden
+
+
+def public_definitions(body: list[ast.stmt], name: str) -> Iterator[tuple[str, ast.AST]]:
+    """Yield the public classes, functions and methods of a body, with their dotted names."""
+    for node in body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            if node.name.startswith("_"):
+                continue
+            yield f"{name}.{node.name}", node
+            if isinstance(node, ast.ClassDef):
+                yield from public_definitions(node.body, f"{name}.{node.name}")
+
+
+def test_every_public_name_has_a_docstring_of_words():
+    """Ruff's rules D ask for a docstring and are content with a lone full stop."""
+    documented, mute = 0, []
+    for file in sorted(SOURCE.rglob("*.py")):
+        module = ast.parse(file.read_text(encoding="utf-8"))
+        name = ".".join(file.relative_to(SOURCE).with_suffix("").parts).removesuffix(".__init__")
+        for public, node in [(name, module), *public_definitions(module.body, name)]:
+            if len(re.findall(r"[A-Za-z]{2,}", ast.get_docstring(node) or "")) < 2:
+                mute.append(public)
+            documented += 1
+    assert documented > 500, "no package found"
+    assert not mute
