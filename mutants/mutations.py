@@ -148,6 +148,9 @@ def _matters(node: parso.tree.NodeOrLeaf, start: tuple[int, int]) -> bool:
             return False
         if parent.type in _ANNOTATED and leaf is parent.children[_ANNOTATED[parent.type]]:
             return False
+        # zip's strict guards against what no caller can bring about.
+        if parent.type == "argument" and parent.children[0].get_code().strip() == "strict":
+            return False
         if parent.type == "if_stmt" and parent.children[1].get_code().strip() == "TYPE_CHECKING":
             return False
         leaf = parent

@@ -166,6 +166,16 @@ def test_energy_has_means_alone():
     assert set(table["unit"]) == {"W m-2"}
 
 
+def test_cells_centred_on_the_poles_have_half_their_width():
+    cube = globe(10.0).isel(latitude=slice(17))
+    cube = cube.assign_coords(latitude=np.linspace(-90.0, 90.0, 17))
+    cube["GPP"][:] = 1.0
+    table = aggregate(cube, "GPP", [Bands((-90.0, -60.0, 90.0))])
+    south, north = (pick(table, name)["area_km2"] for name in ("90S to 60S", "60S to 90N"))
+    assert south + north == pytest.approx(510_065_621.7, rel=1e-7)
+    assert south / north == pytest.approx((1 - np.sqrt(0.75)) / (1 + np.sqrt(0.75)))
+
+
 def test_water_has_totals_in_cubic_kilometres():
     cube = globe(10.0)
     cube["GPP"][:] = 2.0
