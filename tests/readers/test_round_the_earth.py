@@ -82,5 +82,5 @@ def test_corners_outside_a_projection_are_counted():
     def nowhere(points):
         return np.where(points > 50, np.inf, points)
 
-    with pytest.raises(InputError, match="found 3 of 5 outside"):
+    with pytest.raises(InputError, match="found 4 of 5 outside"):
         onto_sphere(shapely.box(0, 0, 100, 100), nowhere, "f")
