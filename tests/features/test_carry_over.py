@@ -17,10 +17,15 @@ from uflux_kedro.datasets.validators import TOWERS
 from uflux_kedro.ensemble import EnsembleParameters, Member
 from uflux_kedro.errors import ConfigurationError
 from uflux_kedro.features.carry_over import (
+    apar,
     carry_over_at_towers,
     carry_over_names,
     carry_over_predictors,
+    clearness,
+    fapar_from_evi,
+    fapar_from_lai,
     fill_gaps,
+    potential_productivity,
     year_of,
 )
 from uflux_kedro.features.derived import offered_by_table
@@ -142,6 +147,39 @@ def test_the_numbers_by_hand():
         "CARRY_LAI_MIN": 2.0,
     }
     assert {n: made[n] for n in expected} == pytest.approx(expected, rel=1e-5)
+
+
+def test_levels_of_a_place_are_of_its_mean_year():
+    time = pd.date_range("2001-01-01", periods=24, freq="MS")
+    year = np.r_[0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2]
+    two_years = xr.DataArray(np.r_[year - 0.05, year + 0.05], {"time": time}, ("time",))
+    data = xr.Dataset({"EVI": two_years, "LAI": 10 * two_years, "M_LSWI": two_years - 0.5})
+    made = carry_over_predictors(data.assign_coords(latitude=45.0), PARAMETERS)
+    expected = {
+        "CARRY_EVI_MEAN": 0.4, "CARRY_EVI_AMP": 0.6, "CARRY_LAI_MAX": 7.0, "CARRY_LAI_MIN": 1.0,
+        "CARRY_LSWI_MEAN": -0.1,
+    }  # fmt: skip
+    assert {n: float(made[n]) for n in expected} == pytest.approx(expected, rel=1e-6)
+
+
+def test_a_share_of_twilight_means_nothing():
+    above = xr.DataArray([0.0, 14.9, 15.0, 15.1, 100.0, 100.0, 100.0], dims="time")
+    ground = xr.DataArray([0.0, 7.0, 7.5, 7.55, -1.0, 73.0, 101.0], dims="time")
+    np.testing.assert_allclose(clearness(ground, above), [0, 0, 0, 0.5, 0, 0.73, 1], rtol=1e-12)
+
+
+def test_light_that_leaves_absorb():
+    one = xr.DataArray([-0.2, 0.0, 0.4, 1.0, 1.2], dims="place")
+    np.testing.assert_array_equal(fapar_from_evi(one), [0, 0, 0.4, 1, 1])
+    # Half of the light goes through a leaf area of 2 ln 2; half of sunlight is photosynthetic.
+    assert fapar_from_lai(2 * np.log(2)) == pytest.approx(0.5)
+    assert apar(200.0, 0.3) == pytest.approx(30)
+
+
+def test_what_leaves_might_take_up_goes_by_photons():
+    # 100 W m-2 of sun: 204 umol of photons m-2 s-1, 17.6256 mol m-2 d-1.
+    found = potential_productivity(20.0, 10.0, 101.3, 400.0, 100.0)
+    assert found == pytest.approx(17.6256 * light_use_efficiency(20.0, 10.0, 101.3, 400.0))
 
 
 def test_the_sky_of_polar_night_is_not_clear():

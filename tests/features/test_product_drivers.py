@@ -85,6 +85,69 @@ def test_what_is_not_covered_is_said(cubes):
         step_edges("2001-01", "2001-08", "half-year")
 
 
+def periods(*edges, values=None):
+    """A source of one place whose periods lie between these days."""
+    edges = pd.DatetimeIndex(edges)
+    bounds = ("time", "bnds"), np.column_stack([edges[:-1], edges[1:]])
+    values = np.arange(1.0, len(edges)) if values is None else values
+    coords = {"time": edges[:-1], "time_bnds": bounds, "place": [0]}
+    field = xr.DataArray(np.asarray(values, "float32")[:, None], dims=("time", "place"))
+    return xr.Dataset({"TA": field.assign_attrs(units="degC")}, coords)
+
+
+def test_a_step_takes_its_share_of_each_period():
+    source = periods("2001-01-01", "2001-01-05", "2001-01-09", "2001-01-13", values=[4, 8, 16])
+    found = on_steps(source, pd.DatetimeIndex(["2001-01-02", "2001-01-06", "2001-01-12"]), "A")
+    # Three days of 4 and one of 8; three of 8 and three of 16.
+    np.testing.assert_allclose(found["TA"][:, 0], [5, 12])
+    assert found["TA"].dtype == "float32"
+    assert found["TA"].attrs["units"] == "degC"
+    assert [f"{edge:.10}" for edge in found["time_bnds"].values[1].astype(str)] == [
+        "2001-01-06",
+        "2001-01-12",
+    ]
+
+
+def test_periods_that_only_touch_a_step_have_no_share_in_it():
+    source = periods("2001-01-01", "2001-01-05", "2001-01-09", values=[4, np.nan])
+    found = on_steps(source, pd.DatetimeIndex(["2001-01-03", "2001-01-05"]), "A")
+    assert found["TA"].values.tolist() == [[4]]
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "covered"),
+    [
+        ("2001-01-01", "2001-01-09", True),
+        ("2000-12-31", "2001-01-09", False),
+        ("2001-01-01", "2001-01-10", False),
+    ],
+)
+def test_a_source_must_cover_the_steps_from_end_to_end(first, last, covered):
+    source = periods("2001-01-01", "2001-01-05", "2001-01-09")
+    edges = pd.DatetimeIndex([first, "2001-01-05", last])
+    if covered:
+        assert on_steps(source, edges, "A")["TA"].values.tolist() == [[1], [2]]
+    else:
+        with pytest.raises(InputError, match=r"A: time: expected periods from .* found 2001-01-01"):
+            on_steps(source, edges, "A")
+
+
+def test_a_gap_between_periods_is_found():
+    source = periods("2001-01-01", "2001-01-05", "2001-01-09", "2001-01-13").isel(time=[0, 2])
+    with pytest.raises(InputError, match="expected periods from 2001-01-01"):
+        on_steps(source, pd.date_range("2001-01-01", "2001-01-13", freq="D"), "A")
+
+
+def test_edges_of_steps():
+    assert step_edges("2001-01", "2001-03", "month").strftime("%m-%d").tolist() == [
+        "01-01", "02-01", "03-01", "04-01",
+    ]  # fmt: skip
+    assert len(step_edges("2000-02", "2000-02", "day")) == 30
+    assert step_edges("2001-04", "2002-03", "half-year").strftime("%Y-%m").tolist() == [
+        "2001-04", "2001-10", "2002-04",
+    ]  # fmt: skip
+
+
 def test_only_what_members_ask_for_is_made(cubes):
     edges = step_edges("2001-01", "2001-02", "month")
     drivers = product_drivers(cubes, TargetGrid(resolution=5.0), edges, ["ERA5_TA", "DoY_sin"])

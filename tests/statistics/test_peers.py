@@ -11,6 +11,7 @@ import xarray as xr
 from tests.testing.synthetic import make_product
 from uflux_kedro.errors import InputError
 from uflux_kedro.readers.grids.peers import read_peer
+from uflux_kedro.statistics import peers
 from uflux_kedro.statistics.means import annual_totals, cell_area, period_days
 from uflux_kedro.statistics.peers import SCORES, compare_with_peer
 
@@ -83,6 +84,68 @@ def test_seasons_are_scored_apart_from_levels():
     assert against_flat["seasonal_NSE"] == pytest.approx(0, abs=1e-6)
     part = one.isel(time=slice(0, 3))
     assert np.isnan(scores(compare_with_peer(part, "GPP", one))["seasonal_r2"])
+
+
+def test_six_calendar_months_make_a_cycle_and_five_do_not():
+    one = cube()
+    for months, known in ((6, True), (5, False)):
+        part = one.isel(time=slice(months))
+        found = scores(compare_with_peer(part, "GPP", part))
+        for name in ("seasonal_r2", "seasonal_NSE"):
+            assert np.isfinite(found[name]) == known
+        assert found["spatial_r2"] == pytest.approx(1)
+
+
+def test_two_standard_deviations_are_within():
+    ours, theirs = cube(values=2.0), cube(values=3.0)
+    assert scores(compare_with_peer(ours, "GPP", theirs))["coverage"] == 1  # 0.5 twice is 1
+    theirs["GPP"] += 0.01
+    assert scores(compare_with_peer(ours, "GPP", theirs))["coverage"] == 0
+    # Cells whose spread is not known have no say.
+    ours["GPP_std"][:, :, :9] = 10.0
+    ours["GPP_std"][:, :, 9:18] = np.nan
+    assert scores(compare_with_peer(ours, "GPP", theirs))["coverage"] == pytest.approx(1 / 3)
+
+
+def test_one_cell_has_no_correlation_and_two_have():
+    here = cube()
+    at = (here["latitude"] == 5) & (here["longitude"] == 5)
+    beside = (here["latitude"] == 5) & (here["longitude"] == 15)
+    for cells, known in ((at, False), (at | beside, True)):
+        few = here.assign(GPP=here["GPP"].where(cells))
+        assert np.isfinite(scores(compare_with_peer(few, "GPP", few))["spatial_r2"]) == known
+
+
+def test_what_does_not_vary_has_no_correlation_and_no_efficiency():
+    assert peers._squared_correlation(2.0, 2.0, 1.0) == 0.25
+    assert peers._efficiency(1.0, 4.0) == 0.75
+    assert np.isnan(peers._squared_correlation(0.0, 1.0, 0.5))
+    assert np.isnan(peers._squared_correlation(1.0, 0.0, 0.5))
+    assert np.isnan(peers._efficiency(1.0, 0.0))
+
+
+def test_the_density_has_bins_of_a_400th_of_what_the_flux_can_be():
+    # GPP from -10 to 40: bins of an eighth; 2 opens the 97th and 3.1 lies in the 105th.
+    found = compare_with_peer(cube(values=3.1), "GPP", cube(values=2.0))["density"]
+    assert found.shape == (400, 400)
+    (place,) = np.argwhere(found.to_numpy())
+    assert place.tolist() == [96, 104]
+    assert float(found["peer_bin"][96]) == pytest.approx(2.0625)
+    # What lies at the ends or beyond them counts in the last bins.
+    ends = compare_with_peer(cube(values=40.0), "GPP", cube(values=-99.0))["density"]
+    assert np.argwhere(ends.to_numpy()).tolist() == [[0, 399]]
+
+
+def test_months_weigh_by_their_days():
+    ours, theirs = cube(values=0.0), cube(values=0.0)
+    ours["GPP"][1] = 1.0  # February
+    found = compare_with_peer(ours, "GPP", theirs)
+    got = scores(found)
+    assert got["product_mean"] == pytest.approx(28 / 365)
+    assert got["RMSE"] == pytest.approx((28 / 365) ** 0.5)
+    np.testing.assert_allclose(found["product"], 28 / 365, rtol=1e-6)
+    total = 28 * float(cell_area(ours).sum()) * 1e-15
+    assert got["product_total"] == pytest.approx(total)
 
 
 def test_density_holds_all_the_area():

@@ -241,6 +241,23 @@ def test_other_settings_that_cannot_work_are_refused(rows):
         searched(0, n_splits=7).fit(X, y, sites)
 
 
+def test_the_ends_of_a_range():
+    assert ParameterRange(low=-1, high=0).log is False
+    assert ParameterRange(low=1e-9, high=1, log=True).type == "float"
+    for low, high, settings in ((1, 1, {}), (0, 1, {"log": True}), (1, 2.5, {"type": "int"})):
+        with pytest.raises(ValidationError):
+            ParameterRange(low=low, high=high, **settings)
+
+
+def test_what_a_search_does_unless_told_otherwise():
+    settings = SiteSearchRegressor(tree(), DEPTHS).get_params(deep=False)
+    assert settings["n_splits"] == 3
+    assert settings["method"] == "grid"
+    assert settings["n_trials"] == 50
+    assert settings["seed"] == 0
+    assert settings["fit_with_sites"] is False
+
+
 def test_grid_holds_every_combination():
     assert grid({"a": (1, 2), "b": ("x", None)}) == [
         {"a": 1, "b": "x"}, {"a": 1, "b": None}, {"a": 2, "b": "x"}, {"a": 2, "b": None},
