@@ -12,7 +12,7 @@ import pandas as pd
 
 from uflux_kedro.errors import InputError
 from uflux_kedro.readers.archives import File, files_of
-from uflux_kedro.readers.parameters import ColumnSpec, TowerParameters
+from uflux_kedro.readers.parameters import TowerParameters
 from uflux_kedro.readers.paths import Paths, list_files
 from uflux_kedro.readers.towers import ameriflux, fluxdatakit, fluxnet, reddyproc
 from uflux_kedro.readers.towers.badm import read_badm
@@ -110,9 +110,8 @@ def read_towers(
 
 def _recognised(paths: Sequence[Path], parameters: TowerParameters) -> Iterator[TowerFile]:
     """The files of use; a warning for each that is not."""
-    specs = {n: ColumnSpec(column=s) if isinstance(s, str) else s
-             for n, s in parameters.columns.items()}  # fmt: skip
-    keys: dict[str, str] = {n: specs[n].column for n in ("site_id", "time") if n in specs}
+    columns = parameters.columns
+    keys = {n: columns[n].column for n in ("site_id", "time") if n in columns}
     for path in paths:
         if parameters.reader == "tidy" and path.name.endswith((".csv", ".csv.gz", ".parquet")):
             yield TowerFile(File(path), "tidy")
