@@ -156,7 +156,7 @@ def test_the_reader_hands_the_clock_on_to_the_check(shared_data, tmp_path):
         "SITE_ID,LOCATION_LAT,LOCATION_LONG,LOCATION_ELEV,IGBP,CLIMATE\n"
         "US-CRT,41.628,-83.347,180,CRO,Dfa\n"
     )
-    towers, sites, _ = read_towers([path], TowerParameters(resolution="MM", outside="keep"))
+    towers, sites = read_towers([path], TowerParameters(resolution="MM", outside="keep"))
     assert sites["clock_ahead"].item() == pytest.approx(-5 + 83.347 / 15, abs=0.3)
 
     def clocks(**settings):

@@ -16,6 +16,8 @@ from uflux_kedro.biophysics.vapour_pressure import dewpoint, saturation_vapour_p
 from uflux_kedro.demo_world.earth import Array, Earth, RandomFields
 
 _KM_PER_DEGREE = 111.2
+DAYS_PER_MONTH = 30.44
+"""Rounded, unlike that of the unit conversions: every file of the demo world depends on it."""
 _MIDSUMMER = 201
 """Day of the year on which northern land is warmest."""
 
@@ -47,7 +49,7 @@ class Climate:
 def make_climate(earth: Earth, fields: RandomFields, years: int) -> Climate:
     """Simulate ``years`` whole years, January first."""
     months = 12 * years
-    doy = np.tile(15.7 + 30.44 * np.arange(12), years)
+    doy = np.tile(15.7 + DAYS_PER_MONTH * np.arange(12), years)
     phi = np.deg2rad(earth.latitude).astype(np.float32)[:, np.newaxis]
     # +1 in northern summer, -1 in northern winter; and the same for each hemisphere's own summer.
     northern = np.cos(2 * np.pi * (doy - _MIDSUMMER) / 365.25).astype(np.float32)[:, None, None]

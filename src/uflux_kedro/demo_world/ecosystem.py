@@ -17,11 +17,10 @@ from uflux_kedro.biophysics.pmodel import light_use_efficiency
 from uflux_kedro.biophysics.radiation import STEFAN_BOLTZMANN, ZERO_CELSIUS, ppfd_from_shortwave
 from uflux_kedro.biophysics.respiration import lloyd_taylor
 from uflux_kedro.biophysics.vapour_pressure import vpd_from_dewpoint
-from uflux_kedro.demo_world.climate import Climate
+from uflux_kedro.demo_world.climate import DAYS_PER_MONTH, Climate
 from uflux_kedro.demo_world.earth import Array, Earth, RandomFields
 from uflux_kedro.variables import IGBP_CLASSES
 
-_DAYS = 30.44
 _MOL_PER_DAY = 0.0864
 """mol d-1 in 1 umol s-1."""
 _SOIL_WATER_CAPACITY = 180.0
@@ -160,12 +159,12 @@ def _water_balance(P: Array, TA: Array, potential: Array) -> tuple[Array, Array]
     waters, snows = np.empty_like(P), np.empty_like(P)
     # The first year runs twice, for at first neither store has a history.
     for month in [*range(12), *range(len(P))]:
-        snow = snow + P[month] * frozen[month] * _DAYS
-        melt = np.minimum(snow, np.maximum(TA[month] + 1, 0) * 2.5 * _DAYS)
+        snow = snow + P[month] * frozen[month] * DAYS_PER_MONTH
+        melt = np.minimum(snow, np.maximum(TA[month] + 1, 0) * 2.5 * DAYS_PER_MONTH)
         snow = np.minimum(snow - melt, 1000)
-        supply = P[month] * (1 - frozen[month]) * _DAYS + melt
+        supply = P[month] * (1 - frozen[month]) * DAYS_PER_MONTH + melt
         share = np.minimum(water + supply, _SOIL_WATER_CAPACITY) / _SOIL_WATER_CAPACITY
-        loss = potential[month] * np.minimum(1.3 * share, 1) * _DAYS
+        loss = potential[month] * np.minimum(1.3 * share, 1) * DAYS_PER_MONTH
         water = np.clip(water + supply - loss, 0.02 * _SOIL_WATER_CAPACITY, _SOIL_WATER_CAPACITY)
         # The mean of the month lies between its ends.
         waters[month] = 0.5 * (share + water / _SOIL_WATER_CAPACITY)

@@ -159,16 +159,21 @@ def _json_parameters(model: Any) -> dict[str, Any]:
         if name in _HOW_IT_RAN or (isinstance(value, float) and not np.isfinite(value)):
             continue
         try:
-            kept[name] = json.loads(json.dumps(value, default=_plain_number))
+            kept[name] = json.loads(json.dumps(value, default=plain_number))
         except TypeError:
             continue
     return kept
 
 
-def _plain_number(value: Any) -> Any:
+def plain_number(value: Any) -> Any:
+    """Convert a numpy scalar for JSON; the ``default`` of ``json.dumps``.
+
+    Raises:
+        TypeError: If it is no numpy scalar.
+    """
     if isinstance(value, np.generic):
         return value.item()
-    raise TypeError
+    raise TypeError(f"found {type(value).__name__}")
 
 
 # --- XGBoost ---------------------------------------------------------------------------------

@@ -31,13 +31,8 @@ _LEAST_CORRELATION = 0.7
 """Of the year put right, with what it is tied to."""
 
 
-def as_text_order(year: Array) -> Array:
-    """A year, shape (..., 12), as a sort of its month numbers as text leaves it."""
-    return year[..., list(TEXT_ORDER)]
-
-
 def put_right(year: Array) -> Array:
-    """The way back from :func:`as_text_order`."""
+    """Put the months of years (..., 12) that stand in text order into calendar order."""
     return year[..., np.argsort(TEXT_ORDER)]
 
 
