@@ -7,7 +7,7 @@ averaged random trees hold back, and a smooth kernel goes on where trees end in 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from uflux_kedro.models.trees.packed_trees import PackedForest
 
-WEIGHTS = ("equal", "stacked")
+Weights = Literal["equal", "stacked"]
 
 _BLOCK = 8192
 """Rows of a kernel matrix; the same for any number of threads, so that rounding is too."""
@@ -169,7 +169,7 @@ class BlendRegressor(RegressorMixin, BaseEstimator):
 
     def __init__(
         self,
-        weights: str = "equal",
+        weights: Weights = "equal",
         *,
         boosting_rounds: int = 200,
         n_trees: int = 100,
@@ -201,9 +201,9 @@ class BlendRegressor(RegressorMixin, BaseEstimator):
             ConfigurationError: If ``weights`` is unknown.
             InputError: If weights are to be stacked without two groups or more.
         """
-        if self.weights not in WEIGHTS:
+        if self.weights not in get_args(Weights):
             raise ConfigurationError(
-                f"Unknown weights {self.weights!r}: expected one of {', '.join(WEIGHTS)}"
+                f"Unknown weights {self.weights!r}: expected one of {', '.join(get_args(Weights))}"
             )
         rows, y = validate_data(
             self, X, y, y_numeric=True, ensure_all_finite="allow-nan", ensure_min_samples=2

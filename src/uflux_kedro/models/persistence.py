@@ -43,8 +43,8 @@ def save_model(model: Any, folder: str | Path) -> str:
     """Write a fitted model; an older folder of that name is replaced whole.
 
     Args:
-        model: CascadeForestRegressor, XGBRegressor or RandomForestRegressor.
-        folder: Where to.
+        model: Fitted model of a type in ``MODEL_TYPES``.
+        folder: Folder to write.
 
     Returns:
         SHA-256 of the payload.
@@ -53,9 +53,10 @@ def save_model(model: Any, folder: str | Path) -> str:
         InputError: If the model is of another type.
     """
     name = type(model).__name__
-    if name not in _KINDS:
-        raise InputError(folder, None, expected=f"a model of type {', '.join(_KINDS)}", found=name)
-    kind = _KINDS[name]
+    if name not in MODEL_TYPES:
+        expected = f"a model of type {', '.join(MODEL_TYPES)}"
+        raise InputError(folder, None, expected=expected, found=name)
+    kind = MODEL_TYPES[name]
     payload, attributes = kind.write(model)
     checksum = hashlib.sha256(payload).hexdigest()
     description = {
@@ -64,7 +65,7 @@ def save_model(model: Any, folder: str | Path) -> str:
         "attributes": attributes,
         "payload": kind.payload,
         "sha256": checksum,
-        "versions": versions(*kind.libraries),
+        "versions": _versions(*kind.libraries),
     }
     with replacing(folder) as temporary:
         temporary.mkdir()
@@ -85,11 +86,10 @@ def load_model(folder: str | Path) -> Any:
     folder = Path(folder)
     description = _read_json(folder / "model.json")
     name = description.get("kind")
-    if name not in _KINDS:
-        raise InputError(
-            folder / "model.json", "kind", expected=f"one of {', '.join(_KINDS)}", found=repr(name)
-        )
-    kind = _KINDS[name]
+    if name not in MODEL_TYPES:
+        expected = f"one of {', '.join(MODEL_TYPES)}"
+        raise InputError(folder / "model.json", "kind", expected=expected, found=repr(name))
+    kind = MODEL_TYPES[name]
     path = folder / kind.payload
     if not path.is_file():
         raise InputError(path, None, expected="the model's payload", found="no such file")
@@ -103,7 +103,7 @@ def load_model(folder: str | Path) -> Any:
             found=checksum,
             hint="The file was changed or cut short after it was written; do not trust it",
         )
-    warn_of_versions(str(folder), description.get("versions", {}), kind.libraries)
+    _warn_of_versions(str(folder), description.get("versions", {}), kind.libraries)
     try:
         return kind.read(payload, description["parameters"], description["attributes"])
     except (KeyError, TypeError, ValueError) as error:
@@ -112,16 +112,16 @@ def load_model(folder: str | Path) -> Any:
         raise InputError(folder, None, expected=f"a {name}", found=str(error)) from error
 
 
-def versions(*libraries: str) -> dict[str, str]:
+def _versions(*libraries: str) -> dict[str, str]:
     """Versions of Python, of this package and of ``libraries``."""
     return {"python": platform.python_version()} | {
         library: version(library) for library in ("uflux_kedro", "numpy", *libraries)
     }
 
 
-def warn_of_versions(where: str, then: Mapping[str, str], libraries: tuple[str, ...]) -> None:
+def _warn_of_versions(where: str, then: Mapping[str, str], libraries: tuple[str, ...]) -> None:
     """Log a warning if a library that reads the model is of another version than its writer."""
-    now = versions(*libraries)
+    now = _versions(*libraries)
     other = [
         f"{library} {then[library]} (now {now[library]})"
         for library in ("uflux_kedro", *libraries)
@@ -159,16 +159,21 @@ def _json_parameters(model: Any) -> dict[str, Any]:
         if name in _HOW_IT_RAN or (isinstance(value, float) and not np.isfinite(value)):
             continue
         try:
-            kept[name] = json.loads(json.dumps(value, default=_plain_number))
+            kept[name] = json.loads(json.dumps(value, default=plain_number))
         except TypeError:
             continue
     return kept
 
 
-def _plain_number(value: Any) -> Any:
+def plain_number(value: Any) -> Any:
+    """Turn a NumPy scalar into a Python number, as ``default`` of :func:`json.dumps`.
+
+    Raises:
+        TypeError: If ``value`` is anything else.
+    """
     if isinstance(value, np.generic):
         return value.item()
-    raise TypeError
+    raise TypeError(f"found {type(value).__name__}")
 
 
 # --- XGBoost ---------------------------------------------------------------------------------
@@ -386,7 +391,7 @@ def _read_blend(
 
 
 @dataclass(frozen=True)
-class _Kind:
+class _Format:
     """How one type of model is stored.
 
     Attributes:
@@ -402,14 +407,14 @@ class _Kind:
     read: Callable[[bytes, dict[str, Any], dict[str, Any]], Any]
 
 
-_KINDS = {
-    "CascadeForestRegressor": _Kind("model.npz", (), _write_own, _read_cascade),
-    "BinnedForestRegressor": _Kind("model.npz", (), _write_own, _read_binned),
-    "XGBRegressor": _Kind("model.ubj", ("xgboost",), _write_xgboost, _read_xgboost),
-    "RandomForestRegressor": _Kind(
+MODEL_TYPES: Mapping[str, _Format] = {
+    "CascadeForestRegressor": _Format("model.npz", (), _write_own, _read_cascade),
+    "BinnedForestRegressor": _Format("model.npz", (), _write_own, _read_binned),
+    "XGBRegressor": _Format("model.ubj", ("xgboost",), _write_xgboost, _read_xgboost),
+    "RandomForestRegressor": _Format(
         "model.skops", ("scikit-learn", "skops"), _write_random_forest, _read_random_forest
     ),
-    "BlendRegressor": _Kind(
+    "BlendRegressor": _Format(
         "model.zip", ("xgboost", "scikit-learn", "skops"), _write_blend, _read_blend
     ),
 }

@@ -7,11 +7,12 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, Literal, get_args
 
 from uflux_kedro.errors import ConfigurationError
 
-DEVICES = ("cpu", "cuda", "auto")
+Device = Literal["cpu", "cuda", "auto"]
+"""Where a model runs; ``auto`` is ``cuda`` for models that can use a GPU if there is one."""
 
 
 @dataclass(frozen=True)
@@ -20,14 +21,12 @@ class ModelSpec:
 
     Attributes:
         name: Name in the configuration.
-        long_name: Name for people.
         estimator: Imports and returns the estimator's class.
         defaults: Parameters unless told otherwise.
         on_gpu: Whether it can run on a GPU.
     """
 
     name: str
-    long_name: str
     estimator: Callable[[], type]
     defaults: Mapping[str, Any]
     on_gpu: bool = False
@@ -75,11 +74,13 @@ def _random_forest() -> type:
     return BinnedForestRegressor
 
 
-def _library_forest() -> type:
+def _sklearn_forest() -> type:
     from sklearn.ensemble import RandomForestRegressor
 
     return RandomForestRegressor
 
+
+_DEEP_FOREST = {"n_estimators": 2, "n_trees": 100}
 
 _RANDOM_FOREST = {
     "n_estimators": 100,
@@ -98,16 +99,10 @@ def _blend() -> type:
 MODELS: Mapping[str, ModelSpec] = {
     spec.name: spec
     for spec in (
-        ModelSpec("DF21", "deep forest", _cascade_forest, {"n_estimators": 2, "n_trees": 100}),
-        ModelSpec(
-            "deep-forest",
-            "deep forest, by the package deep-forest 0.1.7 in an interpreter of its own",
-            _deep_forest_package,
-            {"n_estimators": 2, "n_trees": 100},
-        ),
+        ModelSpec("DF21", _cascade_forest, _DEEP_FOREST),
+        ModelSpec("deep-forest", _deep_forest_package, _DEEP_FOREST),
         ModelSpec(
             "XGB",
-            "gradient-boosted trees",
             _xgboost,
             {
                 "tree_method": "hist",
@@ -126,12 +121,20 @@ MODELS: Mapping[str, ModelSpec] = {
             },
             on_gpu=True,
         ),
-        ModelSpec("RF", "random forest", _random_forest, _RANDOM_FOREST),
-        ModelSpec("RF-sklearn", "random forest, by scikit-learn", _library_forest, _RANDOM_FOREST),
-        ModelSpec("BLEND", "mean of boosted trees, extra-trees and a kernel", _blend, {}),
+        ModelSpec("RF", _random_forest, _RANDOM_FOREST),
+        ModelSpec("RF-sklearn", _sklearn_forest, _RANDOM_FOREST),
+        ModelSpec("BLEND", _blend, {}),
     )
 }
-"""The models, by name."""
+"""The models by name.
+
+- ``DF21``: deep forest, computed by this project.
+- ``deep-forest``: deep forest, computed by the package deep-forest 0.1.7 in its own interpreter.
+- ``XGB``: gradient-boosted trees of XGBoost.
+- ``RF``: random forest, computed by this project on binned columns.
+- ``RF-sklearn``: random forest of scikit-learn.
+- ``BLEND``: mean of boosted trees, extra-trees and a kernel machine.
+"""
 
 
 def make_model(
@@ -140,7 +143,7 @@ def make_model(
     *,
     random_state: int | None = None,
     n_jobs: int | None = None,
-    device: str = "cpu",
+    device: Device = "cpu",
 ) -> Any:
     """An estimator that is not fitted yet.
 
@@ -157,8 +160,10 @@ def make_model(
     """
     if name not in MODELS:
         raise ConfigurationError(f"Unknown model {name!r}: expected one of {', '.join(MODELS)}")
-    if device not in DEVICES:
-        raise ConfigurationError(f"Unknown device {device!r}: expected one of {', '.join(DEVICES)}")
+    if device not in get_args(Device):
+        raise ConfigurationError(
+            f"Unknown device {device!r}: expected one of {', '.join(get_args(Device))}"
+        )
     spec = MODELS[name]
     settings = dict(parameters or {})
     allowed = spec.parameters()
@@ -184,7 +189,7 @@ def make_model(
     return spec.estimator()(**settings)
 
 
-def _device(name: str, device: str) -> str:
+def _device(name: str, device: Device) -> str:
     if device == "cpu":
         return "cpu"
     found = has_cuda()

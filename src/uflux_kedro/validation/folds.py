@@ -8,16 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, get_args
+from typing import Protocol, get_args
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from uflux_kedro.errors import ConfigurationError, InputError
-
-Scheme = Literal["loso", "kfold", "blocks"]
-"""``loso``: every site once the test set. ``kfold``: groups of sites. ``blocks``: regions."""
+from uflux_kedro.validation.parameters import Scheme
 
 _WHERE = "training table"
 
@@ -59,7 +57,7 @@ def make_folds(scheme: Scheme, table: pd.DataFrame, parameters: FoldParameters) 
     """Folds of a training table under a scheme.
 
     Args:
-        scheme: See :data:`Scheme`.
+        scheme: See :data:`~uflux_kedro.validation.parameters.Scheme`.
         table: Usable rows, with ``site_id``, ``latitude`` and ``longitude``.
         parameters: Number of folds, size of a region, seed.
 

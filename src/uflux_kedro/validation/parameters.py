@@ -6,9 +6,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, PositiveInt, field_validator, model_validator
 
-from uflux_kedro.models.registry import MODELS
+from uflux_kedro.models.registry import MODELS, Device
 from uflux_kedro.schemas import Parameters
 from uflux_kedro.validation.search_space import ParameterRange, SearchMethod, require_space
+
+Scheme = Literal["loso", "kfold", "blocks"]
+"""``loso`` tests every site once, ``kfold`` groups of sites, ``blocks`` regions."""
 
 
 class SearchParameters(Parameters):
@@ -65,13 +68,13 @@ class TrainingParameters(Parameters):
             registry.
     """
 
-    scheme: Literal["loso", "kfold", "blocks"] = "kfold"
+    scheme: Scheme = "kfold"
     n_splits: int = Field(5, ge=2)
     block_size: float = Field(5.0, gt=0, le=90)
     min_qc: float = Field(0.5, ge=0, le=1)
     seed: int = Field(42, ge=0)
     n_jobs: int = -1
-    device: Literal["cpu", "cuda", "auto"] = "cpu"
+    device: Device = "cpu"
     fit_with_sites: bool = False
     model_parameters: dict[str, dict[str, Any]] = {}
     search: SearchParameters | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from uflux_kedro.models.trees.binning import Binner
 from uflux_kedro.models.trees.byte_forest import ByteForest
 from uflux_kedro.models.trees.forest_store import forest_arrays, read_forest
 
-HEADS = ("forest", "xgboost", "lightgbm")
+HeadKind = Literal["forest", "xgboost", "lightgbm"]
 
 
 @dataclass(frozen=True)
@@ -22,12 +22,12 @@ class Head:
     """A fitted head.
 
     Attributes:
-        kind: One of :data:`HEADS`.
+        kind: See :data:`HeadKind`.
         binner: Binner of the last layer's predictions.
         model: ByteForest, XGBRegressor or LightGBM's Booster.
     """
 
-    kind: str
+    kind: HeadKind
     binner: Binner
     model: Any
 
@@ -56,7 +56,7 @@ class Head:
     @classmethod
     def from_arrays(
         cls,
-        kind: str,
+        kind: HeadKind,
         binner: Binner,
         arrays: Mapping[str, np.ndarray],
         columns: int,
@@ -76,7 +76,7 @@ class Head:
 
 
 def boosted_head(
-    kind: str, parameters: Mapping[str, Any], *, n_estimators: int, n_jobs: int, seed: int
+    kind: HeadKind, parameters: Mapping[str, Any], *, n_estimators: int, n_jobs: int, seed: int
 ) -> Callable[[np.ndarray, np.ndarray, np.ndarray], Any]:
     """A function that fits XGBoost or LightGBM to bytes, targets and weights.
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, get_args
 
 import numpy as np
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 
 from uflux_kedro.errors import ConfigurationError
-from uflux_kedro.models.cascade.head import HEADS
+from uflux_kedro.models.cascade.head import HeadKind
 from uflux_kedro.models.trees.binning import MAX_BINS, BinType
 from uflux_kedro.models.trees.byte_forest import Growth
 from uflux_kedro.models.trees.ranges import GROWTH_RANGES, Range, check_ranges
@@ -53,7 +53,7 @@ class CascadeParameters(MultiOutputMixin, RegressorMixin, BaseEstimator):
     min_samples_split: int = 2
     min_samples_leaf: int = 1
     use_predictor: bool = False
-    predictor: Literal["forest", "xgboost", "lightgbm"] = "forest"
+    predictor: HeadKind = "forest"
     predictor_kwargs: dict[str, Any] | None = None
     n_tolerant_rounds: int = 2
     delta: float = 1e-5
@@ -69,11 +69,11 @@ class CascadeParameters(MultiOutputMixin, RegressorMixin, BaseEstimator):
             ConfigurationError: If there is one.
         """
         check_ranges(type(self).__name__, self.get_params(), _RANGES)
-        for name, choices in (("bin_type", ("percentile", "interval")), ("predictor", HEADS)):
-            if getattr(self, name) not in choices:
+        for name, choices in (("bin_type", BinType), ("predictor", HeadKind)):
+            if getattr(self, name) not in get_args(choices):
                 raise ConfigurationError(
-                    f"CascadeForestRegressor({name}={getattr(self, name)!r}): expected one of "
-                    f"{', '.join(choices)}"
+                    f"{type(self).__name__}({name}={getattr(self, name)!r}): expected one of "
+                    f"{', '.join(get_args(choices))}"
                 )
         if self.use_predictor and self.predictor == "forest":
             unknown = set(self.predictor_kwargs or {}) - set(Growth.__dataclass_fields__)

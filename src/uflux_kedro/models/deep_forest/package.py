@@ -29,6 +29,7 @@ from uflux_kedro.models.deep_forest.environment import (
     tail,
 )
 from uflux_kedro.models.deep_forest.trees import cascade_arrays
+from uflux_kedro.models.persistence import plain_number
 
 _OURS = ("python",)
 """Parameters that the package does not have."""
@@ -196,7 +197,7 @@ class DeepForestPackageRegressor(CascadeParameters):
             random = check_random_state(self.random_state)
             parameters["random_state"] = random.randint(np.iinfo(np.int32).max)
         try:
-            return json.dumps(parameters, default=_plain_number)
+            return json.dumps(parameters, default=plain_number)
         except TypeError as error:
             raise ConfigurationError(
                 f"DeepForestPackageRegressor: expected parameters of numbers, text and lists, which "
@@ -233,9 +234,3 @@ class DeepForestPackageRegressor(CascadeParameters):
 
     def _shaped(self, y: np.ndarray) -> np.ndarray:
         return y.reshape(-1) if self.n_outputs_ == 1 else y
-
-
-def _plain_number(value: Any) -> Any:
-    if isinstance(value, np.generic):
-        return value.item()
-    raise TypeError(f"found {type(value).__name__}")

@@ -13,7 +13,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 from joblib import effective_n_jobs
@@ -22,9 +21,6 @@ from numba import njit
 from uflux_kedro.errors import InputError
 from uflux_kedro.models.trees.shallow_trees import ShallowTrees
 from uflux_kedro.models.trees.walk_kernels import add_leaves, crowns_of
-
-if TYPE_CHECKING:
-    pass
 
 BLOCK = 8192
 """Rows that one thread brings through all trees before it takes the next."""

@@ -186,7 +186,7 @@ def track_member(
     )
 
 
-def collect_leaderboard(members: tuple[Member, ...], *scores: dict[str, Any]) -> pd.DataFrame:
+def collect_leaderboard(*scores: dict[str, Any]) -> pd.DataFrame:
     """One row a member and scheme, best NSE first."""
     from uflux_kedro.validation.metrics import LEADERBOARD_COLUMNS
 
@@ -218,7 +218,7 @@ def collect_predictions(members: tuple[Member, ...], *predictions: pd.DataFrame)
     )
 
 
-def collect_runs(members: tuple[Member, ...], *receipts: dict[str, Any]) -> pd.DataFrame:
+def collect_runs(*receipts: dict[str, Any]) -> pd.DataFrame:
     """Which MLflow run holds which member; empty ids where tracking is off."""
     columns = ["member", "run_id", "parent_run_id"]
     return pd.DataFrame([{c: receipt[c] for c in columns} for receipt in receipts])

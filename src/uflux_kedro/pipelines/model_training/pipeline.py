@@ -78,7 +78,7 @@ def _flux(flux: str, members: tuple[Member, ...]) -> Pipeline:
     return Pipeline(
         [
             node(
-                bound(collect_leaderboard, members),
+                collect_leaderboard,
                 inputs=[f"{m.namespace}.scores" for m in members],
                 outputs=f"leaderboard_{flux}",
                 name=f"leaderboard_{flux.lower()}",
@@ -99,7 +99,7 @@ def _flux(flux: str, members: tuple[Member, ...]) -> Pipeline:
                 namespace=flux,
             ),
             node(
-                bound(collect_runs, members),
+                collect_runs,
                 inputs=[f"{m.namespace}.mlflow_run" for m in members],
                 outputs=f"runs_{flux}",
                 name=f"runs_{flux.lower()}",
