@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from uflux_kedro.models.trees.binning import MAX_BINS
-from uflux_kedro.models.trees.library_trees import lay_out
+from uflux_kedro.models.trees.library_trees import LEAF, lay_out
 from uflux_kedro.models.trees.packed_trees import PackedTrees
 
 
@@ -37,13 +37,10 @@ def cascade_arrays(
             trees = _forest(*(exported[f"forest{layer}.{place}.{name}"] for name in names))
             name = f"layer{layer}.forest{place}"
             arrays[f"{name}.nodes"] = trees.nodes
-            arrays[f"{name}.leaves"] = trees.leaves[trees.nodes == _LEAF]
+            arrays[f"{name}.leaves"] = trees.leaves[trees.nodes == LEAF]
             arrays[f"{name}.roots"] = trees.roots
             arrays[f"{name}.importances"] = np.zeros(seen)
     return arrays
-
-
-_LEAF = np.uint64(0xFFFFFFFF)
 
 
 def _forest(

@@ -12,7 +12,7 @@ import numpy as np
 from uflux_kedro.errors import ConfigurationError
 from uflux_kedro.models.trees.forest_kernels import QUAD, grow_tree
 from uflux_kedro.models.trees.packed_trees import PackedTrees, in_blocks
-from uflux_kedro.models.trees.walk_kernels import NARROW_COLUMNS, NARROW_DISTANCE, WIDE_COLUMNS
+from uflux_kedro.models.trees.walk_kernels import NARROW, WIDE
 
 _PACKED_BITS = 24
 """Targets on fewer bits than a float32's fraction are summed as floats instead."""
@@ -145,9 +145,9 @@ class ForestGrower:
             The forest and (rows, targets) float64 out-of-bag means, NaN where every bag holds the
             row.
         """
-        if columns > WIDE_COLUMNS:
+        if columns > WIDE.columns:
             raise ConfigurationError(
-                f"A forest takes at most {WIDE_COLUMNS} columns; found {columns}"
+                f"A forest takes at most {WIDE.columns} columns; found {columns}"
             )
         rows = len(self.table)
         in_bag = np.empty((growth.n_trees, rows), np.uint8)
@@ -172,10 +172,8 @@ class ForestGrower:
     ) -> Callable[[int, np.uint64], tuple[np.ndarray, np.ndarray, np.ndarray]]:
         """A function of the tree's number and seed that grows it."""
         rows = len(self.table)
-        narrow = columns <= NARROW_COLUMNS and rows <= NARROW_DISTANCE
-        like, column_shift, distance_shift = (
-            (np.empty(0, np.uint32), 8, 16) if narrow else (np.empty(0, np.uint64), 32, 44)
-        )
+        narrow = columns <= NARROW.columns and rows <= NARROW.longest
+        layout, like = (NARROW, np.uint32) if narrow else (WIDE, np.uint64)
         targets = self.targets
         records = targets.records(self.table[:, :columns])
         least = min(growth.min_samples_leaf, rows)
@@ -203,9 +201,9 @@ class ForestGrower:
                 np.uint64(growth.min_samples_split),
                 np.uint64(least),
                 in_bag[tree],
-                like,
-                np.uint64(column_shift),
-                np.uint64(distance_shift),
+                np.empty(0, like),
+                np.uint64(layout.column_shift),
+                np.uint64(layout.distance_shift),
             )
             self.on_tree()
             return grown

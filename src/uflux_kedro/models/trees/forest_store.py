@@ -11,6 +11,7 @@ import numpy as np
 
 from uflux_kedro.models.trees.byte_forest import ByteForest
 from uflux_kedro.models.trees.packed_trees import PackedTrees
+from uflux_kedro.models.trees.walk_kernels import layout_of
 
 
 class ForestStore:
@@ -88,10 +89,7 @@ def read_forest(arrays: Mapping[str, np.ndarray], columns: int, targets: int) ->
 
 
 def _is_leaf(nodes: np.ndarray) -> np.ndarray:
-    if nodes.dtype not in (np.uint32, np.uint64) or nodes.ndim != 1:
-        raise ValueError(f"nodes of type {nodes.dtype}")
-    distance_shift = nodes.dtype.type(16 if nodes.dtype == np.uint32 else 44)
-    return nodes >> distance_shift == 0
+    return nodes >> nodes.dtype.type(layout_of(nodes).distance_shift) == 0
 
 
 def columns_and_targets(model: Any) -> dict[str, Any]:

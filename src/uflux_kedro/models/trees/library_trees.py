@@ -12,7 +12,7 @@ from numba import njit, uint64
 from uflux_kedro.errors import ConfigurationError
 from uflux_kedro.models.trees.packed_trees import PackedForest, PackedTrees, keys_of
 from uflux_kedro.models.trees.shallow_trees import DEPTH, INNER, MAX_CUTS, NEVER_RIGHT, ShallowTrees
-from uflux_kedro.models.trees.walk_kernels import WIDE_COLUMNS, WIDE_DISTANCE
+from uflux_kedro.models.trees.walk_kernels import WIDE
 
 if TYPE_CHECKING:
     from sklearn.ensemble import RandomForestRegressor
@@ -126,9 +126,9 @@ def _pack(
     kept = np.flatnonzero(used)
     if len(kept) == 0:
         kept = np.array([0])  # A forest of lone leaves still needs a column to look at.
-    if len(kept) > WIDE_COLUMNS:
+    if len(kept) > WIDE.columns:
         raise ConfigurationError(
-            f"A packed forest uses at most {WIDE_COLUMNS} columns; found {len(kept)}"
+            f"A packed forest uses at most {WIDE.columns} columns; found {len(kept)}"
         )
     place = np.zeros(2 * n_features, np.int64)
     place[kept] = np.arange(len(kept))
@@ -141,9 +141,9 @@ def _pack(
         nodes, order, longest = lay_out(
             tree.left.astype(np.int64), tree.right.astype(np.int64), column, tree.highest_left
         )
-        if longest > WIDE_DISTANCE:
+        if longest > WIDE.longest:
             raise ConfigurationError(
-                f"A packed tree holds about {2 * WIDE_DISTANCE} nodes; found {len(nodes)}"
+                f"A packed tree holds about {2 * WIDE.longest} nodes; found {len(nodes)}"
             )
         packed.append((nodes, tree.leaf[order] * (tree.left[order] < 0)[:, None]))
     return PackedTrees.join(packed), kept % n_features, kept >= n_features
@@ -187,6 +187,12 @@ def _shallow(trees: list[_Tree], seen: list[np.ndarray], columns: int) -> Shallo
     return ShallowTrees(columns_of, thresholds, np.stack(leaves), cuts)
 
 
+LEAF = np.uint64(WIDE.threshold_mask)
+"""A leaf among nodes that :func:`lay_out` made."""
+
+_COLUMN_SHIFT, _DISTANCE_SHIFT = np.uint64(WIDE.column_shift), np.uint64(WIDE.distance_shift)
+
+
 @njit(cache=True)
 def lay_out(left, right, column, highest_left):
     """Nodes with children side by side, the smaller subtree first so that distances stay short.
@@ -225,14 +231,14 @@ def lay_out(left, right, column, highest_left):
         place = stack[waiting]
         node = order[place]
         if left[node] < 0:
-            nodes[place] = np.uint64(0xFFFFFFFF)
+            nodes[place] = LEAF
             continue
         distance = count - place
         longest = max(longest, distance)
         nodes[place] = (
             uint64(highest_left[node])
-            | (uint64(column[node]) << np.uint64(32))
-            | (uint64(distance) << np.uint64(44))
+            | (uint64(column[node]) << _COLUMN_SHIFT)
+            | (uint64(distance) << _DISTANCE_SHIFT)
         )
         order[count] = left[node]
         order[count + 1] = right[node]

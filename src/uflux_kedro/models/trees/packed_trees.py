@@ -20,7 +20,7 @@ from numba import njit
 
 from uflux_kedro.errors import InputError
 from uflux_kedro.models.trees.shallow_trees import ShallowTrees
-from uflux_kedro.models.trees.walk_kernels import add_leaves, crowns_of
+from uflux_kedro.models.trees.walk_kernels import add_leaves, crowns_of, layout_of
 
 BLOCK = 8192
 """Rows that one thread brings through all trees before it takes the next."""
@@ -68,14 +68,12 @@ class PackedTrees:
         Raises:
             ValueError: If there are any.
         """
-        wide = self.nodes.dtype == np.uint64
-        kind = self.nodes.dtype.type
-        distance = (self.nodes >> kind(44 if wide else 16)).astype(np.int64)
+        layout, kind = layout_of(self.nodes), self.nodes.dtype.type
+        distance = (self.nodes >> kind(layout.distance_shift)).astype(np.int64)
         roots = self.roots.astype(np.int64)
         ends = np.append(roots[1:], len(self.nodes))
         if (
-            self.nodes.dtype not in (np.uint32, np.uint64)
-            or self.leaves.ndim != 2
+            self.leaves.ndim != 2
             or len(self.leaves) != len(self.nodes)
             or len(roots) == 0
             or roots[0] != 0
@@ -84,21 +82,21 @@ class PackedTrees:
             raise ValueError("arrays that are not those of trees")
         last = np.repeat(ends, ends - roots) - 1
         right = np.arange(len(self.nodes)) + distance + 1
-        highest = kind(0xFFFFFFFF if wide else 0xFF)
+        highest = kind(layout.threshold_mask)
         goes_on = (self.nodes & highest < highest) & (distance == 0)
         if np.any(self._column() >= columns) or np.any((right > last) & (distance > 0) | goes_on):
             raise ValueError("a tree whose nodes lead nowhere")
 
     def renumber_columns(self, numbers: np.ndarray) -> PackedTrees:
         """The same trees, looking at column ``numbers[c]`` where they looked at column c."""
-        kind = self.nodes.dtype.type
-        shift, mask = _column_bits(self.nodes.dtype)
-        others = self.nodes & ~(mask << shift)
+        layout, kind = layout_of(self.nodes), self.nodes.dtype.type
+        shift = kind(layout.column_shift)
+        others = self.nodes & ~(kind(layout.column_mask) << shift)
         return replace(self, nodes=others | numbers.astype(kind)[self._column()] << shift)
 
     def _column(self) -> np.ndarray:
-        shift, mask = _column_bits(self.nodes.dtype)
-        return self.nodes >> shift & mask
+        layout, kind = layout_of(self.nodes), self.nodes.dtype.type
+        return self.nodes >> kind(layout.column_shift) & kind(layout.column_mask)
 
     @cached_property
     def _crowns(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -128,12 +126,6 @@ class PackedTrees:
         columns, thresholds, starts = self._crowns
         crowns = columns, thresholds.astype(rows.dtype), starts
         add_leaves(self.nodes, self.leaves, self.roots, crowns, rows, out, in_bag, first, unseen)
-
-
-def _column_bits(kind: np.dtype) -> tuple[np.integer, np.integer]:
-    """By how much a node is shifted, and its mask then, to give its column."""
-    shift, mask = (32, 0xFFF) if kind == np.uint64 else (8, 0xFF)
-    return kind.type(shift), kind.type(mask)
 
 
 def in_blocks(work: Callable[[slice], None], n: int, n_jobs: int | None) -> None:

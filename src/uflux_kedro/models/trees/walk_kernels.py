@@ -11,15 +11,55 @@ on twelve rows step together, without a branch, until all stay.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit, types, uint64
 from numba.extending import overload
 
 from uflux_kedro.models.trees.lanes import LANES, ROWS, STRIDE, picker, side_by_side
 
-NARROW_COLUMNS, NARROW_DISTANCE = 1 << 8, (1 << 16) - 1
-WIDE_COLUMNS, WIDE_DISTANCE = 1 << 12, (1 << 20) - 1
-"""Columns that a node of either kind can name, and the longest distance it can hold."""
+
+class NodeLayout(NamedTuple):
+    """Bits of a node: the threshold lowest, then the column, then the distance.
+
+    Attributes:
+        threshold_mask: Bits of the threshold, so also the highest threshold, which marks a leaf.
+        column_shift: First bit of the column.
+        column_mask: Bits of the column after the shift.
+        distance_shift: First bit of the distance.
+        longest: Longest distance that fits.
+    """
+
+    threshold_mask: int
+    column_shift: int
+    column_mask: int
+    distance_shift: int
+    longest: int
+
+    @property
+    def columns(self) -> int:
+        """Number of columns that a node can tell apart."""
+        return self.column_mask + 1
+
+
+NARROW = NodeLayout(0xFF, 8, 0xFF, 16, (1 << 16) - 1)
+WIDE = NodeLayout(0xFFFFFFFF, 32, 0xFFF, 44, (1 << 20) - 1)
+
+
+def layout_of(nodes: np.ndarray) -> NodeLayout:
+    """Return the layout of (nodes,) uint32 or uint64.
+
+    Raises:
+        ValueError: If ``nodes`` has another type or shape.
+    """
+    if nodes.dtype not in (np.uint32, np.uint64) or nodes.ndim != 1:
+        raise ValueError(
+            "expected nodes (n,) of type uint32 or uint64, "
+            f"found {nodes.dtype} of shape {nodes.shape}"
+        )
+    return NARROW if nodes.dtype == np.uint32 else WIDE
+
 
 CROWN = 5
 """Levels of a crown: with each more, twice the comparisons."""
@@ -40,14 +80,8 @@ def _parts(node):
 @overload(_parts, jit_options={"forceinline": True, "error_model": "numpy"})
 def _overload_parts(node):
     # The shifts are constants of the node's type: known to the compiler, they cost a quarter less.
-    if node == types.uint32:
-        threshold_mask, column_shift, column_mask, distance_shift = (
-            np.uint64(n) for n in (0xFF, 8, 0xFF, 16)
-        )
-    else:
-        threshold_mask, column_shift, column_mask, distance_shift = (
-            np.uint64(n) for n in (0xFFFFFFFF, 32, 0xFFF, 44)
-        )
+    layout = NARROW if node == types.uint32 else WIDE
+    threshold_mask, column_shift, column_mask, distance_shift = (np.uint64(n) for n in layout[:4])
 
     def parts(node):
         bits = uint64(node)
