@@ -1,4 +1,4 @@
-"""Models by name, with the settings of the published ensemble as defaults."""
+"""Models by name, with the settings of the published UFLUX ensemble as defaults."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class ModelSpec:
 
     Attributes:
         name: Name in the configuration.
-        estimator: Imports and returns the estimator's class.
-        defaults: Parameters unless told otherwise.
-        on_gpu: Whether it can run on a GPU.
+        estimator: Function that imports and returns the estimator's class.
+        defaults: Default parameters.
+        on_gpu: Whether the model can run on a GPU.
     """
 
     name: str
@@ -33,21 +33,21 @@ class ModelSpec:
 
     @property
     def takes_sites(self) -> bool:
-        """Whether its ``fit`` can use the site of each row."""
+        """Whether the model's ``fit`` can use the site of each row."""
         from sklearn.utils.validation import has_fit_parameter
 
         return has_fit_parameter(self.estimator(), "groups")
 
     def parameters(self) -> tuple[str, ...]:
-        """Parameters that a configuration may set."""
+        """Return the names of the parameters that a configuration may set."""
         cls = self.estimator()
-        # XGBoost's signature ends in **kwargs; an instance lists all.
+        # XGBoost's signature ends in **kwargs, so its parameters are read from an instance.
         known = cls().get_params() if self.on_gpu else inspect.signature(cls).parameters
         return tuple(sorted(set(known) - _FROM_CALLER))
 
 
 _FROM_CALLER = {"random_state", "n_jobs", "device", "missing"}
-"""Set by arguments of :func:`make_model`, the same for every model; and NaN alone is missing."""
+"""Parameters that no configuration sets: :func:`make_model` does, and only NaN is ``missing``."""
 
 
 def _cascade_forest() -> type:
@@ -115,8 +115,9 @@ MODELS: Mapping[str, ModelSpec] = {
                 "gamma": 0,
                 "reg_alpha": 0,
                 "reg_lambda": 1,
-                # Not stated by the reference. A fit takes 0.6 of the time of the library's 256
-                # bins, and the skill on held-out towers is the same within its bootstrap interval.
+                # Not set by the published UFLUX scripts. A fit takes 0.6 of the time that it takes
+                # with XGBoost's default of 256 bins, and the skill on held-out towers is the same
+                # within its bootstrap interval.
                 "max_bin": 64,
             },
             on_gpu=True,
@@ -145,18 +146,19 @@ def make_model(
     n_jobs: int | None = None,
     device: Device = "cpu",
 ) -> Any:
-    """An estimator that is not fitted yet.
+    """Make an unfitted estimator.
 
     Args:
         name: A name of :data:`MODELS`.
-        parameters: Override the defaults.
+        parameters: Parameters that override the defaults.
         random_state: Seed.
         n_jobs: Threads; None is one, -1 all.
-        device: ``cpu``; ``cuda``, which XGBoost alone can use; or ``auto``, which is ``cuda`` for
-            XGBoost where there is a GPU and else ``cpu``.
+        device: ``cpu``; ``cuda``, only for XGBoost; or ``auto``, which is ``cuda`` for XGBoost
+            if there is a GPU and ``cpu`` otherwise.
 
     Raises:
-        ConfigurationError: If the name, a parameter or the device is unknown or cannot be had.
+        ConfigurationError: If the name, a parameter or the device is unknown, or if the device
+            is not available.
     """
     if name not in MODELS:
         raise ConfigurationError(f"Unknown model {name!r}: expected one of {', '.join(MODELS)}")
@@ -170,7 +172,7 @@ def make_model(
     for parameter in settings:
         if parameter in _FROM_CALLER:
             raise ConfigurationError(
-                f"{name}: {parameter} is set for all models at once, not among one's parameters"
+                f"{name}: {parameter} is set for all models together, not for one model"
             )
         if parameter not in allowed:
             near = get_close_matches(parameter, allowed, n=3)
@@ -184,7 +186,7 @@ def make_model(
         settings["device"] = _device(name, device)
     elif device == "cuda":
         raise ConfigurationError(
-            f"{name} runs on the CPU alone: expected device cpu, or auto for models of both kinds"
+            f"{name} runs only on the CPU: expected device cpu, or auto, found cuda"
         )
     return spec.estimator()(**settings)
 
@@ -199,7 +201,7 @@ def _device(name: str, device: Device) -> str:
 
 
 def has_cuda() -> bool:
-    """Whether a GPU of NVIDIA's answers."""
+    """Return whether the CUDA driver finds an NVIDIA GPU."""
     try:
         driver = ctypes.CDLL("libcuda.so.1")
     except OSError:
