@@ -150,9 +150,9 @@ def test_tracking_shows_what_was_chosen_and_what_was_tried(table, sites, tmp_pat
 
 def test_a_model_without_space_is_asked_about(table, tmp_path):
     xgb = Member("A", "GPP", "XGB", PREDICTORS)
-    with pytest.raises(ConfigurationError, match=r"A.GPP.XGB.*nothing for XGB, only for RF"):
+    with pytest.raises(ConfigurationError, match=r"A.GPP.XGB.*no entry for XGB, only for RF"):
         predict_held_out(xgb, table, tmp_path, training())
-    with pytest.raises(ConfigurationError, match="nothing for XGB"):
+    with pytest.raises(ConfigurationError, match="no entry for XGB"):
         fit_final_model(xgb, table, {}, training())
 
 

@@ -1,4 +1,4 @@
-"""Train and validate every member; one namespace ``<flux>.<predictor set>`` each."""
+"""Training and validation of every member, each in a namespace ``<flux>.<predictor set>``."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SHARED = {"training_table", "sites", "fold_cache"}
 
 
 def create_pipeline(**_: object) -> Pipeline:
-    """Members of the configuration, and for each flux what they come to together."""
+    """Make the nodes of every configured member, and those that collect the members of a flux."""
     return Pipeline(
         [
             part
