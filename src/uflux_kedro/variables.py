@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from uflux_kedro.errors import ConfigurationError
 
@@ -210,12 +210,26 @@ FLUXES = tuple(v.name for v in _TABLE if v.kind == "flux")
 
 SITE_PREDICTORS = tuple(v.name for v in _TABLE if v.kind in ("site", "category"))
 
-HISTORY: Mapping[str, str] = {
-    "ANOM": "departure from the place's mean of the calendar month",
-    "LAG1": "a month before",
-    "RUN3": "mean of the month and the two before",
+
+class History(NamedTuple):
+    """A predictor made from the record of a variable at its place.
+
+    Attributes:
+        long_name: What it is, to follow the variable's name.
+        months: Its value is the mean over the months this many months before; without any, the
+            departure from the mean of the calendar month.
+    """
+
+    long_name: str
+    months: tuple[int, ...] = ()
+
+
+HISTORY: Mapping[str, History] = {
+    "ANOM": History("departure from the place's mean of the calendar month"),
+    "LAG1": History("a month before", (1,)),
+    "RUN3": History("mean of the month and the two before", (0, 1, 2)),
 }
-"""Ending of a predictor -> what it takes from the place's record; see carry_over.py."""
+"""Predictors by the ending of their names; computed in :mod:`uflux_kedro.features.history`."""
 
 IGBP_CLASSES: Mapping[str, int] = {
     "WAT": 0, "ENF": 1, "EBF": 2, "DNF": 3, "DBF": 4, "MF": 5, "CSH": 6, "OSH": 7, "WSA": 8,
@@ -269,7 +283,7 @@ def _in_history(variable: Variable, ending: str) -> Variable:
     return replace(
         variable,
         name=f"{variable.name}_{ending}",
-        long_name=f"{variable.long_name}, {HISTORY[ending]}",
+        long_name=f"{variable.long_name}, {HISTORY[ending].long_name}",
         lower=lower,
         upper=upper,
         standard_name=None,

@@ -87,7 +87,7 @@ def test_seasons_are_scored_apart_from_levels():
 
 
 def test_six_calendar_months_make_a_cycle_and_five_do_not():
-    one = cube()
+    one = make_product()
     for months, known in ((6, True), (5, False)):
         part = one.isel(time=slice(months))
         found = scores(compare_with_peer(part, "GPP", part))
@@ -97,7 +97,7 @@ def test_six_calendar_months_make_a_cycle_and_five_do_not():
 
 
 def test_two_standard_deviations_are_within():
-    ours, theirs = cube(values=2.0), cube(values=3.0)
+    ours, theirs = make_product(values=2.0), make_product(values=3.0)
     assert scores(compare_with_peer(ours, "GPP", theirs))["coverage"] == 1  # 0.5 twice is 1
     theirs["GPP"] += 0.01
     assert scores(compare_with_peer(ours, "GPP", theirs))["coverage"] == 0
@@ -108,7 +108,7 @@ def test_two_standard_deviations_are_within():
 
 
 def test_one_cell_has_no_correlation_and_two_have():
-    here = cube()
+    here = make_product()
     at = (here["latitude"] == 5) & (here["longitude"] == 5)
     beside = (here["latitude"] == 5) & (here["longitude"] == 15)
     for cells, known in ((at, False), (at | beside, True)):
@@ -126,18 +126,20 @@ def test_what_does_not_vary_has_no_correlation_and_no_efficiency():
 
 def test_the_density_has_bins_of_a_400th_of_what_the_flux_can_be():
     # GPP from -10 to 40: bins of an eighth; 2 opens the 97th and 3.1 lies in the 105th.
-    found = compare_with_peer(cube(values=3.1), "GPP", cube(values=2.0))["density"]
+    found = compare_with_peer(make_product(values=3.1), "GPP", make_product(values=2.0))["density"]
     assert found.shape == (400, 400)
     (place,) = np.argwhere(found.to_numpy())
     assert place.tolist() == [96, 104]
     assert float(found["peer_bin"][96]) == pytest.approx(2.0625)
     # What lies at the ends or beyond them counts in the last bins.
-    ends = compare_with_peer(cube(values=40.0), "GPP", cube(values=-99.0))["density"]
+    ends = compare_with_peer(make_product(values=40.0), "GPP", make_product(values=-99.0))[
+        "density"
+    ]
     assert np.argwhere(ends.to_numpy()).tolist() == [[0, 399]]
 
 
 def test_months_weigh_by_their_days():
-    ours, theirs = cube(values=0.0), cube(values=0.0)
+    ours, theirs = make_product(values=0.0), make_product(values=0.0)
     ours["GPP"][1] = 1.0  # February
     found = compare_with_peer(ours, "GPP", theirs)
     got = scores(found)

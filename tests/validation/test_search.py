@@ -210,7 +210,7 @@ def test_without_optuna_the_error_says_how_to_get_it(rows, monkeypatch):
 
 BAD_SPACES = {
     "no parameter 'max_dept'.*nearest: max_depth": {"max_dept": [1]},
-    r"max_depth: a grid takes a list of values, found a range": {
+    r"max_depth: method grid takes a list of values, found a range": {
         "max_depth": ParameterRange(low=1, high=3)
     },
     r"max_depth: expected a list of values or a range, found \[\]": {"max_depth": []},
@@ -332,9 +332,12 @@ def test_the_example_in_the_configuration_is_the_grid_of_the_reference():
         ({"space": {"RF": {"random_state": [1, 2]}}}, "RF has no parameter 'random_state'"),
         ({"space": {"RF": {"max_depth": []}}}, "RF.max_depth"),
         ({"space": {"RF": {"max_depth": 3}}}, "RF.max_depth"),
-        ({"space": {"RF": {"max_depth": {"low": 1, "high": 9}}}}, "RF.max_depth: a grid takes"),
+        (
+            {"space": {"RF": {"max_depth": {"low": 1, "high": 9}}}},
+            "RF.max_depth: method grid takes",
+        ),
         ({"space": {"RF": {"max_depth": {"low": 9, "high": 1}}}}, "expected low below high"),
-        ({"space": {"RF": {"max_depth": {"low": 0, "high": 1, "log": True}}}}, "logarithmic"),
+        ({"space": {"RF": {"max_depth": {"low": 0, "high": 1, "log": True}}}}, "range with log"),
         ({"space": {"RF": {"max_depth": {"low": 1.5, "high": 3, "type": "int"}}}}, "whole numbers"),
         ({"space": {"RF": {"max_depth": [3]}}, "method": "random"}, "method"),
         ({"space": {"RF": {"max_depth": [3]}}, "trials": 5}, "trials"),

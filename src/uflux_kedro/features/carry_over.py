@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from uflux_kedro.features.history import HISTORIES, mean_year, of_month
+from uflux_kedro.features.history import from_record, mean_year, of_month
 from uflux_kedro.lazy import pd, xr
-from uflux_kedro.variables import VARIABLES
+from uflux_kedro.variables import HISTORY, VARIABLES
 
 if TYPE_CHECKING:
     from uflux_kedro.features.parameters import CarryOverParameters
@@ -149,7 +149,7 @@ def carry_over_predictors(data: xr.Dataset, parameters: CarryOverParameters) -> 
                 made[_named(variable, prefix)] = known[variable]
     made |= {_named(v, CARRY): level(years[i]) for v, i, level in _LEVELS if i in years}
     for name, variable, ending in _of_record(parameters, known):
-        made[name] = HISTORIES[ending](known[variable])
+        made[name] = from_record(known[variable], HISTORY[ending])
     return xr.Dataset({name: _as_predictor(v, name, data) for name, v in made.items()})
 
 

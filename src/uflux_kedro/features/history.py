@@ -7,11 +7,10 @@ is taken to have been as that calendar month is there in other years. Arrays hav
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-
 import numpy as np
 
 from uflux_kedro.lazy import pd, xr
+from uflux_kedro.variables import History
 
 
 def mean_year(values: xr.DataArray) -> xr.DataArray:
@@ -58,14 +57,14 @@ def lagged(values: xr.DataArray, months: int) -> xr.DataArray:
     return before.assign_coords(time=values["time"]).fillna(values)
 
 
-def running_mean(values: xr.DataArray, months: int) -> xr.DataArray:
-    """Mean of the month and of those before, ``months`` in all, as :func:`lagged` gives them."""
-    return sum((lagged(values, k) for k in range(1, months)), values) / months
+def from_record(values: xr.DataArray, history: History) -> xr.DataArray:
+    """Make a predictor from a variable's record, along the same ``time``.
 
-
-HISTORIES: Mapping[str, Callable[[xr.DataArray], xr.DataArray]] = {
-    "ANOM": anomaly,
-    "LAG1": lambda values: lagged(values, 1),
-    "RUN3": lambda values: running_mean(values, 3),
-}
-"""Ending of a predictor's name -> what it takes from the record."""
+    Args:
+        values: Along ``time``.
+        history: Which predictor, of :data:`uflux_kedro.variables.HISTORY`.
+    """
+    if not history.months:
+        return anomaly(values)
+    first, *others = (lagged(values, k) if k else values for k in history.months)
+    return sum(others, first) / len(history.months)
