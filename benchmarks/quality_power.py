@@ -20,10 +20,10 @@ from benchmarks.data import PROJECT
 from uflux_kedro.quality.check import check_phase
 from uflux_kedro.quality.closure import check_carbon_timing
 from uflux_kedro.quality.findings import Finding
-from uflux_kedro.quality.month_order import as_text_order
+from uflux_kedro.quality.month_order import TEXT_ORDER
 from uflux_kedro.quality.natural import seasonal_columns
 from uflux_kedro.quality.phase import Seasons
-from uflux_kedro.quality.years import Years
+from uflux_kedro.quality.years import Array, Years
 
 VEGETATION = ("EVI", "LAI", "MODIS_NDVI", "MODIS_EVI", "MODIS_NIRv")
 FALSE_ALARM = 0.01
@@ -55,6 +55,11 @@ class Power(NamedTuple):
     found: int
     false: int
     healthy: int
+
+
+def as_text_order(year: Array) -> Array:
+    """Return a year, shape (..., 12), as a sort of its month numbers as text leaves it."""
+    return year[..., list(TEXT_ORDER)]
 
 
 def shifted(columns: tuple[str, ...] | None, months: int) -> Callable[..., None]:

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.quality_power import DEFECTS, power
+from benchmarks.quality_power import DEFECTS, as_text_order, power
 from tests.quality.conftest import simulated
 from uflux_kedro.quality.check import check_phase, check_towers
-from uflux_kedro.quality.month_order import as_text_order, put_right
+from uflux_kedro.quality.month_order import put_right
 from uflux_kedro.quality.natural import family, kind, seasonal_columns
 from uflux_kedro.quality.parameters import QualityParameters
 from uflux_kedro.quality.phase import Seasons, pair_lags
@@ -103,9 +103,9 @@ def test_months_in_text_order_are_named_as_such(healthy, columns):
 
 
 def test_text_order_and_back():
-    months = np.arange(1, 13)
-    assert as_text_order(months).tolist() == [1, 10, 11, 12, 2, 3, 4, 5, 6, 7, 8, 9]
-    assert put_right(as_text_order(months)).tolist() == months.tolist()
+    in_text_order = [1, 10, 11, 12, 2, 3, 4, 5, 6, 7, 8, 9]
+    assert as_text_order(np.arange(1, 13)).tolist() == in_text_order
+    assert put_right(np.array(in_text_order)).tolist() == list(range(1, 13))
 
 
 def test_faint_seasons_are_not_judged(healthy):

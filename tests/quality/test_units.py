@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from benchmarks.quality_power import as_text_order
 from uflux_kedro.quality.check import check_towers, drop_suspects
 from uflux_kedro.quality.closure import (
     check_carbon_balance,
@@ -14,7 +15,6 @@ from uflux_kedro.quality.closure import (
 )
 from uflux_kedro.quality.levels import check_levels
 from uflux_kedro.quality.mistakes import CARBON_PER_MICROMOLE, MISTAKES, explanations
-from uflux_kedro.quality.month_order import as_text_order
 from uflux_kedro.quality.parameters import QualityParameters
 from uflux_kedro.quality.values import check_bounds, mend_values
 from uflux_kedro.quality.years import Years

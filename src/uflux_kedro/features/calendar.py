@@ -10,12 +10,10 @@ from uflux_kedro.lazy import pd
 
 DAYS_PER_YEAR = 365.25
 
+PERIOD_DAYS: Mapping[str, float | None] = {"MM": None, "WW": 7.0, "DD": 1.0}
+"""Resolution of towers -> days in a period; None for months, which differ."""
 
 _SHORTEST_MONTH, _LONGEST_MONTH = 28, 31
-
-
-_DAYS: Mapping[str, float | None] = {"MM": None, "WW": 7.0, "DD": 1.0}
-"""Resolution of towers -> length of the periods."""
 
 
 def calendar_features(

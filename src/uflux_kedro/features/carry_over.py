@@ -19,7 +19,7 @@ import numpy as np
 
 from uflux_kedro.features.history import HISTORIES, mean_year, of_month
 from uflux_kedro.lazy import pd, xr
-from uflux_kedro.variables import VARIABLES
+from uflux_kedro.variables import VARIABLES, predictor_name, variable_of
 
 if TYPE_CHECKING:
     from uflux_kedro.features.parameters import CarryOverParameters
@@ -114,8 +114,8 @@ def carry_over_names(
     for variable, prefix, needs, _ in _features(parameters.climate):
         if known.issuperset(needs):
             known.add(variable)
-            made += [_named(variable, prefix)] if variable in VARIABLES else []
-    made += [_named(v, CARRY) for v, index, _ in _LEVELS if index in vegetation]
+            made += [predictor_name(prefix, variable)] if variable in VARIABLES else []
+    made += [predictor_name(CARRY, v) for v, index, _ in _LEVELS if index in vegetation]
     return (*made, *(name for name, _, _ in _of_record(parameters, known)))
 
 
@@ -146,8 +146,8 @@ def carry_over_predictors(data: xr.Dataset, parameters: CarryOverParameters) -> 
         if known.keys() >= set(needs):
             known[variable] = formula(*(known[n] for n in needs))
             if variable in VARIABLES:
-                made[_named(variable, prefix)] = known[variable]
-    made |= {_named(v, CARRY): level(years[i]) for v, i, level in _LEVELS if i in years}
+                made[predictor_name(prefix, variable)] = known[variable]
+    made |= {predictor_name(CARRY, v): level(years[i]) for v, i, level in _LEVELS if i in years}
     for name, variable, ending in _of_record(parameters, known):
         made[name] = HISTORIES[ending](known[variable])
     return xr.Dataset({name: _as_predictor(v, name, data) for name, v in made.items()})
@@ -294,13 +294,7 @@ def _of_record(
                 yield f"{prefix}_{variable}_{ending}", variable, ending
 
 
-def _named(variable: str, prefix: str) -> str:
-    return f"{prefix}_{variable}" if prefix else variable
-
-
 def _as_predictor(values: xr.DataArray, name: str, data: xr.Dataset) -> xr.DataArray:
-    from uflux_kedro.variables import variable_of
-
     order = [d for d in ("time", *data.dims) if d in values.dims]
     values = values.astype("float32").transpose(*dict.fromkeys(order)).reset_coords(drop=True)
     return values.assign_attrs(variable_of(name).cf_attributes())

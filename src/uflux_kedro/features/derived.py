@@ -7,22 +7,15 @@ same names: ``SOURCE_VARIABLE`` (``ERA5_TA``, ``MODIS_NIRv``), and ``IGBP``, ``L
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from uflux_kedro.errors import ConfigurationError
-from uflux_kedro.features.carry_over import (
-    carry_over_names,
-)
+from uflux_kedro.features.carry_over import carry_over_names
 from uflux_kedro.features.parameters import CarryOverParameters
 from uflux_kedro.lazy import pd, xr
 from uflux_kedro.readers.parameters import ColumnSpec
-from uflux_kedro.variables import SITE_PREDICTORS, VARIABLES, variable_of
-
-logger = logging.getLogger(__name__)
-
+from uflux_kedro.variables import SITE_PREDICTORS, VARIABLES, parse_predictor, predictor_name
 
 LAND_COVER, CO2 = "IGBP", "CO2"
 """Sources that are no predictors of their own: the land cover map and the CO2 record."""
@@ -70,7 +63,7 @@ def derive_predictors(
     """
     for variable, needs, formula in _derivations():
         inputs = {n: _input(data, n, prefix, co2) for n in needs}
-        name = _named(variable, prefix)
+        name = predictor_name(prefix, variable)
         if name in data or any(values is None for values in inputs.values()):
             continue
         if isinstance(data, pd.DataFrame):
@@ -82,14 +75,11 @@ def derive_predictors(
     return data
 
 
-def _named(variable: str, prefix: str) -> str:
-    return f"{prefix}_{variable}" if prefix else variable
-
-
 def _input(data: Any, variable: str, prefix: str, co2: Any) -> Any:
     """Values of a source's variable, or of the CO2 that all sources share; None if absent."""
-    if _named(variable, prefix) in data:
-        return data[_named(variable, prefix)]
+    name = predictor_name(prefix, variable)
+    if name in data:
+        return data[name]
     if variable == CO2:
         return data.get(CO2) if co2 is None else co2
     return None
@@ -113,21 +103,10 @@ def offered_by_table(
     from uflux_kedro.readers.towers.tidy import columns_with_values
 
     offered = columns_with_values(table, columns)
-    for prefix in {_prefix(name) for name in offered} - {""}:
+    for prefix in {parse_predictor(name)[0] for name in offered} - {""}:
         for variable, needs, _ in _derivations():
             if all(f"{prefix}_{n}" in offered or (n == CO2 and CO2 in offered) for n in needs):
                 offered.add(f"{prefix}_{variable}")
     if carry_over is not None:
         offered.update(carry_over_names(carry_over, offered))
     return offered | set(SITE_PREDICTORS)
-
-
-def _prefix(column: str) -> str:
-    """Source of a predictor's column; empty for any other column."""
-    if column in VARIABLES or column.endswith("_QC"):
-        return ""
-    try:
-        variable = variable_of(column).name
-    except ConfigurationError:
-        return ""
-    return column.removesuffix(f"_{variable}")

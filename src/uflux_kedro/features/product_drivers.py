@@ -105,7 +105,7 @@ def product_drivers(
     sources = {p: on_steps(c, edges, p) for p, c in cubes.items() if p in {*needed, CO2}}
     co2 = sources.pop(CO2)["CO2"] if CO2 in sources else None
     aligned = {
-        prefix: _named(derive_predictors(align(cube, grid), co2=co2), prefix, wanted)
+        prefix: _keep_wanted(derive_predictors(align(cube, grid), co2=co2), prefix, wanted)
         for prefix, cube in sources.items()
     }
     land_cover = align(cubes[LAND_COVER], grid)
@@ -129,7 +129,7 @@ def product_drivers(
     return drivers.drop_encoding().assign_attrs(attrs)
 
 
-def _named(cube: xr.Dataset, prefix: str, wanted: set[str]) -> xr.Dataset:
+def _keep_wanted(cube: xr.Dataset, prefix: str, wanted: set[str]) -> xr.Dataset:
     return cube.drop_vars([n for n in cube.data_vars if f"{prefix}_{n}" not in wanted])
 
 

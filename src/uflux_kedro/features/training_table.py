@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import logging
+
 from uflux_kedro.errors import ConfigurationError, InputError
-from uflux_kedro.features.calendar import _DAYS, calendar_features
+from uflux_kedro.features.calendar import PERIOD_DAYS, calendar_features
 from uflux_kedro.features.carry_over import carry_over_at_towers
-from uflux_kedro.features.derived import _prefix, derive_predictors, logger
+from uflux_kedro.features.derived import derive_predictors
 from uflux_kedro.features.parameters import CarryOverParameters
 from uflux_kedro.gridding.sampling import sample_at_sites
 from uflux_kedro.lazy import pd, xr
 from uflux_kedro.readers.towers.sites import check_igbp, check_metadata
-from uflux_kedro.variables import FLUXES, IGBP_CLASSES
+from uflux_kedro.variables import FLUXES, IGBP_CLASSES, parse_predictor
+
+logger = logging.getLogger(__name__)
 
 
 def igbp_codes(classes: pd.Series) -> pd.Series:
@@ -50,7 +54,7 @@ def build_training_table(
     fluxes = [c for c in towers if c.removesuffix("_QC") in FLUXES]
     keys = ["site_id", "time"]
     if drivers is None:
-        days = _DAYS[towers.attrs.get("resolution", "MM")]
+        days = PERIOD_DAYS[towers.attrs.get("resolution", "MM")]
         table = _with_tower_predictors(towers.merge(sites, on="site_id"), days)
         if carry_over is not None:
             _require_months(towers, "features.carry_over makes predictors of months")
@@ -70,7 +74,7 @@ def build_training_table(
 
 def _with_tower_predictors(table: pd.DataFrame, days: float | None) -> pd.DataFrame:
     """Complete the predictors of a table that already has some."""
-    for prefix in dict.fromkeys(_prefix(c) for c in table):
+    for prefix in dict.fromkeys(parse_predictor(str(c))[0] for c in table):
         if prefix:
             table = derive_predictors(table, prefix)
     features = calendar_features(pd.DatetimeIndex(table["time"]), days)

@@ -14,9 +14,9 @@ from uflux_kedro.biophysics.solar_clock import SolarClock
 from uflux_kedro.errors import InputError
 from uflux_kedro.quality.clock import Clock, check_clock
 from uflux_kedro.quality.closure import check_carbon_balance, check_carbon_timing, compare_sources
-from uflux_kedro.quality.findings import Finding
+from uflux_kedro.quality.findings import Finding, months_in_words
 from uflux_kedro.quality.levels import check_levels
-from uflux_kedro.quality.month_order import months_in_text_order
+from uflux_kedro.quality.month_order import IN_TEXT_ORDER, months_in_text_order
 from uflux_kedro.quality.natural import family, seasonal_columns
 from uflux_kedro.quality.parameters import QualityParameters
 from uflux_kedro.quality.phase import Seasons, pair_lags
@@ -29,9 +29,9 @@ from uflux_kedro.quality.record import (
 )
 from uflux_kedro.quality.shifts import Shift, circular_median, shifts
 from uflux_kedro.quality.values import check_bounds, mend_values
-from uflux_kedro.quality.years import Years, canonical
+from uflux_kedro.quality.years import Years
 from uflux_kedro.readers.towers.impossible import Impossible, in_words
-from uflux_kedro.variables import VARIABLES, bounds_of_step
+from uflux_kedro.variables import VARIABLES, bounds_of_step, parse_predictor
 
 logger = logging.getLogger(__name__)
 
@@ -95,7 +95,9 @@ def check_towers(
         f for f in bounds if f.mended or not all((f.variable, s) in explained for s in f.sites)
     ]
     columns = [
-        str(c) for c in towers if canonical(str(c)) and pd.api.types.is_float_dtype(towers[c])
+        str(c)
+        for c in towers
+        if parse_predictor(str(c))[1] in VARIABLES and pd.api.types.is_float_dtype(towers[c])
     ]
     years = Years.of(towers, columns)
     seasons, lags = check_phase(years, sites, seasonal_columns(columns), parameters.false_alarm)
@@ -157,16 +159,11 @@ def check_phase(
 
 def _not_yet(findings: Iterable[Finding], known: Iterable[Finding]) -> Iterable[Finding]:
     """Findings less the sites at which one of their columns was found already."""
-    seen = {(v, s) for f in known if f.open for v in _variables(f) for s in f.sites}
+    seen = {(c, s) for f in known if f.open for c in f.columns for s in f.sites}
     for finding in findings:
-        mine = _variables(finding)
-        sites = tuple(s for s in finding.sites if not any((v, s) in seen for v in mine))
+        sites = tuple(s for s in finding.sites if not any((c, s) in seen for c in finding.columns))
         if sites:
             yield replace(finding, sites=sites)
-
-
-def _variables(finding: Finding) -> list[str]:
-    return (finding.variable or "").split(", ")
 
 
 def _in_text_order(column: str, hit: pd.DataFrame, years: Years, everywhere: bool) -> Finding:
@@ -177,21 +174,16 @@ def _in_text_order(column: str, hit: pd.DataFrame, years: Years, everywhere: boo
         column,
         tuple(sorted(sites)),
         expected="a season in step with the fluxes and the sun",
-        found=f"{_months(circular_median(hit['lag'].to_numpy()))}: months in text order (1, 10, 11, 12, 2 ... 9); "
+        found=f"{months_in_words(circular_median(hit['lag'].to_numpy()))}: {IN_TEXT_ORDER}; "
         f"correlation with what it is tied to {hit['r'].median():.2f}, put right "
         f"{hit['r_right'].median():.2f} (medians of {len(hit)} sites)",
     )
 
 
-def _months(lag: float) -> str:
-    whole = max(1, round(abs(lag)))
-    return f"{whole} month{'s' if whole > 1 else ''} {'late' if lag > 0 else 'early'}"
-
-
 def _shifted(shift: Shift, lags: pd.DataFrame) -> Finding:
     against = ", ".join(dict.fromkeys("the sun" if p == "SUN" else p for p in shift.pairs))
     scope = "all sites together" if shift.pooled else "each site"
-    found = f"{_months(shift.months)} ({shift.months:+.1f}) against {against}, on {scope}"
+    found = f"{months_in_words(shift.months)} ({shift.months:+.1f}) against {against}, on {scope}"
     if shift.column is None:
         opposite = abs(shift.months) > 4.5
         cause = (
@@ -280,7 +272,7 @@ def drop_suspects(
                 towers = towers[~at]
                 taken = "sites left out"
             else:
-                for column in _variables(finding):
+                for column in finding.columns:
                     towers[column] = towers[column].mask(at)
                 taken = "column dropped at these sites"
             logger.warning("%s: %s; %s", finding.subject, finding.found, taken)

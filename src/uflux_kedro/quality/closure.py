@@ -12,9 +12,9 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
-from uflux_kedro.quality.findings import Finding
+from uflux_kedro.quality.findings import Finding, months_in_words
 from uflux_kedro.quality.mistakes import CARBON_PER_MICROMOLE, MISTAKES
-from uflux_kedro.quality.month_order import put_right
+from uflux_kedro.quality.month_order import IN_TEXT_ORDER, put_right
 from uflux_kedro.quality.years import Array, Years
 from uflux_kedro.variables import VARIABLES
 
@@ -27,7 +27,6 @@ _UNKNOWN = 1e-3  # neither exact nor failed: too few months to say
 _MOST = 0.8
 """Share of exact balances from which on one that is not is a fault."""
 _BALANCE = ("GPP", "RECO", "NEE")
-_TEXT_ORDER = "3 months late: months in text order (1, 10, 11, 12, 2 ... 9)"
 _TOLERANCE = 0.006
 """Relative error of a coefficient that is told from 1.0377."""
 _SAME_UNIT = (0.5, 2.0)
@@ -202,13 +201,12 @@ def _cause(record: dict[str, Array]) -> tuple[str, str] | None:
         if _unexplained(record | {name: right}) < _EXACT:
             return (
                 name,
-                f"{_TEXT_ORDER}: the carbon balance fails as it stands and is exact put right",
+                f"3 months late: {IN_TEXT_ORDER}: the carbon balance fails as it stands and is exact put right",
             )
         for months in (m for m in range(-6, 7) if m):
             if _unexplained(record | {name: _moved(record[name], -months)}) < _EXACT:
                 return name, (
-                    f"{abs(months)} month{'s' * (abs(months) > 1)} "
-                    f"{'late' if months > 0 else 'early'}: the carbon balance fails as it stands "
+                    f"{months_in_words(months)}: the carbon balance fails as it stands "
                     f"and is exact with {name} moved by {-months:+d}"
                 )
     return None

@@ -43,6 +43,11 @@ class Finding:
         return self.weight == "defect" and self.mended is None
 
     @property
+    def columns(self) -> list[str]:
+        """The columns that ``variable`` names; none for whole sites."""
+        return self.variable.split(", ") if self.variable else []
+
+    @property
     def subject(self) -> str:
         """Variable and sites in words."""
         what = self.variable or "place or calendar"
@@ -53,6 +58,12 @@ def listed(sites: Sequence[str], most: int = 4) -> str:
     """Sites as text, shortened where they are many."""
     shown = ", ".join(sites[:most])
     return f"{shown} and {len(sites) - most} more" if len(sites) > most else shown
+
+
+def months_in_words(lag: float) -> str:
+    """A lag as text: ``2 months late``; at least one month."""
+    whole = max(1, round(abs(lag)))
+    return f"{whole} month{'s' if whole > 1 else ''} {'late' if lag > 0 else 'early'}"
 
 
 def refuse(findings: Iterable[Finding], where: str | Path, hint: str) -> None:

@@ -23,8 +23,7 @@ from uflux_kedro.biophysics.vapour_pressure import saturation_vapour_pressure
 from uflux_kedro.quality.findings import Finding
 from uflux_kedro.quality.mistakes import explanations
 from uflux_kedro.quality.natural import SUN
-from uflux_kedro.quality.years import canonical
-from uflux_kedro.variables import VARIABLES
+from uflux_kedro.variables import VARIABLES, parse_predictor, predictor_name
 
 
 class Yardstick(NamedTuple):
@@ -112,7 +111,7 @@ def check_levels(towers: pd.DataFrame, sites: pd.DataFrame) -> list[Finding]:
     references = _references(towers, codes, place)
     findings = []
     for column in towers:
-        name = canonical(str(column))
+        _, name = parse_predictor(str(column))
         if name not in YARDSTICKS:
             continue
         values = towers[column].to_numpy(float)
@@ -161,8 +160,9 @@ def _references(
     size = len(place)
 
     def same_source(name: str, column: str) -> np.ndarray | None:
-        prefix = column[: -len(canonical(column) or "")]
-        for candidate in (prefix + name, name, *(c for c in towers if canonical(str(c)) == name)):
+        source, _ = parse_predictor(column)
+        others = (c for c in towers if parse_predictor(str(c))[1] == name)
+        for candidate in (predictor_name(source, name), name, *others):
             if candidate in towers:
                 return towers[candidate].to_numpy(float)
         return None

@@ -18,6 +18,9 @@ from uflux_kedro.quality.years import LAGS, Array, Years, lag_profile, peak
 TEXT_ORDER = tuple(int(m) - 1 for m in sorted(str(m) for m in range(1, 13)))
 """Month (0 to 11) whose value stands at each position of a year in text order."""
 
+IN_TEXT_ORDER = "months in text order (1, 10, 11, 12, 2 ... 9)"
+"""How a finding names them."""
+
 _LEAST_GAIN = 0.1
 """Of the correlation; less is no gain."""
 _BETTER = 0.02
@@ -31,13 +34,8 @@ _LEAST_CORRELATION = 0.7
 """Of the year put right, with what it is tied to."""
 
 
-def as_text_order(year: Array) -> Array:
-    """A year, shape (..., 12), as a sort of its month numbers as text leaves it."""
-    return year[..., list(TEXT_ORDER)]
-
-
 def put_right(year: Array) -> Array:
-    """The way back from :func:`as_text_order`."""
+    """Put a year, shape (..., 12), with its months in text order back into calendar order."""
     return year[..., np.argsort(TEXT_ORDER)]
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from uflux_kedro.quality.years import canonical
-from uflux_kedro.variables import FLUXES
+from uflux_kedro.variables import FLUXES, VARIABLES, parse_predictor
 
 SUN = "SUN"
 """The radiation above the atmosphere, which follows from latitude and date alone."""
@@ -72,7 +71,7 @@ hemispheres from 37 S to 79 N, and a tenth more for towers yet unseen. Pairs tha
 
 def family(column: str) -> str:
     """Which season a column has: ``ERA_TA_MIN`` that of TA."""
-    name = column if column == SUN else canonical(column) or column
+    name = parse_predictor(column)[1] or column
     return _FAMILIES.get(name, name)
 
 
@@ -87,4 +86,4 @@ def kind(column: str) -> str:
 def seasonal_columns(columns: Iterable[str]) -> list[str]:
     """Those of the columns of a table of towers whose seasons can be judged."""
     known = {name for pair in NATURAL_LAGS for name in pair}
-    return [c for c in columns if canonical(c) and family(c) in known]
+    return [c for c in columns if parse_predictor(c)[1] in VARIABLES and family(c) in known]

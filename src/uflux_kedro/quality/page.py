@@ -98,10 +98,7 @@ def _columns(checked: Checked) -> pd.DataFrame:
             "lowest": values.min().to_numpy(),
             "median": values.median().to_numpy(),
             "highest": values.max().to_numpy(),
-            "findings": [
-                sum(c in (f.variable or "").split(", ") for f in checked.findings)
-                for c in checked.columns
-            ],
+            "findings": [sum(c in f.columns for f in checked.findings) for c in checked.columns],
         }
     )
 

@@ -14,8 +14,7 @@ from typing import Literal
 import pandas as pd
 
 from uflux_kedro.quality.findings import Finding
-from uflux_kedro.quality.years import canonical
-from uflux_kedro.variables import VARIABLES
+from uflux_kedro.variables import VARIABLES, parse_predictor
 
 logger = logging.getLogger(__name__)
 
@@ -48,8 +47,8 @@ def mend_values(towers: pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]:
     towers = towers.copy(deep=False)
     findings = []
     for column in list(towers):
-        name = canonical(str(column))
-        if name is None or not pd.api.types.is_float_dtype(towers[column]):
+        _, name = parse_predictor(str(column))
+        if name not in VARIABLES or not pd.api.types.is_float_dtype(towers[column]):
             continue
         causes = (
             _averaged_fill,
@@ -84,10 +83,10 @@ def check_bounds(
     towers = towers.copy(deep=False)
     findings = []
     for column in list(towers):
-        name = canonical(str(column))
+        _, name = parse_predictor(str(column))
         if str(column).endswith("_QC"):
             lower, upper, unit = 0.0, 1.0, "as a fraction"
-        elif name is not None and pd.api.types.is_numeric_dtype(towers[column]):
+        elif name in VARIABLES and pd.api.types.is_numeric_dtype(towers[column]):
             variable = VARIABLES[name]
             lower, upper, unit = variable.lower, variable.upper, variable.unit
         else:

@@ -11,7 +11,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from uflux_kedro.biophysics.radiation import top_of_atmosphere_radiation
-from uflux_kedro.variables import VARIABLES
 
 Array = NDArray[np.float64]
 
@@ -20,14 +19,6 @@ LAGS = np.arange(-5, 7)
 
 _MID_MONTH = np.array([15, 46, 75, 105, 135, 162, 198, 228, 258, 288, 318, 344])
 """Day of the year at the middle of each month."""
-
-
-def canonical(column: str) -> str | None:
-    """Variable of a column of towers, ``PA`` of ``ERA_PA``; None for keys, QC flags and others."""
-    if column in VARIABLES:
-        return column
-    tail = column.partition("_")[2]
-    return tail if tail in VARIABLES else None
 
 
 @dataclass(frozen=True)
