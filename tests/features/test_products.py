@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from tests.testing.drivers import make_drivers
 from tests.testing.products import write_member
 from uflux_kedro.errors import InputError
-from uflux_kedro.features.product_drivers import (
+from uflux_kedro.features.products import (
     on_steps,
     product_drivers,
     require_months,
