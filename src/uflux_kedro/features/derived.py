@@ -1,7 +1,7 @@
-"""Predictors, made by the same functions for a table of towers and for a cube.
+"""Derived predictors, computed by the same functions for a table of towers and for a cube.
 
-A place and month thus have the same numbers in ``training_table`` and in ``drivers``, under the
-same names: ``SOURCE_VARIABLE`` (``ERA5_TA``, ``MODIS_NIRv``), and ``IGBP``, ``Latitude``,
+A place and month therefore have the same numbers in ``training_table`` and in ``drivers``, under
+the same names: ``SOURCE_VARIABLE`` (``ERA5_TA``, ``MODIS_NIRv``), and ``IGBP``, ``Latitude``,
 ``DoY_sin``, ``DoY_cos``, ``Year``.
 """
 
@@ -18,11 +18,17 @@ from uflux_kedro.readers.parameters import ColumnSpec
 from uflux_kedro.variables import SITE_PREDICTORS, VARIABLES, parse_predictor, predictor_name
 
 LAND_COVER, CO2 = "IGBP", "CO2"
-"""Sources that are no predictors of their own: the land cover map and the CO2 record."""
+"""Inputs without a prefix of their own: the land cover map and the CO2 record."""
 
 
 class _Derivation(NamedTuple):
-    """A variable, what it needs, and the formula's arguments in that order."""
+    """How a variable is derived.
+
+    Attributes:
+        variable: Canonical name.
+        needs: Variables that the formula takes, in the order of its arguments.
+        formula: The function.
+    """
 
     variable: str
     needs: tuple[str, ...]
@@ -30,7 +36,7 @@ class _Derivation(NamedTuple):
 
 
 def _derivations() -> tuple[_Derivation, ...]:
-    # The formulas bring xarray with them, which naming a predictor must not wait for.
+    # Imported here because the formulas import xarray, which is slow.
     from uflux_kedro.biophysics.pmodel import iwue
     from uflux_kedro.biophysics.vapour_pressure import (
         vpd_from_dewpoint,
@@ -51,15 +57,15 @@ def _derivations() -> tuple[_Derivation, ...]:
 def derive_predictors(
     data: Any, prefix: str = "", co2: xr.DataArray | pd.Series | None = None
 ) -> Any:
-    """Add NDVI, EVI2, NIRv, VPD and iWUE where a source has what they need and not them.
+    """Add NDVI, EVI2, NIRv, VPD and iWUE where their inputs are present and they are absent.
 
     Args:
         data: A source's cube, or a table with its columns; canonical units.
-        prefix: Source whose names are ``<prefix>_<variable>``; empty for a cube's own names.
-        co2: CO2 of the same months, umol mol-1; None takes ``CO2`` from ``data`` if it is there.
+        prefix: Source in names of the form ``<prefix>_<variable>``; empty for bare names.
+        co2: CO2 of the same months, umol mol-1; None uses ``CO2`` of ``data`` if present.
 
     Returns:
-        The same kind of data with the new variables, lazily where the inputs are lazy.
+        Data of the same kind with the new variables; lazy where the inputs are lazy.
     """
     for variable, needs, formula in _derivations():
         inputs = {n: _input(data, n, prefix, co2) for n in needs}
@@ -76,7 +82,7 @@ def derive_predictors(
 
 
 def _input(data: Any, variable: str, prefix: str, co2: Any) -> Any:
-    """Values of a source's variable, or of the CO2 that all sources share; None if absent."""
+    """Return a source's variable, or the CO2 that all sources share; None if absent."""
     name = predictor_name(prefix, variable)
     if name in data:
         return data[name]
@@ -90,15 +96,16 @@ def offered_by_table(
     columns: Mapping[str, ColumnSpec | str],
     carry_over: CarryOverParameters | None = None,
 ) -> set[str]:
-    """Fluxes and predictors that a tidy table comes to, derived ones included.
+    """Return the fluxes and predictors that a tidy table provides, derived ones included.
 
     Args:
         table: File, or folder of files.
-        columns: As for :func:`uflux_kedro.readers.towers.tidy.read_tidy`.
-        carry_over: As for :func:`build_training_table`.
+        columns: Column mapping, as for :func:`uflux_kedro.readers.towers.tidy.read_tidy`.
+        carry_over: Inputs of the carry-over predictors, as for
+            :func:`uflux_kedro.features.training_table.build_training_table`.
 
     Returns:
-        Names of which the table holds at least one value, and what follows from them.
+        Names with at least one value in the table, and names that can be derived from them.
     """
     from uflux_kedro.readers.towers.tidy import columns_with_values
 
