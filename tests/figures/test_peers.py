@@ -31,7 +31,7 @@ def panels(figure):
 
 def test_each_map_shows_the_difference_between_equal_limits(comparisons):
     axes = panels(peer_maps_figure(comparisons, "FLUXCOM-X"))
-    assert list(axes) == ["GPP: product less FLUXCOM-X", "H: product less FLUXCOM-X"]
+    assert list(axes) == ["GPP: product minus FLUXCOM-X", "H: product minus FLUXCOM-X"]
     for flux, axis in zip(("GPP", "H"), axes.values(), strict=True):
         mesh = next(c for c in axis.collections if isinstance(c, matplotlib.collections.QuadMesh))
         low, high = mesh.get_clim()

@@ -1,4 +1,4 @@
-"""Style, units in words, the same bytes each time, and no state left behind."""
+"""Style, units as text, reproducible bytes, and pyplot's state unchanged."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_number_has_a_true_minus():
     assert number(-1.234) == "\N{MINUS SIGN}1.23"
 
 
-def test_style_is_loaded_from_the_package_and_put_back():
+def test_style_is_loaded_from_the_package_and_restored():
     before = dict(matplotlib.rcParams)
     with styled():
         assert matplotlib.rcParams["svg.hashsalt"] == "uflux"
@@ -68,7 +68,7 @@ def test_same_data_same_bytes(family, predictions, products):
     assert png_bytes(once) == png_bytes(again)
 
 
-def test_png_tells_no_software_and_no_date(predictions, tmp_path):
+def test_png_contains_no_software_and_no_date(predictions, tmp_path):
     file = tmp_path / "figure.png"
     file.write_bytes(png_bytes(figures.site_skill_figure(predictions)))
     with Image.open(file) as picture:
