@@ -20,7 +20,7 @@ from uflux_kedro.readers.towers.read import read_towers
 
 
 def half_hours(longitude: float, ahead: float, days: int = 60, latitude: float = 45.0):
-    """Times on a clock that is ahead of UTC by some hours, and the sun's radiation then."""
+    """Return times on a clock ahead of UTC by some hours, and the sun's radiation."""
     times = pd.Series(pd.date_range("2003-05-01", periods=48 * days, freq="30min"))
     UTC = times + pd.Timedelta("15min") - pd.Timedelta(hours=ahead)
     # Half-hours: the sun's height with the equation of time of May and June, some 2 minutes.
@@ -42,16 +42,16 @@ def test_the_clock_is_read_from_the_sun(longitude, ahead):
 
 
 @pytest.mark.parametrize(("longitude", "zone"), [(-121.5, -8), (150.0, 10), (76.0, 5.5), (-4.0, 1)])
-def test_local_time_is_told_from_utc(longitude, zone):
+def test_local_time_is_distinguished_from_utc(longitude, zone):
     local = read_solar_clock(*half_hours(longitude, zone))
     assert check_clock("XX-001", local, longitude, "local") == []
     in_UTC = read_solar_clock(*half_hours(longitude, 0))
     assert check_clock("XX-001", in_UTC, longitude, "UTC") == []
     if abs(longitude) > 30:
         (finding,) = check_clock("XX-001", local, longitude, "UTC")
-        assert "these are times in local standard time" in finding.found
+        assert "the times are in local standard time" in finding.found
         (finding,) = check_clock("XX-001", in_UTC, longitude, "local")
-        assert "these are times in UTC" in finding.found
+        assert "the times are in UTC" in finding.found
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_the_ends_of_what_a_clock_may_be(said, longitude, ahead, told):
     else:
         (finding,) = findings
         assert finding.open
-        assert finding.found.endswith(f": these are times in {told}" if told else "(60 days)")
+        assert finding.found.endswith(f": the times are in {told}" if told else "(60 days)")
 
 
 def test_three_standard_errors_are_given_to_the_sun():
@@ -105,7 +105,7 @@ def test_an_hour_in_summer_is_daylight_saving(jump, told):
     assert [f.weight for f in findings] == ["note"] * told
 
 
-def test_too_few_days_say_nothing():
+def test_too_few_days_give_no_clock():
     times, sun = half_hours(10.0, 1.0, days=10)
     assert read_solar_clock(times, sun) is None
 
@@ -148,8 +148,8 @@ def test_one_time_in_a_wide_country_is_no_alarm():
     assert check_clock("CN-001", read_solar_clock(*half_hours(87.6, 8)), 87.6) == []
 
 
-def test_the_reader_hands_the_clock_on_to_the_check(shared_data, tmp_path):
-    """Half-hours become months in reading; what the sun said of them must not be lost."""
+def test_the_reader_passes_the_clock_to_the_check(shared_data, tmp_path):
+    """Reading averages half-hours to months; the clock estimated from them must be kept."""
     path = tmp_path / "AMF_US-CRT_BASE-BADM_2-5.zip"
     path.symlink_to(shared_data / "half_hourly" / path.name)
     (tmp_path / "sites.csv").write_text(

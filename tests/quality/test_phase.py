@@ -1,4 +1,4 @@
-"""Seasons out of place are found, named and counted; healthy ones raise no alarm."""
+"""Shifted seasons are found, named and measured; healthy ones raise no alarm."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from benchmarks.quality_power import DEFECTS, power
 from tests.testing.towers import delay, read_monthly_towers, scramble_months, simulate_towers
 from uflux_kedro.quality import phase as phase_module
 from uflux_kedro.quality.check import check_phase, check_towers
-from uflux_kedro.quality.month_order import put_right
+from uflux_kedro.quality.month_order import in_calendar_order
 from uflux_kedro.quality.natural import family, kind, seasonal_columns
 from uflux_kedro.quality.parameters import QualityParameters
 from uflux_kedro.quality.phase import Seasons, pair_lags, standard_error
@@ -44,7 +44,7 @@ def test_a_column_that_is_late_by_k_months_is_found_with_lag_k(months, seed):
 # A month early is missed on half of these towers: weather follows the sun by a month or so anyway.
 @settings(max_examples=5)
 @given(months=st.sampled_from([-3, -2, 1, 2, 3]), seed=st.integers(0, 3))
-def test_a_shift_of_a_whole_site_is_found_by_the_sun(months, seed):
+def test_a_shifted_site_is_found_by_the_sun(months, seed):
     towers, sites = simulate_towers(seed=seed)
     columns = [c for c in towers if c not in ("site_id", "time")]
     found = phase(delay(towers, columns, months, ["XX-004"]), sites)
@@ -60,10 +60,10 @@ def test_all_sites_late_by_a_month_are_found_together(healthy):
     found = phase(delay(towers, ["LAI"], 1, sites["site_id"]), sites)
     assert [f.variable for f in found] == ["LAI"]
     assert found[0].found.startswith("1 month late")
-    assert "all sites together" in found[0].found
+    assert "pooled over all sites" in found[0].found
 
 
-def test_a_latitude_of_the_wrong_sign_is_told_from_a_shift(healthy):
+def test_a_latitude_of_the_wrong_sign_is_distinguished_from_a_shift(healthy):
     towers, sites = healthy
     sites.loc[sites["site_id"] == "XX-002", "latitude"] *= -1
     (finding,) = phase(towers, sites)
@@ -83,9 +83,9 @@ def test_months_in_text_order_are_named_as_such(healthy, columns):
         assert "months late" in finding.found
 
 
-def test_months_in_text_order_are_put_right():
+def test_months_in_text_order_are_in_calendar_order():
     months = np.array([1, 10, 11, 12, 2, 3, 4, 5, 6, 7, 8, 9])
-    assert put_right(months).tolist() == list(range(1, 13))
+    assert in_calendar_order(months).tolist() == list(range(1, 13))
 
 
 def test_faint_seasons_are_not_judged(healthy):
