@@ -17,7 +17,7 @@ from uflux_kedro.gridding.quick_arrays import with_quick_arrays
 _TIMES, _VARIABLES = 6, 8
 _ROWS, _COLUMNS = 720, 1440
 _CHUNK = (1, 360, 720)
-_REPEATS = 4
+_REPEATS = 2
 _PART = 60
 """Edge of a block that is a part of a chunk."""
 
@@ -72,7 +72,7 @@ def _reads(cube: xr.Dataset, edge: int | None, threads: int) -> Work:
         for time in range(_TIMES)
         for y in range(0, _ROWS, rows)
         for x in range(0, _COLUMNS, columns)
-        for name in cube
+        for name in sorted(cube)  # they are opened in any order
     ]
 
     def read(block: tuple[str, int, slice, slice]) -> float:

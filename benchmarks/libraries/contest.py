@@ -7,6 +7,7 @@ import multiprocessing
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import metadata
+from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
@@ -147,11 +148,5 @@ def _distribution(name: str) -> metadata.Distribution | None:
 
 def _megabytes(name: str) -> float:
     found = _distribution(name)
-    files = [found.locate_file(file) for file in found.files or ()] if found else []
-    return sum(file.stat().st_size for file in map(_path, files) if file.is_file()) / 1e6
-
-
-def _path(file: Any) -> Any:
-    from pathlib import Path
-
-    return Path(str(file))
+    files = [Path(str(found.locate_file(file))) for file in found.files or ()] if found else []
+    return sum(file.stat().st_size for file in files if file.is_file()) / 1e6

@@ -32,7 +32,7 @@ def contests(folder: Path) -> Iterator[Contest]:
     ):
         yield Contest(
             what, "flox", ("flox", "numpy-groupies"), _ours, _theirs, (step, periods, cells, block),
-            (means._weighted_mean,), (_by_flox,),  # noqa: SLF001
+            (means._weighted_mean,), (_by_flox,),
         )  # fmt: skip
 
 
@@ -52,7 +52,7 @@ def _cube(step: str, periods: int, cells: tuple[int, int], block: int | None) ->
 def _ours(*cube: object) -> Work:
     given = _cube(*cube)
     means_over(given.isel(latitude=[0], longitude=[0]), "benchmark", "month").load()
-    return lambda: means_over(given, "benchmark", "month")["TA"].to_numpy()
+    return lambda: means_over(given, "benchmark", "month")["TA"].to_numpy()  # noqa: PLW0108 - lazy
 
 
 def _theirs(*cube: object) -> Work:

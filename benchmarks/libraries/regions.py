@@ -25,7 +25,7 @@ _ACROSS = 0.1
 
 def files(folder: Path) -> Iterator[Contest]:
     """Countries in a projection, in each kind of file; geopandas writes them."""
-    own = (regions._geojson, regions._shapefile, regions._projection, regions._geopackage)  # noqa: SLF001
+    own = (regions._geojson, regions._shapefile, regions._projection, regions._geopackage)
     for ending, reader in (("geojson", own[0]), ("shp", own[1]), ("gpkg", own[3])):
         path = folder / f"countries.{ending}"
         for library, way, packages in (
@@ -92,7 +92,7 @@ def sphere(folder: Path) -> Iterator[Contest]:
     ):
         yield Contest(
             what, "antimeridian", ("antimeridian",), _mended, _mended_by, (what, crs),
-            (round_the_earth.onto_sphere, round_the_earth._ring), (_fixed,),  # noqa: SLF001
+            (round_the_earth.onto_sphere, round_the_earth._ring), (_fixed,),
         )  # fmt: skip
 
 

@@ -42,7 +42,7 @@ def contests(folder: Path) -> Iterator[Contest]:
     """Countries, and what lies over the date line and round the poles, on degrees."""
     del folder
     countries = read_countries().outlines
-    own = (zones._by_area, zones._equal_area)  # noqa: SLF001
+    own = (zones._by_area, zones._equal_area)
     parts = ("exactextract",)
     masks = ("regionmask", "geopandas", "pyogrio", "pooch")
     for what, outlines, cells, ways in (
@@ -72,7 +72,7 @@ def projected(folder: Path) -> Iterator[Contest]:
     ):  # fmt: skip
         yield Contest(
             what, "exactextract (parts of cells)", ("exactextract",), _projected_ours,
-            _projected_library, (countries, crs, corner, side, cells), (zones._by_centre,),  # noqa: SLF001
+            _projected_library, (countries, crs, corner, side, cells), (zones._by_centre,),
             (_in_projection, _cover),
         )  # fmt: skip
 
@@ -206,7 +206,7 @@ def _of_note(areas: NDArray, tile: Tile) -> NDArray:
 
 def _in_projection(outlines: Sequence[Geometry], tile: Tile) -> csr_array:
     to_metres = transformer(DEGREES, str(tile.crs))
-    near = shapely.box(*zones._extent_in_degrees(tile)).buffer(0.1)  # noqa: SLF001
+    near = shapely.box(*zones._extent_in_degrees(tile)).buffer(0.1)
     corner = np.array([tile.columns[0, 0], tile.rows[0, 0]])
     size = np.array([np.ptp(tile.columns[0]), np.ptp(tile.rows[0])])
 
