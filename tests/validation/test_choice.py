@@ -84,7 +84,7 @@ def test_a_group_that_does_no_harm_stays(rows):
 
 
 class Spy(RegressorMixin, BaseEstimator):
-    """Remembers which sites each fit was shown; the flux is the site's number."""
+    """Records the sites of each fit; the flux is the number of the site."""
 
     seen: ClassVar[list[set[int]]] = []
 
