@@ -255,20 +255,41 @@ SOURCES: Mapping[str, str] = {
 """Prefix of a predictor -> the family of aliases under which that source ships its variables."""
 
 
+def predictor_name(source: str, variable: str) -> str:
+    """Return ``SOURCE_VARIABLE``, or the variable alone where ``source`` is empty."""
+    return f"{source}_{variable}" if source else variable
+
+
+def parse_predictor(column: str) -> tuple[str, str]:
+    """Split a column's name into its source and its variable.
+
+    ``ERA5_TA`` gives ``("ERA5", "TA")``, ``TA`` gives ``("", "TA")`` and ``ERA5_TA_LAG1`` gives
+    ``("ERA5", "TA_LAG1")``. A column that holds no variable, such as ``site_id`` or ``GPP_QC``,
+    gives two empty strings.
+    """
+    if column in VARIABLES:
+        return "", column
+    source, _, rest = column.partition("_")
+    if rest in VARIABLES:
+        return source, rest
+    stem, _, ending = column.rpartition("_")
+    source, variable = parse_predictor(stem) if ending in HISTORY else ("", "")
+    return (source, f"{variable}_{ending}") if variable else ("", "")
+
+
 def variable_of(predictor: str) -> Variable:
     """Variable of a predictor: ``ERA5_TA`` and ``TA`` both give TA, ``ERA5_TA_LAG1`` TA_LAG1.
 
     Raises:
         ConfigurationError: If no variable has that name; names the nearest ones.
     """
-    if predictor in VARIABLES:
-        return VARIABLES[predictor]
-    _, _, rest = predictor.partition("_")
-    if rest in VARIABLES:
-        return VARIABLES[rest]
+    _, name = parse_predictor(predictor)
+    if name in VARIABLES:
+        return VARIABLES[name]
     stem, _, ending = predictor.rpartition("_")
     if ending in HISTORY and stem:
         return _in_history(variable_of(stem), ending)
+    rest = predictor.partition("_")[2]
     near = get_close_matches(rest or predictor, VARIABLES, n=3, cutoff=0.5)
     raise ConfigurationError(
         f"Unknown variable {predictor!r}: expected one of variables.py, or SOURCE_VARIABLE"

@@ -12,6 +12,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.tree import DecisionTreeRegressor
 
 from uflux_kedro.errors import InputError
+from uflux_kedro.validation import choice as choice_module
 from uflux_kedro.validation.choice import (
     BUNDLES,
     Candidates,
@@ -81,6 +82,30 @@ def test_a_group_that_does_no_harm_stays(rows):
     choice = choose_groups(CANDIDATES, tree(), X, np.ones_like(y), sites, seed=0)
     assert choice.groups == ("VEGETATION", "PLACE")
     assert choice.columns == COLUMNS
+
+
+def test_a_group_leaves_where_its_absence_saves_two_percent(rows, monkeypatch):
+    """Rounds of made-up errors: which groups are left when the search stops."""
+    X, y, sites, _ = rows
+    candidates = Candidates(COLUMNS, {"A": ("greenness",), "B": ("site",), "C": ("noise",)})
+
+    def left(**errors):
+        errors["ABC"] = 1.0
+
+        def tried(choices, *_):
+            found = [errors.get("".join(c), 2.0) for c in choices]
+            return pd.DataFrame({"groups": choices, "NSE": 0.0, "RMSE": found})
+
+        monkeypatch.setattr(choice_module, "_try", tried)
+        return "".join(choose_groups(candidates, tree(), X, y, sites, seed=0).groups)
+
+    assert left(BC=0.9801) == "ABC"
+    assert left(BC=0.98) == "ABC"
+    assert left(BC=0.9799) == "BC"
+    # Each round is measured by the one before: 0.98 of 0.5 is 0.49.
+    assert left(BC=0.5, C=0.4901) == "BC"
+    assert left(BC=0.5, C=0.4899) == "C"
+    assert left(BC=0.5, C=0.4, **{"": 0.3}) == ""
 
 
 class Spy(RegressorMixin, BaseEstimator):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -136,6 +137,14 @@ def test_what_is_not_defined_is_nan(truth, prediction, defined):
     infinite = {name for name, value in found.items() if np.isinf(value)}
     assert {name for name, value in found.items() if not np.isnan(value)} - infinite == defined
     assert infinite <= {"MRAE"}
+
+
+def test_a_constant_prediction_has_no_correlation_whatever_its_rounding():
+    # The mean of eight times 0.1 is not 0.1, so that products about it do not quite vanish.
+    sums = PairSums.of([1.0, 5.0, 7.0], [2.0, 2.0, 2.0])
+    off = replace(sums, tp=sums.tp + 1e-16)
+    assert np.isnan(evaluate(off)["r2"]).all()
+    assert np.isnan(evaluate(off)["KGE"]).all()
 
 
 def frame(truth, prediction):

@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 _CARD, _MODEL = "card.json", "model"
 
-_SUSPICIOUS = 0.5
+SUSPICIOUS_SHARE = 0.5
 """Share of rows outside the training range above which a warning asks about the unit.
 
 A cold month may be colder than any at the towers; half a map may not.
@@ -179,7 +179,7 @@ class FittedMember:
             if name in SITE_PREDICTORS or name in self._warned:
                 continue
             share = np.mean((column < known["min"]) | (column > known["max"]))
-            if share > _SUSPICIOUS:
+            if share > SUSPICIOUS_SHARE:
                 self._warned.add(name)
                 logger.warning(
                     "%s: %.0f %% of %d rows have %s outside the training range, %g to %g %s; "
