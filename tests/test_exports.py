@@ -13,6 +13,8 @@ EXPORTS = {
     "quality": {"check_towers", "render_quality", "QualityParameters"},
     "report": {"render_report", "ReportContext", "map_sections"},
     "demo_world": {"write_demo_world", "DemoWorldParameters"},
+    "models": {"CascadeForestRegressor", "FittedMember", "fit_member", "make_model", "pack"},
+    "validation": {"make_folds", "held_out_predictions", "score", "SiteSearchRegressor"},
 }
 
 
@@ -27,7 +29,7 @@ def test_every_exported_name_imports_and_is_documented(name):
             assert found.__doc__, exported
 
 
-@pytest.mark.parametrize("name", ["features", "figures", "quality"])
+@pytest.mark.parametrize("name", ["features", "figures", "quality", "models", "validation"])
 def test_the_example_of_the_package_runs(name):
     result = doctest.testmod(import_module(f"uflux_kedro.{name}"))
     assert result.attempted > 0
