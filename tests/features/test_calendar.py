@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from uflux_kedro.features.calendar import _DAYS, calendar_features
+from uflux_kedro.features.calendar import PERIOD_DAYS, calendar_features
 
 
 def season(day, days=None):
@@ -38,7 +38,7 @@ def test_numbers_and_their_kind():
 
 
 def test_lengths_of_the_towers_periods():
-    assert _DAYS == {"MM": None, "WW": 7.0, "DD": 1.0}
+    assert PERIOD_DAYS == {"MM": None, "WW": 7.0, "DD": 1.0}
 
 
 def test_the_year_turns_once_around():

@@ -11,7 +11,7 @@ UNITS = pint.UnitRegistry()
 
 
 def seen(variable, name):
-    """What stands in the table for a true value of 10."""
+    """Return the value in the table for a true value of 10."""
     (mistake,) = [m for m in MISTAKES[variable] if m.name.startswith(name)]
     return mistake.factor * 10 + mistake.offset
 
