@@ -1,4 +1,4 @@
-"""The training table: fluxes of towers beside the predictors of the same place and period."""
+"""The training table: fluxes of towers with the predictors of the same place and period."""
 
 from __future__ import annotations
 

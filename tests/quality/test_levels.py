@@ -1,4 +1,4 @@
-"""Levels at the very edge of what is plausible, on towers of a few months."""
+"""Levels at the limits of the plausible, on towers of a few months."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Units taken for one another, by a library of units and by what the field's tables say."""
+"""Mistaken units, compared with a library of units and with tables of the field."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Single values at the ends of what can be real, or of what is mended."""
+"""Single values at the limits of the possible, and at the limits of correction."""
 
 from __future__ import annotations
 
