@@ -86,7 +86,7 @@ def test_steps_that_a_source_does_not_cover_are_refused(cubes):
 
 
 def periods(*edges, values=None):
-    """A source of one place whose periods lie between these days."""
+    """Return a source of one place with periods between these days."""
     edges = pd.DatetimeIndex(edges)
     bounds = ("time", "bnds"), np.column_stack([edges[:-1], edges[1:]])
     values = np.arange(1.0, len(edges)) if values is None else values
