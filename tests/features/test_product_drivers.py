@@ -15,7 +15,6 @@ from tests.testing.drivers import make_drivers
 from tests.testing.products import write_member
 from uflux_kedro.errors import InputError
 from uflux_kedro.features.product_drivers import (
-    on_steps,
     product_drivers,
     require_months,
     step_edges,
@@ -55,32 +54,7 @@ def test_a_record_of_days_may_end_within_a_month():
             InferenceParameters(grid=grid, **(days | wrong))
 
 
-def test_days_have_their_months_values(cubes):
-    edges = step_edges("2001-02", "2001-03", "day")
-    assert len(edges) == 60
-    stepped = on_steps(cubes["ERA5"], edges, "ERA5")
-    months = cubes["ERA5"]["TA"].sel(time=["2001-02-01", "2001-03-01"])
-    np.testing.assert_array_equal(stepped["TA"][27], months[0])
-    np.testing.assert_array_equal(stepped["TA"][28], months[1])
-    assert stepped["time_bnds"].to_numpy()[28, 1] == np.datetime64("2001-03-02")
-
-
-def test_half_years_are_means_weighted_by_days(cubes):
-    stepped = on_steps(cubes["ERA5"], step_edges("2001-07", "2002-06", "half-year"), "ERA5")
-    assert stepped.indexes["time"].strftime("%Y-%m").tolist() == ["2001-07", "2002-01"]
-    days = xr.DataArray([31, 31, 30, 31, 30, 31], dims="time")
-    expected = cubes["ERA5"]["TA"][6:12].weighted(days).mean("time")
-    np.testing.assert_allclose(stepped["TA"][0], expected, rtol=1e-5)
-
-
-def test_months_of_months_are_themselves(cubes):
-    edges = step_edges("2001-01", "2002-12", "month")
-    xr.testing.assert_equal(on_steps(cubes["MODIS"], edges, "MODIS").compute(), cubes["MODIS"])
-
-
-def test_what_is_not_covered_is_said(cubes):
-    with pytest.raises(InputError, match="ERA5: time: expected periods from 2002-12-01"):
-        on_steps(cubes["ERA5"], step_edges("2002-12", "2003-01", "month"), "ERA5")
+def test_an_incomplete_step_is_an_error():
     with pytest.raises(InputError, match="expected the end of a half-year"):
         step_edges("2001-01", "2001-08", "half-year")
 

@@ -10,7 +10,7 @@ from tests.testing.synthetic import make_products
 from uflux_kedro.errors import InputError
 from uflux_kedro.figures.peers import peer_density_figure, peer_maps_figure
 from uflux_kedro.figures.style import png_bytes
-from uflux_kedro.statistics.means import cell_area
+from uflux_kedro.gridding.cells import cell_area
 from uflux_kedro.statistics.peers import compare_with_peer
 
 

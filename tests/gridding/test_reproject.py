@@ -10,7 +10,7 @@ from pyproj import Geod, Transformer
 
 from uflux_kedro.errors import InputError
 from uflux_kedro.gridding.grids import ProjectedGrid, TargetGrid
-from uflux_kedro.gridding.regrid import align, common_mask
+from uflux_kedro.gridding.regrid import align
 from uflux_kedro.gridding.reproject import align_projected
 from uflux_kedro.gridding.sampling import sample_at_sites
 
@@ -141,7 +141,7 @@ def test_beyond_the_source_there_are_no_data():
     assert (aligned["IGBP"].where(outside, 0) == 0).all()
     inside = longitude < -1.9
     assert float(abs(aligned["P"][0].where(inside) - 3).max()) < 1e-6
-    with pytest.raises(InputError, match="longitude: expected some of"):
+    with pytest.raises(InputError, match="longitude: expected cells within the target grid"):
         align(field(lambda la, lo: la + lo, west=10, east=14), BRITAIN)
 
 
@@ -207,16 +207,6 @@ def test_towers_read_cells_and_footprints_of_a_projected_grid():
     assert wide["P"].iloc[0] == pytest.approx(expected, rel=2e-3)
     with pytest.raises(InputError, match=r"found outside it: XX-0 \(53, -1.84\)"):
         sample_at_sites(aligned, sites((53.0, -1.84)))
-
-
-def test_the_common_mask_is_where_everything_is():
-    cube = field(lambda la, lo: la + lo, side=1.0).isel(time=[0])
-    cube["IGBP"][0, 0] = 0
-    cube["TA"][0, 1, 1] = np.nan
-    cube["P"][0, 2, 2] = np.nan
-    mask = common_mask(cube.chunk(time=1))
-    assert mask.dims == ("time", "latitude", "longitude")
-    assert int((~mask).sum()) == 3
 
 
 def test_degrees_stay_the_way_they_were():

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
 
 from uflux_kedro.errors import InputError
-from uflux_kedro.gridding.regrid import logger
 from uflux_kedro.lazy import pd, xr
+
+logger = logging.getLogger(__name__)
 
 Period = Literal["common", "strict"]
 

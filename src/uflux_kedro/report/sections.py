@@ -64,7 +64,7 @@ def map_sections(
         aggregates: As :func:`uflux_kedro.statistics.aggregates.aggregate` gives it, of all fluxes.
         peers: One row a peer and flux with the scores of
             :data:`uflux_kedro.statistics.peers.SCORES`.
-        budgets: As :func:`uflux_kedro.statistics.budgets.budgets` gives it.
+        budgets: As :func:`uflux_kedro.statistics.budgets.budget_residuals` gives it.
     """
     sections = []
     if aggregates is not None:
