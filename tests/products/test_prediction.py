@@ -9,7 +9,7 @@ from xgboost import XGBRegressor
 
 from tests.testing.drivers import Sum, make_drivers
 from uflux_kedro.errors import ConfigurationError, InputError
-from uflux_kedro.products.prediction import predict_chunks, predict_cube
+from uflux_kedro.products.prediction import predict_cube
 from uflux_kedro.variables import VARIABLES
 
 
@@ -85,44 +85,26 @@ def test_infinite_drivers_are_missing(drivers):
 
 
 @settings(max_examples=10, deadline=None)
-@given(
-    block_rows=st.integers(1, 2000),
-    n_jobs=st.sampled_from([1, 2]),
-    steps=st.one_of(st.none(), st.integers(1, 15)),
-)
-def test_neither_blocks_nor_jobs_nor_stretches_change_anything(block_rows, n_jobs, steps):
+@given(block_rows=st.integers(1, 2000), n_jobs=st.sampled_from([1, 2]), steps=st.integers(1, 15))
+def test_neither_blocks_nor_jobs_nor_chunks_change_anything(block_rows, n_jobs, steps):
     drivers = make_drivers()
     X = np.random.default_rng(0).normal(size=(100, 2)).astype("float32")
     booster = XGBRegressor(n_estimators=3, n_jobs=1).fit(X, X[:, 0])
     booster.predictors = ("ERA5_TA", "MODIS_NIRv")
     members = {"booster": booster, "sum": Sum("ERA5_TA", "IGBP")}
-    whole = predict_cube(members, drivers, variable="LE", keep_members=True)
-    parts = predict_chunks(
-        members, drivers, variable="LE", keep_members=True,
-        block_rows=block_rows, n_jobs=n_jobs, time_steps=steps,
+    expected = predict_cube(members, drivers, variable="LE", keep_members=True)
+    found = predict_cube(
+        members, drivers.chunk(time=steps, latitude=4), variable="LE", keep_members=True,
+        block_rows=block_rows, n_jobs=n_jobs,
     )  # fmt: skip
-    xr.testing.assert_identical(
-        xr.concat(list(parts), "time", data_vars="minimal", coords="minimal", compat="override"),
-        whole,
-    )
+    xr.testing.assert_identical(found.compute(), expected)
 
 
-def test_chunked_drivers_come_in_their_chunks(drivers, members):
-    chunked = drivers.chunk(time=5, latitude=4)
-    parts = list(predict_chunks(members, chunked, variable="GPP"))
-    assert [part.sizes["time"] for part in parts] == [5, 5, 2]
-    xr.testing.assert_identical(
-        predict_cube(members, chunked, variable="GPP").compute(),
-        predict_cube(members, drivers, variable="GPP"),
-    )
-
-
-def test_stretches_are_predicted_when_asked_for(drivers):
+def test_lazy_drivers_are_predicted_chunk_by_chunk(drivers):
     member = Sum("Latitude")
-    parts = predict_chunks({"a": member}, drivers, variable="GPP", time_steps=1)
-    next(parts)
-    next(parts)
-    assert sum(member.rows) == 2 * int((drivers["IGBP"] > 0).sum())
+    predict_cube({"a": member}, drivers.chunk(time=5), variable="GPP", block_rows=10**6)
+    land = int((drivers["IGBP"] > 0).sum())
+    assert member.rows == [5 * land, 5 * land, 2 * land]
 
 
 def test_order_of_dimensions_does_not_matter(drivers, members):
@@ -166,7 +148,7 @@ def test_what_is_missing_is_named(drivers, members):
         predict_cube({"c": Sum("Latitude")}, drivers.drop_vars("IGBP"), variable="GPP")
     with pytest.raises(InputError, match="latitude: expected a coordinate"):
         predict_cube(members, drivers.rename(latitude="lat"), variable="GPP")
-    with pytest.raises(ConfigurationError, match="No member"):
+    with pytest.raises(ConfigurationError, match="one or more members"):
         predict_cube({}, drivers, variable="GPP")
 
 

@@ -21,7 +21,7 @@ from uflux_kedro.errors import InputError
 from uflux_kedro.products.execution import ADDRESS, Execution, _workers_here, process_and_memory
 from uflux_kedro.products.prediction import predict_cube
 from uflux_kedro.products.production import produce, verify
-from uflux_kedro.products.store import ProductStore, read_often
+from uflux_kedro.products.store import ProductStore, fast_encoding
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +122,7 @@ def test_a_killed_run_goes_on_where_it_stopped(world, finished, tmp_path):
         run.kill()
         run.communicate()
     assert run.returncode == -signal.SIGKILL
-    with pytest.raises(InputError, match="cut short"):
+    with pytest.raises(InputError, match="an unfinished one"):
         store.open()
     made = produce(plan(world), store)
     assert made.kept >= 4
@@ -154,7 +154,7 @@ def test_workers_that_live_on_see_drivers_that_were_replaced(copy, cluster, tmp_
     drivers = xr.open_zarr(copy / "drivers.zarr", consolidated=False).load().drop_encoding()
     drivers["ERA5_TA"] = drivers["ERA5_TA"] + 1
     shutil.rmtree(copy / "drivers.zarr")
-    encoding = {name: read_often() for name in drivers.data_vars}
+    encoding = {name: fast_encoding() for name in drivers.data_vars}
     drivers.chunk(time=4, latitude=12).to_zarr(
         copy / "drivers.zarr", zarr_format=3, consolidated=False, encoding=encoding
     )
@@ -249,7 +249,7 @@ def test_a_corrupt_chunk_is_made_anew(copy, finished, caplog):
     assert verify(store) == ["5-1-0"]
     made = produce(plan(copy), store)
     assert (made.made, made.kept) == (1, 11)
-    assert "region 5-1-0 is not what was written" in caplog.text
+    assert "region 5-1-0: its files do not match their checksums" in caplog.text
     assert tree(copy / "GPP.zarr") == tree(finished)
 
 
@@ -269,7 +269,7 @@ def test_a_full_disk_keeps_what_was_done(world, finished, tmp_path):
     assert run.returncode != 0
     assert "expected room for the product" in log
     assert "regions are kept" in log
-    with pytest.raises(InputError, match="cut short"):
+    with pytest.raises(InputError, match="an unfinished one"):
         store.open()
     produce(plan(world), store)
     assert tree(tmp_path / "GPP.zarr") == tree(finished)
@@ -277,7 +277,7 @@ def test_a_full_disk_keeps_what_was_done(world, finished, tmp_path):
 
 @pytest.mark.skipif(not os.path.isdir("/sys/kernel"), reason="no place that even root cannot write")
 def test_a_read_only_target_is_said(world):
-    with pytest.raises(InputError, match=r"/sys/kernel.*a place that can be written"):
+    with pytest.raises(InputError, match=r"/sys/kernel.*a folder that can be written"):
         produce(plan(world), ProductStore("/sys/kernel/GPP.zarr"))
 
 

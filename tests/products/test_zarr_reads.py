@@ -8,8 +8,8 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from uflux_kedro.products.store import read_often
-from uflux_kedro.products.zarr_reads import QuickArray, with_quick_arrays
+from uflux_kedro.products.store import fast_encoding
+from uflux_kedro.products.zarr_reads import DirectArray, with_direct_arrays
 
 SHAPE = (5, 7, 11)
 
@@ -32,9 +32,9 @@ def store(tmp_path_factory):
         },
         {"time": np.arange(5), "y": np.arange(7.0)},
     )
-    encoding = {n: read_often() | {"chunks": (2, 3, 4)} for n in ("real", "counts", "packed")}
-    encoding["lag"] = read_often()
-    encoding["classes"] = read_often() | {"chunks": (3, 4)}
+    encoding = {n: fast_encoding() | {"chunks": (2, 3, 4)} for n in ("real", "counts", "packed")}
+    encoding["lag"] = fast_encoding()
+    encoding["classes"] = fast_encoding() | {"chunks": (3, 4)}
     encoding["packed"] |= {"dtype": "int16", "scale_factor": 0.01, "_FillValue": -9999}
     folder = tmp_path_factory.mktemp("store") / "cube.zarr"
     cube.to_zarr(folder, zarr_format=3, consolidated=False, encoding=encoding)
@@ -45,12 +45,12 @@ def store(tmp_path_factory):
 @pytest.fixture(scope="module")
 def both(store):
     plain = xr.open_dataset(store, engine="zarr", chunks=None, cache=False, consolidated=False)
-    return plain, with_quick_arrays(plain, store)
+    return plain, with_direct_arrays(plain, store)
 
 
 def test_only_plain_numbers_under_blosc_are_read_by_hand(both, monkeypatch):
     read = []
-    monkeypatch.setattr(QuickArray, "_chunk", lambda self, place: read.append(self) or 1 / 0)
+    monkeypatch.setattr(DirectArray, "_chunk", lambda self, place: read.append(self) or 1 / 0)
     _, quick = both
     for name in ("packed", "other_codec", "lag"):
         quick[name].load()

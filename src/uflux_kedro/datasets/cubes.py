@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from uflux_kedro.files import replacing
 from uflux_kedro.products.cf import write_netcdf
-from uflux_kedro.products.store import read_often
+from uflux_kedro.products.store import fast_encoding
 
 
 class ZarrCubeDataset(AbstractDataset[xr.Dataset, xr.Dataset]):
@@ -51,7 +51,7 @@ class ZarrCubeDataset(AbstractDataset[xr.Dataset, xr.Dataset]):
             kept = {
                 k: v for k, v in variable.encoding.items() if k in ("units", "calendar", "dtype")
             }
-            variable.encoding = kept | (read_often() if name in data.data_vars else {})
+            variable.encoding = kept | (fast_encoding() if name in data.data_vars else {})
         with replacing(self._path) as temporary:
             step = (self._chunks or {}).get("time")
             if step and "time" in data.dims:
