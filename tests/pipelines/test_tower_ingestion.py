@@ -66,5 +66,5 @@ def test_endings_may_be_in_capitals(tmp_path):
 
 def test_an_empty_path_is_said(tmp_path):
     """As of ``make towers`` without TOWERS."""
-    with pytest.raises(ConfigurationError, match=r"found nothing.*towers_path=FILE_OR_FOLDER"):
+    with pytest.raises(ConfigurationError, match=r"found an empty one.*towers_path=FILE_OR_FOLDER"):
         RawFilesDataset(filepath="", hint="--params towers_path=FILE_OR_FOLDER")
