@@ -15,7 +15,7 @@ from uflux_kedro.gridding.means import means_of_steps, means_over, monthly_means
 
 
 def stepped(first: str, last: str, days: int) -> xr.Dataset:
-    """A cube with one value a period of so many days."""
+    """A cube with one value per period of ``days`` days."""
     starts = pd.date_range(first, last, freq=f"{days}D", inclusive="left")
     ends = (starts + pd.Timedelta(days=days)).where(
         starts + pd.Timedelta(days=days) < last, pd.Timestamp(last)
@@ -102,7 +102,7 @@ def steps(first, last, freq):
 
 @pytest.fixture
 def climate():
-    """Air temperature by months of two years, a number of its own in each cell."""
+    """Air temperature by months over two years, different in every cell."""
     starts = pd.date_range("2001-01-01", periods=24, freq="MS")
     values = np.random.default_rng(1).normal(10, 5, (24, 2, 3)).astype("float32")
     bounds = np.column_stack([starts, starts + pd.offsets.MonthBegin(1)])

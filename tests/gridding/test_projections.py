@@ -37,7 +37,7 @@ def test_most_centres_are_interpolated_to_a_thousandth_of_a_cell(cells, crs, sid
 @pytest.mark.parametrize(
     "cells",
     [
-        # The date line, the pole, and a map whose corners lie beyond the Earth.
+        # The date line, the pole, and a map with corners beyond its edge.
         Cells("EPSG:3832", 3_200_000, 0, 10_000, 10_000, 64, 128),
         Cells("EPSG:3575", -50_000, -50_000, 1000, 1000, 100, 100),
         Cells(SINUSOIDAL, -20_015_109, 5_000_000, 50_000, 50_000, 100, 800),

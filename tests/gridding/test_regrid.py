@@ -25,7 +25,7 @@ def months(first: str, count: int) -> xr.Dataset:
 
 
 def cube(name: str, values: np.ndarray, grid: TargetGrid) -> xr.Dataset:
-    """One variable, one month a map, on a grid."""
+    """One variable on a grid, one map per month."""
     base = months("2001-01", len(values)).assign_coords(grid.coordinates().coords)
     dims = ("time", "latitude", "longitude")
     return base.assign({name: (dims, values.astype("float32"), {"units": "u"})})
@@ -61,7 +61,7 @@ def test_regridding_a_rate_conserves_its_global_mean(source, target, seed):
 @settings(max_examples=5, deadline=None)
 @given(source=resolutions, target=resolutions, seed=seeds)
 def test_gaps_neither_leak_nor_spread(name, source, target, seed):
-    """A constant with gaps stays that constant, and stays where there are data beneath."""
+    """A constant with gaps stays constant, and is present where source cells have data."""
     before, after = TargetGrid(resolution=source), TargetGrid(resolution=target)
     holed = random_cube(name, before, seed, gaps=0.5)
     holed[name] = holed[name] * 0 + 7
@@ -83,7 +83,7 @@ def test_gaps_neither_leak_nor_spread(name, source, target, seed):
     seed=seeds,
     flips=st.tuples(st.booleans(), st.booleans()),
 )
-def test_the_way_an_axis_runs_changes_nothing(name, source, target, seed, flips):
+def test_the_direction_of_an_axis_changes_nothing(name, source, target, seed, flips):
     original = random_cube(name, TargetGrid(resolution=source), seed, gaps=0.2)
     turned = original.isel(
         latitude=slice(None, None, -1 if flips[0] else 1),
@@ -93,7 +93,7 @@ def test_the_way_an_axis_runs_changes_nothing(name, source, target, seed, flips)
     xr.testing.assert_allclose(align(turned, grid), align(original, grid), rtol=1e-5)
 
 
-def test_on_its_own_grid_a_cube_keeps_its_numbers():
+def test_a_cube_on_the_target_grid_is_unchanged():
     grid = TargetGrid(resolution=15)
     original = random_cube("TA", grid, 1, gaps=0.3)
     noisy = original.assign_coords(longitude=original.longitude + 1e-6)
@@ -121,7 +121,7 @@ def test_a_finer_rate_is_not_blended():
     )
 
 
-def test_a_coarser_state_is_a_mean_of_its_cells_and_not_a_sample():
+def test_a_coarser_state_is_the_mean_of_its_cells():
     fine, coarse = TargetGrid(resolution=5), TargetGrid(resolution=30)
     original = random_cube("NIRv", fine, 4)
     aligned = align(original, coarse)["NIRv"].sel(latitude=15, longitude=15).to_numpy()
@@ -132,7 +132,7 @@ def test_a_coarser_state_is_a_mean_of_its_cells_and_not_a_sample():
     )
 
 
-def test_the_date_line_is_no_border():
+def test_interpolation_crosses_the_date_line():
     coarse, fine = TargetGrid(resolution=20), TargetGrid(resolution=10)
     values = np.zeros((1, 9, 18))
     values[..., 0], values[..., -1] = 4.0, 8.0
@@ -167,7 +167,7 @@ def test_a_class_is_never_blended():
     np.testing.assert_array_equal(aligned, codes.repeat(2, 0).repeat(2, 1))
 
 
-def test_a_region_is_cut_out_of_the_globe():
+def test_a_region_is_selected_from_the_globe():
     region = TargetGrid(resolution=5, west=-10, south=35, east=30, north=60)
     original = random_cube("TA", TargetGrid(resolution=5), 6)
     aligned = align(original, region)["TA"]
@@ -179,7 +179,7 @@ def test_a_region_is_cut_out_of_the_globe():
     )
 
 
-def test_where_the_source_ends_there_are_no_data():
+def test_cells_beyond_the_source_are_missing():
     region = TargetGrid(resolution=10, west=0, south=0, east=60, north=60)
     for name in ("TA", "P"):
         aligned = align(random_cube(name, region, 7), TargetGrid(resolution=10))[name]
@@ -187,7 +187,7 @@ def test_where_the_source_ends_there_are_no_data():
         assert not np.isnan(aligned.sel(longitude=25, latitude=25).to_numpy()).any()
 
 
-def test_no_place_in_common_is_an_error():
+def test_a_source_outside_the_target_is_an_error():
     region = TargetGrid(resolution=10, west=0, south=0, east=60, north=60)
     other = TargetGrid(resolution=10, west=100, south=0, east=160, north=60)
     source = random_cube("TA", region, 7).assign_attrs(source="era5")
@@ -198,7 +198,7 @@ def test_no_place_in_common_is_an_error():
 
 
 @pytest.mark.parametrize("target", [5.0, 10.0, 30.0])
-def test_lazy_cubes_stay_lazy_and_single(target):
+def test_lazy_cubes_stay_lazy_and_in_single_precision(target):
     original = random_cube("TA", TargetGrid(resolution=10), 8)
     original["P"] = random_cube("P", TargetGrid(resolution=10), 9)["P"]
     lazy = align(original.chunk(time=1), TargetGrid(resolution=target))
@@ -224,12 +224,12 @@ def test_lazy_cubes_stay_lazy_and_single(target):
         {"resolution": 10.0, "nord": 90},
     ],
 )
-def test_a_grid_that_cannot_be_is_refused(settings_):
+def test_an_impossible_grid_is_refused(settings_):
     with pytest.raises(ValidationError):
         TargetGrid(**settings_)
 
 
-def test_a_grids_centres():
+def test_centres_of_a_grid():
     axes = TargetGrid(resolution=0.1, west=-10.7, east=3.6, south=49.8, north=61).coordinates()
     assert axes.sizes == {"latitude": 112, "longitude": 143}
     assert axes.latitude.to_numpy()[[0, -1]].tolist() == [49.85, 60.95]
@@ -238,8 +238,8 @@ def test_a_grids_centres():
 
 @settings(max_examples=5, deadline=None)
 @given(seed=seeds)
-def test_a_node_grid_meets_a_cell_grid(seed):
-    """ERA5's nodes at the poles and Greenwich, onto cells between them."""
+def test_a_grid_of_nodes_is_regridded_to_cells(seed):
+    """ERA5's nodes at the poles and Greenwich, regridded to cells between them."""
     rng = np.random.default_rng(seed)
     nodes = months("2001-01", 1).assign_coords(
         latitude=np.arange(-90.0, 91, 10), longitude=np.arange(-180.0, 180, 10)
@@ -252,7 +252,7 @@ def test_a_node_grid_meets_a_cell_grid(seed):
     corners = values[:, :-1] + values[:, 1:]
     corners = (corners + np.roll(corners, -1, axis=2)) / 4
     np.testing.assert_allclose(aligned["TA"], corners, rtol=1e-4)
-    # The caps at the poles end half a step from them.
+    # The polar caps end half a step from the poles.
     edges = np.sin(np.deg2rad([-90, *range(-85, 90, 10), 90]))
     expected = (values.mean(axis=2) @ np.diff(edges)) / 2
     np.testing.assert_allclose(global_mean(aligned["SW_IN"], grid), expected, rtol=1e-6)

@@ -17,14 +17,14 @@ from uflux_kedro.products.prediction import predict_cube
 
 
 class Trained(Sum):
-    """A member that knows in which range it was trained."""
+    """A member with a training range."""
 
     def __init__(self, *predictors, low, high):
         super().__init__(*predictors)
         self.card = {"predictors": {name: {"min": low, "max": high} for name in predictors}}
 
 
-def test_what_to_beware_of_is_flagged():
+def test_missing_and_unusual_predictors_are_flagged():
     drivers = make_drivers()
     members = {"a": Trained("ERA5_TA", low=-5, high=15), "b": Sum("MODIS_NIRv")}
     cube = predict_cube(members, drivers, variable="GPP")
@@ -47,7 +47,7 @@ def test_each_flag_has_its_meaning():
     assert attrs["flag_masks"].dtype == np.int8
 
 
-def test_a_unit_is_doubted_once(caplog):
+def test_a_suspicious_unit_is_warned_of_once(caplog):
     kernel._warn_of_unit.cache_clear()
     member = {"a": Trained("ERA5_TA", low=263, high=303)}  # kelvin
     for _ in range(2):

@@ -28,7 +28,7 @@ def members():
 
 
 def expected_members(drivers):
-    """The members of the fixture, in xarray's own arithmetic."""
+    """Predictions of the fixture's members, computed by xarray."""
     land = drivers["IGBP"] > 0
     a = drivers["ERA5_TA"] + drivers["MODIS_NIRv"]
     b = (
@@ -61,12 +61,12 @@ def test_only_land_with_all_predictors_is_predicted(drivers, members):
     assert np.isnan(cube["GPP"].values[water.transpose(*cube["GPP"].dims).values]).all()
     n_land = int((drivers["IGBP"] > 0).sum()) * 12
     assert [sum(m.rows) for m in members.values()] == [n_land - 12 - 1, n_land - 12, n_land]
-    # Without air temperature one member is left: it has no spread.
+    # Without air temperature one member remains, so there is no spread.
     lone = cube.isel(latitude=4, longitude=3)
     assert (lone["GPP_n_members"] == 1).all()
     assert lone["GPP"].notnull().all()
     assert lone["GPP_std"].isnull().all()
-    # Without NIRv in one month, two are left in that month.
+    # Without NIRv in one month, two members remain in that month.
     assert (
         cube["GPP_n_members"].isel(latitude=5, longitude=5).values.tolist() == [3, 3, 2] + [3] * 9
     )
@@ -141,7 +141,7 @@ def test_attributes_and_types(drivers, members):
     xr.testing.assert_equal(cube["time_bnds"], drivers["time_bnds"])
 
 
-def test_what_is_missing_is_named(drivers, members):
+def test_missing_inputs_are_named(drivers, members):
     with pytest.raises(InputError, match=r"MODIS_NIRv: expected a predictor of a; found.*ERA5_TA"):
         predict_cube(members, drivers.drop_vars("MODIS_NIRv"), variable="GPP")
     with pytest.raises(InputError, match="IGBP: expected land cover classes"):
@@ -152,7 +152,7 @@ def test_what_is_missing_is_named(drivers, members):
         predict_cube({}, drivers, variable="GPP")
 
 
-def test_a_world_without_land_is_all_nan(drivers, members):
+def test_a_cube_without_land_is_all_nan(drivers, members):
     drivers["IGBP"] = drivers["IGBP"] * 0
     cube = predict_cube(members, drivers, variable="GPP")
     assert cube["GPP"].isnull().all()

@@ -1,4 +1,4 @@
-"""Chunks read by hand are what zarr-python reads."""
+"""Direct reads give the same values as zarr-python."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SHAPE = (5, 7, 11)
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
-    """Chunks that do not part the axes evenly; one of them is not there."""
+    """Chunks that do not divide the axes evenly; one of them is missing."""
     rng = np.random.default_rng(0)
     dims = ("time", "y", "x")
     real = rng.normal(size=SHAPE).astype("float32")
@@ -48,7 +48,7 @@ def both(store):
     return plain, with_direct_arrays(plain, store)
 
 
-def test_only_plain_numbers_under_blosc_are_read_by_hand(both, monkeypatch):
+def test_only_plain_numbers_under_blosc_are_read_directly(both, monkeypatch):
     read = []
     monkeypatch.setattr(DirectArray, "_chunk", lambda self, place: read.append(self) or 1 / 0)
     _, quick = both
@@ -60,7 +60,7 @@ def test_only_plain_numbers_under_blosc_are_read_by_hand(both, monkeypatch):
             quick[name].load()
 
 
-def test_the_whole_is_the_same(both):
+def test_whole_arrays_are_the_same(both):
     plain, quick = both
     assert np.isnan(plain["real"].isel(time=2, y=0, x=9).item()), "of a chunk that is not there"
     xr.testing.assert_identical(quick.copy().load(), plain.copy().load())
@@ -69,7 +69,7 @@ def test_the_whole_is_the_same(both):
 def indexers(size):
     return st.one_of(
         st.integers(-size, size - 1),
-        # Of a slice that goes back and holds nothing xarray itself makes an error.
+        # xarray itself fails on an empty slice with a negative step.
         st.slices(size).filter(lambda part: (part.step or 1) > 0 or range(size)[part]),
         st.lists(st.integers(0, size - 1), max_size=4),
     )

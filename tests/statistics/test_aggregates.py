@@ -22,7 +22,7 @@ BOX = shapely.box(3.0, 41.0, 12.5, 53.0)
 
 
 def globe(size=2.0, years=1, members=0, seed=1):
-    """A product of random GPP with a sea, by months, with members about it."""
+    """A product of random GPP by months, with a sea and members."""
     random = np.random.default_rng(seed)
     time = pd.date_range("2003-01-01", periods=12 * years, freq="MS")
     axes = {
@@ -42,7 +42,7 @@ def globe(size=2.0, years=1, members=0, seed=1):
 
 
 def yearly_totals(field, cube):
-    """PgC of each year, by the definition."""
+    """PgC of each year, from the definition."""
     amount = (field * cell_area(cube)).sum(("latitude", "longitude")) * period_days(cube)
     return 1e-15 * amount.groupby("time.year").sum()
 
@@ -53,7 +53,7 @@ def pick(table, region, statistic="total", year="all"):
     return rows.iloc[0]
 
 
-def test_the_globe_agrees_with_the_annual_totals():
+def test_totals_of_all_cells_follow_the_definition():
     cube = globe(5.0, years=2)
     table = aggregate(cube, "GPP", [AllCells()])
     assert tuple(table.columns) == AGGREGATE_COLUMNS
@@ -71,7 +71,7 @@ def test_the_globe_agrees_with_the_annual_totals():
 
 
 @pytest.mark.parametrize("edge", [2048, 13])
-def test_zones_that_part_the_globe_add_up_to_it_in_tiles_of_any_size(monkeypatch, edge):
+def test_zones_that_cover_the_globe_add_up_to_it_in_tiles_of_any_size(monkeypatch, edge):
     monkeypatch.setattr(zone_sums, "_EDGE", edge)
     cube = globe(5.0, members=3)
     classes = xr.DataArray(
@@ -127,7 +127,7 @@ def test_spread_is_that_of_the_members_totals_and_not_the_cells():
     assert found["std_members"] < 0.5 * found["std_bound"]
 
 
-def test_a_member_without_a_value_does_not_pull_its_total_to_nothing():
+def test_a_missing_member_is_replaced_by_the_ensemble_mean():
     cube = globe(10.0, members=2)
     cube["GPP_member"][1] = cube["GPP_member"][0]
     cube["GPP"][:] = cube["GPP_member"][0]
@@ -160,7 +160,7 @@ def test_years_vary_about_their_trend_and_parts_of_a_year_have_no_total():
     assert first_quarter[["year", "statistic"]].to_numpy().tolist() == [["all", "mean"]]
 
 
-def test_energy_has_means_alone():
+def test_energy_has_means_only():
     cube = globe(10.0)
     cube["GPP"].attrs["units"] = "W m-2"
     table = aggregate(cube, "GPP", [AllCells()])
@@ -177,7 +177,7 @@ def test_a_zone_without_cells_has_no_row():
 
 @pytest.fixture
 def tile_of_europe():
-    """100 cells of 5 km of EPSG:3035 a side, half-years, GPP 1."""
+    """100 by 100 cells of 5 km in EPSG:3035, half-years, GPP 1."""
     time = pd.DatetimeIndex(["2019-01-01", "2019-07-01"])
     bounds = np.array([["2019-01-01", "2019-07-01"], ["2019-07-01", "2020-01-01"]], "datetime64[ns]")  # fmt: skip
     axes = {"y": 2_700_000 + 5000 * np.arange(100.0), "x": 4_000_000 + 5000 * np.arange(100.0)}
@@ -198,7 +198,7 @@ def test_a_projection_has_areas_of_the_earth_and_zones_by_centres(monkeypatch, t
     countries = read_countries()
     zones = [AllCells(), Bands((-90.0, 50.0, 90.0)), Areas(countries.kind, countries.names, countries.outlines), Areas("region", ("box",), (BOX,))]  # fmt: skip
     table = aggregate(tile_of_europe.chunk(time=1, y=50, x=50), "GPP", zones)
-    # The projection is of equal area.
+    # The projection is an equal-area one.
     assert pick(table, "all cells")["area_km2"] == pytest.approx(500**2, rel=1e-6)
     bands = table[(table.region_kind == "zonal") & (table.statistic == "total") & (table.year == "all")]  # fmt: skip
     assert bands["area_km2"].sum() == pytest.approx(500**2, rel=1e-6)
@@ -260,7 +260,7 @@ def test_areas_of_a_projection_follow_its_scale(crs, box, side):
 
 
 @pytest.mark.parametrize("side", [1, -1])
-def test_outlines_about_a_pole_have_their_cells(side):
+def test_outlines_around_a_pole_have_their_cells(side):
     cube = projected("EPSG:6931" if side > 0 else "EPSG:6932", -3e6, -3e6, 3e6, 3e6, 5e4)
     low, high = sorted((65 * side, 90 * side))
     belt = Areas("cap", ("cap",), (shapely.box(-180, low, 180, high),))

@@ -1,4 +1,4 @@
-"""A product beside a peer: one grid, common months and cells, scores that are known beforehand."""
+"""Comparison of a product with a peer: grids, common months and cells, and known scores."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def scores(result):
     return {name: float(result[name]) for name in SCORES}
 
 
-def test_a_product_beside_itself():
+def test_a_product_equals_itself():
     one = cube()
     found = scores(compare_with_peer(one, "GPP", one))
     assert found["bias"] == found["RMSE"] == 0
@@ -126,7 +126,7 @@ def test_grids_meet_on_the_coarser_one_and_keep_the_total(product_size):
 
 
 def test_a_peer_of_another_grid_calendar_and_unit(tmp_path):
-    """The truth of 2 degrees as a peer of 5, without leap days, in kg of carbon, from the north."""
+    """Truth on 2 degrees and a peer on 5, without leap days, in kg of carbon, north to south."""
     fine = cube(2.0, start="2004-01-01")
     fine["GPP"] = fine["GPP"].where(fine["longitude"] > -120)
     coarse = fine.coarsen(latitude=5, longitude=5).mean()["GPP"]
@@ -153,7 +153,7 @@ def test_a_peer_of_another_grid_calendar_and_unit(tmp_path):
     assert found.sizes["latitude"] == 18
     got = scores(found)
     assert got["months"] == 12
-    # Plain means of cells stand where means by area should: alike but for the poles.
+    # The peer has plain means of cells instead of means by area, which differ near the poles.
     assert got["bias"] == pytest.approx(0, abs=0.01)
     assert got["NSE"] > 0.99
     assert bool(found["peer"].sel(longitude=-135).isnull().all())
@@ -199,7 +199,7 @@ def test_nothing_in_common_is_an_error():
 
 @pytest.mark.parametrize("missing", [[5], [3, 4, 5]])
 @pytest.mark.parametrize("way", ["absent", "empty"])
-def test_months_that_the_peer_lacks_count_in_nothing(missing, way):
+def test_months_without_the_peer_are_ignored(missing, way):
     ours = cube(values=2.0)
     peer = ours.copy(deep=True)
     if way == "absent":
@@ -214,7 +214,7 @@ def test_months_that_the_peer_lacks_count_in_nothing(missing, way):
     assert found["product_total"] == found["peer_total"] == pytest.approx(expected)
 
 
-def test_a_month_of_which_days_are_missing_is_left_out():
+def test_a_month_with_missing_days_is_dropped():
     ours = cube(values=5.0)
     days = pd.date_range("2003-01-01", "2003-12-31")
     place = {axis: ours[axis] for axis in ("latitude", "longitude")}
