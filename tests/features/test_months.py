@@ -1,5 +1,3 @@
-"""Months that several sources have in common."""
-
 from __future__ import annotations
 
 import numpy as np
@@ -11,33 +9,43 @@ from uflux_kedro.errors import InputError
 from uflux_kedro.features.months import common_months, select_months
 
 
-def months(first: str, count: int) -> xr.Dataset:
-    """A cube of months without variables."""
-    starts = pd.date_range(first, periods=count, freq="MS")
-    bounds = np.column_stack([starts, starts + pd.offsets.MonthBegin(1)])
-    return xr.Dataset(coords={"time": starts, "time_bnds": (("time", "bnds"), bounds)})
+def cube(*months):
+    time = pd.DatetimeIndex([f"{month}-01" for month in months])
+    return xr.Dataset({"TA": ("time", np.arange(len(time)))}, {"time": time})
 
 
-def test_the_common_months_are_kept():
-    cubes = {"ERA5": months("2001-01", 24), "GOME2": months("2001-06", 24)}
-    common = common_months(cubes, "common")
-    assert (common[0], common[-1]) == (pd.Timestamp("2001-06-01"), pd.Timestamp("2002-12-01"))
-    assert select_months(cubes["ERA5"], common).indexes["time"].equals(common)
-    assert select_months(cubes["GOME2"], common).time_bnds.shape == (19, 2)
+WINTER = ("2001-11", "2001-12", "2002-01", "2002-02")
 
 
-def test_missing_months_of_a_source_are_named():
-    cubes = {"ERA5": months("2001-01", 24), "GOME2": months("2001-06", 24)}
-    with pytest.raises(InputError, match=r"ERA5: time: .* found 2003-01 to 2003-05 missing"):
-        common_months(cubes, "strict")
-    with pytest.raises(InputError, match=r"GOME2: time: .* found 2001-01 to 2001-05 missing"):
-        common_months({"GOME2": cubes["GOME2"], "ERA5": months("2001-01", 29)}, "strict")
-    holed = months("2001-01", 24).isel(time=[0, 1, 2, 5, 7])
-    with pytest.raises(InputError, match=r"found 2001-04 to 2001-05, 2001-07, 2001-09 to 2002-12"):
-        common_months({"CO2": holed, "ERA5": months("2001-01", 24)}, "strict")
+def test_months_that_all_have():
+    cubes = {"A": cube(*WINTER), "B": cube(*WINTER[1:], "2002-03"), "C": cube(*WINTER[:3])}
+    assert common_months(cubes, "common").strftime("%Y-%m").tolist() == ["2001-12", "2002-01"]
 
 
-def test_no_common_month_is_an_error():
-    cubes = {"ERA5": months("2001-01", 6), "GOME2": months("2007-01", 6)}
-    with pytest.raises(InputError, match="expected a month in common"):
+def test_who_lacks_what_is_said(caplog):
+    cubes = {"A": cube(*WINTER), "B": cube("2001-11", "2002-02")}
+    with caplog.at_level("INFO"):
         common_months(cubes, "common")
+    assert "B lacks 2001-12 to 2002-01, which the drivers leave out" in caplog.text
+    with pytest.raises(InputError, match="B: time: expected months that the other sources have; f"):
+        common_months(cubes, "strict")
+    assert len(common_months({"A": cubes["A"], "C": cubes["A"]}, "strict")) == 4
+
+
+def test_spans_are_broken_where_a_month_lacks():
+    cubes = {"A": cube(*WINTER, "2002-04", "2002-06"), "B": cube("2001-12", "2002-06")}
+    with pytest.raises(InputError, match="found 2001-11, 2002-01 to 2002-02, 2002-04 missing"):
+        common_months(cubes, "strict")
+
+
+def test_nothing_in_common():
+    with pytest.raises(
+        InputError, match=r"A: time: expected a month in common.*found 2002-01 miss"
+    ):
+        common_months({"A": cube("2001-12"), "B": cube("2002-01")}, "common")
+
+
+def test_nothing_is_copied_where_all_months_are_wanted():
+    winter = cube(*WINTER)
+    assert select_months(winter, winter.indexes["time"]) is winter
+    assert select_months(winter, winter.indexes["time"][1:3])["TA"].values.tolist() == [1, 2]

@@ -56,7 +56,7 @@ def test_projection_keeps_areas(figure, products):
     assert isinstance(axis.projection, ccrs.LambertAzimuthalEqualArea)
 
 
-def test_picture_shows_the_cell_that_lies_there(figure, products):
+def test_pixel_shows_the_cell_at_its_place(figure, products):
     axis = maps(figure)["GPP"]
     (picture,) = axis.get_images()
     left, right, bottom, top = picture.get_extent()
@@ -73,7 +73,7 @@ def test_picture_shows_the_cell_that_lies_there(figure, products):
     assert shown.mask[shown.shape[0] // 2, column]
 
 
-def test_land_mean_stands_in_the_title(figure, products):
+def test_land_mean_is_in_the_title(figure, products):
     expected = float(area_mean(multi_year_mean(products["NEE"], "NEE")))
     title = maps(figure)["NEE"].get_title(loc="right")
     assert float(title.removeprefix("land mean ").replace(MINUS, "-")) == pytest.approx(
@@ -118,7 +118,7 @@ def test_grid_with_nodes_on_the_poles_and_the_date_line():
     assert np.isfinite(np.concatenate([p.vertices for p in coast.get_paths()])).all()
     shown = axis.get_images()[0].get_array()
     middle = shown.shape[0] // 2
-    # Both rims of the map lie in the cell around 180 degrees.
+    # Both edges of the map are in the cell around 180 degrees.
     assert shown[middle, 0] == shown[middle, -1] == field[0, 3, 0]
 
 

@@ -134,3 +134,58 @@ def test_steps_of_a_month_keep_a_monthly_cube(climate):
 def test_steps_outside_the_record_are_an_error(climate):
     with pytest.raises(InputError, match="ERA5: time: expected periods from 2002-12-01"):
         means_of_steps(climate, steps("2002-12-01", "2003-02-01", "MS"), "ERA5")
+
+
+def periods(*edges, values=None):
+    """A source of one place with periods between these days."""
+    edges = pd.DatetimeIndex(edges)
+    bounds = ("time", "bnds"), np.column_stack([edges[:-1], edges[1:]])
+    values = np.arange(1.0, len(edges)) if values is None else values
+    coords = {"time": edges[:-1], "time_bnds": bounds, "place": [0]}
+    field = xr.DataArray(np.asarray(values, "float32")[:, None], dims=("time", "place"))
+    return xr.Dataset({"TA": field.assign_attrs(units="degC")}, coords)
+
+
+def test_a_step_takes_its_share_of_each_period():
+    source = periods("2001-01-01", "2001-01-05", "2001-01-09", "2001-01-13", values=[4, 8, 16])
+    found = means_of_steps(
+        source, pd.DatetimeIndex(["2001-01-02", "2001-01-06", "2001-01-12"]), "A"
+    )
+    # Three days of 4 and one of 8; three of 8 and three of 16.
+    np.testing.assert_allclose(found["TA"][:, 0], [5, 12])
+    assert found["TA"].dtype == "float32"
+    assert found["TA"].attrs["units"] == "degC"
+    assert [f"{edge:.10}" for edge in found["time_bnds"].values[1].astype(str)] == [
+        "2001-01-06",
+        "2001-01-12",
+    ]
+
+
+def test_periods_that_only_touch_a_step_are_ignored():
+    source = periods("2001-01-01", "2001-01-05", "2001-01-09", values=[4, np.nan])
+    found = means_of_steps(source, pd.DatetimeIndex(["2001-01-03", "2001-01-05"]), "A")
+    assert found["TA"].values.tolist() == [[4]]
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "covered"),
+    [
+        ("2001-01-01", "2001-01-09", True),
+        ("2000-12-31", "2001-01-09", False),
+        ("2001-01-01", "2001-01-10", False),
+    ],
+)
+def test_a_source_must_cover_the_steps_from_end_to_end(first, last, covered):
+    source = periods("2001-01-01", "2001-01-05", "2001-01-09")
+    edges = pd.DatetimeIndex([first, "2001-01-05", last])
+    if covered:
+        assert means_of_steps(source, edges, "A")["TA"].values.tolist() == [[1], [2]]
+    else:
+        with pytest.raises(InputError, match=r"A: time: expected periods from .* found 2001-01-01"):
+            means_of_steps(source, edges, "A")
+
+
+def test_a_gap_between_periods_is_an_error():
+    source = periods("2001-01-01", "2001-01-05", "2001-01-09", "2001-01-13").isel(time=[0, 2])
+    with pytest.raises(InputError, match="expected periods from 2001-01-01"):
+        means_of_steps(source, pd.date_range("2001-01-01", "2001-01-13", freq="D"), "A")

@@ -132,3 +132,33 @@ def test_interannual_variability_is_about_the_trend():
     assert float(found) == pytest.approx(np.sqrt((residual**2).sum() / 8))
     assert found.attrs["units"] == "PgC yr-1"
     assert np.isnan(interannual_variability(yearly[:2]))
+
+
+def quarters(*starts):
+    edges = pd.DatetimeIndex(starts)
+    bounds = ("time", "bnds"), np.stack([edges[:-1], edges[1:]], 1)
+    return period_days(xr.Dataset({"time_bnds": bounds}, {"time": edges[:-1]}))
+
+
+def test_a_year_is_full_from_its_first_day_to_its_last():
+    days = quarters("2003-01-01", "2003-05-01", "2004-01-01", "2004-07-01", "2005-01-01")
+    assert full_years(days).values.tolist() == [True, True]
+    # A day of the leap year is missing at the end, or at the start.
+    assert full_years(quarters("2004-01-01", "2004-07-01", "2004-12-31")).values.tolist() == [False]
+    assert full_years(quarters("2004-01-02", "2004-07-01", "2005-01-01")).values.tolist() == [False]
+    # A period reaches over the turn of the year.
+    days = quarters("2003-01-01", "2003-12-01", "2004-02-01", "2005-01-01")
+    assert full_years(days).values.tolist() == [False, False]
+    # From its first day to its last, but with a gap.
+    gap = days.isel(time=slice(0)).copy()
+    parts = [quarters("2003-01-01", "2003-05-01"), quarters("2003-06-01", "2004-01-01")]
+    gap = xr.concat(parts, "time")
+    assert full_years(gap).values.tolist() == [False]
+
+
+def test_variability_needs_three_years_and_leaves_gaps_out():
+    years = np.arange(2001, 2007)
+    yearly = xr.DataArray([1.0, 3, 2, np.nan, np.nan, np.nan], {"year": years}, "year")
+    # About their line 1.5, 2, 2.5 the three are 0.5, 1, 0.5 off: a variance of 1.5 of one freedom.
+    assert float(interannual_variability(yearly)) == pytest.approx(1.5**0.5)
+    assert np.isnan(interannual_variability(yearly.where(yearly["year"] < 2003)))

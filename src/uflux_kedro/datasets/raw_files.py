@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 from kedro.io import AbstractDataset, DatasetError
 
 from uflux_kedro.errors import ConfigurationError
+from uflux_kedro.readers.paths import list_files
 
 
 class RawFilesDataset(AbstractDataset[None, list[Path]]):
@@ -47,11 +48,7 @@ class RawFilesDataset(AbstractDataset[None, list[Path]]):
         Raises:
             DatasetError: If there are no files.
         """
-        if self._path.is_file():
-            return [self._path]
-        patterns = map(_in_either_case, self._patterns)
-        files = sorted({f for p in patterns for f in self._path.glob(p) if f.is_file()})
-        files = [f for f in files if not f.name.startswith(".")]
+        files = list_files(self._path, self._patterns) if self._path.exists() else []
         if not files:
             raise DatasetError(
                 f"{self._path}: expected raw files named {' or '.join(self._patterns)}; found none"
@@ -72,11 +69,6 @@ class RawFilesDataset(AbstractDataset[None, list[Path]]):
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._path), "patterns": self._patterns}
-
-
-def _in_either_case(pattern: str) -> str:
-    # Path.glob can ignore case since Python 3.12 only.
-    return "".join(f"[{c.lower()}{c.upper()}]" if c.isalpha() else c for c in pattern)
 
 
 class FolderDataset(AbstractDataset[None, Path]):

@@ -19,16 +19,13 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
 from uflux_kedro.errors import ConfigurationError, InputError
+from uflux_kedro.models.fitted import SUSPICIOUS_SHARE
 from uflux_kedro.products.fields import INCOMPLETE, NO_MEMBER, OUTSIDE, Field
 from uflux_kedro.variables import SITE_PREDICTORS
 
 logger = logging.getLogger(__name__)
 
 WHERE = "drivers cube"
-
-_SUSPICIOUS = 0.5
-"""Share of a region's rows outside the training range above which the unit may be wrong: some
-places may well be colder than any tower, half a map may not."""
 
 
 class Predictor(Protocol):
@@ -229,7 +226,7 @@ def _predict_rows(
         delayed(predict)(slice(start, start + block_rows)) for start in range(0, n_rows, block_rows)
     )
     for name, share in zip(names, sum(beyond) / n_rows, strict=True):
-        if share > _SUSPICIOUS and name not in SITE_PREDICTORS:
+        if share > SUSPICIOUS_SHARE and name not in SITE_PREDICTORS:
             _warn_of_unit(name)
     return {
         "members": of_members,

@@ -12,7 +12,7 @@ from uflux_kedro.datasets.validators import check_cube
 from uflux_kedro.errors import ConfigurationError, InputError
 from uflux_kedro.gridding.grids import ProjectedGrid, TargetGrid
 from uflux_kedro.gridding.regrid import align
-from uflux_kedro.readers import read_source
+from uflux_kedro.readers import read_cube
 from uflux_kedro.readers.grids.landcover import read_igbp
 
 RADIUS = 6371007.181
@@ -84,7 +84,7 @@ def chequered_tile(folder, h, v, cells=240, **kwargs):
     ids=["by Greenwich", "far in the east", "far in the west", "in the south"],
 )
 def test_each_degree_takes_its_own_class(tmp_path, h, v, west, south):
-    cube = read_source("igbp", [chequered_tile(tmp_path, h, v)])
+    cube = read_cube("igbp", [chequered_tile(tmp_path, h, v)])
     assert cube["IGBP"].dims == ("y", "x")
     assert cube["IGBP"].dtype == np.int8
     assert isinstance(cube["IGBP"].data, da.Array)

@@ -26,7 +26,7 @@ def make_product_drivers(
     Raises:
         ConfigurationError: If ``inference.grid`` is not set.
     """
-    from uflux_kedro.features.product_drivers import product_drivers, step_edges
+    from uflux_kedro.features.products import product_drivers, step_edges
 
     if parameters.grid is None:
         raise ConfigurationError("inference.grid: expected the grid of the products, found none")
@@ -49,7 +49,7 @@ def make_product(
 
     Regions that an earlier run finished are kept if their inputs are the same.
     """
-    from uflux_kedro.features.product_drivers import require_months
+    from uflux_kedro.features.products import require_months
     from uflux_kedro.products.cost import describe_cost
     from uflux_kedro.products.execution import Execution
     from uflux_kedro.products.plan import Plan

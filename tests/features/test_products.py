@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from tests.testing.drivers import make_drivers
 from tests.testing.products import write_member
 from uflux_kedro.errors import InputError
-from uflux_kedro.features.product_drivers import (
+from uflux_kedro.features.products import (
     product_drivers,
     require_months,
     step_edges,
@@ -32,7 +32,7 @@ from uflux_kedro.products.store import ProductStore
 
 @pytest.fixture
 def cubes():
-    """Sources on ten degrees, two years of months: the cubes of ingestion."""
+    """Sources on ten degrees, with two years of months, as ingestion returns them."""
     world = make_drivers(years=2, n_latitude=18, n_longitude=36)
     world = world.assign_coords(time_bnds=world["time_bnds"])
     climate = world[["ERA5_TA"]].rename(ERA5_TA="TA").assign_coords(time_bnds=world["time_bnds"])
@@ -59,13 +59,23 @@ def test_an_incomplete_step_is_an_error():
         step_edges("2001-01", "2001-08", "half-year")
 
 
-def test_only_what_members_ask_for_is_made(cubes):
+def test_edges_of_steps():
+    assert step_edges("2001-01", "2001-03", "month").strftime("%m-%d").tolist() == [
+        "01-01", "02-01", "03-01", "04-01",
+    ]  # fmt: skip
+    assert len(step_edges("2000-02", "2000-02", "day")) == 30
+    assert step_edges("2001-04", "2002-03", "half-year").strftime("%Y-%m").tolist() == [
+        "2001-04", "2001-10", "2002-04",
+    ]  # fmt: skip
+
+
+def test_only_predictors_of_members_are_made(cubes):
     edges = step_edges("2001-01", "2001-02", "month")
     drivers = product_drivers(cubes, TargetGrid(resolution=5.0), edges, ["ERA5_TA", "DoY_sin"])
     assert set(drivers.data_vars) == {"ERA5_TA", "DoY_sin", "IGBP"}
     assert drivers["ERA5_TA"].shape == (2, 36, 72)
     assert "time_bnds" in drivers.coords
-    with pytest.raises(InputError, match="ERA5_SW_IN: expected predictors that the sources give"):
+    with pytest.raises(InputError, match="ERA5_SW_IN: expected predictors that can be made"):
         product_drivers(cubes, TargetGrid(resolution=5.0), edges, ["ERA5_SW_IN"])
 
 
@@ -84,7 +94,7 @@ def a_product(cubes, grid, folder):
     return store
 
 
-def test_drivers_made_as_they_are_read_are_known_by_their_sources(cubes, tmp_path):
+def test_a_changed_source_changes_the_fingerprint_of_lazy_drivers(cubes, tmp_path):
     grid = TargetGrid(resolution=10.0)
     store = a_product(cubes, grid, tmp_path)
     assert produce(plan_of(cubes, grid, tmp_path), store).kept == 2
@@ -120,7 +130,7 @@ def test_a_projection_is_written_as_geotiff(cubes, tmp_path):
 
 
 def test_the_netcdf_file_passes_the_compliance_checker(cubes, tmp_path):
-    """IOOS compliance-checker, at CF 1.11: nothing below the mark in what the convention asks for."""
+    """IOOS compliance-checker, at CF 1.11: every requirement of the convention is met."""
     runner = pytest.importorskip("compliance_checker.runner")
     store = a_product(cubes, TargetGrid(resolution=10.0), tmp_path)
     product = store.open()
@@ -145,7 +155,7 @@ def test_the_netcdf_file_passes_the_compliance_checker(cubes, tmp_path):
         ("2005-01", "2005-02", "nothing"),
     ],
 )
-def test_all_months_that_are_asked_for_must_be_there(first, last, found):
+def test_the_drivers_must_cover_all_months(first, last, found):
     time = pd.date_range("2003-01-01", periods=12, freq="MS")
     bounds = (("time", "bnds"), np.stack([time, time + pd.offsets.MonthBegin()], axis=1))
     drivers = xr.Dataset({}, {"time": time, "time_bnds": bounds})
