@@ -4,6 +4,15 @@ A :class:`TargetGrid` is regular in degrees, a :class:`ProjectedGrid` has square
 projection; :func:`align` regrids a cube to either, each variable by its kind, and
 :func:`sample_at_sites` reads it at towers. :func:`monthly_means`, :func:`means_over` and
 :func:`means_of_steps` average over time.
+
+Example:
+    >>> from uflux_kedro.gridding import TargetGrid, cell_area
+    >>> europe = TargetGrid(resolution=0.25, west=-25, south=34, east=45, north=72)
+    >>> dict(europe.coordinates().sizes)
+    {'latitude': 152, 'longitude': 280}
+    >>> globe = TargetGrid(resolution=1).coordinates()
+    >>> round(float(cell_area(globe).sum()) / 1e12)  # million km2
+    510
 """
 
 from __future__ import annotations

@@ -3,6 +3,14 @@
 All of them weight cells by their exact area and periods by their length. :func:`aggregate` gives
 totals and means by zone and year as one table, :func:`budget_residuals` checks whether products
 agree with each other, :func:`compare_with_peer` scores a product against another one.
+
+Example:
+    >>> from uflux_kedro.gridding import TargetGrid, cell_area
+    >>> from uflux_kedro.statistics import area_mean
+    >>> area = cell_area(TargetGrid(resolution=1).coordinates())
+    >>> arctic = (area["latitude"] > 60) * (area > 0).astype(float)
+    >>> round(float(area_mean(arctic)), 3)  # share of the Earth north of 60 degrees
+    0.067
 """
 
 from __future__ import annotations
