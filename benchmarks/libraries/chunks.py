@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import xarray as xr
+from uflux_kedro.gridding.inputs import read_often
+from uflux_kedro.gridding.quick_arrays import with_quick_arrays
 
 from benchmarks.libraries.contest import Contest, Work
 from uflux_kedro.gridding import quick_arrays
-from uflux_kedro.gridding.inputs import read_often
-from uflux_kedro.gridding.quick_arrays import with_quick_arrays
 
 _TIMES, _VARIABLES = 6, 8
 _ROWS, _COLUMNS = 720, 1440

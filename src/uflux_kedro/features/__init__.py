@@ -27,7 +27,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "drivers": ["build_drivers", "merge_drivers"],
         "history": ["anomaly", "climatology", "from_record", "lagged", "mean_year"],
         "parameters": ["CarryOverParameters", "FeatureParameters"],
-        "products": ["on_steps", "product_drivers", "require_months", "step_edges"],
+        "products": ["product_drivers", "require_months", "step_edges"],
         "training_table": ["build_training_table"],
     },
 )
