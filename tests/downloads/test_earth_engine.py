@@ -222,7 +222,7 @@ def test_another_order_for_the_same_file_is_noticed(engine, fetcher, tmp_path, c
 
 
 def test_no_images_is_an_error(fetcher, tmp_path):
-    with pytest.raises(InputError, match=r"expected images from 2021-07-01 .*; found none"):
+    with pytest.raises(InputError, match=r"expected images of 2021-07-01 .*; found none"):
         download([(fetcher, order(first="2021-07-01", last="2021-07-31"))], tmp_path)
 
 
