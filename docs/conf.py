@@ -1,0 +1,97 @@
+"""Settings of Sphinx: ``make docs`` builds the pages into ``site/``, every warning an error.
+
+Nothing is fetched, neither while building nor by the pages: fonts, scripts and search are local.
+"""
+
+from __future__ import annotations
+
+import sys
+from inspect import isclass, isroutine
+from pathlib import Path
+from pkgutil import iter_modules
+from typing import Any
+
+from pydantic import BaseModel
+from sphinx.application import Sphinx
+from sphinx.pycode import ModuleAnalyzer
+
+sys.path.insert(0, str(Path(__file__).parent))
+from settings_page import render
+
+from uflux_kedro import __version__
+
+project = "uflux_kedro"
+version = release = __version__
+copyright = "the authors of uflux_kedro"
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
+myst_enable_extensions = ["deflist"]
+myst_heading_anchors = 3
+exclude_patterns = ["images"]
+
+# Docstrings are Google's; types stand in the signatures, where they are checked.
+autodoc_typehints = "signature"
+maximum_signature_line_length = 88
+autodoc_type_aliases = {"ArrayLike": "ArrayLike", "NDArray": "NDArray"}
+autodoc_preserve_defaults = True
+autodoc_default_options = {
+    "exclude-members": "set_fit_request, set_predict_request, set_score_request"  # scikit-learn's own
+}
+napoleon_numpy_docstring = False
+napoleon_custom_sections = [("Attributes", "params_style")]  # described once, with their class
+python_use_unqualified_type_names = True
+add_module_names = False
+toc_object_entries_show_parents = "hide"
+
+html_theme = "pydata_sphinx_theme"
+html_title = "uflux_kedro"
+html_show_sourcelink = False
+html_copy_source = False
+html_theme_options = {
+    "show_prev_next": False,
+    "navigation_with_keys": False,
+    "secondary_sidebar_items": ["page-toc"],
+    "footer_start": ["copyright"],
+    "footer_end": [],
+}
+
+
+def _fill_settings(app: Sphinx, page: str, source: list[str]) -> None:
+    """Append the tables of settings to the page that introduces them."""
+    if page == "settings":
+        source[0] += render()
+
+
+def _show_exports(
+    app: Sphinx, what: str, name: str, member: Any, skip: bool, options: Any
+) -> bool | None:
+    """Keep what a package exports, constants too, whose docstring stands in another file."""
+    return False if what == "module" and not (isclass(member) or isroutine(member)) else None
+
+
+def _describe_constant(
+    app: Sphinx, what: str, name: str, member: Any, options: Any, lines: list[str]
+) -> None:
+    """Fetch the docstring of a re-exported constant from the file that defines it."""
+    if what != "data":
+        return
+    package, _, constant = name.rpartition(".")
+    for module in iter_modules(getattr(sys.modules[package], "__path__", ()), f"{package}."):
+        documented = ModuleAnalyzer.for_module(module.name).find_attr_docs()
+        if ("", constant) in documented:
+            lines[:] = documented["", constant]
+
+
+def _hide_signature_of_settings(
+    app: Sphinx, what: str, name: str, member: Any, options: Any, signature: str, returns: str
+) -> tuple[str, str] | None:
+    """Leave out the signatures of parameter models, as long as the page of settings."""
+    return ("", "") if isclass(member) and issubclass(member, BaseModel) else None
+
+
+def setup(app: Sphinx) -> None:
+    """Connect what this project adds."""
+    app.connect("source-read", _fill_settings)
+    app.connect("autodoc-skip-member", _show_exports)
+    app.connect("autodoc-process-docstring", _describe_constant)
+    app.connect("autodoc-process-signature", _hide_signature_of_settings)

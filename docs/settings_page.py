@@ -1,0 +1,150 @@
+"""The tables of the settings page, from the JSON schemas of the parameter models.
+
+The models are those that Kedro itself finds in the nodes' signatures and checks the parameters
+against, and those of the blocks from which pipelines are built before there is a node.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel
+
+from uflux_kedro.ensemble import EnsembleParameters
+from uflux_kedro.schemas import ReportingParameters
+
+PROJECT = Path(__file__).resolve().parents[1]
+SIMPLE = {
+    "string": "text",
+    "integer": "whole number",
+    "number": "number",
+    "boolean": "true or false",
+    "null": "null",
+}
+BOUNDS = {
+    "minimum": "at least",
+    "exclusiveMinimum": "above",
+    "maximum": "at most",
+    "exclusiveMaximum": "below",
+}
+LONGEST_VALUE = 60
+"""Characters of a value of ``conf/base`` that is shown; a longer one is looked up there."""
+
+Schema = Mapping[str, Any]
+
+
+def blocks() -> dict[str, type[BaseModel]]:
+    """Name of a block -> its model; one entry of several alike has a name in angle brackets."""
+    logging.disable(logging.INFO)  # Kedro says with its import which logging it uses
+    try:
+        from kedro.framework.project import pipelines
+        from kedro.framework.startup import bootstrap_project
+        from kedro.validation.type_extractor import TypeExtractor
+
+        from uflux_kedro.pipeline_registry import DEFAULT
+
+        bootstrap_project(PROJECT)
+        ordered = {name: pipelines[name] for name in ("demo_world", "download", *DEFAULT)}
+        found = TypeExtractor(ordered).extract_types_from_pipelines()
+    finally:
+        logging.disable(logging.NOTSET)
+    named = {re.sub(r"\..*", ".<name>", key): model for key, model in found.items()}
+    return {"ensemble": EnsembleParameters, **named, "reporting": ReportingParameters}
+
+
+def fields(model: type[BaseModel]) -> Iterator[tuple[str, str, Schema]]:
+    """Every field of a model and of those within it: model's name, field's name, its schema."""
+    schema = model.model_json_schema()
+    for part in (schema, *schema.get("$defs", {}).values()):
+        for name, field in part["properties"].items():
+            yield part["title"], name, field
+
+
+def render() -> str:
+    """The blocks one after the other as Markdown, each model within them where it first comes."""
+    base: dict[str, Any] = {}
+    for file in sorted((PROJECT / "conf/base").glob("parameters_*.yml")):
+        base |= yaml.safe_load(file.read_text())
+    parts = []
+    shown: set[str] = set()
+    for name, model in blocks().items():
+        schema = model.model_json_schema()
+        values = base.get(name)
+        parts += [f"## `{name}`", _prose(schema), _table(schema, values or {})]
+        for title, inner in schema.get("$defs", {}).items():
+            if title not in shown:
+                shown.add(title)
+                parts += [f"### {title}", _prose(inner), _table(inner, {})]
+    return "\n\n".join(["", *parts, ""])
+
+
+def _prose(schema: Schema) -> str:
+    """A model's description without the list of its attributes."""
+    return _markdown(schema.get("description", "").partition("Attributes:")[0].strip())
+
+
+def _table(schema: Schema, base: Mapping[str, Any]) -> str:
+    """The fields of a model, a row each."""
+    rows = ["| setting | type | default | meaning |", "|---|---|---|---|"]
+    for name, field in schema["properties"].items():
+        default = _value(field["default"]) if "default" in field else "required"
+        ours = _value(base[name]) if name in base else default
+        if ours != default and len(ours) < LONGEST_VALUE:
+            default += f"; `conf/base`: {ours}"
+        meaning = " ".join(_markdown(field.get("description", "")).split())
+        cells = (f"`{name}`", _type(field), default, meaning)
+        rows.append("| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |")
+    return "\n".join(rows)
+
+
+def _type(field: Schema) -> str:
+    """What a field takes, in words."""
+    if "$ref" in field:
+        title = field["$ref"].rpartition("/")[2]
+        return f"[{title}](#{title.lower()})"
+    if "anyOf" in field:
+        return " or ".join(_type(option) for option in field["anyOf"])
+    if "enum" in field:
+        return _choice(field["enum"])
+    kinds = {"array": _list, "object": _mapping}
+    return kinds.get(field.get("type", ""), _simple)(field)
+
+
+def _simple(field: Schema) -> str:
+    said = [f"{word} {field[key]:g}" for key, word in BOUNDS.items() if key in field]
+    return ", ".join([SIMPLE[field["type"]] if "type" in field else "anything", *said])
+
+
+def _list(field: Schema) -> str:
+    if "prefixItems" in field:
+        return f"list of {len(field['prefixItems'])}: {_type(field['prefixItems'][0])}"
+    return f"list of: {_type(field['items'])}" if field.get("items") else "list"
+
+
+def _mapping(field: Schema) -> str:
+    patterns = field.get("patternProperties", {})
+    values = next(iter(patterns.values()), field.get("additionalProperties"))
+    keys = field.get("propertyNames", {}).get("enum")
+    named = _choice(keys) if keys else "name"
+    return f"{named} → {_type(values)}" if isinstance(values, Mapping) else "mapping"
+
+
+def _choice(values: list[Any]) -> str:
+    *first, last = (_value(value) for value in values)
+    return f"{', '.join(first)} or {last}" if first else last
+
+
+def _value(value: Any) -> str:
+    """A value as it is written in YAML."""
+    return f"`{value if isinstance(value, str) else json.dumps(value, default=str)}`"
+
+
+def _markdown(text: str) -> str:
+    """A docstring's roles as MyST writes them."""
+    return re.sub(r":(\w+):`([^`]+)`", r"{py:\1}`\2`", text)

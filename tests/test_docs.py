@@ -1,0 +1,63 @@
+"""The pages say what is so: their examples run, settings are described, packages have pages."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import settings_page
+import yaml
+
+from tests.conftest import PROJECT
+
+DOCS = PROJECT / "docs"
+CODE = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def code_of(page: Path) -> list[str]:
+    """Blocks of Python in a page."""
+    return CODE.findall(page.read_text())
+
+
+def undescribed() -> list[str]:
+    return [
+        f"{block}: {model}.{field}"
+        for block, parameters in settings_page.blocks().items()
+        for model, field, schema in settings_page.fields(parameters)
+        if not schema.get("description")
+    ]
+
+
+def test_every_setting_has_a_description():
+    assert undescribed() == []
+
+
+def test_every_block_of_the_configuration_is_on_the_page():
+    files = PROJECT.glob("conf/base/parameters_*.yml")
+    used = {name for file in files for name in yaml.safe_load(file.read_text()) or {}}
+    shown = {name.partition(".")[0] for name in settings_page.blocks()}
+    assert used == shown
+
+
+def test_every_package_of_the_science_has_a_page():
+    source = PROJECT / "src/uflux_kedro"
+    packages = {file.parent.name for file in source.glob("*/__init__.py")}
+    pages = {page.stem for page in (DOCS / "reference").glob("*.md")} - {"index"}
+    assert packages - {"pipelines", "datasets"} <= pages
+    listed = re.findall(r"^[a-z_]+$", (DOCS / "reference/index.md").read_text(), re.MULTILINE)
+    assert set(listed) == pages
+
+
+@pytest.fixture
+def reader_example() -> dict:
+    """Names of the worked example of a reader and its tests."""
+    names: dict = {}
+    for block in code_of(DOCS / "adding_a_reader.md"):
+        exec(compile(block, "adding_a_reader.md", "exec"), names)
+    return names
+
+
+@pytest.mark.parametrize("test", ["terraclimate_becomes_canonical", "a_wrong_unit_is_refused"])
+def test_the_worked_example_of_a_reader(reader_example, test, tmp_path):
+    reader_example[f"test_{test}"](tmp_path)
