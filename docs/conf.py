@@ -16,7 +16,8 @@ from sphinx.application import Sphinx
 from sphinx.pycode import ModuleAnalyzer
 
 sys.path.insert(0, str(Path(__file__).parent))
-from settings_page import render
+import settings_page
+import variables_page
 
 from uflux_kedro import __version__
 
@@ -28,6 +29,7 @@ extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphin
 myst_enable_extensions = ["deflist"]
 myst_heading_anchors = 3
 exclude_patterns = ["images"]
+highlight_language = "none"  # unless a block names its language
 
 # Docstrings are Google's; types stand in the signatures, where they are checked.
 autodoc_typehints = "signature"
@@ -47,6 +49,7 @@ html_theme = "pydata_sphinx_theme"
 html_title = "uflux_kedro"
 html_show_sourcelink = False
 html_copy_source = False
+html_sidebars = {"settings": []}  # no pages below it
 html_theme_options = {
     "show_prev_next": False,
     "navigation_with_keys": False,
@@ -56,17 +59,21 @@ html_theme_options = {
 }
 
 
-def _fill_settings(app: Sphinx, page: str, source: list[str]) -> None:
-    """Append the tables of settings to the page that introduces them."""
-    if page == "settings":
-        source[0] += render()
+GENERATED = {"settings": settings_page.render, "reference/variables": variables_page.render}
+"""Page -> what makes the tables that it ends with."""
+
+
+def _add_tables(app: Sphinx, page: str, source: list[str]) -> None:
+    if page in GENERATED:
+        source[0] += GENERATED[page]()
 
 
 def _show_exports(
     app: Sphinx, what: str, name: str, member: Any, skip: bool, options: Any
 ) -> bool | None:
     """Keep what a package exports, constants too, whose docstring stands in another file."""
-    return False if what == "module" and not (isclass(member) or isroutine(member)) else None
+    constant = not (isclass(member) or isroutine(member) or name.startswith("_"))
+    return False if what == "module" and constant else None
 
 
 def _describe_constant(
@@ -91,7 +98,7 @@ def _hide_signature_of_settings(
 
 def setup(app: Sphinx) -> None:
     """Connect what this project adds."""
-    app.connect("source-read", _fill_settings)
+    app.connect("source-read", _add_tables)
     app.connect("autodoc-skip-member", _show_exports)
     app.connect("autodoc-process-docstring", _describe_constant)
     app.connect("autodoc-process-signature", _hide_signature_of_settings)

@@ -76,7 +76,7 @@ def render() -> str:
     for name, model in blocks().items():
         schema = model.model_json_schema()
         values = base.get(name)
-        parts += [f"## `{name}`", _prose(schema), _table(schema, values or {})]
+        parts += [f"## {name}".replace("<", r"\<"), _prose(schema), _table(schema, values or {})]
         for title, inner in schema.get("$defs", {}).items():
             if title not in shown:
                 shown.add(title)
