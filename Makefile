@@ -35,7 +35,7 @@ towers: install ## Real towers, e.g. make towers TOWERS=path/to/table.csv.gz
 # where a Python 3.7 to 3.9 is installed. Without one those tests skip, saying so.
 .PHONY: oracle
 oracle: install
-	@$(BIN)/python -m uflux_kedro.models.deep_forest_environment 2>&1 | tail -1
+	@$(BIN)/python -m uflux_kedro.models.deep_forest.environment 2>&1 | tail -1
 
 .PHONY: test
 test: install oracle ## All checks that CI makes: linters, types, import rules, docs, tests

@@ -11,10 +11,11 @@ import pandas as pd
 
 from uflux_kedro.ensemble import EnsembleParameters
 from uflux_kedro.errors import InputError
-from uflux_kedro.features import build_training_table
-from uflux_kedro.readers.tidy import read_tidy
-from uflux_kedro.schemas import TowerParameters, TrainingParameters
+from uflux_kedro.features.training_table import build_training_table
+from uflux_kedro.readers.parameters import TowerParameters
+from uflux_kedro.readers.towers.tidy import read_tidy
 from uflux_kedro.validation.cross_validation import usable_rows
+from uflux_kedro.validation.parameters import TrainingParameters
 
 PROJECT = Path(__file__).resolve().parents[1]
 
@@ -76,7 +77,7 @@ def _training_table(towers: Path) -> tuple[pd.DataFrame, tuple[str, ...], float]
     """Training table, predictors of the benchmarks' member, lowest quality."""
     from kedro.config import OmegaConfigLoader
 
-    from uflux_kedro.settings import CONFIG_LOADER_ARGS
+    from uflux_kedro.configuration import CONFIG_LOADER_ARGS
 
     if not towers.is_file():
         raise InputError(

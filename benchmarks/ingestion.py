@@ -169,8 +169,8 @@ def simulate_table(folder: Path) -> Path:
 
 def with_this_project(path: str, resolution: str) -> str:
     """Read towers as the pipeline does."""
-    from uflux_kedro.readers.towers import read_towers
-    from uflux_kedro.schemas import TowerParameters
+    from uflux_kedro.readers.parameters import TowerParameters
+    from uflux_kedro.readers.towers.read import read_towers
 
     source = Path(path)
     files = sorted(source.iterdir()) if source.is_dir() else [source]
@@ -180,8 +180,8 @@ def with_this_project(path: str, resolution: str) -> str:
 
 def with_this_project_by_columns(path: str) -> str:
     """Read a tidy table by a mapping of its columns."""
-    from uflux_kedro.readers.towers import read_towers
-    from uflux_kedro.schemas import TowerParameters
+    from uflux_kedro.readers.parameters import TowerParameters
+    from uflux_kedro.readers.towers.read import read_towers
 
     keys = {"site_id": "SITE_ID", "time": "TIMESTAMP", "latitude": "LOCATION_LAT",
             "longitude": "LOCATION_LONG", "IGBP": "IGBP"}  # fmt: skip

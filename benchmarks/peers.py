@@ -17,7 +17,7 @@ import numpy as np
 from benchmarks.timing import Cost
 from uflux_kedro.errors import UfluxError
 from uflux_kedro.files import replacing
-from uflux_kedro.models.deep_forest_environment import (
+from uflux_kedro.models.deep_forest.environment import (
     check_interpreter,
     default_folder,
     find_interpreter,

@@ -166,8 +166,8 @@ def main() -> None:
     """Print the table."""
     from omegaconf import OmegaConf
 
-    from uflux_kedro.readers.tidy import read_tidy
-    from uflux_kedro.schemas import TowerParameters
+    from uflux_kedro.readers.parameters import TowerParameters
+    from uflux_kedro.readers.towers.tidy import read_tidy
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     path = PROJECT / "../shared/data/towers_monthly/fluxnet2015_monthly.csv.gz"

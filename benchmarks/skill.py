@@ -20,15 +20,17 @@ import pandas as pd
 
 from benchmarks.table import line
 from uflux_kedro.ensemble import EnsembleParameters, Member
-from uflux_kedro.features import build_training_table
+from uflux_kedro.features.parameters import FeatureParameters
+from uflux_kedro.features.training_table import build_training_table
 from uflux_kedro.models.registry import make_model
 from uflux_kedro.pipelines.model_training.choosing import choose_by_fold
-from uflux_kedro.readers.tidy import read_tidy
-from uflux_kedro.schemas import FeatureParameters, TowerParameters, TrainingParameters
+from uflux_kedro.readers.parameters import TowerParameters
+from uflux_kedro.readers.towers.tidy import read_tidy
 from uflux_kedro.validation.bootstrap import compare_members
 from uflux_kedro.validation.choice import Choice, ColumnsRegressor
 from uflux_kedro.validation.cross_validation import held_out_predictions, usable_rows
 from uflux_kedro.validation.folds import Fold, make_folds, site_k_fold
+from uflux_kedro.validation.parameters import TrainingParameters
 from uflux_kedro.validation.skill import skill_by_part
 from uflux_kedro.variables import FLUXES
 
@@ -76,7 +78,7 @@ def read_towers(path: Path, scheme: str, n_jobs: int, cache: Path | None) -> Tow
     """Read a table of tower months by the environment ``fluxnet2015``."""
     from kedro.config import OmegaConfigLoader
 
-    from uflux_kedro.settings import CONFIG_LOADER_ARGS
+    from uflux_kedro.configuration import CONFIG_LOADER_ARGS
 
     loader = OmegaConfigLoader(str(PROJECT / "conf"), env="fluxnet2015", **CONFIG_LOADER_ARGS)
     blocks = loader["parameters"]

@@ -8,7 +8,7 @@ from kedro.io import DataCatalog, DatasetError, MemoryDataset
 from kedro.pipeline import Pipeline, node
 from kedro_datasets.pandas import CSVDataset
 
-from tests.gridding.products import plan, tree, write_world
+from tests.testing.products import plan, tree, write_world
 from uflux_kedro.datasets.cubes import ZarrCubeDataset
 from uflux_kedro.datasets.products import ProductDataset
 from uflux_kedro.hooks import ProjectHooks

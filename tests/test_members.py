@@ -7,7 +7,7 @@ from multiprocessing.reduction import ForkingPickler
 from uflux_kedro.ensemble import Member
 from uflux_kedro.members import bound
 from uflux_kedro.pipelines.model_training.nodes import score_member
-from uflux_kedro.schemas import TrainingParameters
+from uflux_kedro.validation.parameters import TrainingParameters
 
 
 def test_bound_function_keeps_its_name_and_parameter_models_in_a_worker_process():

@@ -18,10 +18,10 @@ from benchmarks.data import many_rows, tower_rows
 from benchmarks.inference.world import AXES, LAND, make_world, member_of, xgb_members
 from benchmarks.table import Row, speed_row
 from benchmarks.timing import Cost, Pairs, cost_of
-from uflux_kedro.gridding.fields import product_fields
-from uflux_kedro.gridding.kernel import predict_region
 from uflux_kedro.models.fitted import FittedMember
 from uflux_kedro.models.registry import make_model
+from uflux_kedro.products.fields import product_fields
+from uflux_kedro.products.kernel import predict_region
 
 _PAIRS = 3
 _PEERS = {

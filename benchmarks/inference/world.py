@@ -15,9 +15,9 @@ import xarray as xr
 
 from benchmarks.data import Rows, many_rows, tower_rows
 from uflux_kedro.ensemble import Member
-from uflux_kedro.gridding.inputs import read_often
 from uflux_kedro.models.fitted import FittedMember, fit_member
 from uflux_kedro.models.registry import make_model
+from uflux_kedro.products.store import read_often
 
 CELLS = (720, 1440)
 LAND = 0.3

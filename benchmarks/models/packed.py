@@ -11,7 +11,7 @@ import numpy as np
 from benchmarks.data import many_rows, tower_rows
 from benchmarks.table import Row, speed_row
 from benchmarks.timing import Cost, Pairs, cost_of
-from uflux_kedro.models.packed_trees import pack
+from uflux_kedro.models.packing import pack
 from uflux_kedro.models.registry import make_model
 
 _PAIRS = 7

@@ -11,7 +11,26 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from omegaconf.resolvers import oc
+
 PROJECT_PATH = Path(__file__).resolve().parents[2]
+
+CONFIG_LOADER_ARGS: dict[str, Any] = {
+    "base_env": "base",
+    "default_run_env": "local",
+    # An environment states what differs from base, key by key.
+    "merge_strategy": {"parameters": "soft"},
+    "custom_resolvers": {
+        "oc.env": oc.env,
+        # MLflow needs absolute paths: a relative one would make a second database when a
+        # notebook starts the run from its own folder.
+        "project_path": lambda path: (PROJECT_PATH / path).as_posix(),
+    },
+}
+
+
+PARENT_RUN = "UFLUX_MLFLOW_PARENT_RUN"
+"""Environment variable with the MLflow run of this ``kedro run``; worker processes inherit it."""
 
 _from_hook: dict[str, Any] | None = None
 
@@ -30,8 +49,6 @@ def project_parameters() -> dict[str, Any]:
 @cache
 def _read(env: str | None) -> dict[str, Any]:
     from kedro.config import OmegaConfigLoader
-
-    from uflux_kedro.settings import CONFIG_LOADER_ARGS
 
     loader = OmegaConfigLoader(str(PROJECT_PATH / "conf"), env=env, **CONFIG_LOADER_ARGS)
     return loader["parameters"]

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from uflux_kedro.errors import ConfigurationError
+from uflux_kedro.schemas import Parameters
 from uflux_kedro.variables import FLUXES, HISTORY, variable_of
 
 
-class PredictorSet(BaseModel):
+class PredictorSet(Parameters):
     """A named list of predictors, written as groups that several sets share.
 
     Attributes:
@@ -21,8 +22,6 @@ class PredictorSet(BaseModel):
         optional: Names of shared lists of which training chooses by flux, among the train sites
             of each fold: what helps one flux on unseen towers harms another.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")
     predictors: tuple[str, ...] = ()
@@ -59,7 +58,7 @@ class Member:
         return f"{self.flux}.{self.predictor_set}"
 
 
-class EnsembleParameters(BaseModel):
+class EnsembleParameters(Parameters):
     """The parameter block ``ensemble``: which members there are.
 
     Attributes:
@@ -70,8 +69,6 @@ class EnsembleParameters(BaseModel):
         select: Glob patterns on the members' names, parted by spaces; ``*`` keeps all, and a
             pattern after ``!`` takes away what it matches.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     model: str = "DF21"
     fluxes: tuple[str, ...] = FLUXES

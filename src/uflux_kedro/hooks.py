@@ -10,11 +10,8 @@ from typing import Any
 
 from kedro.framework.hooks import hook_impl
 
-from uflux_kedro.configuration import set_parameters
+from uflux_kedro.configuration import PARENT_RUN, set_parameters
 from uflux_kedro.files import remove
-
-PARENT_RUN = "UFLUX_MLFLOW_PARENT_RUN"
-"""Environment variable with the MLflow run of this ``kedro run``; worker processes inherit it."""
 
 
 def clear_outputs(pipeline: Any, catalog: Any) -> None:

@@ -35,8 +35,9 @@ def project_members() -> tuple[Member, ...]:
 
 @cache
 def _served(members: tuple[Member, ...], table: Path, parameters: str) -> tuple[Member, ...]:
-    from uflux_kedro.features import offered_by_table
-    from uflux_kedro.schemas import FeatureParameters, TowerParameters
+    from uflux_kedro.features.derived import offered_by_table
+    from uflux_kedro.features.parameters import FeatureParameters
+    from uflux_kedro.readers.parameters import TowerParameters
 
     blocks = json.loads(parameters)
     columns = TowerParameters.model_validate(blocks["towers"]).columns

@@ -18,7 +18,7 @@ from benchmarks.table import Row, header, speed_row
 from benchmarks.timing import Cost, Pairs, cost_of
 from uflux_kedro.errors import InputError
 from uflux_kedro.models import CascadeForestRegressor
-from uflux_kedro.models.deep_forest_environment import VARIABLE, default_folder
+from uflux_kedro.models.deep_forest.environment import VARIABLE, default_folder
 from uflux_kedro.validation.folds import leave_one_site_out
 
 

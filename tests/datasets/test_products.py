@@ -8,8 +8,8 @@ import logging
 import pytest
 from kedro.io import DataCatalog, DatasetError
 
-from tests.gridding.products import plan, write_world
-from uflux_kedro.gridding.extent import Whole
+from tests.testing.products import plan, write_world
+from uflux_kedro.products.plan import Whole
 
 
 @pytest.fixture(scope="module")

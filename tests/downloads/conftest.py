@@ -4,8 +4,8 @@ import random
 
 import pytest
 
-from tests.downloads.servers import Running
-from tests.downloads.zenodo_server import Zenodo
+from tests.testing.servers import Running
+from tests.testing.zenodo_server import Zenodo
 from uflux_kedro.downloads import Patience, ZenodoFetcher
 
 RECORD = 17255948

@@ -15,11 +15,11 @@ import pytest
 import xarray as xr
 
 from tests.downloads.conftest import QUICK
-from tests.downloads.servers import Broken, Running, Spoilt, Stalled
-from tests.downloads.store_server import ClimateDataStore
+from tests.testing.servers import Broken, Running, Spoilt, Stalled
+from tests.testing.store_server import ClimateDataStore
 from uflux_kedro.downloads import ClimateDataStoreFetcher, ClimateDataStoreYears, download
 from uflux_kedro.downloads.manifest import Manifest
-from uflux_kedro.downloads.orders import FLUXES, STATES
+from uflux_kedro.downloads.parameters import FLUXES, STATES
 from uflux_kedro.errors import ConfigurationError, InputError
 
 cdsapi = pytest.importorskip("cdsapi", reason="the extra era5 is not installed")

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.downloads.conftest import QUICK, RECORD
-from tests.downloads.servers import Broken
+from tests.testing.servers import Broken
 from uflux_kedro.downloads import COLUMNS, ZenodoFetcher, ZenodoRecord, download
 from uflux_kedro.errors import ConfigurationError, InputError
 

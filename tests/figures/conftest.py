@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from .synthetic import make_predictions, make_products, make_sites, make_training_table
+from tests.testing.synthetic import make_predictions, make_products, make_sites, make_training_table
 
 
 @pytest.fixture(scope="module")

@@ -9,12 +9,11 @@ import pytest
 import xarray as xr
 from matplotlib.collections import LineCollection
 
+from tests.testing.synthetic import make_products
 from uflux_kedro.errors import InputError
-from uflux_kedro.figures.fields import cell_edges, land_mean, time_mean, zonal_profile
 from uflux_kedro.figures.labels import MINUS
 from uflux_kedro.figures.maps import coast_segments, mean_maps_figure, spread_maps_figure
-
-from .synthetic import make_products
+from uflux_kedro.statistics.means import cell_edges, land_mean, time_mean, zonal_profile
 
 SCALES = {
     "GPP": ("YlGn", 0, 10),

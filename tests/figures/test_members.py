@@ -8,10 +8,9 @@ import pytest
 from matplotlib import colormaps
 from matplotlib.collections import PathCollection
 
+from tests.testing.synthetic import make_leaderboard
 from uflux_kedro.errors import InputError
 from uflux_kedro.figures.members import LARGEST_AREA, dot_area, leaderboard_figure
-
-from .synthetic import make_leaderboard
 
 
 def dots_and_legend(figure):

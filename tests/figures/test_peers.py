@@ -6,13 +6,12 @@ import matplotlib.collections
 import numpy as np
 import pytest
 
+from tests.testing.synthetic import make_products
 from uflux_kedro.errors import InputError
 from uflux_kedro.figures.peers import peer_density_figure, peer_maps_figure
 from uflux_kedro.figures.style import png_bytes
-from uflux_kedro.gridding.comparison import compare_with_peer
-from uflux_kedro.gridding.statistics import cell_area
-
-from .synthetic import make_products
+from uflux_kedro.statistics.means import cell_area
+from uflux_kedro.statistics.peers import compare_with_peer
 
 
 @pytest.fixture(scope="module")

@@ -7,11 +7,10 @@ import pandas as pd
 import pytest
 from matplotlib.collections import LineCollection, PathCollection
 
+from tests.testing.synthetic import make_profiles
 from uflux_kedro.errors import InputError
 from uflux_kedro.figures.profiles import profiles_figure, tower_means
 from uflux_kedro.variables import FLUXES
-
-from .synthetic import make_profiles
 
 
 @pytest.fixture(scope="module")

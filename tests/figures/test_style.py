@@ -7,12 +7,11 @@ import pytest
 from matplotlib import pyplot as plt
 from PIL import Image
 
+from tests.testing.synthetic import make_leaderboard
 from uflux_kedro import figures
 from uflux_kedro.figures.labels import flux_unit, number, unit_text
 from uflux_kedro.figures.style import png_bytes, styled
 from uflux_kedro.variables import FLUXES, VARIABLES
-
-from .synthetic import make_leaderboard
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from uflux_kedro.errors import InputError
-from uflux_kedro.gridding.alignment import TargetGrid
+from uflux_kedro.gridding.grids import TargetGrid
 from uflux_kedro.gridding.sampling import sample_at_sites
 
 MONTHS = pd.date_range("2001-01-01", periods=3, freq="MS")

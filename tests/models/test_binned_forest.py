@@ -11,7 +11,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from uflux_kedro.errors import ConfigurationError, InputError
 from uflux_kedro.models.binned_forest import BinnedForestRegressor
-from uflux_kedro.models.packed_trees import pack
+from uflux_kedro.models.packing import pack
 
 LIMITS = {"n_estimators": 60, "max_depth": 20, "min_samples_leaf": 3, "min_samples_split": 12}
 

@@ -15,7 +15,7 @@ from uflux_kedro.ensemble import Member
 from uflux_kedro.errors import ConfigurationError, InputError
 from uflux_kedro.models.blend import BlendRegressor, KernelMachine
 from uflux_kedro.models.fitted import FittedMember, fit_member
-from uflux_kedro.models.packed_trees import pack
+from uflux_kedro.models.packing import pack
 from uflux_kedro.models.persistence import load_model, save_model
 from uflux_kedro.models.registry import make_model
 

@@ -12,10 +12,10 @@ import pytest
 import yaml
 
 from tests.conftest import PROJECT
-from tests.downloads.servers import Running
-from tests.downloads.zenodo_server import Zenodo
+from tests.testing.servers import Running
+from tests.testing.zenodo_server import Zenodo
+from uflux_kedro.downloads.parameters import DownloadParameters
 from uflux_kedro.pipelines.download.nodes import fetch_raw_files
-from uflux_kedro.schemas import DownloadParameters
 
 
 @pytest.fixture

@@ -18,9 +18,9 @@ from uflux_kedro.pipelines.model_training.nodes import (
     score_member,
     track_member,
 )
-from uflux_kedro.schemas import TrainingParameters
 from uflux_kedro.validation.cross_validation import held_out_predictions
 from uflux_kedro.validation.folds import site_k_fold
+from uflux_kedro.validation.parameters import TrainingParameters
 from uflux_kedro.validation.search import SiteSearchRegressor
 
 PREDICTORS = ("ERA5_TA", "ERA5_SW_IN")

@@ -14,15 +14,15 @@ from kedro.framework.startup import bootstrap_project
 from pydantic import ValidationError
 
 from tests.conftest import PROJECT
+from tests.statistics.test_peers import cube
 from uflux_kedro import configuration
 from uflux_kedro.errors import InputError
 from uflux_kedro.pipelines import grid_inference, reporting
 from uflux_kedro.pipelines.grid_inference.nodes import aggregate_product
 from uflux_kedro.pipelines.reporting.nodes import compare_product, tabulate_peers
 from uflux_kedro.pipelines.reporting.peers import Peer, project_peers
-from uflux_kedro.schemas import AggregateParameters, PeerVariable, ReportingParameters
-
-from ..gridding.test_comparison import cube
+from uflux_kedro.report.parameters import PeerVariable, ReportingParameters
+from uflux_kedro.statistics.parameters import AggregateParameters
 
 
 @pytest.fixture

@@ -7,9 +7,10 @@ import xarray as xr
 from pydantic import ValidationError
 
 from uflux_kedro.errors import ConfigurationError
-from uflux_kedro.gridding.projected import ProjectedGrid
+from uflux_kedro.features.parameters import FeatureParameters
+from uflux_kedro.gridding.grids import ProjectedGrid
 from uflux_kedro.pipelines.ingestion.nodes import read_grid
-from uflux_kedro.schemas import FeatureParameters, GridParameters
+from uflux_kedro.readers.parameters import GridParameters
 
 
 @pytest.fixture

@@ -7,11 +7,11 @@ import pytest
 from kedro.config import OmegaConfigLoader
 
 from tests.conftest import PROJECT
+from uflux_kedro.configuration import CONFIG_LOADER_ARGS
 from uflux_kedro.datasets import RawFilesDataset
 from uflux_kedro.errors import ConfigurationError
 from uflux_kedro.pipelines.ingestion.nodes import read_tower_files
-from uflux_kedro.schemas import TowerParameters
-from uflux_kedro.settings import CONFIG_LOADER_ARGS
+from uflux_kedro.readers.parameters import TowerParameters
 
 
 def raw_towers(env: str, **runtime: str) -> RawFilesDataset:

@@ -9,8 +9,8 @@ from omegaconf import OmegaConf
 
 from tests.conftest import PROJECT
 from uflux_kedro.quality.years import solar_years
-from uflux_kedro.readers.tidy import read_tidy
-from uflux_kedro.schemas import TowerParameters
+from uflux_kedro.readers.parameters import TowerParameters
+from uflux_kedro.readers.towers.tidy import read_tidy
 
 
 def simulated(n_sites: int = 12, n_years: int = 6, seed: int = 0):

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from uflux_kedro.biophysics.solar_clock import read_solar_clock
 from uflux_kedro.quality.check import check_towers
 from uflux_kedro.quality.clock import check_clock
-from uflux_kedro.readers.towers import read_towers
-from uflux_kedro.schemas import QualityParameters, TowerParameters
+from uflux_kedro.quality.parameters import QualityParameters
+from uflux_kedro.readers.parameters import TowerParameters
+from uflux_kedro.readers.towers.read import read_towers
 
 
 def half_hours(longitude: float, ahead: float, days: int = 60, latitude: float = 45.0):

@@ -14,9 +14,10 @@ from uflux_kedro.errors import InputError
 from uflux_kedro.pipelines.ingestion.quality_nodes import admit_towers, check_tower_quality
 from uflux_kedro.quality.check import check_towers, drop_suspects
 from uflux_kedro.quality.page import render_quality
+from uflux_kedro.quality.parameters import QualityParameters
 from uflux_kedro.quality.record import energy_closure, missing_periods, repeated_years, steps
 from uflux_kedro.quality.years import Years
-from uflux_kedro.schemas import QualityParameters, TowerParameters
+from uflux_kedro.readers.parameters import TowerParameters
 
 
 def test_a_step_is_found_where_it_is(healthy):

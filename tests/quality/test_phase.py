@@ -13,9 +13,9 @@ from tests.quality.conftest import simulated
 from uflux_kedro.quality.check import check_phase, check_towers
 from uflux_kedro.quality.month_order import as_text_order, put_right
 from uflux_kedro.quality.natural import family, kind, seasonal_columns
+from uflux_kedro.quality.parameters import QualityParameters
 from uflux_kedro.quality.phase import Seasons, pair_lags
 from uflux_kedro.quality.years import LAGS, Years, lag_profile, peak, solar_years
-from uflux_kedro.schemas import QualityParameters
 
 ALARM = 0.01
 

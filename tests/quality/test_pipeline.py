@@ -12,7 +12,8 @@ from tests.conftest import PROJECT
 from uflux_kedro import configuration
 from uflux_kedro.errors import InputError
 from uflux_kedro.pipelines.ingestion import create_pipeline
-from uflux_kedro.schemas import QualityParameters, TowerParameters
+from uflux_kedro.quality.parameters import QualityParameters
+from uflux_kedro.readers.parameters import TowerParameters
 
 
 @pytest.fixture

@@ -15,9 +15,9 @@ from uflux_kedro.quality.closure import (
 from uflux_kedro.quality.levels import check_levels
 from uflux_kedro.quality.mistakes import CARBON_PER_MICROMOLE, MISTAKES, explanations
 from uflux_kedro.quality.month_order import as_text_order
+from uflux_kedro.quality.parameters import QualityParameters
 from uflux_kedro.quality.values import check_bounds, mend_values
 from uflux_kedro.quality.years import Years
-from uflux_kedro.schemas import QualityParameters
 
 
 def spoil(towers, column, sites, factor=1.0, offset=0.0):
@@ -204,8 +204,8 @@ def australia(shared_data):
     from omegaconf import OmegaConf
 
     from tests.conftest import PROJECT
-    from uflux_kedro.readers.tidy import read_tidy
-    from uflux_kedro.schemas import TowerParameters
+    from uflux_kedro.readers.parameters import TowerParameters
+    from uflux_kedro.readers.towers.tidy import read_tidy
 
     conf = OmegaConf.to_container(OmegaConf.load(PROJECT / "conf/ozflux/parameters.yml"))
     parameters = TowerParameters.model_validate(conf["towers"])

@@ -6,8 +6,8 @@ import sys
 
 def test_naming_readers_and_features_loads_no_heavy_library():
     code = (
-        "import sys, uflux_kedro.features, uflux_kedro.readers, uflux_kedro.readers.fluxnet,"
-        " uflux_kedro.readers.sites, uflux_kedro.readers.tidy, uflux_kedro.readers.towers;"
+        "import sys, uflux_kedro.features, uflux_kedro.readers, uflux_kedro.readers.towers.fluxnet,"
+        " uflux_kedro.readers.towers.sites, uflux_kedro.readers.towers.tidy, uflux_kedro.readers.towers.read;"
         "print([m for m in ('xarray.core', 'sklearn', 'pint.util', 'scipy', 'pyrealm.pmodel', 'openpyxl',"
         " 'matplotlib') if m in sys.modules])"
     )

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.testing.synthetic import SETS, make_leaderboard, make_sites, make_training_table
 from uflux_kedro.ensemble import Member
 from uflux_kedro.errors import ConfigurationError, InputError
 from uflux_kedro.figures.labels import MINUS
@@ -23,8 +24,6 @@ from uflux_kedro.report.tables import (
     pooled_table,
 )
 from uflux_kedro.variables import FLUXES
-
-from ..figures.synthetic import SETS, make_leaderboard, make_sites, make_training_table
 
 # One pixel: the report embeds pictures and does not look into them.
 PIXEL = base64.b64decode(

@@ -6,15 +6,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.testing.synthetic import make_leaderboard, make_products, make_sites, make_training_table
 from uflux_kedro.figures.labels import MINUS
-from uflux_kedro.gridding.aggregates import aggregate
-from uflux_kedro.gridding.comparison import SCORES
-from uflux_kedro.gridding.zones import Bands, Whole
 from uflux_kedro.report import ReportContext, map_sections, render_report
 from uflux_kedro.report.sections import years_table, zones_table
+from uflux_kedro.statistics.aggregates import aggregate
+from uflux_kedro.statistics.peers import SCORES
+from uflux_kedro.statistics.zones import Bands, Whole
 from uflux_kedro.variables import VARIABLES
 
-from ..figures.synthetic import make_leaderboard, make_products, make_sites, make_training_table
 from .test_report import HOSTILE, PIXEL, Outline
 
 

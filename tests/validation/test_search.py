@@ -15,11 +15,11 @@ from sklearn.tree import DecisionTreeRegressor
 
 from tests.conftest import PROJECT
 from uflux_kedro.errors import ConfigurationError, InputError
-from uflux_kedro.schemas import SearchParameters, TrainingParameters
 from uflux_kedro.validation import search as search_module
 from uflux_kedro.validation.cross_validation import held_out_predictions
 from uflux_kedro.validation.folds import leave_one_site_out, site_k_fold
 from uflux_kedro.validation.metrics import score
+from uflux_kedro.validation.parameters import SearchParameters, TrainingParameters
 from uflux_kedro.validation.search import SiteSearchRegressor
 from uflux_kedro.validation.search_space import ParameterRange, grid
 

@@ -10,8 +10,8 @@ from kedro.io import AbstractDataset, DatasetError
 from tqdm import tqdm
 
 from uflux_kedro.files import replacing
-from uflux_kedro.gridding.inputs import read_often
-from uflux_kedro.gridding.products import write_netcdf
+from uflux_kedro.products.cf import write_netcdf
+from uflux_kedro.products.store import read_often
 
 
 class ZarrCubeDataset(AbstractDataset[xr.Dataset, xr.Dataset]):
@@ -127,7 +127,7 @@ class GeoTIFFDataset(AbstractDataset[xr.Dataset, list[Path]]):
 
     def save(self, data: xr.Dataset) -> None:
         """Write all files, or none."""
-        from uflux_kedro.gridding.geotiff import write_geotiffs
+        from uflux_kedro.products.geotiff import write_geotiffs
 
         write_geotiffs(data, self._path)
 

@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any
 
 from kedro.io import AbstractDataset
 
+from uflux_kedro.configuration import PARENT_RUN
 from uflux_kedro.datasets.mlflow_model import write_mlflow_model
 from uflux_kedro.files import replacing
-from uflux_kedro.hooks import PARENT_RUN
 
 if TYPE_CHECKING:
     import pandas as pd

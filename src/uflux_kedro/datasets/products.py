@@ -9,10 +9,10 @@ import xarray as xr
 from kedro.io import AbstractDataset, DatasetError
 
 from uflux_kedro.errors import InputError
-from uflux_kedro.gridding.store import FINISHED, UNFINISHED, ProductStore
+from uflux_kedro.products.store import FINISHED, UNFINISHED, ProductStore
 
 if TYPE_CHECKING:
-    from uflux_kedro.gridding.plan import Plan
+    from uflux_kedro.products.plan import Plan
 
 logger = logging.getLogger(__name__)
 
@@ -50,9 +50,9 @@ class ProductDataset(AbstractDataset["Plan", xr.Dataset]):
 
     def save(self, data: Plan) -> None:
         """Make the product, or what is missing of it."""
-        from uflux_kedro.gridding.extent import what_it_took
-        from uflux_kedro.gridding.production import produce
-        from uflux_kedro.gridding.record import write_record
+        from uflux_kedro.products.plan import what_it_took
+        from uflux_kedro.products.production import produce
+        from uflux_kedro.products.stac import write_record
 
         made = produce(data, self.store)
         for line in what_it_took(data.flux, made, len(data.members), data.whole).splitlines():

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from uflux_kedro.schemas import Parameters
 
 
-class DemoWorldParameters(BaseModel):
+class DemoWorldParameters(Parameters):
     """What the simulated Earth is like; the same parameters give the same files.
 
     Attributes:
@@ -26,8 +28,6 @@ class DemoWorldParameters(BaseModel):
         energy_balance_closure: Mean share of the available energy that towers find again in
             raw H + LE.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     seed: int = Field(default=1, ge=0)
     resolution: float = Field(default=2.0, ge=0.25, le=15)

@@ -19,7 +19,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "climate_data_store": ["ClimateDataStoreFetcher"],
         "earth_engine": ["EarthEngineFetcher"],
-        "orders": ["ClimateDataStoreYears", "EarthEngineImages", "ZenodoRecord"],
+        "parameters": ["ClimateDataStoreYears", "EarthEngineImages", "ZenodoRecord"],
         "remote": ["Fetcher", "RemoteFile"],
         "run": ["COLUMNS", "download"],
         "session": ["Patience"],

@@ -15,7 +15,7 @@ from typing import Any
 
 import requests
 
-from uflux_kedro.downloads.orders import ClimateDataStoreYears
+from uflux_kedro.downloads.parameters import ClimateDataStoreYears
 from uflux_kedro.downloads.partial import Partial
 from uflux_kedro.downloads.remote import RemoteFile
 from uflux_kedro.downloads.session import Patience, Session

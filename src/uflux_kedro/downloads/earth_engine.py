@@ -17,7 +17,7 @@ from functools import cached_property
 from typing import Any
 
 from uflux_kedro.downloads.earth_engine_images import image_of, images_of, request_of
-from uflux_kedro.downloads.orders import EarthEngineImages
+from uflux_kedro.downloads.parameters import EarthEngineImages
 from uflux_kedro.downloads.partial import Partial
 from uflux_kedro.downloads.remote import RemoteFile, checksum
 from uflux_kedro.downloads.session import Patience, Session

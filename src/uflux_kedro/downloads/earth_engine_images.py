@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Any
 
-from uflux_kedro.downloads.orders import EarthEngineImages
+from uflux_kedro.downloads.parameters import EarthEngineImages
 
 _DAY = timedelta(days=1)
 

@@ -13,7 +13,7 @@ from urllib.parse import quote, urljoin
 
 from pydantic import BaseModel, Field, ValidationError, field_validator
 
-from uflux_kedro.downloads.orders import ZenodoRecord
+from uflux_kedro.downloads.parameters import ZenodoRecord
 from uflux_kedro.downloads.partial import Partial
 from uflux_kedro.downloads.remote import RemoteFile
 from uflux_kedro.downloads.session import BearerToken, Patience, Session

@@ -18,10 +18,10 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from uflux_kedro.figures.fields import cell_edges, land_mean, time_mean
 from uflux_kedro.figures.inputs import ordered_fluxes
 from uflux_kedro.figures.labels import flux_unit, number
 from uflux_kedro.figures.style import PAGE_WIDTH, styled
+from uflux_kedro.statistics.means import cell_edges, land_mean, time_mean
 
 MEAN_SCALES = {
     "GPP": ("YlGn", 0.0, 10.0),

@@ -17,13 +17,12 @@ from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
 from matplotlib.ticker import MaxNLocator
 
-from uflux_kedro.figures.fields import cell_edges
 from uflux_kedro.figures.inputs import ordered_fluxes
 from uflux_kedro.figures.labels import axis_label, flux_unit, number
 from uflux_kedro.figures.maps import COAST, WATER, coast_segments, extension
 from uflux_kedro.figures.scatter import IDENTITY
 from uflux_kedro.figures.style import DENSITY_COLOURS, FLUX_COLOURS, PAGE_WIDTH, styled
-from uflux_kedro.gridding.statistics import cell_area
+from uflux_kedro.statistics.means import cell_area, cell_edges
 
 DIFFERENCE_COLOURS = "RdBu_r"
 _PEER = "#404040"
@@ -38,7 +37,7 @@ def peer_maps_figure(comparisons: Mapping[str, xr.Dataset], peer: str) -> Figure
     """Figure 8: product less peer, with the means of both along meridians and parallels.
 
     Args:
-        comparisons: Flux -> what :func:`uflux_kedro.gridding.comparison.compare_with_peer` gives.
+        comparisons: Flux -> what :func:`uflux_kedro.statistics.peers.compare_with_peer` gives.
         peer: Name of the other product.
 
     Returns:

@@ -51,7 +51,7 @@ def profiles_figure(profiles: Mapping[str, xr.DataArray], towers: pd.DataFrame) 
 
     Args:
         profiles: Flux -> zonal means ``(member, latitude)`` in the flux's unit, as
-            :func:`uflux_kedro.figures.fields.zonal_profile` gives them.
+            :func:`uflux_kedro.statistics.means.zonal_profile` gives them.
         towers: Mean flux of each tower, as :func:`tower_means` gives it.
 
     Returns:

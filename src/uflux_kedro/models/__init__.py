@@ -12,10 +12,10 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "binned_forest": ["BinnedForestRegressor"],
         "blend": ["BlendRegressor"],
-        "cascade_forest": ["CascadeForestRegressor"],
-        "deep_forest_package": ["DeepForestPackageRegressor"],
+        "cascade.forest": ["CascadeForestRegressor"],
+        "deep_forest.package": ["DeepForestPackageRegressor"],
         "fitted": ["FittedMember", "fit_member"],
-        "packed_trees": ["PackedForest", "PackedTrees", "pack"],
+        "packing": ["pack"],
         "persistence": ["load_model", "save_model"],
         "registry": ["MODELS", "make_model"],
     },

@@ -17,16 +17,16 @@ from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from uflux_kedro.models.binning import MAX_BINS, Binner
-from uflux_kedro.models.byte_forest import ForestGrower, Growth, Targets
-from uflux_kedro.models.forest_store import (
+from uflux_kedro.models.trees.binning import MAX_BINS, Binner
+from uflux_kedro.models.trees.byte_forest import ForestGrower, Growth, Targets
+from uflux_kedro.models.trees.forest_store import (
     columns_and_targets,
     forest_arrays,
     read_forest,
     take_columns_and_targets,
 )
-from uflux_kedro.models.packed_trees import in_blocks
-from uflux_kedro.models.ranges import GROWTH_RANGES, check_ranges, check_targets
+from uflux_kedro.models.trees.packed_trees import in_blocks
+from uflux_kedro.models.trees.ranges import GROWTH_RANGES, check_ranges, check_targets
 
 _RANGES = (("n_estimators", True, 1, np.inf), *GROWTH_RANGES)
 _SUBSAMPLE = 200_000

@@ -32,7 +32,7 @@ from uflux_kedro.errors import ConfigurationError, InputError
 if TYPE_CHECKING:
     from xgboost import XGBRegressor
 
-    from uflux_kedro.models.packed_trees import PackedForest
+    from uflux_kedro.models.trees.packed_trees import PackedForest
 
 WEIGHTS = ("equal", "stacked")
 
@@ -125,7 +125,7 @@ class PackedBlend:
     @classmethod
     def of(cls, model: BlendRegressor) -> PackedBlend:
         """Pack a fitted blend."""
-        from uflux_kedro.models.library_trees import pack_random_forest, pack_xgboost
+        from uflux_kedro.models.trees.library_trees import pack_random_forest, pack_xgboost
 
         return cls(
             pack_xgboost(model.boosted_),

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from uflux_kedro.ensemble import Member
 from uflux_kedro.errors import InputError
 from uflux_kedro.files import replacing, sha256
-from uflux_kedro.models.packed_trees import pack
+from uflux_kedro.models.packing import pack
 from uflux_kedro.models.persistence import load_model, save_model
 from uflux_kedro.variables import SITE_PREDICTORS, variable_of
 

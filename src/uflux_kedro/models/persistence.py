@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from uflux_kedro.models.binned_forest import BinnedForestRegressor
     from uflux_kedro.models.blend import BlendRegressor
-    from uflux_kedro.models.cascade_forest import CascadeForestRegressor
+    from uflux_kedro.models.cascade.forest import CascadeForestRegressor
 
 logger = logging.getLogger(__name__)
 
@@ -321,7 +321,7 @@ def _write_own(
 def _read_cascade(
     payload: bytes, parameters: dict[str, Any], attributes: dict[str, Any]
 ) -> CascadeForestRegressor:
-    from uflux_kedro.models.cascade_forest import CascadeForestRegressor
+    from uflux_kedro.models.cascade.forest import CascadeForestRegressor
 
     with np.load(io.BytesIO(payload), allow_pickle=False) as arrays:
         return CascadeForestRegressor(**parameters).from_arrays(arrays, attributes)

@@ -52,13 +52,13 @@ _FROM_CALLER = {"random_state", "n_jobs", "device", "missing"}
 
 
 def _cascade_forest() -> type:
-    from uflux_kedro.models.cascade_forest import CascadeForestRegressor
+    from uflux_kedro.models.cascade.forest import CascadeForestRegressor
 
     return CascadeForestRegressor
 
 
 def _deep_forest_package() -> type:
-    from uflux_kedro.models.deep_forest_package import DeepForestPackageRegressor
+    from uflux_kedro.models.deep_forest.package import DeepForestPackageRegressor
 
     return DeepForestPackageRegressor
 

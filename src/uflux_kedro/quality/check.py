@@ -18,6 +18,7 @@ from uflux_kedro.quality.findings import Finding
 from uflux_kedro.quality.levels import check_levels
 from uflux_kedro.quality.month_order import months_in_text_order
 from uflux_kedro.quality.natural import family, seasonal_columns
+from uflux_kedro.quality.parameters import QualityParameters
 from uflux_kedro.quality.phase import Seasons, pair_lags
 from uflux_kedro.quality.record import (
     coverage,
@@ -29,8 +30,7 @@ from uflux_kedro.quality.record import (
 from uflux_kedro.quality.shifts import Shift, circular_median, shifts
 from uflux_kedro.quality.values import check_bounds, mend_values
 from uflux_kedro.quality.years import Years, canonical
-from uflux_kedro.readers.impossible import Impossible, in_words
-from uflux_kedro.schemas import QualityParameters
+from uflux_kedro.readers.towers.impossible import Impossible, in_words
 from uflux_kedro.variables import VARIABLES, bounds_of_step
 
 logger = logging.getLogger(__name__)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def _import_and_read(module: str, reader: str, paths: Sequence[Path], **options: Any) -> xr.Dataset:
-    read = getattr(import_module(f"{__name__}.{module}"), f"read_{reader}")
+    read = getattr(import_module(f"{__name__}.grids.{module}"), f"read_{reader}")
     known = list(signature(read).parameters)[1:]
     unknown = set(options).difference(known)
     if unknown:
@@ -72,7 +72,7 @@ def read_source(reader: str, paths: Sequence[Path], **options: Any) -> xr.Datase
         options: What the reader takes besides, such as ``variables`` or ``class_offset``.
 
     Returns:
-        Canonical cube, lazily opened; see :func:`uflux_kedro.readers.cubes.open_source`.
+        Canonical cube, lazily opened; see :func:`uflux_kedro.readers.grids.cubes.open_source`.
 
     Raises:
         ConfigurationError: If there is no such reader, or it has no such option.

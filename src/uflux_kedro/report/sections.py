@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from uflux_kedro.figures.labels import unit_text
-from uflux_kedro.gridding.aggregates import ALL_YEARS
+from uflux_kedro.statistics.aggregates import ALL_YEARS
 from uflux_kedro.variables import FLUXES
 
 _KINDS = {"zonal": "By latitude", "IGBP": "By IGBP class", "country": "By country"}
@@ -61,10 +61,10 @@ def map_sections(
     """Sections of what a run has; none where it has no maps.
 
     Args:
-        aggregates: As :func:`uflux_kedro.gridding.aggregates.aggregate` gives it, of all fluxes.
+        aggregates: As :func:`uflux_kedro.statistics.aggregates.aggregate` gives it, of all fluxes.
         peers: One row a peer and flux with the scores of
-            :data:`uflux_kedro.gridding.comparison.SCORES`.
-        budgets: As :func:`uflux_kedro.gridding.budgets.budgets` gives it.
+            :data:`uflux_kedro.statistics.peers.SCORES`.
+        budgets: As :func:`uflux_kedro.statistics.budgets.budgets` gives it.
     """
     sections = []
     if aggregates is not None:

@@ -213,19 +213,20 @@ def _fold_key(data_digest: str, fold: Fold, model: Any) -> str:
 
 @cache
 def _versions(module: str) -> dict[str, str | None]:
-    """Versions of what a prediction depends on, and the code of a model of our own."""
+    """Versions of what a prediction depends on, and the code of the package of a model of ours."""
     versions: dict[str, str | None] = {"python": sys.version.split()[0]}
     for name in _LIBRARIES:
         try:
             versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             versions[name] = None
-    own = module.startswith("uflux_kedro.")
-    file = sys.modules[module].__file__ if own else None
-    if file:
-        # A version number does not change with every edit.
-        for source in sorted(Path(file).parent.glob("*.py")):
-            versions[source.name] = sha256(source)
+    project, _, rest = module.partition(".")
+    if project == "uflux_kedro":
+        # A version number does not change with every edit, and a model draws on its whole package.
+        package = sys.modules[f"{project}.{rest.partition('.')[0]}"]
+        folder = Path(str(package.__file__)).parent
+        for source in sorted(folder.rglob("*.py")):
+            versions[source.relative_to(folder).as_posix()] = sha256(source)
     return versions
 
 

@@ -7,14 +7,15 @@ from difflib import get_close_matches
 from itertools import product
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import ConfigDict, model_validator
 
 from uflux_kedro.errors import ConfigurationError
+from uflux_kedro.schemas import Parameters
 
 SearchMethod = Literal["grid", "optuna"]
 
 
-class ParameterRange(BaseModel):
+class ParameterRange(Parameters):
     """An interval of numbers, both ends included.
 
     Attributes:
@@ -24,7 +25,7 @@ class ParameterRange(BaseModel):
         type: ``float``, or ``int`` for whole numbers.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(allow_inf_nan=False)
 
     low: float
     high: float

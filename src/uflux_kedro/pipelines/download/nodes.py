@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from uflux_kedro.downloads.parameters import DownloadParameters
 from uflux_kedro.lazy import pd
-from uflux_kedro.schemas import DownloadParameters
 
 
 def fetch_raw_files(parameters: DownloadParameters, raw_folder: Path) -> pd.DataFrame:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from uflux_kedro.ensemble import Member
+from uflux_kedro.features.parameters import CarryOverParameters, FeatureParameters
 from uflux_kedro.lazy import pd, xr
-from uflux_kedro.schemas import CarryOverParameters, FeatureParameters
 
 
 def make_drivers(
     members: tuple[Member, ...], parameters: FeatureParameters, **cubes: xr.Dataset
 ) -> xr.Dataset:
     """Bring all sources onto the target grid and its months, and derive their predictors."""
-    from uflux_kedro.carry_over import carry_over_names
-    from uflux_kedro.features import build_drivers
+    from uflux_kedro.features.carry_over import carry_over_names
+    from uflux_kedro.features.drivers import build_drivers
 
     carry_over = _asked_for(members, parameters)
     drivers = build_drivers(cubes, parameters.target_grid, parameters.period, carry_over)
@@ -30,7 +30,7 @@ def join_drivers_at_towers(
     parameters: FeatureParameters,
 ) -> pd.DataFrame:
     """Training table with predictors read off the drivers cube at each tower."""
-    from uflux_kedro.features import build_training_table
+    from uflux_kedro.features.training_table import build_training_table
 
     return build_training_table(towers, sites, drivers, footprint=parameters.footprint)
 
@@ -42,7 +42,7 @@ def join_tower_predictors(
     sites: pd.DataFrame,
 ) -> pd.DataFrame:
     """Training table with the predictors that came with the towers."""
-    from uflux_kedro.features import build_training_table
+    from uflux_kedro.features.training_table import build_training_table
 
     return build_training_table(towers, sites, carry_over=_asked_for(members, parameters))
 
@@ -51,7 +51,7 @@ def _asked_for(
     members: tuple[Member, ...], parameters: FeatureParameters
 ) -> CarryOverParameters | None:
     """The block ``carry_over`` if a member has a predictor of it."""
-    from uflux_kedro.carry_over import carry_over_names
+    from uflux_kedro.features.carry_over import carry_over_names
 
     if parameters.carry_over is None:
         return None

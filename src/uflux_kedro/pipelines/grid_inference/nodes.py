@@ -6,18 +6,19 @@ from typing import TYPE_CHECKING
 
 from uflux_kedro.ensemble import Member
 from uflux_kedro.lazy import pd, xr
-from uflux_kedro.schemas import AggregateParameters, DaskParameters, InferenceParameters
+from uflux_kedro.products.parameters import DaskParameters, InferenceParameters
+from uflux_kedro.statistics.parameters import AggregateParameters
 
 if TYPE_CHECKING:
-    from uflux_kedro.gridding.plan import Plan
     from uflux_kedro.models.fitted import FittedMember
+    from uflux_kedro.products.plan import Plan
 
 
 def make_product_drivers(
     members: tuple[Member, ...], parameters: InferenceParameters, **cubes: xr.Dataset
 ) -> xr.Dataset:
     """Bring the sources onto the products' own grid and steps."""
-    from uflux_kedro.gridding.product_drivers import product_drivers, step_edges
+    from uflux_kedro.features.product_drivers import product_drivers, step_edges
 
     if parameters.grid is None:
         raise ValueError("inference.grid: expected the products' grid, found none")
@@ -36,10 +37,9 @@ def plan_product(
     *models: FittedMember,
 ) -> Plan:
     """Say of what one flux's product is made; the catalog's dataset makes it where it lies."""
-    from uflux_kedro.gridding.execution import Execution
-    from uflux_kedro.gridding.extent import Whole
-    from uflux_kedro.gridding.plan import Plan
-    from uflux_kedro.gridding.product_drivers import require_months
+    from uflux_kedro.features.product_drivers import require_months
+    from uflux_kedro.products.execution import Execution
+    from uflux_kedro.products.plan import Plan, Whole
 
     flux = members[0].flux
     drivers = drivers.sel(time=slice(parameters.first_month, parameters.last_month))
@@ -66,7 +66,7 @@ def export_product(product: xr.Dataset) -> xr.Dataset:
 
 def derive_et(members: tuple[Member, ...], latent: xr.Dataset, drivers: xr.Dataset) -> xr.Dataset:
     """Evapotranspiration, with the air temperature that the members of LE know."""
-    from uflux_kedro.gridding.derived import air_temperature, evapotranspiration
+    from uflux_kedro.products.derived import air_temperature, evapotranspiration
 
     predictors = [name for member in members for name in member.predictors]
     return evapotranspiration(latent, air_temperature(drivers, predictors))
@@ -74,7 +74,7 @@ def derive_et(members: tuple[Member, ...], latent: xr.Dataset, drivers: xr.Datas
 
 def derive_wue(gpp: xr.Dataset, water: xr.Dataset) -> xr.Dataset:
     """Water-use efficiency."""
-    from uflux_kedro.gridding.derived import water_use_efficiency
+    from uflux_kedro.products.derived import water_use_efficiency
 
     return water_use_efficiency(gpp, water)
 
@@ -83,9 +83,9 @@ def aggregate_product(
     variable: str, product: xr.Dataset, drivers: xr.Dataset, parameters: AggregateParameters
 ) -> pd.DataFrame:
     """Totals and means of one product by zone and year."""
-    from uflux_kedro.gridding.aggregates import aggregate
-    from uflux_kedro.gridding.zones import Areas, Bands, LandCover, Whole, Zones
     from uflux_kedro.readers.regions import read_countries, read_outlines
+    from uflux_kedro.statistics.aggregates import aggregate
+    from uflux_kedro.statistics.zones import Areas, Bands, LandCover, Whole, Zones
 
     zones: list[Zones] = [Whole()]
     if parameters.latitude_bands:

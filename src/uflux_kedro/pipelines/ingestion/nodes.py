@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from uflux_kedro.lazy import pd, xr
-from uflux_kedro.schemas import GridParameters, TowerParameters
+from uflux_kedro.readers.parameters import GridParameters, TowerParameters
 
 
 def read_tower_files(
@@ -15,7 +15,7 @@ def read_tower_files(
 
     Values out of bounds stay for the check of quality, which can tell what made them.
     """
-    from uflux_kedro.readers.towers import read_towers
+    from uflux_kedro.readers.towers.read import read_towers
 
     return read_towers(files, parameters.model_copy(update={"outside": "keep"}))
 

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from uflux_kedro.lazy import pd
-from uflux_kedro.schemas import QualityParameters, TowerParameters
+from uflux_kedro.quality.parameters import QualityParameters
+from uflux_kedro.readers.parameters import TowerParameters
 
 
 def check_tower_quality(

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from uflux_kedro.ensemble import Member
-from uflux_kedro.schemas import TrainingParameters
+from uflux_kedro.validation.parameters import TrainingParameters
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

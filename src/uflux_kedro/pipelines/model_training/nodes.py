@@ -13,7 +13,7 @@ from uflux_kedro.ensemble import Member
 from uflux_kedro.errors import ConfigurationError, InputError
 from uflux_kedro.lazy import pd
 from uflux_kedro.pipelines.model_training.choosing import choose_by_fold, choose_on_all
-from uflux_kedro.schemas import SearchParameters, TrainingParameters
+from uflux_kedro.validation.parameters import SearchParameters, TrainingParameters
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -53,8 +53,8 @@ def draw_spread_maps(**products: xr.Dataset) -> mpl_figure.Figure:
 
 def draw_profiles(training_table: pd.DataFrame, **products: xr.Dataset) -> mpl_figure.Figure:
     """Figure 5: latitudinal profiles of members and towers."""
-    from uflux_kedro.figures.fields import zonal_profile
     from uflux_kedro.figures.profiles import profiles_figure, tower_means
+    from uflux_kedro.statistics.means import zonal_profile
 
     profiles = {f: zonal_profile(p, f"{f}_member").compute() for f, p in products.items()}
     return profiles_figure(profiles, tower_means(training_table))
@@ -76,7 +76,7 @@ def draw_seasons(flux: str, held_out: pd.DataFrame, sites: pd.DataFrame) -> mpl_
 
 def check_budgets(drivers: xr.Dataset, **products: xr.Dataset) -> pd.DataFrame:
     """Whether NEE is what RECO and GPP leave, and H and LE what radiation brings."""
-    from uflux_kedro.gridding.budgets import budgets
+    from uflux_kedro.statistics.budgets import budgets
 
     return budgets(products, drivers)
 
@@ -86,8 +86,8 @@ def compare_product(peer: Peer, product: xr.Dataset) -> xr.Dataset:
     from pathlib import Path
 
     from uflux_kedro.errors import InputError
-    from uflux_kedro.gridding.comparison import compare_with_peer
-    from uflux_kedro.readers.peers import read_peer
+    from uflux_kedro.readers.grids.peers import read_peer
+    from uflux_kedro.statistics.peers import compare_with_peer
 
     if not peer.paths:
         raise InputError(
@@ -100,7 +100,7 @@ def compare_product(peer: Peer, product: xr.Dataset) -> xr.Dataset:
 
 def tabulate_peers(peers: tuple[Peer, ...], *comparisons: xr.Dataset) -> pd.DataFrame:
     """Scores of all comparisons, one row a peer and flux."""
-    from uflux_kedro.gridding.comparison import SCORES
+    from uflux_kedro.statistics.peers import SCORES
     from uflux_kedro.variables import VARIABLES
 
     rows = [

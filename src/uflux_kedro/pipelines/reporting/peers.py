@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from glob import glob
 
 from uflux_kedro.configuration import PROJECT_PATH, project_parameters
-from uflux_kedro.schemas import PeerVariable, ReportingParameters
+from uflux_kedro.report.parameters import PeerVariable, ReportingParameters
 
 logger = logging.getLogger(__name__)
 

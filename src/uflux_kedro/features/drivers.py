@@ -1,0 +1,95 @@
+"""Every source on one grid and one record of months: the cube that predictors are read from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from uflux_kedro.errors import ConfigurationError
+from uflux_kedro.features.calendar import calendar_features
+from uflux_kedro.features.carry_over import carry_over_predictors
+from uflux_kedro.features.derived import CO2, LAND_COVER, derive_predictors
+from uflux_kedro.features.months import Period, common_months, select_months
+from uflux_kedro.features.parameters import CarryOverParameters
+from uflux_kedro.gridding.grids import ProjectedGrid, TargetGrid
+from uflux_kedro.gridding.means import monthly_means
+from uflux_kedro.gridding.regrid import align
+from uflux_kedro.lazy import xr
+from uflux_kedro.variables import VARIABLES
+
+
+def build_drivers(
+    cubes: Mapping[str, xr.Dataset],
+    grid: TargetGrid | ProjectedGrid,
+    period: Period = "common",
+    carry_over: CarryOverParameters | None = None,
+) -> xr.Dataset:
+    """Bring every source onto one grid and one record of months, and add what they imply.
+
+    Derived variables are computed on the target grid, so that they agree there with the
+    variables that they come from (NIRv is NDVI times NIR in every cell).
+
+    Args:
+        cubes: Prefix -> the source's cube; with them the land cover map as ``IGBP`` and, for
+            iWUE, the CO2 record as ``CO2``.
+        grid: The target.
+        period: ``common`` keeps the months that all sources have; ``strict`` refuses a source
+            that lacks any.
+        carry_over: Of what predictors that carry over to unseen towers are made; None for none.
+
+    Returns:
+        Dataset of predictors, float32 (time, latitude, longitude), lazy; ``IGBP`` (latitude,
+        longitude) int8, 0 where there is no land; ``Latitude`` (latitude); ``DoY_sin``,
+        ``DoY_cos``, ``Year`` (time); ``time_bnds``.
+
+    Raises:
+        ConfigurationError: If there is no land cover map or no other source.
+        InputError: If a source lacks months.
+    """
+    if LAND_COVER not in cubes or not set(cubes) - {LAND_COVER, CO2}:
+        raise ConfigurationError(
+            f"Drivers need the land cover map {LAND_COVER} and a source besides: "
+            f"found {', '.join(cubes) or 'none'}"
+        )
+    sources = {p: monthly_means(cube, p) for p, cube in cubes.items() if p != LAND_COVER}
+    months = common_months(sources, period)
+    sources = {p: select_months(cube, months) for p, cube in sources.items()}
+    co2 = align(sources.pop(CO2), grid)["CO2"] if CO2 in sources else None
+    aligned = {p: derive_predictors(align(cube, grid), co2=co2) for p, cube in sources.items()}
+    drivers = merge_drivers(aligned, align(cubes[LAND_COVER], grid))
+    if carry_over is None:
+        return drivers
+    inputs = drivers if co2 is None else drivers.assign(CO2=co2)
+    return drivers.merge(carry_over_predictors(inputs, carry_over))
+
+
+def merge_drivers(sources: Mapping[str, xr.Dataset], land_cover: xr.Dataset) -> xr.Dataset:
+    """Join sources that share grid and months under their predictors' names.
+
+    Args:
+        sources: Prefix -> cube, all with the same coordinates.
+        land_cover: ``IGBP`` (latitude, longitude) on the same grid.
+
+    Returns:
+        The drivers; see :func:`build_drivers`.
+    """
+    from uflux_kedro.statistics.means import period_days  # brings xarray with it
+
+    drivers = xr.merge(
+        [
+            cube.rename({name: f"{prefix}_{name}" for name in cube.data_vars})
+            for prefix, cube in sources.items()
+        ]
+        + [land_cover],
+        join="exact",
+        # Only time_bnds stands in several, and is the same in all.
+        compat="override",
+        combine_attrs="drop_conflicts",
+    ).drop_attrs(deep=False)
+    days = period_days(drivers).to_numpy() if "time_bnds" in drivers else None
+    features = {
+        name: ("time", values, VARIABLES[name].cf_attributes())
+        for name, values in calendar_features(drivers.indexes["time"], days).items()
+    }
+    latitude = drivers.latitude.astype("float32").drop_attrs()
+    features["Latitude"] = latitude.assign_attrs(VARIABLES["Latitude"].cf_attributes())
+    return drivers.assign(features)

@@ -1,0 +1,130 @@
+"""The head of a cascade: a last predictor on the columns and the best layer's predictions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from uflux_kedro.errors import ConfigurationError
+from uflux_kedro.models.trees.binning import Binner
+from uflux_kedro.models.trees.byte_forest import ByteForest
+from uflux_kedro.models.trees.forest_store import forest_arrays, read_forest
+
+HEADS = ("forest", "xgboost", "lightgbm")
+
+
+@dataclass(frozen=True)
+class Head:
+    """A fitted head.
+
+    Attributes:
+        kind: One of :data:`HEADS`.
+        binner: Binner of the last layer's predictions.
+        model: ByteForest, XGBRegressor or LightGBM's Booster.
+    """
+
+    kind: str
+    binner: Binner
+    model: Any
+
+    def predict(self, table: np.ndarray, targets: int) -> np.ndarray:
+        """Predict (n, targets) float64 from (n, columns) bytes."""
+        if isinstance(self.model, ByteForest):
+            out = np.empty((len(table), targets))
+            self.model.predict_into(table, out)
+            return out
+        return np.asarray(self.model.predict(table), dtype=np.float64).reshape(len(table), targets)
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """For storage; a library's own model is held as the bytes of its own format."""
+        if isinstance(self.model, ByteForest):
+            return forest_arrays(self.model)
+        if self.kind == "xgboost":
+            payload = bytes(self.model.get_booster().save_raw("ubj"))
+        else:
+            # The text ends with the settings of the fit; threads are none of the model.
+            text = re.sub(
+                r"\[num_threads: -?\d+\]", "[num_threads: 1]", self.model.model_to_string()
+            )
+            payload = text.encode()
+        return {"payload": np.frombuffer(payload, np.uint8)}
+
+    @classmethod
+    def from_arrays(
+        cls,
+        kind: str,
+        binner: Binner,
+        arrays: Mapping[str, np.ndarray],
+        columns: int,
+        targets: int,
+    ) -> Head:
+        """Inverse of :meth:`to_arrays`."""
+        if kind == "forest":
+            return cls(kind, binner, read_forest(arrays, columns, targets))
+        payload = arrays["payload"].tobytes()
+        if kind == "xgboost":
+            from xgboost import XGBRegressor
+
+            model = XGBRegressor(n_jobs=1)
+            model.load_model(bytearray(payload))
+            return cls(kind, binner, model)
+        return cls(kind, binner, _lightgbm().Booster(model_str=payload.decode()))
+
+
+def boosted_head(
+    kind: str, parameters: Mapping[str, Any], *, n_estimators: int, n_jobs: int, seed: int
+) -> Callable[[np.ndarray, np.ndarray, np.ndarray], Any]:
+    """A function that fits XGBoost or LightGBM to bytes, targets and weights.
+
+    Args:
+        kind: ``xgboost`` or ``lightgbm``.
+        parameters: Override the defaults, which are the library's own but for those below.
+        n_estimators: Rounds.
+        n_jobs: Threads.
+        seed: Seed.
+
+    Raises:
+        ConfigurationError: If LightGBM is not installed or is given several targets.
+    """
+    defaults = {"n_estimators": n_estimators, "n_jobs": n_jobs, "random_state": seed}
+    if kind == "xgboost":
+        from xgboost import XGBRegressor
+
+        settings = defaults | {"tree_method": "hist", "objective": "reg:squarederror"}
+
+        def fit_xgboost(table: np.ndarray, y: np.ndarray, weight: np.ndarray) -> Any:
+            target = y[:, 0] if y.shape[1] == 1 else y
+            return XGBRegressor(**(settings | dict(parameters))).fit(
+                table, target, sample_weight=weight
+            )
+
+        return fit_xgboost
+
+    lightgbm = _lightgbm()
+    quiet = defaults | {"verbosity": -1, "deterministic": True, "force_row_wise": True}
+
+    def fit_lightgbm(table: np.ndarray, y: np.ndarray, weight: np.ndarray) -> Any:
+        if y.shape[1] > 1:
+            raise ConfigurationError(
+                "predictor='lightgbm' takes one target; expected forest or xgboost for "
+                f"{y.shape[1]} targets"
+            )
+        model = lightgbm.LGBMRegressor(**(quiet | dict(parameters)))
+        return model.fit(table, y[:, 0], sample_weight=weight).booster_
+
+    return fit_lightgbm
+
+
+def _lightgbm() -> Any:
+    try:
+        import lightgbm
+    except ImportError as error:
+        raise ConfigurationError(
+            "predictor='lightgbm' needs LightGBM, which is not installed: "
+            "pip install 'uflux_kedro[lightgbm]'"
+        ) from error
+    return lightgbm

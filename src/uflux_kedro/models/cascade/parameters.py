@@ -1,0 +1,96 @@
+"""Parameters of a cascade forest, under the names that ``deep-forest`` gives them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
+
+from uflux_kedro.errors import ConfigurationError
+from uflux_kedro.models.cascade.head import HEADS
+from uflux_kedro.models.trees.binning import MAX_BINS, BinType
+from uflux_kedro.models.trees.byte_forest import Growth
+from uflux_kedro.models.trees.ranges import GROWTH_RANGES, Range, check_ranges
+
+
+@dataclass(eq=False, repr=False)
+class CascadeParameters(MultiOutputMixin, RegressorMixin, BaseEstimator):
+    """An estimator with the parameters of a cascade forest.
+
+    Args:
+        n_bins: Most bins of a column, 2 to 255.
+        bin_subsample: Rows from which the bins are learnt, at most.
+        bin_type: ``percentile`` (bins of as many rows) or ``interval`` (bins of equal width).
+        max_layers: Most layers.
+        n_estimators: Random forests a layer; there are as many forests of extra-trees.
+        n_trees: Trees a forest.
+        max_depth: Greatest depth of a tree; None for no limit.
+        min_samples_split: Rows that a node needs to be split.
+        min_samples_leaf: Rows that a leaf needs.
+        use_predictor: Whether a last predictor, the head, is trained on the columns and the
+            predictions of the best layer.
+        predictor: Head: ``forest``, ``xgboost`` or ``lightgbm``. Without ``use_predictor`` it has
+            no effect, as in ``deep-forest``.
+        predictor_kwargs: Parameters of the head.
+        n_tolerant_rounds: Layers in a row that may fail to improve before growth stops.
+        delta: Least improvement of the mean squared error that counts.
+        partial_mode: Whether forests are kept on disk and read one at a time to predict: less
+            memory, same results.
+        n_jobs: Threads; None is one, -1 all.
+        random_state: Seed.
+        verbose: 1 shows a progress bar and each layer's error.
+    """
+
+    n_bins: int = 255
+    bin_subsample: int = 200_000
+    bin_type: BinType = "percentile"
+    max_layers: int = 20
+    n_estimators: int = 2
+    n_trees: int = 100
+    max_depth: int | None = None
+    min_samples_split: int = 2
+    min_samples_leaf: int = 1
+    use_predictor: bool = False
+    predictor: Literal["forest", "xgboost", "lightgbm"] = "forest"
+    predictor_kwargs: dict[str, Any] | None = None
+    n_tolerant_rounds: int = 2
+    delta: float = 1e-5
+    partial_mode: bool = False
+    n_jobs: int | None = None
+    random_state: int | np.random.RandomState | None = None
+    verbose: int = 0
+
+    def check_parameters(self) -> None:
+        """Refuse a parameter out of its range, by name.
+
+        Raises:
+            ConfigurationError: If there is one.
+        """
+        check_ranges(type(self).__name__, self.get_params(), _RANGES)
+        for name, choices in (("bin_type", ("percentile", "interval")), ("predictor", HEADS)):
+            if getattr(self, name) not in choices:
+                raise ConfigurationError(
+                    f"CascadeForestRegressor({name}={getattr(self, name)!r}): expected one of "
+                    f"{', '.join(choices)}"
+                )
+        if self.use_predictor and self.predictor == "forest":
+            unknown = set(self.predictor_kwargs or {}) - set(Growth.__dataclass_fields__)
+            if unknown:
+                raise ConfigurationError(
+                    f"predictor_kwargs: a forest has no {', '.join(sorted(unknown))}; expected some "
+                    f"of {', '.join(Growth.__dataclass_fields__)}"
+                )
+            check_ranges("predictor_kwargs", self.predictor_kwargs or {}, GROWTH_RANGES)
+
+
+_RANGES: tuple[Range, ...] = (
+    ("n_bins", True, 2, MAX_BINS),
+    ("bin_subsample", True, 1, np.inf),
+    ("max_layers", True, 1, np.inf),
+    ("n_estimators", True, 1, np.inf),
+    *GROWTH_RANGES,
+    ("n_tolerant_rounds", True, 1, np.inf),
+    ("delta", False, 0, np.finfo(float).max),
+)

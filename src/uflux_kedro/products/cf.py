@@ -1,0 +1,213 @@
+"""Finished products: CF-1.11 attributes, provenance, and netCDF files that are whole or absent."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from importlib import metadata
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from uflux_kedro.errors import InputError
+from uflux_kedro.files import replacing
+from uflux_kedro.statistics.means import cell_area, cell_bounds
+
+FILL_VALUE = np.float32(-9999)
+
+_PLACE = {"latitude", "longitude"}
+_CHUNK = 1024
+"""Longest edge of a chunk of a file."""
+
+_LIBRARIES = ("uflux_kedro", "numpy", "xarray", "scikit-learn", "xgboost")
+_TIME = {
+    "standard_name": "time",
+    "long_name": "start of the period",
+    "axis": "T",
+    "units_metadata": "leap_seconds: none",
+}
+_DEGREES = {
+    "latitude": {
+        "standard_name": "latitude",
+        "long_name": "latitude",
+        "units": "degrees_north",
+        "axis": "Y",
+    },
+    "longitude": {
+        "standard_name": "longitude",
+        "long_name": "longitude",
+        "units": "degrees_east",
+        "axis": "X",
+    },
+}
+_PROJECTED = {
+    name: {
+        "standard_name": f"projection_{name}_coordinate",
+        "long_name": f"{name} of the projection",
+        "units": "m",
+        "axis": name.upper(),
+    }
+    for name in ("y", "x")
+}
+# UDUNITS, which CF asks for, has no "gC": that the mass is carbon stands in the standard name.
+_CF_UNITS = {"gC m-2 d-1": "g m-2 d-1"}
+_REFERENCES = "Flux-tower data: FLUXNET2015, https://doi.org/10.1038/s41597-020-0534-3"
+
+
+def finish_product(
+    dataset: xr.Dataset,
+    *,
+    title: str,
+    members: Sequence[str],
+    parameters: Mapping[str, Any],
+    checksums: Mapping[str, str],
+    institution: str = "not stated",
+    history: str | None = None,
+    references: str = _REFERENCES,
+) -> xr.Dataset:
+    """Give a cube what CF asks for and what tells how it was made.
+
+    No time of day is written, so that the same input gives the same product; pass a ``history``
+    to have one.
+
+    Args:
+        dataset: Fields of one flux, or none yet, with ``time``, ``time_bnds`` and ``latitude``,
+            ``longitude``, or ``y``, ``x`` with ``attrs["crs"]``.
+        title: What the product is, in a line.
+        members: Names of the members that made it.
+        parameters: Settings that it was made with; whatever JSON can hold.
+        checksums: Input -> SHA-256.
+        institution: Who made it.
+        history: Audit trail, as CF has it.
+        references: Where its making is described.
+
+    Returns:
+        The same data with global attributes, attributes and bounds of the coordinates, areas of
+        cells on degrees, and CF units.
+
+    Raises:
+        InputError: If a coordinate or ``time_bnds`` is missing.
+    """
+    axes = _PROJECTED if "x" in dataset.dims else _DEGREES
+    for name in ("time", *axes, "time_bnds"):
+        if name not in dataset.variables:
+            raise InputError(
+                "product",
+                name,
+                expected="a variable of that name",
+                found=f"the variables {', '.join(map(str, dataset.variables))}",
+            )
+    product = dataset.copy()
+    product["time"].attrs = {**_TIME, "bounds": "time_bnds"}
+    for axis, attributes in axes.items():
+        product[axis].attrs = dict(attributes)
+    if axes is _PROJECTED:
+        product["crs"] = ((), np.int32(0), _grid_mapping(dataset.attrs["crs"]))
+    else:
+        for name in axes:
+            product[name].attrs["bounds"] = f"{name}_bnds"
+            product[f"{name}_bnds"] = ((name, "bnds"), cell_bounds(product[name]))
+        product["cell_area"] = cell_area(product)
+    for field in product.data_vars.values():
+        if {"time", *axes} <= set(field.dims):
+            field.attrs = field_attributes(field.attrs, list(axes))
+    versions = {"python": platform.python_version(), **{n: metadata.version(n) for n in _LIBRARIES}}
+    made_with = f"uflux_kedro {versions['uflux_kedro']}"
+    product.attrs = {
+        "Conventions": "CF-1.11",
+        "title": title,
+        "institution": institution,
+        "source": f"{made_with}: {len(members)} models trained on eddy-covariance towers",
+        "history": history or f"{made_with}: predicted by each member, then averaged",
+        "references": references,
+        "members": ", ".join(members),
+        "parameters": json.dumps(parameters, sort_keys=True, default=str),
+        "software_versions": json.dumps(versions, sort_keys=True),
+        "input_checksums": json.dumps(checksums, sort_keys=True),
+    }
+    return product
+
+
+def field_attributes(attributes: Mapping[str, Any], axes: Sequence[str]) -> dict[str, Any]:
+    """Attributes of a field on the grid, with CF units and what tells of its cells.
+
+    Args:
+        attributes: Its own, with the canonical unit.
+        axes: Axes of the grid.
+    """
+    found = dict(attributes)
+    if found.get("units") in _CF_UNITS:
+        found |= {"units": _CF_UNITS[found["units"]], "comment": "mass of carbon"}
+    place = {"grid_mapping": "crs"} if "x" in axes else {"cell_measures": "area: cell_area"}
+    return found | place
+
+
+def _grid_mapping(crs: str) -> dict[str, Any]:
+    from pyproj import CRS
+
+    return {k: v for k, v in CRS.from_user_input(crs).to_cf().items() if v is not None}
+
+
+def write_netcdf(dataset: xr.Dataset, path: Path | str) -> None:
+    """Write a netCDF-4 file: float32, compressed, one map a chunk.
+
+    Fields are read and written chunk by chunk, so that memory does not grow with them. CF wants
+    numbers along a dimension, so names that stand there (``member``) become the auxiliary
+    coordinate ``member_name``.
+
+    Args:
+        dataset: The product, lazily or in memory.
+        path: The file. It is replaced when the new one is complete, and not before.
+    """
+    import netCDF4
+
+    dataset = dataset.drop_encoding()
+    for names in [str(d) for d, index in dataset.indexes.items() if index.dtype.kind in "OUT"]:
+        dataset = dataset.reset_index(names).rename_vars({names: f"{names}_name"})
+    dated = {"units": "days since 1970-01-01", "calendar": "standard", "dtype": "float64"}
+    fields = [str(n) for n, v in dataset.data_vars.items() if {"time", *_PLACE} <= set(v.dims)]
+    rest = dataset.drop_vars(fields)
+    encoding: dict[str, dict[str, Any]] = {}
+    for key, variable in rest.variables.items():
+        if np.issubdtype(variable.dtype, np.datetime64):
+            encoding[str(key)] = {**dated, "_FillValue": None}
+        elif variable.dtype.kind == "f":
+            encoding[str(key)] = {"_FillValue": None, "zlib": variable.ndim > 1}
+    with replacing(path) as temporary:
+        rest.to_netcdf(temporary, engine="netcdf4", format="NETCDF4", encoding=encoding)
+        with netCDF4.Dataset(temporary, "a") as file:
+            for dim in sorted(map(str, set(dataset.sizes) - set(file.dimensions))):
+                file.createDimension(dim, dataset.sizes[dim])
+            for field in fields:
+                _write_field(file, dataset[field])
+
+
+def _write_field(file: Any, field: xr.DataArray) -> None:
+    """Write one field map by map; maps of more than a chunk by chunks."""
+    sizes = [min(n, _CHUNK) if d in _PLACE else 1 for d, n in field.sizes.items()]
+    real = field.dtype.kind == "f"
+    variable = file.createVariable(
+        field.name,
+        "f4" if real else field.dtype,
+        field.dims,
+        compression="zlib",
+        complevel=4,
+        shuffle=True,
+        chunksizes=sizes,
+        fill_value=FILL_VALUE if real else False,
+    )
+    attrs = dict(field.attrs)
+    if "member" in field.dims and "member_name" in file.variables:
+        attrs["coordinates"] = "member_name"
+    if "flag_masks" in attrs:  # a store's attributes are JSON, which has no types of numbers
+        attrs["flag_masks"] = np.asarray(attrs["flag_masks"], dtype=field.dtype)
+    variable.setncatts(attrs)
+    counts = (range(-(-n // size)) for n, size in zip(field.shape, sizes, strict=True))
+    for place in product(*counts):
+        inside = tuple(slice(i * n, (i + 1) * n) for i, n in zip(place, sizes, strict=True))
+        values = field[inside].to_numpy()
+        variable[inside] = np.where(np.isnan(values), FILL_VALUE, values) if real else values

@@ -1,0 +1,278 @@
+"""The kernel of every map: all members of a flux on one read of a region's drivers.
+
+It holds one region's land cells, whatever the size of the whole. Only land is predicted, in
+blocks of rows; a missing or an unusual driver is flagged.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from itertools import accumulate, pairwise
+from typing import Any, Protocol
+
+import numpy as np
+import xarray as xr
+from joblib import Parallel, delayed
+from numpy.typing import NDArray
+
+from uflux_kedro.errors import ConfigurationError, InputError
+from uflux_kedro.products.fields import LACKED, NO_MEMBER, OUTSIDE, Field
+from uflux_kedro.variables import SITE_PREDICTORS
+
+logger = logging.getLogger(__name__)
+
+WHERE = "drivers cube"
+
+_SUSPICIOUS = 0.5
+"""Share of a region's rows out of the training range from which a unit is doubted: a cold month
+may well be colder than any at the towers, half a map may not."""
+
+
+class Predictor(Protocol):
+    """A fitted member: which columns it wants, and what it makes of them.
+
+    One that has a ``card`` tells the ranges in which it was trained; one that has ``packed`` is
+    asked for the prediction of complete rows there.
+    """
+
+    @property
+    def predictors(self) -> Sequence[str]:
+        """Columns, in the order in which the model sees them."""
+
+    def predict(self, X: NDArray[np.float32], /) -> NDArray:
+        """Flux of rows, shape (n, predictors) to (n,)."""
+
+
+def check_drivers(members: Mapping[str, Predictor], drivers: xr.Dataset) -> tuple[str, str]:
+    """Axes of the grid, of drivers that have all that is needed."""
+    if not members:
+        raise ConfigurationError("No member to predict with")
+    axes = ("y", "x") if "x" in drivers.dims else ("latitude", "longitude")
+    dims = ("time", *axes)
+    needed = dict.fromkeys(dims, "a coordinate of that name")
+    for member, model in members.items():
+        needed |= dict.fromkeys(model.predictors, f"a predictor of {member}")
+    needed["IGBP"] = "land cover classes, 0 for water"
+    for name, meaning in needed.items():
+        if name not in drivers.variables:
+            raise InputError(
+                WHERE,
+                name,
+                expected=meaning,
+                found=f"the variables {', '.join(map(str, drivers.variables))}",
+            )
+        extra = set(drivers[name].dims) - set(dims)
+        if extra:
+            raise InputError(
+                WHERE, name, expected=f"dimensions among {', '.join(dims)}", found=f"{extra}"
+            )
+    return axes
+
+
+def time_chunks(drivers: xr.Dataset, time_steps: int | None = None) -> list[slice]:
+    """Stretches of time: of so many steps, or as the drivers are chunked."""
+    length = drivers.sizes["time"]
+    if time_steps:
+        edges = [*range(0, length, time_steps), length]
+    else:
+        chunks = drivers.unify_chunks().chunksizes.get("time", (length,))
+        edges = [0, *accumulate(chunks)]
+    return [slice(start, end) for start, end in pairwise(edges)]
+
+
+def predict_region(
+    members: Mapping[str, Predictor],
+    drivers: xr.Dataset,
+    fields: Sequence[Field],
+    quantiles: Sequence[float] = (),
+    *,
+    n_jobs: int = 1,
+    block_rows: int = 8192,
+    mask: NDArray[np.bool_] | None = None,
+    timing: dict[str, float] | None = None,
+) -> dict[str, NDArray]:
+    """Predict all cells of ``drivers``: the kernel.
+
+    Args:
+        members: Name -> fitted member.
+        drivers: Drivers of the region, checked by :func:`check_drivers`.
+        fields: Fields that are wanted.
+        quantiles: Of the field ``quantiles``.
+        n_jobs: As for :func:`predict_cube`.
+        block_rows: As for :func:`predict_cube`.
+        mask: Further limit on the cells (rows, columns).
+        timing: Takes the seconds of ``reading``.
+
+    Returns:
+        Name of the field -> its grid, in the field's dimensions and type.
+    """
+    started = time.perf_counter()
+    axes = fields[0].dims[-2:]
+    # The variable alone: the coordinates of a projection's cells wait on dask as well.
+    land_cover = drivers["IGBP"].variable.transpose(*axes)
+    land = (land_cover > 0).compute(scheduler="synchronous").to_numpy()
+    if mask is not None:
+        land &= mask
+    shape = (drivers.sizes["time"], *land.shape)
+    lengths = {"member": len(members), "quantile": len(quantiles)}
+    grids = {
+        f.name: np.full((*(lengths[d] for d in f.dims[:-3]), *shape), f.empty, dtype=f.dtype)
+        for f in fields
+    }
+    cells = np.flatnonzero(land)
+    if cells.size:
+        names = list(dict.fromkeys(n for model in members.values() for n in model.predictors))
+        table = _read(drivers, names, axes, land.shape, cells)
+        if timing is not None:
+            timing["reading"] = time.perf_counter() - started
+        rows = _predict_rows(members, names, table, quantiles, n_jobs, block_rows)
+        for f in fields:
+            values = rows[f.key]
+            flat = grids[f.name].reshape(*values.shape[:-1], shape[0], -1)
+            flat[..., cells] = values.reshape(*values.shape[:-1], shape[0], -1)
+    return grids
+
+
+def _read(
+    drivers: xr.Dataset,
+    names: Sequence[str],
+    axes: Sequence[str],
+    shape: tuple[int, ...],
+    cells: NDArray[np.int64],
+) -> NDArray[np.float32]:
+    """Predictors of land cells (predictors, times x cells), given by their places on the map."""
+    table = np.empty((len(names), drivers.sizes["time"], cells.size), dtype=np.float32)
+    wanted = drivers[[*names, "time"]]
+    for steps in time_chunks(wanted):
+        part = wanted.isel(time=steps)
+        sizes = dict(zip(("time", *axes), (part.sizes["time"], *shape), strict=True))
+        for rows, name, values in zip(table, names, _loaded(part, names), strict=True):
+            on_grid = xr.Variable(part[name].dims, values).set_dims(sizes).to_numpy()
+            maps = on_grid.reshape(len(on_grid), -1)
+            # A mask would be looked through for every predictor, and `raise` would make a copy.
+            for row, one in zip(rows[steps], maps.astype(rows.dtype, copy=False), strict=True):
+                np.take(one, cells, out=row, mode="clip")
+    return table.reshape(len(names), -1)
+
+
+def _loaded(drivers: xr.Dataset, names: Sequence[str]) -> Iterable[NDArray]:
+    """Values of the drivers, one after the other.
+
+    Those that dask makes come all at once, since derived predictors share their inputs.
+    """
+    if all(drivers[name].chunks is None for name in names):
+        return (drivers[name].to_numpy() for name in names)
+    import dask
+
+    # A worker or a thread has its own piece of work; there is nothing to part further.
+    return dask.compute(*(drivers[n].variable.data for n in names), scheduler="synchronous")
+
+
+def _predict_rows(
+    members: Mapping[str, Predictor],
+    names: Sequence[str],
+    table: NDArray[np.float32],
+    quantiles: Sequence[float],
+    n_jobs: int,
+    block_rows: int,
+) -> dict[str, NDArray]:
+    """Fields of rows by key; rows are the columns of ``table``."""
+    position = {name: i for i, name in enumerate(names)}
+    columns = [[position[name] for name in model.predictors] for model in members.values()]
+    low, high = _ranges(members, names)
+    n_rows = table.shape[1]
+    of_members = np.full((len(members), n_rows), np.nan, dtype=np.float32)
+    of_quantiles = np.full((len(quantiles), n_rows), np.nan, dtype=np.float32)
+    mean, spread = np.full((2, n_rows), np.nan, dtype=np.float32)
+    count = np.zeros(n_rows, dtype=np.int16)
+    flag = np.zeros(n_rows, dtype=np.int8)
+    beyond: list[NDArray[np.int64]] = []
+
+    def predict(rows: slice) -> None:
+        values = table[:, rows]
+        finite = np.isfinite(values)
+        block = of_members[:, rows]
+        for field, model, wanted in zip(block, members.values(), columns, strict=True):
+            known = finite[wanted].all(axis=0)
+            X = values[wanted].T if known.all() else values[wanted][:, known].T
+            if len(X):
+                # A row lies in one piece, as the trees walk it.
+                field[known] = np.ravel(_predict(model, np.ascontiguousarray(X)))
+        mean[rows], spread[rows], count[rows] = _ensemble(block)
+        if quantiles:
+            of_quantiles[:, rows] = _quantiles(block, count[rows], quantiles)
+        outside = (values < low) | (values > high)
+        beyond.append(outside.sum(axis=1))
+        flag[rows] = (
+            LACKED * (count[rows] < len(members))
+            + OUTSIDE * outside.any(axis=0)
+            + NO_MEMBER * (count[rows] == 0)
+        )
+
+    Parallel(n_jobs=n_jobs, backend="threading")(
+        delayed(predict)(slice(start, start + block_rows)) for start in range(0, n_rows, block_rows)
+    )
+    for name, share in zip(names, sum(beyond) / n_rows, strict=True):
+        if share > _SUSPICIOUS and name not in SITE_PREDICTORS:
+            _doubt(name)
+    return {
+        "members": of_members,
+        "quantiles": of_quantiles,
+        "mean": mean,
+        "std": spread,
+        "count": count,
+        "flag": flag,
+    }
+
+
+@cache
+def _doubt(name: str) -> None:
+    """Say, once, that a predictor looks like another unit or another world."""
+    logger.warning(
+        "%s: more than half of a region's values lie outside the range in which the members were "
+        "trained. Is it in their unit?",
+        name,
+    )
+
+
+def _predict(model: Any, X: NDArray[np.float32]) -> NDArray:
+    return getattr(model, "packed", model).predict(X)
+
+
+def _ranges(
+    members: Mapping[str, Any], names: Sequence[str]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """What all members that have a predictor know of it: highest minimum, lowest maximum."""
+    low = np.full((len(names), 1), -np.inf, dtype=np.float32)
+    high = -low
+    for model in members.values():
+        for name, known in getattr(model, "card", {}).get("predictors", {}).items():
+            i = names.index(name)
+            low[i], high[i] = max(low[i, 0], known["min"]), min(high[i, 0], known["max"])
+    return low, high
+
+
+def _ensemble(block: NDArray[np.float32]) -> tuple[NDArray, NDArray, NDArray]:
+    """Mean, standard deviation and number of the members that are not NaN, shape (rows,)."""
+    count = np.isfinite(block).sum(axis=0)
+    some = np.where(count, count, np.nan)
+    mean = np.nansum(block, axis=0, dtype=float) / some
+    several = np.where(count > 1, count, np.nan)
+    spread = np.sqrt(np.nansum((block - mean) ** 2, axis=0) / several)
+    return mean, spread, count
+
+
+def _quantiles(
+    block: NDArray[np.float32], count: NDArray, quantiles: Sequence[float]
+) -> NDArray[np.float64]:
+    """Quantiles (quantiles, rows) of the members that are not NaN, linear between two."""
+    ordered = np.sort(block, axis=0)  # NaN last
+    place = np.multiply.outer(np.asarray(quantiles), np.maximum(count - 1, 0))
+    below = np.floor(place).astype(int)
+    above = np.minimum(below + 1, np.maximum(count - 1, 0))
+    first = np.take_along_axis(ordered, below, axis=0)
+    second = np.take_along_axis(ordered, above, axis=0)
+    return first + (second - first) * (place - below)

@@ -1,0 +1,240 @@
+"""A product's store: a Zarr v3 group anywhere that fsspec reaches, and marks of what is done.
+
+The template comes first: the group's metadata and coordinates, without a single chunk. Then
+come regions, each an object a field, and when a region's objects stand its mark: what it was made
+from, and its objects' checksums. The marks lie beside the group, in ``<name>.regions``. Last, the
+group's own attribute tells that the product is finished; a reader refuses one that is not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Any
+
+import xarray as xr
+
+from uflux_kedro.errors import InputError
+from uflux_kedro.files import replacing
+from uflux_kedro.products.fields import Field
+
+STATUS, FINISHED, UNFINISHED = "production_status", "finished", "unfinished"
+
+_TEMPLATE = "template.json"
+
+
+@dataclass(frozen=True)
+class ProductStore:
+    """Where a product lies.
+
+    Attributes:
+        url: Folder of the Zarr group: a path, or a URL such as ``s3://bucket/GPP.zarr``.
+        options: What fsspec needs to reach it.
+    """
+
+    url: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def _reach(self) -> tuple[Any, str]:
+        import fsspec
+
+        fs, path = fsspec.core.url_to_fs(self.url, **self.options)
+        return fs, path.rstrip("/")
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it lies on a disk of this machine."""
+        return "://" not in self.url or self.url.startswith("file://")
+
+    def _marks(self) -> tuple[Any, str]:
+        fs, path = self._reach()
+        return fs, f"{path.removesuffix('.zarr')}.regions"
+
+    def group(self) -> Any:
+        """The Zarr group, to write into."""
+        import zarr
+
+        return zarr.open_group(self.url, mode="r+", storage_options=dict(self.options) or None)
+
+    def open(self) -> xr.Dataset:
+        """The finished product, lazily.
+
+        Raises:
+            InputError: If there is none, or it is not finished.
+        """
+        status = self.status()
+        if status != FINISHED:
+            raise InputError(
+                self.url,
+                STATUS,
+                expected="a finished product",
+                found="none" if status is None else "one whose production was cut short",
+                hint="Start the same run again: what is done is kept",
+            )
+        return xr.open_zarr(
+            self.url, chunks={}, consolidated=False, storage_options=dict(self.options) or None
+        )
+
+    def status(self) -> str | None:
+        """``finished``, ``unfinished``, or None where there is no product."""
+        fs, path = self._reach()
+        fs.invalidate_cache()
+        try:
+            root = json.loads(fs.cat_file(f"{path}/zarr.json"))
+        except (OSError, ValueError):
+            return None
+        return root.get("attributes", {}).get(STATUS, UNFINISHED)
+
+    def set_status(self, status: str, **attributes: str) -> None:
+        """Write the status, and further attributes, in one step."""
+        fs, path = self._reach()
+        root = json.loads(fs.cat_file(f"{path}/zarr.json"))
+        found = root.setdefault("attributes", {})
+        wanted = {**found, **attributes, STATUS: status}
+        if wanted != found:
+            self._write(f"{path}/zarr.json", json.dumps(root | {"attributes": wanted}, indent=2))
+
+    def _write(self, path: str, text: str) -> None:
+        if self.is_local:
+            with replacing(path) as temporary:
+                temporary.write_text(text)
+        else:
+            self._reach()[0].pipe_file(path, text.encode())
+
+    def remove(self) -> None:
+        """Remove the product and its marks."""
+        for fs, path in (self._marks(), self._reach()):
+            if fs.exists(path):
+                fs.rm(path, recursive=True)
+
+    def create(
+        self,
+        template: xr.Dataset,
+        fields: Sequence[Field],
+        regions: Sequence[int],
+        chunks: Sequence[int],
+    ) -> None:
+        """Write the template; whatever stood there is removed.
+
+        Args:
+            template: Coordinates, bounds and attributes, in memory.
+            fields: Fields, whose last three dimensions are time and the grid's axes.
+            regions: Shape of a region over these.
+            chunks: Shape of a chunk; where a region holds several, they share one object.
+        """
+        from zarr.codecs import ZstdCodec
+
+        self.remove()
+        template = template.assign_attrs({STATUS: UNFINISHED})
+        template.to_zarr(
+            self.url,
+            mode="w",
+            zarr_format=3,
+            consolidated=False,
+            storage_options=dict(self.options) or None,
+        )
+        group = self.group()
+        for wanted in fields:
+            leading = [template.sizes[dim] for dim in wanted.dims[:-3]]
+            shape = (*leading, *(template.sizes[dim] for dim in wanted.dims[-3:]))
+            whole, part = (*leading, *regions), (*(1 for _ in leading), *chunks)
+            group.create_array(
+                wanted.name,
+                shape=shape,
+                dtype=wanted.dtype,
+                shards=whole if whole != part else None,
+                chunks=part,
+                fill_value=wanted.empty,
+                dimension_names=wanted.dims,
+                attributes=_jsonable(wanted.attrs),
+                # Trees answer with few distinct numbers, whose bytes are better left together;
+                # a higher level takes two to three times as long for a fiftieth of the size.
+                compressors=ZstdCodec(level=1),
+            )
+        layout = self.checksums(self._template_keys())
+        fs, path = self._marks()
+        fs.makedirs(path, exist_ok=True)
+        self._write(f"{path}/{_TEMPLATE}", json.dumps(layout, indent=1, sort_keys=True))
+
+    def _template_keys(self) -> list[str]:
+        """All objects but the group's own, as long as no region is written."""
+        fs, path = self._reach()
+        found = (str(PurePosixPath(key)).removeprefix(f"{path}/") for key in fs.find(path))
+        return sorted(key for key in found if key != "zarr.json")
+
+    def has_template(self) -> bool:
+        """Whether a template stands there whole."""
+        fs, path = self._marks()
+        try:
+            layout = json.loads(fs.cat_file(f"{path}/{_TEMPLATE}"))
+        except (OSError, ValueError):
+            return False
+        return self.status() is not None and self.checksums(list(layout)) == layout
+
+    def checksums(self, keys: Sequence[str]) -> dict[str, str | None]:
+        """SHA-256 of objects of the group; None for one that is not there."""
+        fs, path = self._reach()
+
+        def checksum(key: str) -> str | None:
+            try:
+                return hashlib.sha256(fs.cat_file(f"{path}/{key}")).hexdigest()
+            except FileNotFoundError:
+                return None
+
+        if not self.is_local:
+            fs.invalidate_cache()
+            with ThreadPoolExecutor(8) as pool:
+                return dict(zip(keys, pool.map(checksum, keys), strict=True))
+        return {key: checksum(key) for key in keys}
+
+    def marks(self) -> dict[str, dict[str, Any]]:
+        """Marks by region; one that cannot be read counts as none."""
+        fs, path = self._marks()
+        fs.invalidate_cache()
+        found = {}
+        for file in fs.find(path):
+            name = PurePosixPath(file).name
+            if name.endswith(".json") and name != _TEMPLATE and not name.startswith("."):
+                try:
+                    found[name.removesuffix(".json")] = json.loads(fs.cat_file(file))
+                except (OSError, ValueError):
+                    continue
+        return found
+
+    def mark(self, region: str, mark: Mapping[str, Any]) -> None:
+        """Mark a region as done."""
+        _, path = self._marks()
+        self._write(f"{path}/{region}.json", json.dumps(mark, indent=1, sort_keys=True))
+
+    def unmark(self, region: str) -> None:
+        """Remove a region's mark, before its objects are written anew."""
+        fs, path = self._marks()
+        if fs.exists(f"{path}/{region}.json"):
+            fs.rm(f"{path}/{region}.json")
+
+    def size(self) -> int:
+        """Bytes of all objects."""
+        fs, path = self._reach()
+        return int(fs.du(path))
+
+    def write_beside(self, suffix: str, text: str) -> None:
+        """Write a text file beside the group, under its name and a suffix."""
+        self._write(self._reach()[1].removesuffix(".zarr") + suffix, text)
+
+
+def _jsonable(attrs: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: v.tolist() if hasattr(v, "tolist") else v for k, v in attrs.items()}
+
+
+def read_often() -> dict[str, Any]:
+    """Encoding of a variable of a cube that every flux reads: quick first, small second.
+
+    Fields of reals take half to two thirds of the time, and no more room, than by zstd.
+    """
+    from zarr.codecs import BloscCodec
+
+    return {"compressors": (BloscCodec(cname="lz4", clevel=5, shuffle="shuffle"),)}

@@ -1,0 +1,253 @@
+"""From a source's files to one canonical cube, lazily."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import reduce
+from pathlib import Path
+
+import dask
+import numpy as np
+import xarray as xr
+
+from uflux_kedro.errors import InputError
+from uflux_kedro.readers.archives import unpack_netcdf
+from uflux_kedro.readers.grids.accumulations import rates, refuse_sums_of_the_day
+from uflux_kedro.readers.grids.eos import is_eos, open_eos
+from uflux_kedro.readers.grids.grid_source import GridSource
+from uflux_kedro.readers.grids.guards import (
+    check_bounds,
+    lazily_within_bounds,
+    normalise_grid,
+    open_netcdf,
+)
+from uflux_kedro.readers.grids.periods import (
+    date_in_name,
+    require_times,
+    step_among,
+    times_of,
+    with_periods,
+)
+from uflux_kedro.readers.grids.stored_array import from_file
+from uflux_kedro.readers.units import to_canonical
+from uflux_kedro.variables import VARIABLES
+
+_MONTHS_PER_CHUNK, _SHORT_PERIODS_PER_CHUNK = 12, 744
+"""Times of a block at most: a year of months, a month of hours."""
+
+_PACKING = 1e-6
+"""How far unpacking in single precision leads from a number at most."""
+
+
+def open_source(
+    paths: Sequence[Path], *sources: GridSource, variables: Sequence[str] = ()
+) -> xr.Dataset:
+    """Open a source's files as one cube.
+
+    Args:
+        paths: Its netCDF or HDF-EOS files in any order, or zips of them; they may split the
+            record by years, by variables, or both. A file without time takes its date from its
+            name.
+        sources: How they are written; of several, the one whose step is the files'.
+        variables: Canonical names of those to read; all where there is none.
+
+    Returns:
+        Dataset (time, latitude, longitude) of float32 dask arrays: canonical names and units,
+        latitude ascending, longitude ascending within -180..180, ``time`` at the start of its
+        period with ``time_bnds``. Values out of physical bounds stop the computation.
+
+    Raises:
+        ConfigurationError: If the source has no variable of that name.
+        InputError: Naming file, variable, expected and found.
+    """
+    opened = [(path, _open(path)) for path in unpack_netcdf(paths)]
+    source = _fitting(opened, sources)
+    if variables:
+        source = source.only(variables)
+    pieces: dict[str, list[xr.DataArray]] = {}
+    for path, dataset in opened:
+        for piece in _pieces(dataset, path, source, set(pieces)):
+            first = next(iter(pieces.values()), [piece])[0]
+            _check_same_grid(piece, first, path)
+            pieces.setdefault(str(piece.name), []).append(piece)
+    missing = [v for v in source.required if v not in pieces]
+    if missing:
+        wanted = [a for a, v in source.names.items() if v in missing]
+        raise InputError(
+            _where(paths),
+            ", ".join(missing),
+            expected=f"a variable named {' or '.join(wanted)}",
+            found=f"only {', '.join(pieces) or 'variables unknown to this reader'}",
+        )
+    joined = {name: _join(parts, source, paths) for name, parts in pieces.items()}
+    _check_same_times(joined, source, paths)
+    joined = {name: _as_means(data, source, _where(paths)) for name, data in joined.items()}
+    # One size throughout, as Zarr wants it, though the files' last chunks are shorter.
+    parts = pieces[source.required[0]]
+    chunks = {d: max(max(p.chunksizes[d]) for p in parts) for d in ("time", "latitude")}
+    cube = xr.Dataset(joined).chunk(chunks)
+    cube.attrs = {"source": source.name}
+    return with_periods(cube, source.step, _where(paths), source.gaps)
+
+
+def _open(path: Path) -> xr.Dataset:
+    dataset = open_eos(path) if is_eos(path) else open_netcdf(path)
+    if "time" not in {*dataset.dims, *dataset.coords}:
+        date = date_in_name(path)
+        if date is not None:
+            dataset = dataset.assign_coords(time=date)
+    return dataset
+
+
+def _fitting(
+    opened: Sequence[tuple[Path, xr.Dataset]], sources: Sequence[GridSource]
+) -> GridSource:
+    if len(sources) == 1:
+        return sources[0]
+    known = set(sources[0].names)
+    times = [times_of(data, path) for path, data in opened if known & set(data.data_vars)]
+    step = step_among(times, tuple(source.step for source in sources))
+    return next(source for source in sources if source.step == step)
+
+
+def _pieces(
+    dataset: xr.Dataset, path: Path, source: GridSource, seen: set[str]
+) -> Iterable[xr.DataArray]:
+    chosen: dict[str, str] = {}
+    for alias, canonical in source.names.items():
+        if alias in dataset.data_vars:
+            chosen.setdefault(canonical, alias)
+    if not chosen:
+        return
+    times_of(dataset, path)
+    for alias in chosen.values():
+        if dataset[alias].dtype.kind not in "fiu":
+            found = str(dataset[alias].dtype)
+            raise InputError(path, alias, expected="numbers", found=found)
+    flags = [source.flags[0]] if source.flags and source.flags[0] in dataset.data_vars else []
+    most = _MONTHS_PER_CHUNK if source.step in ("month", "4 days") else _SHORT_PERIODS_PER_CHUNK
+    dataset = from_file(dataset[[*chosen.values(), *flags]], path, most)
+    if flags:
+        dataset = _without_flagged(dataset, source)
+    dataset = dataset.rename({a: v for v, a in chosen.items()})
+    if source.divides:
+        dataset = dataset.map(_divided, keep_attrs=True)
+    if source.fill is not None:
+        dataset = dataset.where(abs(dataset - source.fill) > _PACKING)
+    units = {str(v): _unit(data, path, source) for v, data in dataset.data_vars.items()}
+    for name, data in dataset.data_vars.items():
+        if source.is_accumulated(str(name)) or name in seen:
+            continue
+        # A wrong unit shows in the first period already, at the price of one slice.
+        first = data.isel(time=slice(0, 1), missing_dims="ignore")
+        converted = to_canonical(first, units[str(name)], VARIABLES[str(name)], path)
+        check_bounds(converted.to_numpy(), str(name), str(path), units[str(name)], source.step)
+    dataset = _drop_extra_dimensions(dataset, path)
+    dataset = with_periods(normalise_grid(dataset, path), source.step, path, source.gaps)
+    for name, data in dataset.data_vars.items():
+        variable, unit = VARIABLES[str(name)], units[str(name)]
+        converted = to_canonical(data, unit, variable, path).astype("float32")
+        if not source.is_accumulated(variable.name):
+            converted = lazily_within_bounds(converted, variable, path, unit, source.step)
+        converted.attrs = variable.cf_attributes()
+        # Into one layer of the plan: every month is cut from all layers of all files.
+        yield dask.optimize(converted.rename(variable.name))[0]
+
+
+def _without_flagged(dataset: xr.Dataset, source: GridSource) -> xr.Dataset:
+    assert source.flags is not None
+    name, mask = source.flags
+    # What stands without a flag is clear: fill values of flags are those of the data as well.
+    flagged = (dataset[name].fillna(0).astype("int64") & mask) != 0
+    return dataset.drop_vars(name).where(~flagged)
+
+
+def _divided(data: xr.DataArray) -> xr.DataArray:
+    """Undo a decoding that multiplied by what the product's guide divides by."""
+    scale = float(data.encoding.get("scale_factor", 1))
+    return data / scale**2 if scale > 1 else data
+
+
+def _unit(data: xr.DataArray, path: Path, source: GridSource) -> str:
+    declared = str(data.attrs.get("units", "")).strip()
+    unit = source.units.get(declared, declared)
+    if not unit:
+        raise InputError(path, str(data.name), expected="an attribute 'units'", found="none")
+    return unit
+
+
+def _drop_extra_dimensions(dataset: xr.Dataset, path: Path) -> xr.Dataset:
+    if dataset.sizes.get("expver", 1) > 1:
+        # ERA5 with its preliminary months: each month stands under one of the versions.
+        versions = [dataset.isel(expver=i, drop=True) for i in range(dataset.sizes["expver"])]
+        dataset = reduce(xr.Dataset.fillna, versions)
+    if "time" not in dataset.dims and "time" in dataset.coords:
+        dataset = dataset.expand_dims("time")
+    kept = ("time", "latitude", "longitude")
+    dataset = dataset.squeeze([d for d, n in dataset.sizes.items() if n == 1 and d not in kept])
+    dataset = dataset.drop_vars([c for c in dataset.coords if c not in kept])
+    for name, data in dataset.data_vars.items():
+        if set(data.dims) != set(kept):
+            raise InputError(
+                path,
+                str(name),
+                expected="the dimensions time, latitude, longitude",
+                found=", ".join(f"{d} ({n})" for d, n in data.sizes.items()),
+            )
+    return dataset.transpose(*kept)
+
+
+def _join(parts: list[xr.DataArray], source: GridSource, paths: Sequence[Path]) -> xr.DataArray:
+    parts = sorted(parts, key=lambda part: part.time.values[0])
+    if len(parts) == 1:
+        return parts[0]
+    joined = xr.concat(parts, dim="time", join="override", coords="minimal", compat="override")
+    # Two files of one period, or a year between others that is absent.
+    where = f"{_where(paths)}: {joined.name}"
+    with_periods(joined.coords.to_dataset(), source.step, where, source.gaps)
+    joined.attrs = parts[0].attrs
+    return joined
+
+
+def _as_means(data: xr.DataArray, source: GridSource, where: str) -> xr.DataArray:
+    """Means over the hour that each time starts, of what piles up to the time."""
+    if source.accumulates is None or not source.is_accumulated(str(data.name)):
+        return data
+    if data.sizes["time"] < 2:
+        raise InputError(where, str(data.name), expected="two hours or more", found="one")
+    if source.accumulates == "hour":
+        data = refuse_sums_of_the_day(data, where)
+    means = rates(data, source.accumulates)
+    variable = VARIABLES[str(data.name)]
+    return lazily_within_bounds(means, variable, where, f"sum of the {source.accumulates}", "hour")
+
+
+def _check_same_grid(piece: xr.DataArray, first: xr.DataArray, path: Path) -> None:
+    for axis in ("latitude", "longitude"):
+        expected, found = first[axis].to_numpy(), piece[axis].to_numpy()
+        if not np.array_equal(expected, found):
+            raise InputError(
+                path,
+                axis,
+                expected=f"the grid of the other files, {_extent(expected)}",
+                found=_extent(found),
+            )
+
+
+def _extent(axis: np.ndarray) -> str:
+    return f"{axis.size} values from {axis[0]:g} to {axis[-1]:g}"
+
+
+def _check_same_times(
+    joined: Mapping[str, xr.DataArray], source: GridSource, paths: Sequence[Path]
+) -> None:
+    everywhere = next(iter(joined.values())).indexes["time"]
+    for data in joined.values():
+        everywhere = everywhere.union(data.indexes["time"])
+    for name, data in joined.items():
+        whose = f"the other variables of {source.name} have"
+        require_times(data.indexes["time"], everywhere, _where(paths), name, whose)
+
+
+def _where(paths: Sequence[Path]) -> str:
+    return str(paths[0]) if len(paths) == 1 else f"{Path(paths[0]).parent} ({len(paths)} files)"

@@ -1,0 +1,54 @@
+"""ERA5 and ERA5-Land from the Copernicus Climate Data Store, monthly means and hours.
+
+Radiation and rain are accumulations. In monthly means of either they are the mean of a day's sum,
+so that ``J m**-2`` means joules a day and ``m`` metres of water a day. By the hour ERA5 gives the
+sum of the hour that ends at the timestamp, ERA5-Land the sum since 00 UTC, and at 00 UTC that of
+the day before. Archives since 2024 name the time ``valid_time``, carry ``number`` and ``expver``,
+and come as a zip with one file a kind of step; older ones have ``expver`` as a dimension where
+they hold preliminary months.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import xarray as xr
+
+from uflux_kedro.readers.grids.cubes import open_source
+from uflux_kedro.readers.grids.grid_source import GridSource
+
+_OF_A_DAY = {"J m**-2": "J m**-2 d**-1", "m": "m d**-1", "m of water equivalent": "m d**-1"}
+_OF_AN_HOUR = {"J m**-2": "J m**-2 h**-1", "m": "m h**-1", "m of water equivalent": "m h**-1"}
+
+_MONTHLY = GridSource.of_family("era5", units=_OF_A_DAY)
+_HOURLY = replace(_MONTHLY, step="hour", units=_OF_AN_HOUR)
+
+ERA5 = (_MONTHLY, replace(_HOURLY, accumulates="hour"))
+ERA5_LAND = tuple(
+    replace(source, name="era5_land") for source in (_MONTHLY, replace(_HOURLY, accumulates="day"))
+)
+
+
+def read_era5(paths: Sequence[Path], variables: Sequence[str] = ()) -> xr.Dataset:
+    """Read ERA5, monthly means or hours, whichever the files hold.
+
+    Args:
+        paths: netCDF files or zips of them, as delivered.
+        variables: Those to read; all of the list below where there is none.
+
+    Returns:
+        Cube (time, latitude, longitude) of TA, TD, TS, PA, SW_IN, LW_IN, P, U, V. An hour's
+        states are those at its start, its rates the mean until its end; the record's last hour
+        has no rates, since they stand under the time that would follow.
+
+    Raises:
+        InputError: See :func:`uflux_kedro.readers.grids.cubes.open_source`.
+    """
+    return open_source(paths, *ERA5, variables=variables)
+
+
+def read_era5_land(paths: Sequence[Path], variables: Sequence[str] = ()) -> xr.Dataset:
+    """Read ERA5-Land, monthly means or hours; see :func:`read_era5`. NaN at sea."""
+    return open_source(paths, *ERA5_LAND, variables=variables)

@@ -1,0 +1,48 @@
+"""MODIS on the 0.05 degree grid: nadir reflectance (MCD43C4) and vegetation indices (MOD13C2).
+
+Files are NASA's HDF4 (with the extra ``hdf4``), or netCDF conversions of them under the same
+names. Reflectances are packed integers (scale 1e-4, fill 32767). The indices' HDF declares a scale
+factor of 10000, by which the guide divides (fill -3000); conversions that declare 1e-4 read alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import xarray as xr
+
+from uflux_kedro.readers.grids.cubes import open_source
+from uflux_kedro.readers.grids.grid_source import GridSource
+
+NO_UNIT = dict.fromkeys(
+    ("", "reflectance", "reflectance, no units", "none", "NDVI", "EVI", "EVI2"), "1"
+)
+"""What files of reflectances and indices declare as a unit, if they declare any."""
+
+_MONTHLY = GridSource.of_family("modis", optional=("BLUE",), units=NO_UNIT)
+
+MODIS = (_MONTHLY, replace(_MONTHLY, step="day", gaps=True))
+MODIS_VI = replace(GridSource.of_family("modis_vi", units=NO_UNIT), divides=True, fill=-0.3)
+
+
+def read_modis(paths: Sequence[Path], variables: Sequence[str] = ()) -> xr.Dataset:
+    """Read MODIS reflectance, monthly, or daily with the days that there are.
+
+    Args:
+        paths: netCDF or HDF4 files.
+        variables: Those to read; all of the list below where there is none.
+
+    Returns:
+        Cube (time, latitude, longitude) of RED, NIR and, where present, BLUE; 0-1.
+
+    Raises:
+        InputError: See :func:`uflux_kedro.readers.grids.cubes.open_source`.
+    """
+    return open_source(paths, *MODIS, variables=variables)
+
+
+def read_modis_vi(paths: Sequence[Path], variables: Sequence[str] = ()) -> xr.Dataset:
+    """Read monthly vegetation indices, MOD13C2 or MYD13C2: cube of NDVI and EVI."""
+    return open_source(paths, MODIS_VI, variables=variables)

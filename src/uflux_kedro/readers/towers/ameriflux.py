@@ -1,0 +1,121 @@
+"""AmeriFlux BASE: what the tower's team submitted, at hours or half-hours, gaps and all.
+
+Variables are named by the FP standard, ``<VAR>[_PI][_F][_<H>_<V>_<R>]``: ``_PI`` where the team
+derived it, ``_F`` where it filled the gaps, then position across, position down and replicate.
+ONEFlux takes in tables by the same names, one a year, which are read here too.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Collection
+
+import pandas as pd
+
+from uflux_kedro.readers.parameters import TowerParameters
+from uflux_kedro.readers.towers.csv_columns import read_header
+from uflux_kedro.readers.towers.single_tower import CARBON_BY_SECOND, Columns, read_single_tower
+from uflux_kedro.readers.towers.tower_files import TowerFile
+from uflux_kedro.variables import FLUXES
+
+logger = logging.getLogger(__name__)
+
+_BASES = {
+    "GPP": ("GPP",), "RECO": ("RECO",), "NEE": ("NEE", "FC"), "H": ("H",), "LE": ("LE",),
+    "TA": ("TA",), "SW_IN": ("SW_IN",), "LW_IN": ("LW_IN",), "VPD": ("VPD",), "PA": ("PA",),
+    "P": ("P", "P_RAIN"), "WS": ("WS",), "NETRAD": ("NETRAD",), "G": ("G",), "USTAR": ("USTAR",),
+    "TS": ("TS",), "SWC": ("SWC",), "CO2": ("CO2",),
+}  # fmt: skip
+"""Our variable -> the standard's names, the best first. FC lacks what the air below the sensor
+stores (SC), which is added where it was measured."""
+
+_UNITS = {
+    "GPP": CARBON_BY_SECOND, "RECO": CARBON_BY_SECOND, "NEE": CARBON_BY_SECOND, "SWC": "percent",
+}  # fmt: skip
+
+_HIGHEST_FRACTION = 1.5
+"""Relative humidity; no air is as dry in percent, all the time."""
+
+_QUALIFIERS = re.compile(r"(?P<pi>_PI)?(?P<filled>_F)?(?P<place>_\d+(_\d+_(\d+|A))?)?")
+
+
+def read_base(table: TowerFile, parameters: TowerParameters) -> pd.DataFrame:
+    """Read one BASE table.
+
+    BASE has no quality codes: measured half-hours count as good, and where the team filled gaps
+    the filled values go into the mean while QC is the share measured. VPD is made of TA and RH
+    where the table has none. There is no correction for energy balance.
+
+    Args:
+        table: ``AMF_<site>_BASE_<HH or HR>_<version>.csv``.
+        parameters: Resolution, completeness and what becomes of values out of bounds.
+
+    Returns:
+        As :func:`uflux_kedro.readers.towers.single_tower.read_single_tower`; GPP and RECO only where the
+        team submitted them.
+
+    Raises:
+        InputError: As there.
+    """
+    header = read_header(table.file)
+    values = {v: c for v, bases in _BASES.items() if (c := _column(header.columns, bases))}
+    measured = {
+        v: c
+        for v, bases in _BASES.items()
+        if v in FLUXES and (c := _column(header.columns, bases, filled=False))
+    }
+    if "NEE" in measured:  # it is what GPP and RECO were made of
+        measured |= {v: measured["NEE"] for v in ("GPP", "RECO") if v in values}
+    storage = _column(header.columns, ("SC",)) if values.get("NEE", "").startswith("FC") else None
+    humidity = None if "VPD" in values else _column(header.columns, ("RH",))
+
+    def complete(raw: pd.DataFrame) -> pd.DataFrame:
+        codes = {
+            f"{v}_QC": raw[c].notna().map({True: 0.0, False: float("nan")})
+            for v, c in measured.items()
+        }
+        raw = raw.assign(**codes)
+        if storage:
+            raw[values["NEE"]] += raw[storage].fillna(0.0)
+        if humidity and "TA" in values:
+            from uflux_kedro.biophysics.vapour_pressure import saturation_vapour_pressure
+
+            temperature, percent = raw[values["TA"]], raw[humidity]
+            if percent.quantile(0.99) <= _HIGHEST_FRACTION:
+                logger.warning(
+                    "%s: %s: expected percent, found a fraction; multiplied by 100",
+                    table.file.where,
+                    humidity,
+                )
+                percent = percent * 100
+            deficit = saturation_vapour_pressure(temperature) * (1 - percent / 100)
+            raw["VPD"] = deficit.clip(lower=0)  # sensors drift above 100 % in fog
+        return raw
+
+    logger.info(
+        "%s: %s", table.file.where, ", ".join(f"{v} from {c}" for v, c in values.items() if v != c)
+    )
+    columns = Columns(
+        values | ({"VPD": "VPD"} if humidity and "TA" in values else {}),
+        {f"{v}_QC": f"{v}_QC" for v in measured if v in values},
+        _UNITS,
+        complete,
+        (*measured.values(), *(c for c in (storage, humidity) if c)),
+    )
+    return read_single_tower(table, columns, parameters, header=header)
+
+
+def _column(columns: Collection[str], bases: tuple[str, ...], *, filled: bool = True) -> str | None:
+    """The best column of a variable: filled if asked for, the team's own, the first sensor."""
+    for base in bases:
+        offered = []
+        for column in columns:
+            match = _QUALIFIERS.fullmatch(column.removeprefix(base))
+            if not column.startswith(base) or match is None or (match["filled"] and not filled):
+                continue
+            place = [0 if p == "A" else int(p) for p in (match["place"] or "").split("_") if p]
+            offered.append((not match["filled"], not match["pi"], place, column))
+        if offered:
+            return min(offered)[-1]
+    return None

@@ -1,0 +1,102 @@
+"""Where towers stand and what grows there, out of the metadata that the networks ship.
+
+BADM come in the interchange format BIF: a row a value, ``SITE_ID, GROUP_ID, [VARIABLE_GROUP,]
+VARIABLE, DATAVALUE``, as CSV or as a sheet of xlsx; ICOS calls its file SITEINFO.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Collection, Iterable, Iterator
+from io import BytesIO, StringIO
+
+import pandas as pd
+
+from uflux_kedro.errors import InputError
+from uflux_kedro.readers.archives import File, check_zip
+from uflux_kedro.readers.towers.sites import COLUMNS, check_sites
+
+_COLUMNS = ("SITE_ID", "VARIABLE", "DATAVALUE")
+_MOST_BYTES = 256 * 2**20
+"""The file of all AmeriFlux sites takes 15 MB."""
+
+_CLIMATES = {
+    "A": "Tropical", "B": "Arid", "C": "Temperate", "D": "Continental", "E": "Arctic",
+}  # fmt: skip
+"""Main classes of Koeppen under the names that FLUXNET's site lists use."""
+
+
+def read_badm(file: File, only: Collection[str] | None = None) -> pd.DataFrame:
+    """Read the sites of one metadata file.
+
+    Args:
+        file: BIF or SITEINFO, CSV or xlsx; of one site or of many.
+        only: Sites that are needed; None for all.
+
+    Returns:
+        As :func:`uflux_kedro.readers.towers.sites.read_sites`. Sites whose place or class the file does
+        not state are left out. Where a value stands several times, as after a tower moved, the
+        last counts.
+
+    Raises:
+        InputError: If the file cannot be read, or a place or class makes no sense.
+    """
+    with file.open() as stream:
+        content = stream.read(_MOST_BYTES + 1)
+    if len(content) > _MOST_BYTES:
+        raise InputError(file.where, None, expected="metadata", found="more than 256 MiB")
+    rows = _sheet(content, file) if file.name.endswith(".xlsx") else _text(content)
+    found: dict[str, dict[str, str]] = {}
+    for site, variable, value in _entries(rows, file):
+        if only is None or site in only:
+            found.setdefault(site, {})[variable] = value
+    sites = pd.DataFrame.from_dict(found, orient="index").rename_axis("SITE_ID").reset_index()
+    if "CLIMATE_KOEPPEN" in sites:
+        sites["CLIMATE"] = sites["CLIMATE_KOEPPEN"].str.strip().str[:1].map(_CLIMATES)
+    sites = sites.reindex(columns=list(COLUMNS)).rename(columns=COLUMNS)
+    return check_sites(sites.dropna(subset=["latitude", "longitude", "IGBP"]), file.where)
+
+
+def _text(content: bytes) -> Iterator[list[str]]:
+    # Comments hold line ends and commas without quotes; such rows are passed over below.
+    lines = csv.reader(StringIO(content.decode("utf-8-sig", errors="replace"), newline=""))
+    while True:
+        try:
+            yield next(lines)
+        except csv.Error:
+            continue
+        except StopIteration:
+            return
+
+
+def _sheet(content: bytes, file: File) -> Iterator[list[str]]:
+    import openpyxl
+
+    check_zip(BytesIO(content), file.where)
+    try:
+        book = openpyxl.load_workbook(BytesIO(content), read_only=True, data_only=True)
+        for row in book.worksheets[0].iter_rows(values_only=True):
+            yield ["" if cell is None else str(cell) for cell in row]
+    # What openpyxl raises on a file that is no workbook depends on where it stumbles.
+    except Exception as error:
+        raise InputError(
+            file.where, None, expected="a sheet of xlsx", found=f"{type(error).__name__}: {error}"
+        ) from error
+
+
+def _entries(rows: Iterable[list[str]], file: File) -> Iterator[tuple[str, str, str]]:
+    """Site, variable and value of each row that has all three."""
+    rows = iter(rows)
+    header = [cell.strip() for cell in next(rows, [])]
+    if missing := [c for c in _COLUMNS if c not in header]:
+        raise InputError(
+            file.where,
+            ", ".join(missing),
+            expected="these columns",
+            found=", ".join(header[:10]) or "no line of column names",
+        )
+    places = [header.index(c) for c in _COLUMNS]
+    for row in rows:
+        if len(row) > max(places) and all(row[p].strip() for p in places):
+            site, variable, value = (row[p].strip() for p in places)
+            yield site, variable, value

@@ -1,0 +1,96 @@
+"""Towers in ONEFlux's tables: FLUXNET2015, AmeriFlux FLUXNET, ICOS ETC L2, FLUXNET since 2025.
+
+Read are FULLSET, SUBSET and FLUXMET at half-hours, hours, days, weeks and months. From days on
+carbon is in gC m-2 d-1, rain in mm d-1 and QC a share 0-1; at half-hours they are
+umol CO2 m-2 s-1, mm a step and codes 0-3. ``NEE_VUT_REF_QC`` serves GPP and RECO too.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from uflux_kedro.errors import InputError
+from uflux_kedro.readers.archives import files_of
+from uflux_kedro.readers.parameters import TowerParameters
+from uflux_kedro.readers.towers.csv_columns import read_header
+from uflux_kedro.readers.towers.single_tower import (
+    CARBON_BY_SECOND,
+    Columns,
+    best_tables,
+    read_single_tower,
+)
+from uflux_kedro.readers.towers.tower_files import TowerFile, by_name
+from uflux_kedro.variables import FLUXES, VARIABLES, aliases
+
+WEATHER = ("TA", "SW_IN", "LW_IN", "VPD", "PA", "P", "WS")
+"""Weather that every archive has in full, since it is filled from reanalysis (``*_F``)."""
+
+
+def read_fluxnet(path: Path, parameters: TowerParameters | None = None) -> pd.DataFrame:
+    """Read one tower's archive.
+
+    Args:
+        path: ``<network>_<site>_FLUXNET..._<version>``: a zip as delivered, or a CSV out of it,
+            plain or gzipped.
+        parameters: Resolution, partition, energy balance, completeness, what may be missing and
+            what becomes of values out of bounds.
+
+    Returns:
+        ``site_id``, ``time`` (start of the period), fluxes and weather with their ``_QC`` (0-1)
+        in canonical units, NaN where missing; ``attrs["resolution"]``.
+
+    Raises:
+        InputError: If the archive is damaged or unsafe, lacks a column, holds nothing but -9999
+            in one, or has doubled, unordered or unreadable timestamps or unreal values.
+    """
+    parameters = parameters or TowerParameters()
+    files = files_of(path)
+    tables = [t for f in files if (t := by_name(f)) and t.family == "fluxnet"]
+    if not tables:
+        raise InputError(
+            path,
+            None,
+            expected="a file <network>_<site>_FLUXNET_FULLSET_<step>_<years>_<version>.csv, or a "
+            "zip that holds it",
+            found=", ".join(f.name for f in files) or "an empty archive",
+        )
+    towers = pd.concat(
+        [read_table(t, parameters) for t in best_tables(tables, parameters)], ignore_index=True
+    )
+    towers.attrs["resolution"] = parameters.resolution
+    return towers
+
+
+def read_table(table: TowerFile, parameters: TowerParameters) -> pd.DataFrame:
+    """Read one table; see :func:`read_fluxnet`."""
+    header = read_header(table.file)
+    columns = _columns(table, parameters, set(header.columns))
+    needed = [v for v in (*FLUXES, *WEATHER) if v not in parameters.allow_missing]
+    required = [n for n in columns.all() if n.removesuffix("_QC") in needed]
+    required = [n for n in required if not n.endswith("_QC") or n.removesuffix("_QC") in FLUXES]
+    return read_single_tower(table, columns, parameters, required, header)
+
+
+def _columns(table: TowerFile, parameters: TowerParameters, present: set[str]) -> Columns:
+    """Fluxes first, then weather with the quality that the table states."""
+    values: dict[str, str] = {}
+    quality: dict[str, str] = {}
+    for flux in FLUXES:
+        choices = VARIABLES[flux].aliases["fluxnet"]
+        if flux in ("H", "LE"):
+            corrected, measured = choices
+            values[flux] = corrected if parameters.energy_balance == "CORR" else measured
+            quality[f"{flux}_QC"] = f"{measured}_QC"
+        else:
+            wanted = f"_{parameters.partition}_"
+            values[flux] = next((c for c in choices if wanted in c), choices[0])
+            quality[f"{flux}_QC"] = "NEE_VUT_REF_QC"
+    weather = {v: a for a, v in reversed(aliases("fluxnet").items()) if v not in FLUXES}
+    values |= {v: weather[v] for v in VARIABLES if v in weather}
+    quality |= {f"{v}_QC": f"{a}_QC" for v, a in weather.items() if f"{a}_QC" in present}
+    units = {"SWC": "percent"}
+    if table.step in ("HH", "HR"):
+        units |= dict.fromkeys(("GPP", "RECO", "NEE"), CARBON_BY_SECOND)
+    return Columns(values, quality, units)

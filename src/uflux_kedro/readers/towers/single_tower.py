@@ -1,0 +1,229 @@
+"""What readers of single-tower tables share: columns to canonical variables, steps to periods."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from uflux_kedro.biophysics.solar_clock import read_solar_clock
+from uflux_kedro.errors import InputError
+from uflux_kedro.readers.parameters import TowerParameters
+from uflux_kedro.readers.towers.aggregation import aggregate, good_share, nests
+from uflux_kedro.readers.towers.csv_columns import Header, read_columns, read_header
+from uflux_kedro.readers.towers.impossible import Impossible, without_impossible
+from uflux_kedro.readers.towers.tables import bounds, check_order, parse_times, within_bounds
+from uflux_kedro.readers.towers.tower_files import TowerFile
+from uflux_kedro.readers.units import to_canonical
+from uflux_kedro.variables import FLUXES, VARIABLES
+
+logger = logging.getLogger(__name__)
+
+DAY = pd.Timedelta("1D")
+_COARSEST_FIRST = ("MM", "WW", "DD", "HR", "HH")
+
+CARBON_BY_SECOND = "umolCO2 m-2 s-1"
+"""Unit of carbon fluxes in tables of hours and half-hours."""
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Where a table's columns go.
+
+    Attributes:
+        values: Variable -> column.
+        quality: ``<VAR>_QC`` -> column, for those that the family has.
+        units: Variable -> unit, where it is not the canonical one.
+        complete: Makes of the table's columns those that it does not hold itself.
+        also: Columns that ``complete`` needs besides.
+    """
+
+    values: Mapping[str, str]
+    quality: Mapping[str, str]
+    units: Mapping[str, str]
+    complete: Callable[[pd.DataFrame], pd.DataFrame] | None = None
+    also: tuple[str, ...] = ()
+
+    def all(self) -> dict[str, str]:
+        """Our column -> the table's, each variable followed by its QC."""
+        order = [n for v in self.values for n in (v, f"{v}_QC")]
+        both = {**self.values, **self.quality}
+        return {name: both[name] for name in order if name in both}
+
+
+def best_tables(tables: Collection[TowerFile], parameters: TowerParameters) -> list[TowerFile]:
+    """Of each delivery, the table nearest to the wanted resolution, in the fullest set.
+
+    Raises:
+        InputError: If a delivery has nothing from which the periods could be made.
+    """
+    chosen = []
+    for delivery in dict.fromkeys((t.family, t.delivery) for t in tables):
+        offered = [t for t in tables if (t.family, t.delivery) == delivery]
+        fitting = [t for t in offered if t.step and nests(t.step, parameters.resolution)]
+        if not fitting:
+            raise InputError(
+                offered[0].file.where,
+                None,
+                expected=f"a table of resolution {parameters.resolution}, or a finer one that "
+                "fills it",
+                found=", ".join(sorted({str(t.step) for t in offered})),
+            )
+        # From the coarsest: what the networks aggregated themselves comes first.
+        fitting.sort(key=lambda t: (_COARSEST_FIRST.index(t.step), t.rank, t.file))
+        chosen.append(fitting[0])
+        for other in fitting[1:]:
+            logger.debug("%s: %s is read instead", other.file.where, fitting[0].file.name)
+    return chosen
+
+
+def read_single_tower(
+    table: TowerFile,
+    columns: Columns,
+    parameters: TowerParameters,
+    required: Collection[str] = (),
+    header: Header | None = None,
+    raw: pd.DataFrame | None = None,
+) -> pd.DataFrame:
+    """Read a table of one tower and bring it to the wanted periods.
+
+    Args:
+        table: The table.
+        columns: Where its columns go.
+        parameters: Resolution, completeness and what to do about values out of bounds.
+        required: Our columns that must be there and have values.
+        header: The table's header, if it has been read.
+        raw: The table's columns, where it is no CSV; None reads it.
+
+    Returns:
+        ``site_id``, ``time`` (start of the period), variables in canonical units with their QC
+        (0-1), NaN where missing; ``attrs["clock"]`` the :class:`SolarClock` of hours,
+        ``attrs["impossible"]`` what single steps were left out of the periods.
+
+    Raises:
+        InputError: If a required column is absent or empty, timestamps are unreadable, doubled,
+            unordered or off the step, no flux has values, or values cannot be real.
+    """
+    where = table.file.where
+    names = columns.all()
+    step = table.step or "DD"
+    stamp = "TIMESTAMP" if step in ("DD", "MM") else "TIMESTAMP_START"
+    if raw is None:
+        header = header or read_header(table.file)
+        raw = read_columns(table.file, {stamp, *names.values(), *columns.also}, header)
+    if columns.complete is not None:
+        raw = columns.complete(raw)
+    _require_columns(raw, [stamp, *(names[n] for n in required if n in names)], where)
+    times = parse_times(raw[stamp], step, where)
+    _check_order(times, table.site, where)
+    length = _step_length(times, where) if step in ("HH", "HR") else DAY
+    arrays = {n: _canonical(n, raw, column, columns.units, length, where)
+              for n, column in names.items()}  # fmt: skip
+    empty = {n for n, values in arrays.items() if np.isnan(values).all()}
+    _require_values(empty, required, names, where)
+    for flux in FLUXES:
+        if flux in empty:
+            logger.warning("%s: no values of %s (column %s)", where, flux, names[flux])
+    record = pd.DataFrame({"time": times} | arrays)
+    clock = None
+    if length < DAY and "SW_IN" in arrays:
+        # Periods have no noon: what the sun says of the clock is read while there are hours.
+        clock = read_solar_clock(times, arrays["SW_IN"])
+    taken: list[Impossible] = []
+    if step != parameters.resolution:
+        kind: Literal["day", "hour"] = "day" if length >= DAY else "hour"
+        record, taken = without_impossible(record, table.site, kind, where)
+        record = aggregate(record, parameters.resolution, length, parameters.completeness)
+    record.insert(0, "site_id", table.site)
+    lower, upper = np.transpose([bounds(name)[:2] for name in arrays])
+    numbers = record[list(arrays)].to_numpy()
+    wrong = ((numbers < lower) | (numbers > upper)).any(axis=0)
+    for name in np.array(list(arrays))[wrong]:
+        keys = record[["site_id", "time"]]
+        record[name] = within_bounds(record[name], keys, where, parameters.outside)
+    record.attrs["clock"], record.attrs["impossible"] = clock, taken
+    if record[[f for f in FLUXES if f in record]].isna().all(axis=None):
+        raise InputError(
+            where,
+            None,
+            expected="at least one flux with values",
+            found="none",
+            hint=None
+            if step == parameters.resolution
+            else f"No period has {parameters.completeness:.0%} of its steps measured or well "
+            "filled; towers.completeness sets that share",
+        )
+    return record
+
+
+def _canonical(
+    name: str,
+    raw: pd.DataFrame,
+    column: str,
+    units: Mapping[str, str],
+    length: pd.Timedelta,
+    where: str,
+) -> np.ndarray:
+    """A column in our unit; NaN where the table has none."""
+    if column not in raw:
+        return np.full(len(raw), np.nan)
+    values = raw[column].to_numpy()
+    if name.endswith("_QC"):
+        return good_share(values) if length < DAY else values
+    if name in units:
+        values = to_canonical(values, units[name], VARIABLES[name], where)
+    # The sum over a step becomes a rate.
+    return values * (DAY / length) if name == "P" and length < DAY else values
+
+
+def _check_order(times: pd.Series, site: str, where: str) -> None:
+    if not (times.is_monotonic_increasing and times.is_unique):
+        check_order(pd.DataFrame({"site_id": site, "time": times}), where)
+
+
+def _step_length(times: pd.Series, where: str) -> pd.Timedelta:
+    """The step at which a table of hours or half-hours runs."""
+    length = times.diff().median() if len(times) > 1 else pd.Timedelta("30min")
+    midnight = (times - times.dt.normalize()) % length
+    if length >= DAY or DAY % length != pd.Timedelta(0) or (midnight != pd.Timedelta(0)).any():
+        raise InputError(
+            where,
+            "TIMESTAMP_START",
+            expected="starts of hours or half-hours",
+            found=f"a step of {length}"
+            if (midnight == pd.Timedelta(0)).all()
+            else f"{times[midnight != pd.Timedelta(0)].iloc[0]} at a step of {length}",
+        )
+    return length
+
+
+def _require_columns(raw: pd.DataFrame, columns: list[str], where: str) -> None:
+    missing = [c for c in dict.fromkeys(columns) if c not in raw]
+    if missing:
+        raise InputError(
+            where,
+            ", ".join(missing),
+            expected="these columns",
+            found="a table without them",
+            hint="Is this a FULLSET or SUBSET table? Name what may be absent in allow_missing",
+        )
+    if raw.empty:
+        raise InputError(where, None, expected="at least one row", found="none")
+
+
+def _require_values(
+    empty: Collection[str], required: Collection[str], names: Mapping[str, str], where: str
+) -> None:
+    for name in required:
+        if name in empty:
+            raise InputError(
+                where,
+                names[name],
+                expected=f"values of {name}",
+                found="-9999 throughout",
+                hint=f"Leave the tower out, or name {name.removesuffix('_QC')} in allow_missing",
+            )

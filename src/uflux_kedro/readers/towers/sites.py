@@ -1,0 +1,136 @@
+"""The table of sites: where the towers stand and in which land cover."""
+
+from __future__ import annotations
+
+import logging
+from difflib import get_close_matches
+from pathlib import Path
+
+import pandas as pd
+
+from uflux_kedro.errors import InputError
+from uflux_kedro.readers.towers.csv_columns import read_text
+from uflux_kedro.readers.towers.tables import to_numbers
+from uflux_kedro.variables import IGBP_CLASSES
+
+logger = logging.getLogger(__name__)
+
+COLUMNS = {
+    "SITE_ID": "site_id",
+    "LOCATION_LAT": "latitude",
+    "LOCATION_LONG": "longitude",
+    "LOCATION_ELEV": "elevation",
+    "IGBP": "IGBP",
+    "CLIMATE": "climate",
+}
+"""FLUXNET's name of a site's property -> ours."""
+
+_OPTIONAL = ("elevation", "climate")
+
+
+def read_sites(path: Path) -> pd.DataFrame:
+    """Read a site table with FLUXNET's names.
+
+    Args:
+        path: CSV with SITE_ID, LOCATION_LAT, LOCATION_LONG (degrees), IGBP (class such as
+            ENF), and where known LOCATION_ELEV (m) and CLIMATE.
+
+    Returns:
+        ``site_id``, ``latitude``, ``longitude``, ``elevation``, ``IGBP``, ``climate``; one row a
+        site, sorted; NaN where elevation or climate is unknown.
+
+    Raises:
+        InputError: See :func:`check_sites`; and if a column is absent.
+    """
+    # "NA" is a text like others here: Namibia's sites begin with it.
+    texts = ("SITE_ID", "SITE_NAME", "IGBP", "CLIMATE")
+    raw = read_text(path, na_values=["", "-9999"], dtype=dict.fromkeys(texts, str))
+    missing = [c for c, name in COLUMNS.items() if c not in raw and name not in _OPTIONAL]
+    if missing:
+        raise InputError(
+            path,
+            ", ".join(missing),
+            expected="these columns",
+            found=", ".join(map(str, raw.columns)),
+        )
+    return check_sites(raw.rename(columns=COLUMNS), path)
+
+
+def check_sites(sites: pd.DataFrame, where: str | Path) -> pd.DataFrame:
+    """Bring a site table to its canonical columns and types.
+
+    Args:
+        sites: With at least ``site_id``, ``latitude``, ``IGBP``. A table without any
+            ``longitude`` serves where no map and no region is asked for.
+        where: File, for the message.
+
+    Raises:
+        InputError: If a site stands twice, has no name, no place on Earth, or a class that
+            IGBP does not have.
+    """
+    unplaced = "longitude" not in sites
+    sites = sites.reindex(columns=list(COLUMNS.values()))
+    if sites["site_id"].isna().any():
+        raise InputError(where, "site_id", expected="a name for each site", found="none")
+    sites["site_id"] = sites["site_id"].astype(str).str.strip()
+    twice = sites.loc[sites["site_id"].duplicated(), "site_id"]
+    if len(twice):
+        raise InputError(
+            where, "site_id", expected="each site once", found=f"{twice.iloc[0]} again"
+        )
+    for name, limit in (("latitude", 90), ("longitude", 180)):
+        sites[name] = to_numbers(sites[name], where)
+        if name == "longitude" and unplaced:
+            logger.warning(
+                "%s: no longitudes: towers cannot be put on a map or into regions", where
+            )
+            continue
+        wrong = sites[~(sites[name].abs() <= limit)]
+        if len(wrong):
+            site = wrong.iloc[0]
+            raise InputError(
+                where,
+                name,
+                expected=f"-{limit} to {limit} degrees",
+                found=f"{site[name]:g} at {site['site_id']}",
+            )
+    sites["elevation"] = to_numbers(sites["elevation"], where)
+    sites["IGBP"] = sites["IGBP"].fillna("").astype(str).str.strip()
+    check_igbp(sites, where)
+    return sites.sort_values("site_id", ignore_index=True)
+
+
+def check_igbp(sites: pd.DataFrame, where: str | Path) -> None:
+    """Refuse a class that IGBP does not have.
+
+    Raises:
+        InputError: Naming site, class and the nearest known one.
+    """
+    unknown = sites[~sites["IGBP"].isin(list(IGBP_CLASSES))]
+    if len(unknown):
+        site = unknown.iloc[0]
+        near = get_close_matches(site["IGBP"].upper(), IGBP_CLASSES, n=1)
+        raise InputError(
+            where,
+            "IGBP",
+            expected=f"one of {', '.join(IGBP_CLASSES)}",
+            found=f"{site['IGBP']!r} at {site['site_id']}",
+            hint=f"Is it {near[0]}?" if near else None,
+        )
+
+
+def check_metadata(towers: pd.DataFrame, sites: pd.DataFrame, where: str | Path) -> None:
+    """Refuse towers that the site table does not know.
+
+    Raises:
+        InputError: Naming them.
+    """
+    unknown = sorted(set(towers["site_id"]) - set(sites["site_id"]))
+    if unknown:
+        raise InputError(
+            where,
+            "site_id",
+            expected="a row of the site table for each tower",
+            found=f"none for {', '.join(unknown)}",
+            hint="Add place and IGBP class to the site table, or leave the towers out",
+        )

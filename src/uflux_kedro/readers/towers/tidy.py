@@ -1,0 +1,162 @@
+"""A tidy table of many towers, its columns named in configuration.
+
+One row a site and period holds keys, fluxes, QC and predictors alike. The mapping says for each
+column of ours which column of the file it is and, where that is not the canonical one, its unit.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from uflux_kedro.errors import ConfigurationError, InputError
+from uflux_kedro.readers.parameters import ColumnSpec
+from uflux_kedro.readers.towers.csv_columns import read_text
+from uflux_kedro.readers.towers.parquet import read_parquet
+from uflux_kedro.readers.towers.sites import check_sites
+from uflux_kedro.readers.towers.tables import (
+    MISSING,
+    Outside,
+    Resolution,
+    check_order,
+    parse_times,
+    to_numbers,
+    within_bounds,
+)
+from uflux_kedro.readers.units import DAYS_PER_MEAN_MONTH, to_canonical
+from uflux_kedro.variables import FLUXES, IGBP_CLASSES, variable_of
+
+logger = logging.getLogger(__name__)
+
+KEYS = ("site_id", "time", "latitude", "IGBP")
+OPTIONAL_SITE_COLUMNS = ("longitude", "elevation", "climate")
+PATTERNS = ("*.csv", "*.csv.gz", "*.parquet")
+_SITE_COLUMNS = ("site_id", *KEYS[2:], *OPTIONAL_SITE_COLUMNS)
+_CLASS_OF_CODE = {str(code): name for name, code in IGBP_CLASSES.items()} | {"17": "WAT"}
+
+
+def read_tidy(
+    paths: Sequence[Path],
+    columns: Mapping[str, ColumnSpec | str],
+    *,
+    resolution: Resolution = "MM",
+    outside: Outside = "raise",
+) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
+    """Read one table of many towers, or several tables with the same columns.
+
+    Args:
+        paths: CSV files, plain or gzipped, or parquet; -9999 or nothing where a value is missing.
+        columns: Our name (a key ``site_id``, ``time``, ``latitude``, ``longitude``, ``IGBP``,
+            ``elevation``, ``climate``; a variable; a predictor ``SOURCE_VARIABLE``; ``<flux>_QC``)
+            -> the file's column.
+        resolution: Length of the periods.
+        outside: What becomes of values out of physical bounds.
+
+    Returns:
+        ``towers`` (``site_id``, ``time``, fluxes, QC, predictors; sorted), ``sites``, and those
+        of our names for which the file has no column or no value.
+
+    Raises:
+        ConfigurationError: If the mapping names an unknown variable or no key.
+        InputError: If a key or every flux is absent, or the rows are not as they should be.
+    """
+    specs = _specs(columns)
+    _check_mapping(specs)
+    if not paths:
+        raise InputError("the tower table", None, expected="at least one file", found="none")
+    where = str(paths[0]) if len(paths) == 1 else str(Path(paths[0]).parent)
+    raw = pd.concat([_read_file(Path(p), specs) for p in sorted(paths)], ignore_index=True)
+    towers = raw[["site_id"]].copy()
+    towers["time"] = parse_times(raw["time"].rename(specs["time"].column), resolution, where)
+    check_order(towers, where)
+    values = {
+        name: _column(raw[name], spec, towers, where, outside)
+        for name, spec in specs.items()
+        if name in raw and name not in (*KEYS, *OPTIONAL_SITE_COLUMNS)
+    }
+    present = {name: column for name, column in values.items() if column.notna().any()}
+    missing = [n for n in specs if n not in raw or (n in values and n not in present)]
+    if not any(flux in present for flux in FLUXES):
+        wanted = [specs[f].column for f in FLUXES if f in specs]
+        raise InputError(
+            where, None, expected=f"values of a flux ({', '.join(wanted)})", found="none"
+        )
+    for name in missing:
+        logger.warning("%s: no values of %s (column %s)", where, name, specs[name].column)
+    towers = pd.concat([towers, pd.DataFrame(present)], axis=1)
+    towers = towers.sort_values(["site_id", "time"], ignore_index=True)
+    towers.attrs["resolution"] = resolution
+    return towers, _sites(raw, where), missing
+
+
+def columns_with_values(table: Path, columns: Mapping[str, ColumnSpec | str]) -> set[str]:
+    """Those of our names for which a file, or a folder of files, holds at least one value."""
+    paths = [table] if table.is_file() else sorted(p for g in PATTERNS for p in table.rglob(g))
+    specs = _specs(columns)
+    raw = [_read_file(path, specs) for path in paths]
+    return {str(n) for t in raw for n in t if (t[n].notna() & (t[n] != MISSING)).any()}
+
+
+def _specs(columns: Mapping[str, ColumnSpec | str]) -> dict[str, ColumnSpec]:
+    return {n: ColumnSpec(column=s) if isinstance(s, str) else s for n, s in columns.items()}
+
+
+def _check_mapping(specs: Mapping[str, ColumnSpec]) -> None:
+    missing = [key for key in KEYS if key not in specs]
+    if missing:
+        raise ConfigurationError(f"The column mapping lacks {', '.join(missing)}")
+    for name in specs:
+        if name not in (*KEYS, *OPTIONAL_SITE_COLUMNS):
+            variable_of(name.removesuffix("_QC"))
+
+
+def _read_file(path: Path, specs: Mapping[str, ColumnSpec]) -> pd.DataFrame:
+    wanted = {spec.column for spec in specs.values()}
+    if path.suffix == ".parquet":
+        raw = read_parquet(path, wanted)
+    else:
+        raw = read_text(path, usecols=lambda c: c in wanted, na_values=["", "NaN", "nan"])
+    for key in (*KEYS, *(k for k in ("longitude",) if k in specs)):
+        if specs[key].column not in raw:
+            raise InputError(
+                path,
+                specs[key].column,
+                expected=f"this column, which holds {key}",
+                found=f"only {', '.join(map(str, raw.columns)) or 'unknown columns'}",
+            )
+    named = {n: raw[s.column] for n, s in specs.items() if s.column in raw}
+    return pd.DataFrame(named).astype({"site_id": str})
+
+
+def _column(
+    column: pd.Series, spec: ColumnSpec, keys: pd.DataFrame, where: str, outside: Outside
+) -> pd.Series:
+    name = str(column.name)
+    values = to_numbers(column.rename(spec.column), where).rename(name)
+    if spec.unit and not name.endswith("_QC"):
+        values = to_canonical(values, spec.unit, variable_of(name), where)
+        if "month" in spec.unit:
+            values = values * DAYS_PER_MEAN_MONTH / keys["time"].dt.days_in_month
+    return within_bounds((values * spec.sign).rename(name), keys, where, outside)
+
+
+def _sites(raw: pd.DataFrame, where: str) -> pd.DataFrame:
+    """Sites of the table, each with one place and one class, which may be given by its code."""
+    known = [c for c in _SITE_COLUMNS if c in raw]
+    sites = raw[known].drop_duplicates()
+    if pd.api.types.is_numeric_dtype(sites["IGBP"]):
+        codes = sites["IGBP"].map("{:g}".format)
+        sites["IGBP"] = codes.map(_CLASS_OF_CODE).fillna(codes)
+    moved = sites.loc[sites["site_id"].duplicated(), "site_id"]
+    if len(moved):
+        varying = sites[sites["site_id"] == moved.iloc[0]].nunique(dropna=False)
+        raise InputError(
+            where,
+            ", ".join(c for c in known if varying[c] > 1),
+            expected="one value a site",
+            found=f"several at {moved.iloc[0]}",
+        )
+    return check_sites(sites, where)

@@ -1,0 +1,165 @@
+"""What a file of tower data is: by its name where it has the networks' form, else by its header.
+
+The networks name their files ``<network>_<site>_<product>_<set>_<step>_<years>_<version>``, some
+parts left out; every version suffix reads alike.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Literal, cast
+
+from uflux_kedro.errors import InputError
+from uflux_kedro.readers.archives import File
+from uflux_kedro.readers.towers.csv_columns import Header, read_header
+from uflux_kedro.readers.towers.tables import Step
+
+Family = Literal[
+    "fluxnet", "ameriflux", "fluxdatakit", "reddyproc", "parquet", "tidy", "sites", "badm"
+]
+"""``sites`` is a site table, ``badm`` the networks' metadata; the others hold fluxes."""
+
+_STEPS = ("HH", "HR", "DD", "WW", "MM")
+_SETS = ("FULLSET", "FLUXMET", "SUBSET")
+"""From the fullest; FLUXMET is what the networks call FULLSET since 2025."""
+
+_PRODUCTS: dict[str, Family] = {
+    "FLUXNET2015": "fluxnet",
+    "FLUXNET": "fluxnet",
+    "BASE": "ameriflux",
+    "FLUXDATAKIT": "fluxdatakit",
+    "PLUMBER": "fluxdatakit",
+}
+
+_COMPANIONS = {
+    "ERAI", "ERA5", "AUXMETEO", "AUXNEE", "VARINFO", "BIFVARINFO", "YY", "METEO", "METEOSENS",
+    "FLUXES", "ANCILLARY", "INST", "INSTPAIRS", "EDDYCOV", "README", "README.md", "COSPECTRA",
+    "DATA",
+}  # fmt: skip
+"""Parts of the names of what comes along with the fluxes and holds none that is used."""
+
+_SITE = re.compile(r"[A-Z]{2}-[A-Za-z0-9]+")
+
+
+@dataclass(frozen=True)
+class TowerFile:
+    """A file whose kind is known.
+
+    Attributes:
+        file: Where it is.
+        family: Which reader reads it.
+        site: Tower, where the file is of a single one.
+        step: Step of its rows, where the name says it.
+        delivery: The same for all tables of one archive, whatever their set and step.
+        rank: 0 for the fullest set of variables.
+    """
+
+    file: File
+    family: Family
+    site: str = ""
+    step: Step | None = None
+    delivery: tuple[str, ...] = ()
+    rank: int = 0
+
+
+def recognise(file: File, columns: Mapping[str, str] | None = None) -> TowerFile | str | None:
+    """Find out what a file is.
+
+    Args:
+        file: The file.
+        columns: Of a tidy table, the names of its ``site_id`` and ``time`` columns, if the
+            user mapped them.
+
+    Returns:
+        The file's kind; None where it is known to hold nothing of use; or, as text, why it
+        cannot be read.
+
+    Raises:
+        InputError: If it is called a zip and is none.
+    """
+    named = by_name(file)
+    if named is not None or _is_companion(file.name):
+        return named
+    suffix = PurePosixPath(file.name.removesuffix(".gz")).suffix.lower()
+    if suffix == ".parquet":
+        return TowerFile(file, "tidy" if columns else "parquet")
+    if suffix == ".zip":
+        if file.member is None:
+            raise _no_zip(file)
+        return "a zip within a zip: unpack the outer one"
+    if suffix not in (".csv", ".txt"):
+        return "neither a zip nor CSV, parquet or metadata in xlsx"
+    try:
+        header = read_header(file)
+        return _by_tabs(file, header) or _by_header(file, header, columns or {})
+    except InputError as error:
+        return f"expected {error.expected}, found {error.found}"
+
+
+def _no_zip(file: File) -> InputError:
+    with file.open() as stream:
+        beginning = stream.read(40)
+    return InputError(
+        file.where,
+        None,
+        expected="a zip archive",
+        found=f"a file that begins with {beginning!r}" if beginning else "an empty file",
+        hint="A portal's page or a broken download: fetch it again",
+    )
+
+
+def by_name(file: File) -> TowerFile | None:
+    """The file's kind, if its name has a network's form."""
+    stem = re.sub(r"(\.csv|\.xlsx)?(\.gz)?$", "", file.name, flags=re.IGNORECASE)
+    parts = stem.split("_")
+    if stem == file.name or len(parts) < 3:
+        return None
+    if {"BIF", "SITEINFO", "BADM"} & set(parts):
+        return TowerFile(file, "badm")
+    rest = parts[3:]
+    step = next((cast("Step", p) for p in rest[:2] if p in _STEPS), None)
+    family = _PRODUCTS.get(parts[2])
+    if family is None or step is None or rest[0] not in (*_SETS, *_STEPS):
+        return None
+    if not _SITE.fullmatch(parts[1]) or _COMPANIONS & set(parts):
+        return None
+    delivery = tuple(p for p in parts if p not in (*_SETS, *_STEPS))
+    rank = next((i for i, name in enumerate(_SETS) if name in rest), 0)
+    return TowerFile(file, family, parts[1], step, delivery, rank)
+
+
+def _is_companion(name: str) -> bool:
+    parts = set(PurePosixPath(name.removesuffix(".gz")).stem.split("_"))
+    return bool(parts & _COMPANIONS) or name.lower().endswith((".md", ".pdf"))
+
+
+def _by_tabs(file: File, header: Header) -> TowerFile | str | None:
+    if header.separator != "\t" or header.columns[0] != "Year":
+        return None
+    named = _SITE.search(file.name)
+    if named is None:
+        return "a table of one tower whose name does not say which: name it <site>_<years>.txt"
+    return TowerFile(file, "reddyproc", named[0], "HH", (file.name,))
+
+
+def _by_header(file: File, header: Header, columns: Mapping[str, str]) -> TowerFile | str:
+    found = set(header.columns)
+    stamped = found & {"TIMESTAMP", "TIMESTAMP_START"}
+    site = next((c[5:].strip() for c in header.comments if c[:5] in ("Site:", "site,")), "")
+    if columns and found.issuperset(columns.values()):
+        return TowerFile(file, "tidy")
+    if found.issuperset({"SITE_ID", "VARIABLE", "DATAVALUE"}):
+        return TowerFile(file, "badm")
+    if "TIMESTAMP_START" in found and _SITE.fullmatch(site):
+        return TowerFile(file, "ameriflux", site, "HH", (file.name,))
+    if found.issuperset({"SITE_ID", "LOCATION_LAT"}) and not stamped:
+        return TowerFile(file, "sites")
+    if stamped and "SITE_ID" not in found:
+        return (
+            "a table of one tower whose name does not say which: "
+            "name it <network>_<site>_FLUXNET_FULLSET_<step>_<years>_<version>.csv"
+        )
+    return "a table of unknown columns: map them in towers.columns, with towers.reader tidy"

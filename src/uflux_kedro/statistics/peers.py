@@ -1,0 +1,242 @@
+"""A product beside another one, or beside the truth of a simulated Earth, cell by cell.
+
+Both are brought to the coarser of their grids by area and to their common months; only cells and
+months that both have count, so that no number comes from what one of them lacks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from uflux_kedro.errors import InputError
+from uflux_kedro.gridding.conservative import mean_by_area
+from uflux_kedro.gridding.means import monthly_means
+from uflux_kedro.statistics.means import cell_area, period_days
+from uflux_kedro.variables import VARIABLES
+
+_PLACE = ("latitude", "longitude")
+_BINS = 400
+"""Bins of the density of cells and months, over the physical bounds of the flux."""
+_LEAST_MONTHS = 6
+"""Calendar months that a cell's seasonal cycle needs."""
+
+SCORES = {
+    "months": ("common months", "1"),
+    "area": ("area with both, mean over the months", "km2"),
+    "product_mean": ("mean of the product", None),
+    "peer_mean": ("mean of the peer", None),
+    "product_total": ("total of the product, a year of the common months", "PgC yr-1"),
+    "peer_total": ("total of the peer, a year of the common months", "PgC yr-1"),
+    "bias": ("product less peer", None),
+    "RMSE": ("root mean squared difference of cells and months", None),
+    "NSE": ("Nash-Sutcliffe efficiency of cells and months", "1"),
+    "r2": ("squared correlation of cells and months", "1"),
+    "spatial_r2": ("squared correlation of the cells' multi-year means", "1"),
+    "seasonal_r2": ("squared correlation of the cells' mean seasonal cycles, less their mean", "1"),
+    "seasonal_NSE": ("Nash-Sutcliffe efficiency of the same", "1"),
+    "coverage": ("share of the peer within two standard deviations of the members", "1"),
+}
+"""Score -> what it is and its unit; None is that of the flux. All are weighted by area and days."""
+
+
+def compare_with_peer(product: xr.Dataset, variable: str, peer: xr.Dataset) -> xr.Dataset:
+    """Compare a product with a peer.
+
+    Args:
+        product: ``variable`` (time, latitude, longitude) and its ``_std``, with ``time_bnds``;
+            months or shorter steps, lazily.
+        variable: The flux.
+        peer: The same flux in the same unit, likewise.
+
+    Returns:
+        Scalars of :data:`SCORES`; ``product``, ``peer`` and ``difference`` (latitude,
+        longitude), means over the months that both have; ``density`` (peer_bin, product_bin),
+        km2 times months in each pair of bins of their values. A score that the record cannot
+        give (no spread, too few months) is NaN.
+
+    Raises:
+        InputError: If they share no month or no cell.
+    """
+    ours, theirs = _fields(product, variable), _fields(peer, variable)
+    ours = monthly_means(ours, "product", whole=True)
+    theirs = theirs.drop_vars(f"{variable}_std", errors="ignore")
+    theirs = monthly_means(theirs, "peer", whole=True)
+    months = ours.indexes["time"].intersection(theirs.indexes["time"])
+    if months.empty:
+        raise InputError(
+            "peer",
+            "time",
+            expected=f"some of {_span(ours)}, as the product has",
+            found=_span(theirs),
+        )
+    ours, theirs = _on_one_grid(ours.sel(time=months), theirs.sel(time=months))
+    lower, upper = VARIABLES[variable].lower, VARIABLES[variable].upper
+    sums = _Sums(np.linspace(lower, upper, _BINS + 1), (12, *(ours.sizes[a] for a in _PLACE)))
+    area = cell_area(ours).to_numpy()
+    days = period_days(ours).to_numpy()
+    for i, month in enumerate(months):
+        one, other = (c.isel(time=i).transpose(*_PLACE, ...) for c in (ours, theirs))
+        spread = one[f"{variable}_std"].to_numpy() if f"{variable}_std" in one else None
+        sums.add(
+            one[variable].to_numpy().astype(float),
+            other[variable].to_numpy().astype(float),
+            spread,
+            area,
+            float(days[i]),
+            month.month - 1,
+        )
+    if not sums.weight:
+        raise InputError("peer", variable, expected="cells that the product has", found="none")
+    return _result(sums, variable, ours, area)
+
+
+def _fields(product: xr.Dataset, variable: str) -> xr.Dataset:
+    names = [n for n in (variable, f"{variable}_std") if n in product]
+    bounds = product["time_bnds"]
+    return product[names].assign_coords(time_bnds=(("time", "bnds"), bounds.to_numpy()))
+
+
+def _span(cube: xr.Dataset) -> str:
+    index = cube.indexes["time"]
+    return f"{index[0]:%Y-%m} to {index[-1]:%Y-%m}"
+
+
+def _on_one_grid(a: xr.Dataset, b: xr.Dataset) -> tuple[xr.Dataset, xr.Dataset]:
+    """Both on the coarser grid."""
+    if all(a.sizes[x] == b.sizes[x] and np.allclose(a[x], b[x], atol=1e-4) for x in _PLACE):
+        return a, b.assign_coords({axis: a[axis] for axis in _PLACE})
+    step = {id(c): float(np.diff(c["latitude"].to_numpy()).mean()) for c in (a, b)}
+    if step[id(a)] < step[id(b)]:
+        return _averaged(a, b), b
+    return a, _averaged(b, a)
+
+
+def _averaged(cube: xr.Dataset, target: xr.Dataset) -> xr.Dataset:
+    bounds = cube["time_bnds"]
+    fields = cube.drop_vars("time_bnds").map(mean_by_area, target=target)
+    return fields.assign_coords(time_bnds=bounds)
+
+
+@dataclass
+class _Sums:
+    """Sums over cells and months, weighted by area and days."""
+
+    edges: np.ndarray
+    shape: tuple[int, ...]
+    weight: float = 0.0
+    moments: np.ndarray = field(default_factory=lambda: np.zeros(5))
+    """Product, peer, their squares and their product."""
+    error: float = 0.0
+    within: float = 0.0
+    with_spread: float = 0.0
+    days: float = 0.0
+    months: int = 0
+    density: np.ndarray = field(init=False)
+    cycle: np.ndarray = field(init=False)
+    """(product and peer, calendar months, latitude, longitude), times days."""
+    cycle_days: np.ndarray = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.density = np.zeros((self.edges.size - 1,) * 2)
+        self.cycle = np.zeros((2, *self.shape))
+        self.cycle_days = np.zeros(self.shape)
+
+    def add(
+        self,
+        product: np.ndarray,
+        peer: np.ndarray,
+        spread: np.ndarray | None,
+        area: np.ndarray,
+        days: float,
+        month: int,
+    ) -> None:
+        """Take in a month of both (latitude, longitude)."""
+        there = np.isfinite(product) & np.isfinite(peer)
+        if not there.any():
+            return
+        p, t, w = product[there], peer[there], area[there] * days
+        self.weight += w.sum()
+        self.days += days
+        self.months += 1
+        self.moments += [np.dot(w, v) for v in (p, t, p * p, t * t, p * t)]
+        self.error += np.dot(w, (p - t) ** 2)
+        self.cycle[0, month][there] += p * days
+        self.cycle[1, month][there] += t * days
+        self.cycle_days[month][there] += days
+        place = [np.searchsorted(self.edges, v, "right") - 1 for v in (t, p)]
+        bins = [i.clip(0, self.edges.size - 2) for i in place]
+        np.add.at(self.density, tuple(bins), area[there] / 1e6)
+        if spread is not None:
+            s = spread[there]
+            known = np.isfinite(s)
+            self.with_spread += w[known].sum()
+            self.within += w[known & (np.abs(p - t) <= 2 * s)].sum()
+
+
+def _result(sums: _Sums, variable: str, grid: xr.Dataset, area: np.ndarray) -> xr.Dataset:
+    p, t, pp, tt, pt = sums.moments / sums.weight
+    known = sums.cycle_days.sum(axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        means = sums.cycle.sum(axis=1) / known
+        cycles = sums.cycle / sums.cycle_days
+    cycles[:, :, (sums.cycle_days > 0).sum(axis=0) < _LEAST_MONTHS] = np.nan
+    with np.errstate(invalid="ignore"):
+        present = np.isfinite(cycles[0])
+        usual = np.where(present, cycles, 0).sum(axis=1) / np.maximum(present.sum(axis=0), 1)
+    seasonal = _pairs(cycles - usual[:, None], np.broadcast_to(area, cycles.shape[1:]))
+    spatial = _pairs(means, area)
+    canonical = VARIABLES[variable].unit
+    yearly = sums.weight / (sums.months / 12) * 1e-15
+    has_total = canonical.startswith("gC")
+    scores = {
+        "months": sums.months,
+        "area": sums.weight / sums.days / 1e6,
+        "product_mean": p,
+        "peer_mean": t,
+        "product_total": p * yearly if has_total else np.nan,
+        "peer_total": t * yearly if has_total else np.nan,
+        "bias": p - t,
+        "RMSE": np.sqrt(sums.error / sums.weight),
+        "NSE": _efficiency(sums.error / sums.weight, tt - t * t),
+        "r2": _squared_correlation(pp - p * p, tt - t * t, pt - p * t),
+        "spatial_r2": spatial[0],
+        "seasonal_r2": seasonal[0],
+        "seasonal_NSE": seasonal[1],
+        "coverage": sums.within / sums.with_spread if sums.with_spread else np.nan,
+    }
+    data: dict[str, Any] = {
+        name: ((), float(scores[name]), {"long_name": words, "units": unit or canonical})
+        for name, (words, unit) in SCORES.items()
+    }
+    attributes = {"units": canonical, "cell_methods": "time: mean"}
+    for name, values in {"product": means[0], "peer": means[1], "difference": means[0] - means[1]}.items():  # fmt: skip
+        data[name] = (_PLACE, values.astype("float32"), attributes)
+    middle = (sums.edges[1:] + sums.edges[:-1]) / 2
+    data["density"] = (("peer_bin", "product_bin"), sums.density, {"units": "km2"})
+    coords = {axis: grid[axis] for axis in _PLACE} | {"peer_bin": middle, "product_bin": middle}
+    return xr.Dataset(data, coords, {"variable": variable})
+
+
+def _pairs(values: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
+    """Squared correlation and efficiency of product and peer (2, ...), weighted."""
+    there = np.isfinite(values).all(axis=0)
+    if there.sum() < 2:
+        return np.nan, np.nan
+    p, t = values[0][there], values[1][there]
+    w = weights[there] / weights[there].sum()
+    dp, dt = p - np.dot(w, p), t - np.dot(w, t)
+    spread = np.dot(w, dt * dt)
+    r2 = _squared_correlation(np.dot(w, dp * dp), spread, np.dot(w, dp * dt))
+    return r2, _efficiency(np.dot(w, (p - t) ** 2), spread)
+
+
+def _squared_correlation(var_p: float, var_t: float, cov: float) -> float:
+    return float(cov**2 / (var_p * var_t)) if var_p > 0 and var_t > 0 else np.nan
+
+
+def _efficiency(squared_error: float, spread: float) -> float:
+    return float(1 - squared_error / spread) if spread > 0 else np.nan

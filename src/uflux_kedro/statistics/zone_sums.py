@@ -1,0 +1,163 @@
+"""Sums of a product's fields over zones, a tile and a stretch of time at a time.
+
+Only a tile of one field is in memory: a product of a billion cells is summed as one of a thousand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product as pairs
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from uflux_kedro.statistics.means import cell_area, cell_bounds
+from uflux_kedro.statistics.zones import Tile, Zones
+
+_PLACES = 17
+"""Places along a tile's side at which a projection's scale is computed."""
+_EDGE = 2048
+"""Longest edge of a tile, cells; a whole number of the chunks of every product here."""
+
+
+@dataclass
+class ZoneSums:
+    """Sums over the zones of one kind, by period; cells without a value add nothing.
+
+    Attributes:
+        kind: Kind of the zones.
+        names: Their names (n,).
+        value: Value times area (n, periods), the unit of the field times m2.
+        spread: Standard deviation among the members times area (n, periods).
+        members: Value of each member times area (members, n, periods); where a member has no
+            value the ensemble's own stands in, so that the members' mean is ``value``.
+        area: Area of cells with a value (n, periods), m2.
+        cells: Number of cells (n,) with a value in any period, those on a border included.
+    """
+
+    kind: str
+    names: tuple[str, ...]
+    value: np.ndarray
+    spread: np.ndarray
+    members: np.ndarray
+    area: np.ndarray
+    cells: np.ndarray
+
+    @classmethod
+    def empty(cls, zones: Zones, members: int, periods: int) -> ZoneSums:
+        """Nothing summed yet."""
+        n = len(zones.names)
+        shape = (n, periods)
+        return cls(
+            zones.kind,
+            tuple(zones.names),
+            np.zeros(shape),
+            np.zeros(shape),
+            np.zeros((members, *shape)),
+            np.zeros(shape),
+            np.zeros(n, dtype=int),
+        )
+
+
+def sum_over_zones(
+    product: xr.Dataset,
+    variable: str,
+    zones: Sequence[Zones],
+    land_cover: xr.DataArray | None = None,
+) -> list[ZoneSums]:
+    """Sum a product over zones.
+
+    Args:
+        product: ``variable`` (time, and latitude, longitude or y, x with ``crs``), with its
+            ``_std`` and ``_member`` if it has them; lazily.
+        variable: The field, such as GPP.
+        zones: Zones of every kind wanted.
+        land_cover: IGBP classes on the product's cells, for zones by class.
+
+    Returns:
+        Sums of each kind, in the order of ``zones``.
+    """
+    field = product[variable]
+    axes = ("y", "x") if "x" in field.dims else ("latitude", "longitude")
+    field = field.transpose("time", *axes)
+    spread = product.get(f"{variable}_std")
+    names = f"{variable}_member"
+    members = product[names].sizes["member"] if names in product else 0
+    periods = field.sizes["time"]
+    sums = [ZoneSums.empty(z, members, periods) for z in zones]
+    steps = field.chunksizes["time"][0] if field.chunks else periods
+    for place, tile in _tiles(product, axes, land_cover):
+        shares = [z.shares(tile) for z in zones]
+        weights = [s.multiply(tile.area.ravel()).tocsr() for s in shares]
+        ever = np.zeros(tile.cells, dtype=bool)
+        for start in range(0, periods, steps):
+            times = slice(start, start + steps)
+            inside = {"time": times, **place}
+            values = _columns(field.isel(inside))
+            there = np.isfinite(values)
+            ever |= there.any(axis=1)
+            filled = np.where(there, values, 0)
+            for one, weight in zip(sums, weights, strict=True):
+                one.value[:, times] += weight @ filled
+                one.area[:, times] += weight @ there
+            if spread is not None:
+                std = np.nan_to_num(_columns(spread.transpose("time", *axes).isel(inside)))
+                for one, weight in zip(sums, weights, strict=True):
+                    one.spread[:, times] += weight @ np.where(there, std, 0)
+            for number in range(members):
+                member = product[names].isel(member=number).transpose("time", *axes)
+                values = _columns(member.isel(inside))
+                values = np.where(there & np.isfinite(values), values, filled)
+                for one, weight in zip(sums, weights, strict=True):
+                    one.members[number][:, times] += weight @ values
+        for one, share in zip(sums, shares, strict=True):
+            one.cells += ((share > 0) @ ever.astype(int)).astype(int)
+    return sums
+
+
+def _columns(field: xr.DataArray) -> np.ndarray:
+    """A tile as (cells, periods), double precision."""
+    values = field.to_numpy().astype("float64")
+    return values.reshape(len(values), -1).T
+
+
+def _tiles(
+    product: xr.Dataset, axes: tuple[str, str], land_cover: xr.DataArray | None
+) -> Iterator[tuple[dict[str, slice], Tile]]:
+    crs = product["crs"].attrs["crs_wkt"] if axes == ("y", "x") else None
+    bounds = [_edges(product[axis]) if crs else cell_bounds(product[axis]) for axis in axes]
+    area = None if crs else cell_area(product).to_numpy()
+    starts = [range(0, len(b), _EDGE) for b in bounds]
+    for row, column in pairs(*starts):
+        inside = (slice(row, row + _EDGE), slice(column, column + _EDGE))
+        place = dict(zip(axes, inside, strict=True))
+        rows, columns = bounds[0][inside[0]], bounds[1][inside[1]]
+        classes = None
+        if land_cover is not None:
+            classes = land_cover.transpose(*axes).isel(place).fillna(0).to_numpy()
+        own = area[inside] if area is not None else _projected_area(rows, columns, str(crs))
+        yield place, Tile(rows, columns, own, classes, crs)
+
+
+def _edges(centres: xr.DataArray) -> np.ndarray:
+    """Edges (n, 2) of a projection's cells, which are all alike."""
+    values = centres.to_numpy()
+    half = (values[1] - values[0]) / 2
+    return np.stack([values - half, values + half], axis=1)
+
+
+def _projected_area(rows: np.ndarray, columns: np.ndarray, crs: str) -> np.ndarray:
+    """Area of cells (ny, nx) on the Earth: the projection's own, by its scale there."""
+    from pyproj import CRS, Proj
+    from scipy.interpolate import RectBivariateSpline
+
+    projection: Any = Proj(CRS.from_wkt(crs))
+    # The scale changes slowly: between some places of the tile it is interpolated.
+    y, x = (np.linspace(edges[0, 0], edges[-1, 1], _PLACES) for edges in (rows, columns))
+    places = projection(*np.meshgrid(x, y), inverse=True)
+    scale = np.array(projection.get_factors(*places).areal_scale)
+    scale[~np.isfinite(scale)] = 1.0  # off the Earth, where no cell has a value
+    smooth = RectBivariateSpline(y, x, scale)(rows.mean(axis=1), columns.mean(axis=1))
+    return np.outer(np.diff(rows, axis=1), np.diff(columns, axis=1)) / smooth

@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import json
+
+import netCDF4
+import numpy as np
+import pytest
+import xarray as xr
+
+from tests.testing.drivers import Sum, make_drivers
+from uflux_kedro.errors import InputError
+from uflux_kedro.files import sha256
+from uflux_kedro.products.cf import finish_product, write_netcdf
+from uflux_kedro.products.prediction import predict_cube
+
+
+@pytest.fixture(scope="module")
+def product():
+    members = {"a": Sum("ERA5_TA"), "b": Sum("ERA5_TA", "MODIS_NIRv")}
+    cube = predict_cube(members, make_drivers(), variable="GPP", keep_members=True)
+    return finish_product(
+        cube,
+        title="GPP of a small world",
+        members=list(members),
+        parameters={"seed": 1, "scheme": "loso"},
+        checksums={"drivers": "0f" * 32},
+    )
+
+
+def test_global_attributes_tell_how_it_was_made(product):
+    attributes = product.attrs
+    assert attributes["Conventions"] == "CF-1.11"
+    assert attributes["title"] == "GPP of a small world"
+    assert attributes["members"] == "a, b"
+    assert json.loads(attributes["parameters"]) == {"scheme": "loso", "seed": 1}
+    assert json.loads(attributes["input_checksums"]) == {"drivers": "0f" * 32}
+    assert json.loads(attributes["software_versions"])["xarray"] == xr.__version__
+    for name in ("institution", "source", "history", "references"):
+        assert attributes[name]
+
+
+def test_units_are_those_that_cf_tools_read(product):
+    for name in ("GPP", "GPP_std", "GPP_member"):
+        assert product[name].attrs["units"] == "g m-2 d-1"
+        assert "carbon" in product[name].attrs["comment"]
+
+
+def test_the_input_is_left_as_it_was():
+    cube = predict_cube({"a": Sum("ERA5_TA")}, make_drivers(), variable="GPP")
+    before = cube.copy(deep=True)
+    finish_product(cube, title="t", members=["a"], parameters={}, checksums={})
+    xr.testing.assert_identical(cube, before)
+
+
+@pytest.mark.parametrize("name", ["time_bnds", "latitude"])
+def test_what_is_missing_is_named(product, name):
+    with pytest.raises(InputError, match=f"{name}: expected a variable"):
+        finish_product(
+            product.drop_vars(name), title="t", members=["a"], parameters={}, checksums={}
+        )
+
+
+def named_members(found):
+    return found.load().rename_vars(member_name="member").set_xindex("member")
+
+
+def test_the_file_reads_back(product, tmp_path):
+    path = tmp_path / "new" / "gpp.nc"
+    write_netcdf(product, path)
+    with xr.open_dataset(path) as found:
+        xr.testing.assert_equal(named_members(found), product)
+        assert found.attrs == product.attrs
+        assert found["GPP"].attrs == product["GPP"].attrs
+        assert "member_name" in found["GPP_member"].coords
+
+
+def test_how_the_file_is_written(product, tmp_path):
+    path = tmp_path / "gpp.nc"
+    write_netcdf(product, path)
+    with netCDF4.Dataset(path) as file:
+        gpp = file["GPP"]
+        assert gpp.dtype == np.float32
+        assert gpp._FillValue == np.float32(-9999)
+        assert gpp.filters()["zlib"]
+        assert gpp.chunking() == [1, 9, 18]
+        assert file["GPP_n_members"].dtype == np.int16
+        assert "_FillValue" not in file["GPP_n_members"].ncattrs()
+        assert file["time"].units == "days since 1970-01-01"
+        assert file["time"].bounds == "time_bnds"
+        np.testing.assert_array_equal(file["time_bnds"][:, 0], file["time"][:])
+        for name in ("latitude", "longitude"):
+            assert file[name].bounds == f"{name}_bnds"
+            assert file[f"{name}_bnds"].shape == (file[name].size, 2)
+            assert "_FillValue" not in file[name].ncattrs()
+        assert file["latitude_bnds"][0, 0] == -90
+
+
+def test_the_same_product_gives_the_same_bytes(product, tmp_path):
+    for name in ("one.nc", "two.nc"):
+        write_netcdf(product, tmp_path / name)
+    assert sha256(tmp_path / "one.nc") == sha256(tmp_path / "two.nc")
+
+
+def test_encoding_of_another_store_does_no_harm(product, tmp_path):
+    product.to_zarr(tmp_path / "cube.zarr", zarr_format=3, consolidated=False)
+    stored = xr.open_zarr(tmp_path / "cube.zarr", consolidated=False, chunks={})
+    write_netcdf(stored, tmp_path / "cube.nc")
+    with xr.open_dataset(tmp_path / "cube.nc") as found:
+        xr.testing.assert_equal(named_members(found), product)
+
+
+def test_a_failed_write_leaves_what_was_there(product, tmp_path):
+    path = tmp_path / "gpp.nc"
+    write_netcdf(product, path)
+    before = path.read_bytes()
+
+    def fail(block):
+        raise RuntimeError("read error")
+
+    broken = product.chunk(time=1)
+    broken["GPP"] = xr.apply_ufunc(
+        fail, broken["GPP"], dask="parallelized", output_dtypes=["float32"]
+    )
+    with pytest.raises(RuntimeError, match="read error"):
+        write_netcdf(broken, path)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]

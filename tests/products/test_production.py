@@ -1,0 +1,339 @@
+"""Products are the same bytes however they are made, and nothing that is done is lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from tests.conftest import PROJECT
+from tests.testing.products import PREDICTORS, plan, tree, write_member, write_world
+from uflux_kedro.errors import InputError
+from uflux_kedro.products.execution import ADDRESS, Execution, _workers_here, process_and_memory
+from uflux_kedro.products.prediction import predict_cube
+from uflux_kedro.products.production import produce, verify
+from uflux_kedro.products.store import ProductStore, read_often
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("world")
+    write_world(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def finished(world):
+    """A product that nothing disturbed, made in one thread."""
+    store = ProductStore(str(world / "GPP.zarr"))
+    made = produce(plan(world), store)
+    assert (made.made, made.kept) == (12, 0)
+    return world / "GPP.zarr"
+
+
+@pytest.fixture
+def copy(world, finished, tmp_path):
+    """World and product of one's own, with the dates that they had."""
+    for name in ("drivers.zarr", *PREDICTORS, "GPP.zarr", "GPP.regions"):
+        shutil.copytree(world / name, tmp_path / name)
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    from distributed import LocalCluster
+
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+        yield cluster
+
+
+def run_apart(world, target, limit=0):
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.testing.products", str(world), str(target), str(limit)],
+        cwd=PROJECT, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+def wait_for_marks(folder, number, process=None):
+    deadline = time.monotonic() + 120
+    while len(list(folder.glob("[0-9]*.json"))) < number:
+        assert time.monotonic() < deadline
+        assert process is None or process.poll() is None, process.stderr.read()
+        time.sleep(0.002)
+
+
+def test_it_is_what_the_whole_cube_gives(world, finished):
+    wanted = plan(world)
+    expected = predict_cube(
+        wanted.members, wanted.drivers.load(), variable="GPP",
+        keep_members=True, quantiles=wanted.quantiles,
+    )  # fmt: skip
+    product = ProductStore(str(finished)).open()
+    for name in expected.data_vars:
+        xr.testing.assert_equal(product[name], expected[name])
+    assert product["GPP_flag"].attrs["flag_masks"] == [1, 2, 4, 8]
+    assert product.attrs["Conventions"] == "CF-1.11"
+    assert product["GPP"].attrs["cell_measures"] == "area: cell_area"
+    files = [f for f in (finished / "GPP" / "c").rglob("*") if f.is_file()]
+    assert len(files) == 12, "the chunks of a region share a file"
+
+
+def test_two_threads_give_the_same_bytes(world, finished, tmp_path):
+    store = ProductStore(str(tmp_path / "GPP.zarr"))
+    produce(plan(world, Execution(n_jobs=2), block_rows=100), store)
+    assert tree(tmp_path / "GPP.zarr") == tree(finished)
+
+
+def test_workers_give_the_same_bytes_though_one_is_lost(
+    world, finished, cluster, tmp_path, monkeypatch
+):
+    monkeypatch.setenv(ADDRESS, cluster.scheduler_address)
+    store = ProductStore(str(tmp_path / "GPP.zarr"))
+    pids = [worker.process.pid for worker in cluster.workers.values()]
+
+    def kill():
+        wait_for_marks(tmp_path / "GPP.regions", 3)
+        os.kill(pids[0], signal.SIGKILL)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    made = produce(plan(world, Execution(address="tcp://nobody:1")), store)
+    killer.join()
+    assert made.made == 12
+    assert tree(tmp_path / "GPP.zarr") == tree(finished)
+    assert tree(tmp_path / "GPP.regions") == tree(finished.with_name("GPP.regions"))
+
+
+def test_a_killed_run_goes_on_where_it_stopped(world, finished, tmp_path):
+    store = ProductStore(str(tmp_path / "GPP.zarr"))
+    run = run_apart(world, store.url)
+    try:
+        wait_for_marks(tmp_path / "GPP.regions", 4, run)
+    finally:
+        run.kill()
+        run.communicate()
+    assert run.returncode == -signal.SIGKILL
+    with pytest.raises(InputError, match="cut short"):
+        store.open()
+    made = produce(plan(world), store)
+    assert made.kept >= 4
+    assert made.kept + made.made == 12
+    assert tree(tmp_path / "GPP.zarr") == tree(finished)
+
+
+def test_fluxes_share_the_workers_of_this_machine(world, finished, tmp_path):
+    from distributed import Client
+
+    first, again = (_workers_here(1) for _ in range(2))
+    assert first == again
+    here = process_and_memory()[1]
+    for flux in ("one", "two"):
+        store = ProductStore(str(tmp_path / flux / "GPP.zarr"))
+        made = produce(plan(world, Execution(local_workers=1)), store)
+        assert made.memory > here + 0.1, "the worker's memory is part of it"
+        assert tree(tmp_path / flux / "GPP.zarr") == tree(finished)
+    assert _workers_here(1) == first
+    with Client(first, set_as_default=False) as client:
+        assert len(client.nthreads()) == 1, "as many as were asked for"
+
+
+def test_workers_that_live_on_see_drivers_that_were_replaced(copy, cluster, tmp_path):
+    """Their chunks may lie otherwise than before: nothing of the old store is remembered."""
+    execution = Execution(address=cluster.scheduler_address)
+    store = ProductStore(str(tmp_path / "other" / "GPP.zarr"))
+    produce(plan(copy, execution), store)
+    drivers = xr.open_zarr(copy / "drivers.zarr", consolidated=False).load().drop_encoding()
+    drivers["ERA5_TA"] = drivers["ERA5_TA"] + 1
+    shutil.rmtree(copy / "drivers.zarr")
+    encoding = {name: read_often() for name in drivers.data_vars}
+    drivers.chunk(time=4, latitude=12).to_zarr(
+        copy / "drivers.zarr", zarr_format=3, consolidated=False, encoding=encoding
+    )
+    assert produce(plan(copy, execution), store).made == 12
+    here = ProductStore(str(tmp_path / "here" / "GPP.zarr"))
+    produce(plan(copy), here)
+    assert tree(tmp_path / "other" / "GPP.zarr") == tree(tmp_path / "here" / "GPP.zarr")
+
+
+def test_a_killed_run_leaves_no_region_half_made(world, finished, tmp_path):
+    """Killed again and again at any moment, it comes to the same bytes, and keeps what it marked."""
+    store = ProductStore(str(tmp_path / "GPP.zarr"))
+    kept = 0
+    for marks in (1, 5, 9):
+        run = run_apart(world, store.url)
+        try:
+            wait_for_marks(tmp_path / "GPP.regions", marks, run)
+        finally:
+            run.kill()
+            run.communicate()
+        assert not set(verify(store)), "a mark comes after its objects"
+        kept = max(kept, marks)
+    made = produce(plan(world), store)
+    assert made.kept >= kept
+    assert tree(tmp_path / "GPP.zarr") == tree(finished)
+    assert tree(tmp_path / "GPP.regions") == tree(finished.with_name("GPP.regions"))
+
+
+@pytest.mark.parametrize("after", ["GPP/zarr.json", "GPP_member/zarr.json", "zarr.json"])
+def test_a_run_killed_in_the_template_begins_anew(copy, finished, after):
+    shutil.rmtree(copy / "GPP.regions")
+    (copy / "GPP.zarr" / after).unlink()
+    assert produce(plan(copy), ProductStore(str(copy / "GPP.zarr"))).made == 12
+    assert tree(copy / "GPP.zarr") == tree(finished)
+
+
+def test_nothing_is_made_twice(copy, finished):
+    made = produce(plan(copy), ProductStore(str(copy / "GPP.zarr")))
+    assert (made.made, made.kept) == (0, 12)
+    assert tree(copy / "GPP.zarr") == tree(finished)
+
+
+def test_drivers_made_anew_to_the_same_bytes_are_the_same(copy, finished):
+    for chunk in (copy / "drivers.zarr").rglob("*"):
+        if chunk.is_file():
+            chunk.write_bytes(chunk.read_bytes())
+    assert produce(plan(copy), ProductStore(str(copy / "GPP.zarr"))).kept == 12
+
+
+def test_a_changed_member_makes_all_anew(copy, finished):
+    write_member(copy, "one", seed=1)
+    store = ProductStore(str(copy / "GPP.zarr"))
+    assert produce(plan(copy), store).made == 12
+    assert tree(copy / "GPP.zarr") != tree(finished)
+    assert verify(store) == []
+
+
+def test_a_changed_setting_makes_all_anew(copy):
+    store = ProductStore(str(copy / "GPP.zarr"))
+    assert produce(plan(copy, quantiles=(0.1, 0.9)), store).made == 12
+    np.testing.assert_array_equal(store.open()["quantile"], [0.1, 0.9])
+    assert "GPP_member" not in produce_without_members(copy, store)
+
+
+def produce_without_members(folder, store):
+    produce(plan(folder, keep_members=False), store)
+    return store.open()
+
+
+def test_a_changed_input_makes_its_regions_anew(copy):
+    chunk = copy / "drivers.zarr" / "ERA5_TA" / "c" / "1" / "0" / "0"
+    drivers = xr.open_zarr(copy / "drivers.zarr", consolidated=False).load()
+    chunk.unlink()  # April to June have no temperature now
+    store = ProductStore(str(copy / "GPP.zarr"))
+    before = store.open().load()
+    made = produce(plan(copy), store)
+    assert (made.made, made.kept) == (4, 8)
+    after = store.open().load()
+    same = [0, 1, 2, 6, 7, 8, 9, 10, 11]
+    xr.testing.assert_equal(before.isel(time=same), after.isel(time=same))
+    assert after["GPP"].isel(time=slice(3, 6)).isnull().all()
+    land = (drivers["IGBP"] > 0).to_numpy()
+    assert (after["GPP_flag"].isel(time=4).to_numpy()[land] & 5 == 5).all()
+
+
+def test_a_corrupt_chunk_is_made_anew(copy, finished, caplog):
+    chunk = copy / "GPP.zarr" / "GPP_std" / "c" / "5" / "1" / "0"
+    content = bytearray(chunk.read_bytes())
+    content[len(content) // 2] ^= 1
+    chunk.write_bytes(content)
+    store = ProductStore(str(copy / "GPP.zarr"))
+    assert verify(store) == ["5-1-0"]
+    made = produce(plan(copy), store)
+    assert (made.made, made.kept) == (1, 11)
+    assert "region 5-1-0 is not what was written" in caplog.text
+    assert tree(copy / "GPP.zarr") == tree(finished)
+
+
+def test_a_damaged_mark_counts_as_none(copy, finished):
+    (copy / "GPP.regions" / "2-0-0.json").write_text('{"fingerprint": "')
+    assert produce(plan(copy), ProductStore(str(copy / "GPP.zarr"))).made == 1
+    assert tree(copy / "GPP.zarr") == tree(finished)
+
+
+def test_a_full_disk_keeps_what_was_done(world, finished, tmp_path):
+    store = ProductStore(str(tmp_path / "GPP.zarr"))
+    sizes = sorted(
+        f.stat().st_size for f in (finished / "GPP_member" / "c").rglob("*") if f.is_file()
+    )
+    run = run_apart(world, store.url, limit=sizes[len(sizes) // 2])
+    _, log = run.communicate()
+    assert run.returncode != 0
+    assert "expected room for the product" in log
+    assert "regions are kept" in log
+    with pytest.raises(InputError, match="cut short"):
+        store.open()
+    produce(plan(world), store)
+    assert tree(tmp_path / "GPP.zarr") == tree(finished)
+
+
+@pytest.mark.skipif(not os.path.isdir("/sys/kernel"), reason="no place that even root cannot write")
+def test_a_read_only_target_is_said(world):
+    with pytest.raises(InputError, match=r"/sys/kernel.*a place that can be written"):
+        produce(plan(world), ProductStore("/sys/kernel/GPP.zarr"))
+
+
+def test_a_reader_refuses_what_is_absent_or_not_finished(copy):
+    with pytest.raises(InputError, match="expected a finished product; found none"):
+        ProductStore(str(copy / "H.zarr")).open()
+    store = ProductStore(str(copy / "GPP.zarr"))
+    store.set_status("unfinished")
+    with pytest.raises(InputError, match="Start the same run again"):
+        store.open()
+
+
+def test_drivers_in_memory_are_known_by_their_values(copy, tmp_path):
+    wanted = plan(copy)
+    store = ProductStore(str(tmp_path / "other.zarr"))
+    loaded = wanted.drivers.load().drop_encoding()
+    changed = loaded.copy(deep=True)
+    changed["MODIS_NIRv"][7, 1] += 0.1
+    import dataclasses
+
+    produce(dataclasses.replace(wanted, drivers=loaded), store)
+    made = produce(dataclasses.replace(wanted, drivers=changed), store)
+    assert (made.made, made.kept) == (1, 11)
+
+
+def test_a_bucket_by_its_url_alone(world, finished, monkeypatch):
+    s3fs = pytest.importorskip("s3fs")
+    server_module = pytest.importorskip("moto.server")
+    server = server_module.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        options = {
+            "key": "k",
+            "secret": "s",
+            "client_kwargs": {"endpoint_url": f"http://{host}:{port}"},
+        }
+        s3fs.S3FileSystem(**options).mkdir("fluxes")
+        settings = {"regions": {"time": 6}, "keep_members": False, "quantiles": ()}
+        store = ProductStore("s3://fluxes/europe/GPP.zarr", options)
+        assert produce(plan(world, **settings), store).made == 2
+        fields = ["GPP", "GPP_std", "GPP_n_members", "GPP_flag"]
+        here = ProductStore(str(finished)).open()
+        xr.testing.assert_equal(store.open()[fields].load(), here[fields].load())
+        store.unmark("1-0-0")
+        store.set_status("unfinished")
+        made = produce(plan(world, **settings), store)
+        assert (made.made, made.kept) == (1, 1)
+        assert store.status() == "finished"
+    finally:
+        server.stop()
+
+
+def test_the_mark_says_what_a_region_holds(finished):
+    mark = json.loads((finished.with_name("GPP.regions") / "0-0-0.json").read_text())
+    assert set(mark) == {"fingerprint", "objects", "cells"}
+    assert {key.split("/")[0] for key in mark["objects"]} == {
+        "GPP", "GPP_std", "GPP_n_members", "GPP_flag", "GPP_quantile", "GPP_member",
+    }  # fmt: skip

@@ -1,0 +1,82 @@
+"""Chunks read by hand are what zarr-python reads."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import xarray as xr
+from hypothesis import given
+from hypothesis import strategies as st
+
+from uflux_kedro.products.store import read_often
+from uflux_kedro.products.zarr_reads import QuickArray, with_quick_arrays
+
+SHAPE = (5, 7, 11)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """Chunks that do not part the axes evenly; one of them is not there."""
+    rng = np.random.default_rng(0)
+    dims = ("time", "y", "x")
+    real = rng.normal(size=SHAPE).astype("float32")
+    real[rng.random(SHAPE) < 0.3] = np.nan
+    cube = xr.Dataset(
+        {
+            "real": (dims, real, {"units": "degC"}),
+            "lag": ("y", np.arange(7).astype("timedelta64[h]")),
+            "counts": (dims, rng.integers(-9, 9, SHAPE).astype("int16")),
+            "classes": (dims[1:], rng.integers(0, 17, SHAPE[1:]).astype("int8")),
+            "packed": (dims, real),
+            "other_codec": (dims, real),
+        },
+        {"time": np.arange(5), "y": np.arange(7.0)},
+    )
+    encoding = {n: read_often() | {"chunks": (2, 3, 4)} for n in ("real", "counts", "packed")}
+    encoding["lag"] = read_often()
+    encoding["classes"] = read_often() | {"chunks": (3, 4)}
+    encoding["packed"] |= {"dtype": "int16", "scale_factor": 0.01, "_FillValue": -9999}
+    folder = tmp_path_factory.mktemp("store") / "cube.zarr"
+    cube.to_zarr(folder, zarr_format=3, consolidated=False, encoding=encoding)
+    (folder / "real" / "c" / "1" / "0" / "2").unlink()
+    return str(folder)
+
+
+@pytest.fixture(scope="module")
+def both(store):
+    plain = xr.open_dataset(store, engine="zarr", chunks=None, cache=False, consolidated=False)
+    return plain, with_quick_arrays(plain, store)
+
+
+def test_only_plain_numbers_under_blosc_are_read_by_hand(both, monkeypatch):
+    read = []
+    monkeypatch.setattr(QuickArray, "_chunk", lambda self, place: read.append(self) or 1 / 0)
+    _, quick = both
+    for name in ("packed", "other_codec", "lag"):
+        quick[name].load()
+    assert not read
+    for name in ("real", "counts", "classes"):
+        with pytest.raises(ZeroDivisionError):
+            quick[name].load()
+
+
+def test_the_whole_is_the_same(both):
+    plain, quick = both
+    assert np.isnan(plain["real"].isel(time=2, y=0, x=9).item()), "of a chunk that is not there"
+    xr.testing.assert_identical(quick.copy().load(), plain.copy().load())
+
+
+def indexers(size):
+    return st.one_of(
+        st.integers(-size, size - 1),
+        # Of a slice that goes back and holds nothing xarray itself makes an error.
+        st.slices(size).filter(lambda part: (part.step or 1) > 0 or range(size)[part]),
+        st.lists(st.integers(0, size - 1), max_size=4),
+    )
+
+
+@given(st.tuples(*map(indexers, SHAPE)), st.sampled_from(["real", "counts"]))
+def test_any_part_is_the_same(both, key, name):
+    plain, quick = both
+    part = dict(zip(("time", "y", "x"), key, strict=True))
+    xr.testing.assert_identical(quick[name].isel(part).load(), plain[name].isel(part).load())

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from uflux_kedro.errors import InputError
+from uflux_kedro.readers.grids.landcover import read_igbp
+
+LATITUDES, LONGITUDES = np.arange(75.0, -76.0, -30.0), np.arange(-165.0, 180.0, 30.0)
+
+
+def land_cover(codes: np.ndarray, name: str = "Majority_Land_Cover_Type_1") -> xr.Dataset:
+    coordinates = {"lat": LATITUDES, "lon": LONGITUDES}
+    return xr.Dataset({name: (("lat", "lon"), codes)}, coordinates)
+
+
+@pytest.fixture
+def codes() -> np.ndarray:
+    codes = np.zeros((6, 12), dtype="uint8")
+    codes[0, :4] = [1, 16, 13, 5]
+    return codes
+
+
+def write(data: xr.Dataset, path, **options):
+    data.to_netcdf(path, **options)
+    return path
+
+
+def test_codes_become_a_map(codes, tmp_path):
+    cube = read_igbp([write(land_cover(codes), tmp_path / "MCD12C1_2010.nc")])
+    assert cube["IGBP"].dims == ("latitude", "longitude")
+    assert cube["IGBP"].dtype == np.int8
+    assert cube["IGBP"].sel(latitude=75, longitude=[-165, -135, -105, -75]).values.tolist() == [1, 16, 13, 5]  # fmt: skip
+    assert int((cube["IGBP"] > 0).sum()) == 4
+    meanings = cube["IGBP"].attrs["flag_meanings"].split()
+    assert meanings[list(cube["IGBP"].attrs["flag_values"]).index(16)] == "BSV"
+
+
+def test_the_other_products_water_and_fill_are_water(codes, tmp_path):
+    codes[codes == 0] = 17
+    codes[5] = 255
+    plain = write(land_cover(codes, "LC_Type1"), tmp_path / "a.nc")
+    packed = write(
+        land_cover(codes, "LC_Type1").astype(float).where(lambda c: c != 255),
+        tmp_path / "b.nc",
+        encoding={"LC_Type1": {"dtype": "uint8", "_FillValue": 255}},
+    )
+    for path in (plain, packed):
+        igbp = read_igbp([path])["IGBP"]
+        assert sorted(np.unique(igbp).tolist()) == [0, 1, 5, 13, 16]
+
+
+def test_of_several_years_the_latest_is_read(codes, tmp_path):
+    paths = []
+    for year, code in ((2010, 2), (2012, 4), (2011, 3)):
+        codes[0, 0] = code
+        paths.append(write(land_cover(codes), tmp_path / f"MCD12C1.A{year}001.061.nc"))
+    cube = read_igbp(paths)
+    assert int(cube["IGBP"].sel(latitude=75, longitude=-165)) == 4
+    assert cube.attrs["file"] == "MCD12C1.A2012001.061.nc"
+
+
+def test_unknown_codes_are_named(codes, tmp_path):
+    codes[1, 1:3] = [18, 99]
+    with pytest.raises(InputError, match=r"2010\.nc: IGBP: expected codes 0 to 16.*found 18, 99"):
+        read_igbp([write(land_cover(codes), tmp_path / "MCD12C1_2010.nc")])
+
+
+def test_a_foreign_variable_is_named(codes, tmp_path):
+    with pytest.raises(InputError, match=r"expected a variable named Majority.* found NDVI"):
+        read_igbp([write(land_cover(codes, "NDVI"), tmp_path / "a.nc")])
+
+
+def test_a_measured_map_whose_codes_are_shifted_is_refused_with_its_evidence(shared_data):
+    path = shared_data / "land_cover/modis_landcover__LPDAAC__v5.1__0.5deg__2010.nc"
+    evidence = (
+        r"water .* as the commonest class of the globe; found class 1 \(67% of the cells\); "
+        r"stored are Pacific 1 where WAT is 0, .*Sahara 17 where BSV is 16.*"
+        r"Every landmark is shifted by 1: read it with class_offset -1"
+    )
+    with pytest.raises(InputError, match=evidence):
+        read_igbp([path])
+    with pytest.raises(
+        InputError, match=r"class 2 .*with class_offset 1.*read it with class_offset -1"
+    ):
+        read_igbp([path], class_offset=1)
+
+
+def test_a_shifted_map_is_mended_where_it_is_asked_for(shared_data, caplog):
+    path = shared_data / "land_cover/modis_landcover__LPDAAC__v5.1__0.5deg__2010.nc"
+    igbp = read_igbp([path], class_offset=-1)["IGBP"]
+    assert "-1 was added to every code" in caplog.text
+    # Towers of known class that stand in wide country of it.
+    places = {
+        (61.8, 24.3): 5,
+        (23.5, 12.0): 16,
+        (-3.0, -60.0): 2,
+        (-33.5, -63.0): 12,
+        (0.0, -150.0): 0,
+    }
+    for (latitude, longitude), code in places.items():
+        found = igbp.sel(latitude=latitude, longitude=longitude, method="nearest")
+        assert int(found) == code, (latitude, longitude)
+    assert float((igbp > 0).mean()) == pytest.approx(0.33, abs=0.01)
+    area = np.cos(np.deg2rad(igbp.latitude))
+    # The Earth's land, Antarctica included, is 29 % of its surface.
+    assert float((igbp > 0).weighted(area).mean()) == pytest.approx(0.29, abs=0.01)
+
+
+def test_a_shifted_region_has_codes_that_no_class_has(codes, tmp_path):
+    codes[0, 0] = 0
+    path = write(land_cover(codes).isel(lat=[0, 1]), tmp_path / "MCD12C1_2010.nc")
+    with pytest.raises(InputError, match=r"found -1"):
+        read_igbp([path], class_offset=-1)

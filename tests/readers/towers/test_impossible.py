@@ -1,0 +1,102 @@
+"""Single hours and days that cannot be real do not go into averages."""
+
+from __future__ import annotations
+
+import zipfile
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.readers.conftest import FLUXNET_COLUMNS
+from uflux_kedro.quality.check import check_towers
+from uflux_kedro.quality.parameters import QualityParameters
+from uflux_kedro.readers.parameters import TowerParameters
+from uflux_kedro.readers.towers.read import read_towers
+from uflux_kedro.variables import VARIABLES, bounds_of_step
+
+SITES = "SITE_ID,LOCATION_LAT,LOCATION_LONG,IGBP\nXX-Aaa,47.5,8.4,MF\n"
+
+
+@pytest.fixture
+def days():
+    """Two years of days."""
+    time = pd.date_range("2004-01-01", "2005-12-31")
+    season = np.sin(2 * np.pi * (time.day_of_year - 100) / 365.25)
+    table = pd.DataFrame({"TIMESTAMP": time.strftime("%Y%m%d")}).assign(**FLUXNET_COLUMNS)
+    return table.assign(TA_F=10 + 8 * season, SW_IN_F=170 + 120 * season)
+
+
+def read(table, folder, resolution="MM"):
+    stem = "FLX_XX-Aaa_FLUXNET2015_FULLSET"
+    with zipfile.ZipFile(folder / f"{stem}_2004-2005_1-4.zip", "w") as archive:
+        archive.writestr(f"{stem}_DD_2004-2005_1-4.csv", table.to_csv(index=False))
+    (folder / "sites.csv").write_text(SITES)
+    parameters = TowerParameters(resolution=resolution, outside="keep")
+    towers, sites, _ = read_towers(sorted(folder.iterdir()), parameters)
+    return check_towers(towers, sites, QualityParameters())
+
+
+@pytest.mark.parametrize(
+    ("column", "ours", "value"),
+    [("PA_F", "PA", -113.0), ("PA_F", "PA", -8526.0), ("TA_F", "TA", -206.0), ("P_F", "P", 2500.0),
+     ("SW_IN_F", "SW_IN", -110.0), ("WS_F", "WS", -206.0), ("VPD_F", "VPD", 400.0)],
+)  # fmt: skip
+def test_an_impossible_day_is_left_out_and_told(days, tmp_path, column, ours, value):
+    sound = read(days, tmp_path).towers[ours].to_numpy()
+    days.loc[100, column] = value
+    checked = read(days, tmp_path)
+    without = days.assign(month=days["TIMESTAMP"].str[:6]).drop(index=100)
+    expected = without.groupby("month")[column].mean().to_numpy()
+    np.testing.assert_allclose(checked.towers[ours], expected, rtol=1e-6)
+    np.testing.assert_allclose(checked.towers[ours], sound, rtol=0.05)
+    finding = next(f for f in checked.findings if f.variable == ours and f.mended)
+    assert f"1 of 731 days outside, such as {value:g} on 2004-04-10" in finding.found
+    assert not any(f.open for f in checked.findings if f.variable == ours)
+
+
+def test_a_second_fill_value_is_left_out(days, tmp_path):
+    holes = days.index[days.index % 10 == 3]
+    days.loc[holes, "TA_F"] = -6999.0
+    checked = read(days, tmp_path)
+    assert checked.towers["TA"].between(0, 20).all()
+    assert any(f"{len(holes)} of 731 days" in f.found for f in checked.findings)
+
+
+def test_another_unit_is_no_single_step(days, tmp_path):
+    """Where all or a year of it is out of bounds the check of the averages has to decide."""
+    checked = read(days.assign(PA_F=98_500.0), tmp_path)
+    assert any(f.variable == "PA" and f.open for f in checked.findings)
+    part = days["TIMESTAMP"].str[:4] == "2005"
+    checked = read(days.assign(PA_F=days["PA_F"].where(~part, 985.0 + days.index % 7)), tmp_path)
+    assert any(f.variable == "PA" and f.open for f in checked.findings)
+
+
+def test_an_impossible_half_hour_is_left_out(tmp_path):
+    starts = pd.date_range("2011-06-01", periods=30 * 48, freq="30min")
+    table = pd.DataFrame(
+        {"TIMESTAMP_START": starts.strftime("%Y%m%d%H%M"), "FC": -2.0, "H": 50.0, "LE": 80.0,
+         "TA": 20.0, "WS": 3.0, "SW_IN": 300.0, "P": 0.0}
+    )  # fmt: skip
+    table.loc[500, ["TA", "WS", "SW_IN"]] = [-9999.9, 6999.0, -9999.0]
+    table.loc[700:710, "SW_IN"] = 1100.0
+    table.loc[800, "P"] = 60.0  # mm in half an hour: it happens
+    path = tmp_path / "AMF_XX-Aaa_BASE_HH_2-5.csv"
+    path.write_text("# Site: XX-Aaa\n# Version: 2-5\n" + table.to_csv(index=False))
+    (tmp_path / "sites.csv").write_text(SITES)
+    towers, _, _ = read_towers([path, tmp_path / "sites.csv"], TowerParameters())
+    month = towers.iloc[0]
+    assert month[["TA", "WS"]].tolist() == [20.0, 3.0]
+    assert month["SW_IN"] == pytest.approx((300 * 1428 + 1100 * 11) / 1439)
+    assert month["P"] == pytest.approx(60 / 30)
+    assert {(t["variable"], t["steps"], t["of"]) for t in towers.attrs["impossible"]} == {
+        ("TA", 1, 1440), ("WS", 1, 1440),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [n for n, v in VARIABLES.items() if v.kind != "category"])
+def test_a_shorter_step_may_have_what_a_longer_may(name):
+    month = VARIABLES[name].lower, VARIABLES[name].upper
+    day, hour = bounds_of_step(name, "day"), bounds_of_step(name, "hour")
+    assert hour[0] <= day[0] <= month[0] or name == "P"
+    assert hour[1] >= day[1] >= month[1] or name == "CO2"

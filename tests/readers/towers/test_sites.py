@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from uflux_kedro.errors import InputError
+from uflux_kedro.readers.towers.sites import check_metadata, read_sites
+
+
+@pytest.fixture
+def table() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "SITE_ID": ["NA-Xyz", "DE-Abc"],
+            "LOCATION_LAT": [-20.5, 51.25],
+            "LOCATION_LONG": [15.75, 13.5],
+            "LOCATION_ELEV": [-9999, 385],
+            "IGBP": ["OSH", "ENF"],
+            "CLIMATE": ["Arid", ""],
+        }
+    )
+
+
+def write(table: pd.DataFrame, path):
+    table.to_csv(path / "sites.csv", index=False)
+    return path / "sites.csv"
+
+
+def test_a_site_table_becomes_canonical(table, tmp_path):
+    sites = read_sites(write(table, tmp_path))
+    assert list(sites) == ["site_id", "latitude", "longitude", "elevation", "IGBP", "climate"]
+    assert sites["site_id"].tolist() == ["DE-Abc", "NA-Xyz"]
+    assert sites["latitude"].tolist() == [51.25, -20.5]
+    assert sites["elevation"].isna().tolist() == [False, True]
+    assert sites["climate"].isna().tolist() == [True, False]
+
+
+def test_elevation_and_climate_may_be_absent(table, tmp_path):
+    sites = read_sites(write(table.drop(columns=["LOCATION_ELEV", "CLIMATE"]), tmp_path))
+    assert sites[["elevation", "climate"]].isna().all(axis=None)
+
+
+@pytest.mark.parametrize("column", ["SITE_ID", "LOCATION_LAT", "IGBP"])
+def test_a_missing_column_is_named(table, tmp_path, column):
+    with pytest.raises(InputError, match=rf"sites\.csv: {column}: expected these columns"):
+        read_sites(write(table.drop(columns=column), tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [
+        ("LOCATION_LAT", 95.0, "latitude: expected -90 to 90 degrees; found 95 at NA-Xyz"),
+        ("LOCATION_LONG", 200.0, "longitude: expected -180 to 180 degrees; found 200 at NA-Xyz"),
+        ("LOCATION_LAT", -9999, "latitude: expected -90 to 90 degrees; found nan at NA-Xyz"),
+        ("SITE_ID", "DE-Abc", "site_id: expected each site once; found DE-Abc again"),
+        ("SITE_ID", "", "site_id: expected a name for each site; found none"),
+        ("IGBP", "GRS", r"IGBP: expected one of WAT, .*; found 'GRS' at NA-Xyz. Is it GRA\?"),
+        ("IGBP", "", "IGBP: expected one of"),
+    ],
+)
+def test_bad_rows_are_named(table, tmp_path, column, value, message):
+    table[column] = table[column].astype(object)
+    table.loc[0, column] = value
+    with pytest.raises(InputError, match=message):
+        read_sites(write(table, tmp_path))
+
+
+def test_a_tower_without_metadata_is_named(table, tmp_path):
+    sites = read_sites(write(table, tmp_path))
+    towers = pd.DataFrame({"site_id": ["DE-Abc", "XX-New", "XX-New"]})
+    with pytest.raises(InputError, match="found none for XX-New") as caught:
+        check_metadata(towers, sites, "towers.csv")
+    assert caught.value.where == "towers.csv"
+
+
+def test_names_may_be_written_in_latin_1(table, tmp_path):
+    path = write(table.assign(SITE_NAME="Puéchabon"), tmp_path)
+    path.write_bytes(path.read_text("utf-8").encode("latin-1"))
+    assert len(read_sites(path)) == len(table)
+
+
+def test_a_name_may_go_over_lines(table, tmp_path):
+    path = write(table.assign(SITE_NAME='Harvard\nForest\n"EMS"'), tmp_path)
+    assert len(read_sites(path)) == len(table)

@@ -1,0 +1,227 @@
+"""A product beside a peer: one grid, common months and cells, scores that are known beforehand."""
+
+from __future__ import annotations
+
+import cftime
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+from uflux_kedro.errors import InputError
+from uflux_kedro.readers.grids.peers import read_peer
+from uflux_kedro.statistics.means import annual_totals, cell_area, period_days
+from uflux_kedro.statistics.peers import SCORES, compare_with_peer
+
+
+def cube(size=10.0, start="2003-01-01", months=12, seed=1, values=None):
+    """GPP by months on a global grid, with seasons and a sea."""
+    random = np.random.default_rng(seed)
+    time = pd.date_range(start, periods=months, freq="MS")
+    axes = {
+        "latitude": np.arange(-90 + size / 2, 90, size),
+        "longitude": np.arange(-180 + size / 2, 180, size),
+    }
+    shape = (len(time), *(len(a) for a in axes.values()))
+    season = np.cos(2 * np.pi * (time.month.to_numpy() - 7) / 12)
+    level, swing = random.uniform(2, 5, shape[1:]), random.uniform(0.5, 2, shape[1:])
+    field = level + season[:, None, None] * swing if values is None else np.broadcast_to(values, shape).copy()  # fmt: skip
+    bounds = np.stack([time, time + pd.offsets.MonthBegin()], axis=1)
+    dims = ("time", "latitude", "longitude")
+    return xr.Dataset(
+        {
+            "GPP": (dims, field, {"units": "gC m-2 d-1"}),
+            "GPP_std": (dims, np.full(shape, 0.5)),
+            "time_bnds": (("time", "bnds"), bounds),
+        },
+        {"time": time, **axes},
+    )
+
+
+def scores(result):
+    return {name: float(result[name]) for name in SCORES}
+
+
+def test_a_product_beside_itself():
+    one = cube()
+    found = scores(compare_with_peer(one, "GPP", one))
+    assert found["bias"] == found["RMSE"] == 0
+    for name in ("NSE", "r2", "spatial_r2", "seasonal_r2", "seasonal_NSE", "coverage"):
+        assert found[name] == pytest.approx(1)
+    total = float(annual_totals(one["GPP"], period_days(one))[0])
+    assert found["product_total"] == found["peer_total"] == pytest.approx(total)
+    assert found["area"] == pytest.approx(float(cell_area(one).sum()) / 1e6)
+
+
+def test_scores_against_their_definitions_on_what_both_have():
+    ours, theirs = cube(seed=1, months=24), cube(seed=2, start="2003-07-01", months=24)
+    random = np.random.default_rng(3)
+    ours["GPP"] = ours["GPP"].where(random.random(ours["GPP"].shape) > 0.2)
+    theirs["GPP"] = theirs["GPP"].where(random.random((18, 36)) > 0.3)
+    found = compare_with_peer(ours, "GPP", theirs)
+    p, t = xr.align(ours["GPP"], theirs["GPP"])
+    days = period_days(ours).sel(time=p["time"])
+    both = p.notnull() & t.notnull()
+    w = (cell_area(p) * days).broadcast_like(p).where(both, 0)
+    w = w / w.sum()
+    p, t = p.where(both, 0), t.where(both, 0)
+    mean_p, mean_t = (w * p).sum(), (w * t).sum()
+    got = scores(found)
+    assert got["months"] == 18
+    assert got["bias"] == pytest.approx(float(mean_p - mean_t))
+    assert got["RMSE"] == pytest.approx(float((w * (p - t) ** 2).sum() ** 0.5))
+    spread = (w * (t - mean_t) ** 2).sum()
+    assert got["NSE"] == pytest.approx(1 - float((w * (p - t) ** 2).sum() / spread))
+    cov = (w * (p - mean_p) * (t - mean_t)).sum()
+    assert got["r2"] == pytest.approx(float(cov**2 / spread / (w * (p - mean_p) ** 2).sum()))
+    inside = np.abs(p - t) <= 1.0
+    assert got["coverage"] == pytest.approx(float((w * inside).sum()))
+    weights = days * both
+    mean_map = (p * weights).sum("time") / weights.sum("time")
+    np.testing.assert_allclose(found["product"], mean_map, rtol=1e-5)
+    np.testing.assert_allclose(found["difference"], found["product"] - found["peer"], atol=1e-5)
+    area = cell_area(p)
+    here = found["product"].notnull()
+    covariance = np.cov(
+        found["product"].values[here], found["peer"].values[here], aweights=area.values[here]
+    )
+    r2 = covariance[0, 1] ** 2 / covariance[0, 0] / covariance[1, 1]
+    assert got["spatial_r2"] == pytest.approx(r2, rel=1e-4)
+
+
+def test_seasons_are_scored_apart_from_levels():
+    one = cube()
+    shifted = one.assign(GPP=(one["GPP"] + 3).assign_attrs(one["GPP"].attrs))
+    found = scores(compare_with_peer(shifted, "GPP", one))
+    assert found["bias"] == pytest.approx(3)
+    assert found["seasonal_NSE"] == pytest.approx(1)
+    assert found["NSE"] < 0
+    assert found["coverage"] == 0
+    flat = cube(values=2.0)
+    against_flat = scores(compare_with_peer(flat, "GPP", one))
+    assert np.isnan(against_flat["seasonal_r2"])
+    assert against_flat["seasonal_NSE"] == pytest.approx(0, abs=1e-6)
+    part = one.isel(time=slice(0, 3))
+    assert np.isnan(scores(compare_with_peer(part, "GPP", one))["seasonal_r2"])
+
+
+def test_density_holds_all_the_area():
+    one = cube()
+    found = compare_with_peer(one, "GPP", one)
+    assert float(found["density"].sum()) == pytest.approx(12 * float(found["area"]))
+    np.testing.assert_array_equal(found["density"], np.diag(np.diag(found["density"])))
+
+
+@pytest.mark.parametrize("product_size", [2.5, 10.0])
+def test_grids_meet_on_the_coarser_one_and_keep_the_total(product_size):
+    ours = cube(product_size)
+    theirs = cube(5.0, seed=2)
+    found = compare_with_peer(ours, "GPP", theirs)
+    coarser = max(product_size, 5.0)
+    assert found.sizes["latitude"] == 180 / coarser
+    for name, own in (("product", ours), ("peer", theirs)):
+        total = float(annual_totals(own["GPP"], period_days(own))[0])
+        assert float(found[f"{name}_total"]) == pytest.approx(total, rel=1e-6)
+
+
+def test_a_peer_of_another_grid_calendar_and_unit(tmp_path):
+    """The truth of 2 degrees as a peer of 5, without leap days, in kg of carbon, from the north."""
+    fine = cube(2.0, start="2004-01-01")
+    fine["GPP"] = fine["GPP"].where(fine["longitude"] > -120)
+    coarse = fine.coarsen(latitude=5, longitude=5).mean()["GPP"]
+    peer = xr.Dataset(
+        {
+            "gpp": (
+                ("time", "lat", "lon"),
+                coarse.transpose("time", ...).to_numpy()[:, ::-1] * 1e-3 / 86400,
+                {
+                    "units": "kg m-2 s-1",
+                    "standard_name": "gross_primary_productivity_of_biomass_expressed_as_carbon",
+                },
+            )
+        },
+        {
+            "time": [cftime.DatetimeNoLeap(2004, m, 15) for m in range(1, 13)],
+            "lat": coarse["latitude"].to_numpy()[::-1],
+            "lon": coarse["longitude"].to_numpy(),
+        },
+    )
+    peer = peer.assign_coords(lon=peer["lon"] % 360).sortby("lon")
+    peer.to_netcdf(tmp_path / "peer.nc")
+    found = compare_with_peer(fine, "GPP", read_peer([tmp_path / "peer.nc"], "GPP", "gpp"))
+    assert found.sizes["latitude"] == 18
+    got = scores(found)
+    assert got["months"] == 12
+    # Plain means of cells stand where means by area should: alike but for the poles.
+    assert got["bias"] == pytest.approx(0, abs=0.01)
+    assert got["NSE"] > 0.99
+    assert bool(found["peer"].sel(longitude=-135).isnull().all())
+
+
+def test_days_become_months():
+    one = cube()
+    day = pd.date_range("2003-01-01", "2004-01-01", freq="D")
+    month = day[:-1].month.to_numpy() - 1
+    daily = xr.Dataset(
+        {
+            "GPP": one["GPP"].isel(time=month).assign_coords(time=day[:-1]),
+            "time_bnds": (("time", "bnds"), np.stack([day[:-1], day[1:]], axis=1)),
+        }
+    )
+    found = scores(compare_with_peer(daily, "GPP", one))
+    assert found["months"] == 12
+    assert found["RMSE"] == pytest.approx(0, abs=1e-6)
+    assert np.isnan(found["coverage"])
+
+
+def test_energy_has_no_total():
+    one = cube().rename({"GPP": "H", "GPP_std": "H_std"})
+    found = compare_with_peer(one, "H", one)
+    assert np.isnan(float(found["product_total"]))
+    assert found["bias"].attrs["units"] == "W m-2"
+
+
+def test_nothing_in_common_is_an_error():
+    one = cube()
+    with pytest.raises(InputError, match=r"expected some of 2003-01 to 2003-12.*found 2010-01"):
+        compare_with_peer(one, "GPP", cube(start="2010-01-01"))
+    with pytest.raises(InputError, match="cells that the product has"):
+        compare_with_peer(
+            one.assign(GPP=one["GPP"].where(one["latitude"] > 0)),
+            "GPP",
+            one.assign(GPP=one["GPP"].where(one["latitude"] < 0)),
+        )
+
+
+@pytest.mark.parametrize("missing", [[5], [3, 4, 5]])
+@pytest.mark.parametrize("way", ["absent", "empty"])
+def test_months_that_the_peer_lacks_count_in_nothing(missing, way):
+    ours = cube(values=2.0)
+    peer = ours.copy(deep=True)
+    if way == "absent":
+        peer = peer.isel(time=[t for t in range(12) if t not in missing])
+    else:
+        peer["GPP"][missing] = np.nan
+    found = scores(compare_with_peer(ours, "GPP", peer))
+    assert found["months"] == 12 - len(missing)
+    assert found["area"] == pytest.approx(float(cell_area(ours).sum()) / 1e6)
+    days = np.delete(period_days(ours).to_numpy(), missing).sum()
+    expected = 2 * float(cell_area(ours).sum()) * days / (12 - len(missing)) * 12 * 1e-15
+    assert found["product_total"] == found["peer_total"] == pytest.approx(expected)
+
+
+def test_a_month_of_which_days_are_missing_is_left_out():
+    ours = cube(values=5.0)
+    days = pd.date_range("2003-01-01", "2003-12-31")
+    place = {axis: ours[axis] for axis in ("latitude", "longitude")}
+    field = np.full((365, 18, 36), 5.0)
+    field[(days.month == 6)] = 10.0
+    peer = xr.Dataset(
+        {"GPP": (("time", "latitude", "longitude"), field, {"units": "gC m-2 d-1"}),
+         "time_bnds": (("time", "bnds"), np.stack([days, days + pd.Timedelta("1D")], axis=1))},
+        {"time": days, **place},
+    )  # fmt: skip
+    peer = peer.isel(time=np.flatnonzero((days.month != 6) | (days.day < 3)))
+    found = scores(compare_with_peer(ours, "GPP", peer))
+    assert found["months"] == 11
+    assert found["bias"] == pytest.approx(0)
