@@ -1,23 +1,16 @@
-"""The tables of the settings page, from the JSON schemas of the parameter models.
-
-The models are those that Kedro itself finds in the nodes' signatures and checks the parameters
-against, and those of the blocks from which pipelines are built before there is a node.
-"""
+"""The tables of the settings page, from the JSON schemas of the parameter models."""
 
 from __future__ import annotations
 
 import json
-import logging
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel
 
-from uflux_kedro.ensemble import EnsembleParameters
-from uflux_kedro.schemas import ReportingParameters
+from uflux_kedro.blocks import BLOCKS, model_of
 
 PROJECT = Path(__file__).resolve().parents[1]
 SIMPLE = {
@@ -39,33 +32,6 @@ LONGEST_VALUE = 60
 Schema = Mapping[str, Any]
 
 
-def blocks() -> dict[str, type[BaseModel]]:
-    """Name of a block -> its model; one entry of several alike has a name in angle brackets."""
-    logging.disable(logging.INFO)  # Kedro says with its import which logging it uses
-    try:
-        from kedro.framework.project import pipelines
-        from kedro.framework.startup import bootstrap_project
-        from kedro.validation.type_extractor import TypeExtractor
-
-        from uflux_kedro.pipeline_registry import DEFAULT
-
-        bootstrap_project(PROJECT)
-        ordered = {name: pipelines[name] for name in ("demo_world", "download", *DEFAULT)}
-        found = TypeExtractor(ordered).extract_types_from_pipelines()
-    finally:
-        logging.disable(logging.NOTSET)
-    named = {re.sub(r"\..*", ".<name>", key): model for key, model in found.items()}
-    return {"ensemble": EnsembleParameters, **named, "reporting": ReportingParameters}
-
-
-def fields(model: type[BaseModel]) -> Iterator[tuple[str, str, Schema]]:
-    """Every field of a model and of those within it: model's name, field's name, its schema."""
-    schema = model.model_json_schema()
-    for part in (schema, *schema.get("$defs", {}).values()):
-        for name, field in part["properties"].items():
-            yield part["title"], name, field
-
-
 def render() -> str:
     """The blocks one after the other as Markdown, each model within them where it first comes."""
     base: dict[str, Any] = {}
@@ -73,10 +39,9 @@ def render() -> str:
         base |= yaml.safe_load(file.read_text())
     parts = []
     shown: set[str] = set()
-    for name, model in blocks().items():
-        schema = model.model_json_schema()
-        values = base.get(name)
-        parts += [f"## {name}".replace("<", r"\<"), _prose(schema), _table(schema, values or {})]
+    for name in BLOCKS:
+        schema = model_of(name).model_json_schema()
+        parts += [f"## {name}", _prose(schema), _table(schema, base.get(name) or {})]
         for title, inner in schema.get("$defs", {}).items():
             if title not in shown:
                 shown.add(title)
