@@ -1,6 +1,6 @@
 """Settings of Sphinx: ``make docs`` builds the pages into ``site/``, every warning an error.
 
-Nothing is fetched, neither while building nor by the pages: fonts, scripts and search are local.
+Neither the build nor the pages fetch anything: fonts, scripts and search are local.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ myst_heading_anchors = 3
 exclude_patterns = ["images"]
 highlight_language = "none"  # unless a block names its language
 
-# Docstrings are Google's; types stand in the signatures, where they are checked.
+# Google docstrings have no types: the signatures show them.
 autodoc_typehints = "signature"
 maximum_signature_line_length = 88
 autodoc_type_aliases = {"ArrayLike": "ArrayLike", "NDArray": "NDArray"}
@@ -40,7 +40,7 @@ autodoc_default_options = {
     "exclude-members": "set_fit_request, set_predict_request, set_score_request"  # scikit-learn's own
 }
 napoleon_numpy_docstring = False
-napoleon_custom_sections = [("Attributes", "params_style")]  # described once, with their class
+napoleon_custom_sections = [("Attributes", "params_style")]  # a list, not one entry per attribute
 python_use_unqualified_type_names = True
 add_module_names = False
 toc_object_entries_show_parents = "hide"
@@ -60,7 +60,7 @@ html_theme_options = {
 
 
 GENERATED = {"settings": settings_page.render, "reference/variables": variables_page.render}
-"""Page -> what makes the tables that it ends with."""
+"""Page -> function that renders the tables appended to it."""
 
 
 def _add_tables(app: Sphinx, page: str, source: list[str]) -> None:
@@ -71,7 +71,7 @@ def _add_tables(app: Sphinx, page: str, source: list[str]) -> None:
 def _show_exports(
     app: Sphinx, what: str, name: str, member: Any, skip: bool, options: Any
 ) -> bool | None:
-    """Keep what a package exports, constants too, whose docstring stands in another file."""
+    """Keep exported constants, which autodoc skips because another file documents them."""
     constant = not (isclass(member) or isroutine(member) or name.startswith("_"))
     return False if what == "module" and constant else None
 
@@ -79,7 +79,7 @@ def _show_exports(
 def _describe_constant(
     app: Sphinx, what: str, name: str, member: Any, options: Any, lines: list[str]
 ) -> None:
-    """Fetch the docstring of a re-exported constant from the file that defines it."""
+    """Copy the docstring of a re-exported constant from the module that defines it."""
     if what != "data":
         return
     package, _, constant = name.rpartition(".")
@@ -92,12 +92,12 @@ def _describe_constant(
 def _hide_signature_of_settings(
     app: Sphinx, what: str, name: str, member: Any, options: Any, signature: str, returns: str
 ) -> tuple[str, str] | None:
-    """Leave out the signatures of parameter models, as long as the page of settings."""
+    """Hide the signatures of parameter models, which would list every field."""
     return ("", "") if isclass(member) and issubclass(member, BaseModel) else None
 
 
 def setup(app: Sphinx) -> None:
-    """Connect what this project adds."""
+    """Connect the handlers above."""
     app.connect("source-read", _add_tables)
     app.connect("autodoc-skip-member", _show_exports)
     app.connect("autodoc-process-docstring", _describe_constant)

@@ -1,4 +1,4 @@
-"""The tables of the settings page, from the JSON schemas of the parameter models."""
+"""Tables of all settings, from the JSON schemas of the parameter models."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ BOUNDS = {
     "exclusiveMaximum": "below",
 }
 LONGEST_VALUE = 60
-"""Characters of a value of ``conf/base`` that is shown; a longer one is looked up there."""
+"""Values of ``conf/base`` with more characters are not shown."""
 
 Schema = Mapping[str, Any]
 
 
 def render() -> str:
-    """The blocks one after the other as Markdown, each model within them where it first comes."""
+    """Render all blocks as Markdown; a nested model follows the first block that uses it."""
     base: dict[str, Any] = {}
     for file in sorted((PROJECT / "conf/base").glob("parameters_*.yml")):
         base |= yaml.safe_load(file.read_text())
@@ -50,12 +50,12 @@ def render() -> str:
 
 
 def _prose(schema: Schema) -> str:
-    """A model's description without the list of its attributes."""
+    """Description of a model, without a list of its attributes."""
     return _markdown(schema.get("description", "").partition("Attributes:")[0].strip())
 
 
 def _table(schema: Schema, base: Mapping[str, Any]) -> str:
-    """The fields of a model, a row each."""
+    """Table of a model, one row per field."""
     rows = ["| setting | type | default | meaning |", "|---|---|---|---|"]
     for name, field in schema["properties"].items():
         default = _value(field["default"]) if "default" in field else "required"
@@ -69,7 +69,7 @@ def _table(schema: Schema, base: Mapping[str, Any]) -> str:
 
 
 def _type(field: Schema) -> str:
-    """What a field takes, in words."""
+    """Type of a field in words."""
     if "$ref" in field:
         title = field["$ref"].rpartition("/")[2]
         return f"[{title}](#{title.lower()})"
@@ -106,10 +106,10 @@ def _choice(values: list[Any]) -> str:
 
 
 def _value(value: Any) -> str:
-    """A value as it is written in YAML."""
+    """Format a value as in YAML."""
     return f"`{value if isinstance(value, str) else json.dumps(value, default=str)}`"
 
 
 def _markdown(text: str) -> str:
-    """A docstring's roles as MyST writes them."""
+    """Convert the roles of a docstring to MyST."""
     return re.sub(r":(\w+):`([^`]+)`", r"{py:\1}`\2`", text)

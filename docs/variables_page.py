@@ -1,4 +1,4 @@
-"""The table of canonical variables."""
+"""Table of the canonical variables."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from uflux_kedro.variables import VARIABLES
 
 
 def render() -> str:
-    """Every variable as a row of Markdown: name, what it is, unit, bounds, kind, CF name."""
+    """Render one row per variable as Markdown."""
     rows = [
-        "| name | what | unit | real values | kind | CF standard name |",
+        "| name | meaning | unit | bounds | kind | CF standard name |",
         "|---|---|---|---|---|---|",
     ]
     for v in VARIABLES.values():

@@ -1,4 +1,4 @@
-"""The pages say what is so: their examples run, settings are described, packages have pages."""
+"""Documentation: examples run, settings are described, packages have pages."""
 
 from __future__ import annotations
 
