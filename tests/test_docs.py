@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ import yaml
 
 from tests.conftest import PROJECT
 from uflux_kedro.blocks import BLOCKS, model_of
+from uflux_kedro.demo_world import DemoWorldParameters, write_demo_world
 
 DOCS = PROJECT / "docs"
 CODE = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -57,3 +60,41 @@ def reader_example() -> dict:
 @pytest.mark.parametrize("test", ["terraclimate_becomes_canonical", "a_wrong_unit_is_refused"])
 def test_the_worked_example_of_a_reader(reader_example, test, tmp_path):
     reader_example[f"test_{test}"](tmp_path)
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory) -> Path:
+    """Folder with the raw files of a small demo world."""
+    folder = tmp_path_factory.mktemp("demo")
+    small = DemoWorldParameters(resolution=10, first_year=2018, last_year=2019, n_towers=8)
+    write_demo_world(small, folder / "data/01_raw", folder / "data/demo_truth")
+    return folder
+
+
+WITHOUT_KEDRO = """
+import sys
+
+class Refused:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {"kedro", "kedro_datasets", "kedro_mlflow", "mlflow"}:
+            raise ImportError(f"{name} is not needed here")
+
+sys.meta_path.insert(0, Refused())
+"""
+
+
+@pytest.mark.parametrize("page", ["docs/library.md", "README.md"])
+def test_the_library_works_without_kedro(page, demo):
+    blocks = code_of(PROJECT / page)
+    assert blocks
+    run = subprocess.run(
+        [sys.executable, "-c", "\n".join([WITHOUT_KEDRO, *blocks])],
+        cwd=demo,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    if page == "docs/library.md":
+        assert re.search(r"NSE 0\.\d\d at 8 sites", run.stdout)
+        assert "2019" in run.stdout
