@@ -4,36 +4,3 @@ Every function takes and returns floats, numpy arrays or xarray objects alike. L
 and arrays that wait on dask stay lazy. Units are the canonical ones of ``variables.py``: degC,
 hPa for vapour pressure, kPa for air pressure, W m-2, umol mol-1.
 """
-
-import lazy_loader
-
-__getattr__, __dir__, __all__ = lazy_loader.attach(
-    __name__,
-    submod_attrs={
-        "evapotranspiration": [
-            "evapotranspiration_from_le",
-            "latent_heat_of_vaporisation",
-            "priestley_taylor",
-            "psychrometric_constant",
-        ],
-        "pmodel": ["iwue", "light_use_efficiency"],
-        "radiation": [
-            "estimated_net_radiation",
-            "incoming_longwave",
-            "ppfd_from_shortwave",
-            "top_of_atmosphere_radiation",
-        ],
-        "respiration": ["lloyd_taylor"],
-        "solar_clock": ["SolarClock", "read_solar_clock"],
-        "vapour_pressure": [
-            "dewpoint",
-            "saturation_slope",
-            "saturation_vapour_pressure",
-            "specific_humidity",
-            "vapour_pressure_from_specific_humidity",
-            "vpd_from_dewpoint",
-            "vpd_from_specific_humidity",
-        ],
-        "vegetation_indices": ["evi", "evi2", "kndvi", "ndvi", "nirv"],
-    },
-)

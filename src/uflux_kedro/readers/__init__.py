@@ -1,14 +1,13 @@
 """The door: every source becomes canonical names and units here, and nowhere else.
 
-There is one file per source family. Tower files are recognised by name and header; grids are read by
-the name of their reader::
+One file a source family. A grid is read by the name of its reader::
 
-    from uflux_kedro.readers import read_cube, read_towers
+    from uflux_kedro.readers import read_source
 
-    towers, sites, _ = read_towers("data/01_raw/towers")
-    era5 = read_cube("era5", "data/01_raw/ERA5", variables=["TA", "SW_IN"])
+    era5 = read_source("era5", sorted(Path("data/01_raw/ERA5").glob("*.nc")))
+    warmth = read_source("era5", files, variables=["TA", "TS"])
 
-Heavy libraries are imported when a reader is called.
+Nothing heavy is imported before a reader is called.
 """
 
 from __future__ import annotations
@@ -20,13 +19,10 @@ from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from uflux_kedro.errors import ConfigurationError, InputError
+from uflux_kedro.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    import pandas as pd
     import xarray as xr
-
-    from uflux_kedro.readers.parameters import TowerParameters
 
     Reader = Callable[..., xr.Dataset]
 
@@ -85,58 +81,3 @@ def read_source(reader: str, paths: Sequence[Path], **options: Any) -> xr.Datase
     if reader not in READERS:
         raise ConfigurationError(f"Unknown reader {reader!r}: expected one of {', '.join(READERS)}")
     return READERS[reader](paths, **options)
-
-
-_GRID_FILES = (".nc", ".nc4", ".h5", ".hdf", ".zip", ".txt", ".csv", ".tif", ".jp2")
-
-
-def read_cube(reader: str, path: str | Path, **options: Any) -> xr.Dataset:
-    """Read all files of one source from a folder.
-
-    Args:
-        reader: A name in :data:`READERS`.
-        path: Folder with the source's files, searched with its subfolders, or a single file.
-        options: Options of the reader, such as ``variables`` or ``class_offset``.
-
-    Returns:
-        Canonical cube, opened lazily; see :func:`read_source`.
-
-    Raises:
-        ConfigurationError: If there is no such reader, or it has no such option.
-        InputError: If there are no files, or they are not what the reader expects.
-    """
-    return read_source(reader, _files(path, _GRID_FILES), **options)
-
-
-def read_towers(
-    path: str | Path, parameters: TowerParameters | None = None
-) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
-    """Read all towers from a folder, an archive or a table.
-
-    Args:
-        path: Folder with tower files, searched with its subfolders, or a single file.
-        parameters: How to read them; by default every file by its family, averaged to months.
-
-    Returns:
-        ``towers`` (one row per site and period), ``sites`` (one row per tower) and the mapped
-        columns without values; see :func:`uflux_kedro.readers.towers.read.read_towers`.
-
-    Raises:
-        InputError: If there are no files, or they are not what the readers expect.
-    """
-    from uflux_kedro.readers.towers.read import read_towers as read_files
-
-    return read_files(_files(path), parameters)
-
-
-def _files(path: str | Path, suffixes: tuple[str, ...] = ("",)) -> list[Path]:
-    """The file at a path, or the files below it with one of the suffixes."""
-    path = Path(path)
-    if path.is_file():
-        return [path]
-    files = (f for f in path.rglob("*") if f.is_file() and not f.name.startswith("."))
-    found = sorted(f for f in files if f.name.lower().endswith(suffixes))
-    if not found:
-        wanted = f"files ending in {', '.join(suffixes)}" if any(suffixes) else "files"
-        raise InputError(path, None, expected=wanted, found="none")
-    return found
