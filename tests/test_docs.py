@@ -97,4 +97,4 @@ def test_the_library_works_without_kedro(page, demo):
     assert run.returncode == 0, run.stderr
     if page == "docs/library.md":
         assert re.search(r"NSE 0\.\d\d at 8 sites", run.stdout)
-        assert "2019" in run.stdout
+        assert re.search(r"30N to 90N .*2019 .*total .*PgC yr-1", run.stdout)
