@@ -5,6 +5,7 @@ Neither the build nor the pages fetch anything: fonts, scripts and search are lo
 
 from __future__ import annotations
 
+import re
 import sys
 from inspect import isclass, isroutine
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 
 from pydantic import BaseModel
 from sphinx.application import Sphinx
+from sphinx.errors import ExtensionError
 from sphinx.pycode import ModuleAnalyzer
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -25,8 +27,14 @@ project = "uflux_kedro"
 version = release = __version__
 copyright = "the authors of uflux_kedro"
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
-myst_enable_extensions = ["deflist"]
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.napoleon",
+    "sphinx.ext.viewcode",
+]
+autosummary_generate = False
 myst_heading_anchors = 3
 exclude_patterns = ["images"]
 highlight_language = "none"  # unless a block names its language
@@ -47,6 +55,8 @@ toc_object_entries_show_parents = "hide"
 
 html_theme = "pydata_sphinx_theme"
 html_title = "uflux_kedro"
+html_static_path = ["_static"]
+html_css_files = ["wide.css"]
 html_show_sourcelink = False
 html_copy_source = False
 html_sidebars = {"settings": []}  # no pages below it
@@ -96,9 +106,18 @@ def _hide_signature_of_settings(
     return ("", "") if isclass(member) and issubclass(member, BaseModel) else None
 
 
+def _refuse_remote_files(app: Sphinx, exception: Exception | None) -> None:
+    """Fail if a page would fetch a script, a style or a picture from elsewhere."""
+    remote = re.compile(r'<(?:script|link|img|iframe)\b[^>]*\s(?:src|href)="(?:https?:)?//')
+    for page in Path(app.outdir).rglob("*.html"):
+        if exception is None and remote.search(page.read_text()):
+            raise ExtensionError(f"{page} fetches files from elsewhere")
+
+
 def setup(app: Sphinx) -> None:
     """Connect the handlers above."""
     app.connect("source-read", _add_tables)
     app.connect("autodoc-skip-member", _show_exports)
     app.connect("autodoc-process-docstring", _describe_constant)
     app.connect("autodoc-process-signature", _hide_signature_of_settings)
+    app.connect("build-finished", _refuse_remote_files)
