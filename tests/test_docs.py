@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from runpy import run_path
 
 import pytest
 import yaml
@@ -37,6 +38,14 @@ def test_every_setting_has_a_description():
 def test_every_block_of_the_configuration_is_on_the_page():
     files = PROJECT.glob("conf/base/parameters_*.yml")
     assert {name for file in files for name in yaml.safe_load(file.read_text())} == set(BLOCKS)
+
+
+def test_the_page_of_settings_shows_type_and_default():
+    page = run_path(str(DOCS / "settings_page.py"))["render"]()
+    assert "| `n_splits` | whole number, at least 2 | `5` |" in page
+    assert "| `scheme` | `loso`, `kfold` or `blocks` | `kfold` |" in page
+    assert '| `allow_missing` | list of: text | `[]`; `conf/base`: `["H", "LE"]` |' in page
+    assert "| `search` | [SearchParameters](#searchparameters) or null | `null` |" in page
 
 
 def test_every_package_of_the_science_has_a_page():
