@@ -57,6 +57,14 @@ def test_every_package_of_the_science_has_a_page():
     assert set(listed) == pages
 
 
+@pytest.mark.parametrize("page", ["docs/architecture.md", "CONTRIBUTING.md"])
+def test_the_files_that_a_page_names_exist(page):
+    named = set(re.findall(r"`([a-z0-9_]+/[a-z0-9_/.]*)`", (PROJECT / page).read_text()))
+    assert len(named) > 5
+    roots = (PROJECT, PROJECT / "src/uflux_kedro")
+    assert not {name for name in named if not any((root / name).exists() for root in roots)}
+
+
 @pytest.fixture
 def reader_example() -> dict:
     """Names of the worked example of a reader and its tests."""
