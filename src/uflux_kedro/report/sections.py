@@ -33,8 +33,8 @@ _PEERS = (
 )
 _BUDGETS = (
     "Each flux is predicted separately, so that NEE need not equal RECO minus GPP, nor H plus LE "
-    "the net radiation. The tables show how far they differ. Net radiation is in no source: it is "
-    "estimated from incoming radiation and surface temperature with the albedo of grass "
+    "the net radiation. The table shows by how much they differ. Net radiation is in no source: "
+    "it is estimated from incoming radiation and surface temperature with the albedo of grass "
     "everywhere, which is too low for deserts, snow and ice. Ground heat flux is neglected."
 )
 
