@@ -93,7 +93,7 @@ def _input(data: Any, variable: str, prefix: str, co2: Any) -> Any:
 
 def offered_by_table(
     table: Path,
-    columns: Mapping[str, ColumnSpec | str],
+    columns: Mapping[str, ColumnSpec],
     carry_over: CarryOverParameters | None = None,
 ) -> set[str]:
     """Return the fluxes and predictors that a tidy table provides, derived ones included.

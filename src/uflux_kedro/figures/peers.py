@@ -22,7 +22,7 @@ from uflux_kedro.figures.labels import axis_label, flux_unit, number
 from uflux_kedro.figures.maps import COAST, WATER, coast_segments, extension
 from uflux_kedro.figures.scatter import IDENTITY
 from uflux_kedro.figures.style import DENSITY_COLOURS, FLUX_COLOURS, PAGE_WIDTH, styled
-from uflux_kedro.statistics.means import cell_area, cell_edges
+from uflux_kedro.gridding.cells import cell_area, cell_edges
 
 DIFFERENCE_COLOURS = "RdBu_r"
 _PEER = "#404040"

@@ -65,7 +65,7 @@ def map_sections(
         aggregates: Tables of :func:`uflux_kedro.statistics.aggregates.aggregate` for all fluxes.
         peers: One row per peer and flux, with the scores of
             :data:`uflux_kedro.statistics.peers.SCORES`.
-        budgets: Table of :func:`uflux_kedro.statistics.budgets.budgets`.
+        budgets: Table of :func:`uflux_kedro.statistics.budgets.budget_residuals`.
     """
     sections = []
     if aggregates is not None:

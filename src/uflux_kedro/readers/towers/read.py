@@ -111,7 +111,7 @@ def read_towers(
 def _recognised(paths: Sequence[Path], parameters: TowerParameters) -> Iterator[TowerFile]:
     """The files of use; a warning for each that is not."""
     columns = parameters.columns
-    keys = {n: columns[n].column for n in ("site_id", "time") if n in columns}
+    keys: dict[str, str] = {n: columns[n].column for n in ("site_id", "time") if n in columns}
     for path in paths:
         if parameters.reader == "tidy" and path.name.endswith((".csv", ".csv.gz", ".parquet")):
             yield TowerFile(File(path), "tidy")
