@@ -32,6 +32,7 @@ from uflux_kedro.pipelines.feature_engineering.nodes import (
     join_tower_predictors,
     make_drivers,
 )
+from uflux_kedro.readers.parameters import TowerParameters
 from uflux_kedro.variables import HISTORY, variable_of
 
 VEGETATION = {"NIRv": "M_NIRv", "EVI": "EVI", "LAI": "LAI", "NDVI": "M_NDVI", "LSWI": "M_LSWI"}
@@ -278,11 +279,12 @@ def test_a_table_offers_them_before_it_is_read(tmp_path):
     table = towers_of(cube(months=2)).assign(longitude=0.0, IGBP="ENF")
     table = table.rename(columns=columns)
     table.to_csv(tmp_path / "all.csv")
+    towers = TowerParameters(reader="tidy", columns=columns)
     assert set(carry_over_names(PARAMETERS)) < offered_by_table(
-        tmp_path / "all.csv", columns, PARAMETERS
+        tmp_path / "all.csv", towers, PARAMETERS
     )
     table.drop(columns="m_lswi").to_csv(tmp_path / "some.csv")
-    offered = offered_by_table(tmp_path / "some.csv", columns, PARAMETERS)
+    offered = offered_by_table(tmp_path / "some.csv", towers, PARAMETERS)
     lacking = set(carry_over_names(PARAMETERS)) - offered
     assert lacking == {"FILLED_LSWI", "CARRY_LSWI_MEAN"}
 

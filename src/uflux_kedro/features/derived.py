@@ -8,8 +8,7 @@ same names: ``SOURCE_VARIABLE`` (``ERA5_TA``, ``MODIS_NIRv``), and ``IGBP``, ``L
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from uflux_kedro.errors import ConfigurationError
@@ -18,7 +17,8 @@ from uflux_kedro.features.carry_over import (
 )
 from uflux_kedro.features.parameters import CarryOverParameters
 from uflux_kedro.lazy import pd, xr
-from uflux_kedro.readers.parameters import ColumnSpec
+from uflux_kedro.readers.parameters import TowerParameters
+from uflux_kedro.readers.paths import Paths
 from uflux_kedro.variables import SITE_PREDICTORS, VARIABLES, variable_of
 
 logger = logging.getLogger(__name__)
@@ -96,23 +96,26 @@ def _input(data: Any, variable: str, prefix: str, co2: Any) -> Any:
 
 
 def offered_by_table(
-    table: Path,
-    columns: Mapping[str, ColumnSpec | str],
+    path: Paths,
+    parameters: TowerParameters,
     carry_over: CarryOverParameters | None = None,
 ) -> set[str]:
-    """Fluxes and predictors that a tidy table comes to, derived ones included.
+    """Fluxes and predictors that tower files offer without grids, derived ones included.
 
     Args:
-        table: File, or folder of files.
-        columns: As for :func:`uflux_kedro.readers.towers.tidy.read_tidy`.
+        path: As for :func:`uflux_kedro.readers.towers.offered.offered_columns`.
+        parameters: How the towers are read.
         carry_over: As for :func:`build_training_table`.
 
     Returns:
-        Names of which the table holds at least one value, and what follows from them.
-    """
-    from uflux_kedro.readers.towers.tidy import columns_with_values
+        Names of the columns that the files offer, and of what is derived from them.
 
-    offered = columns_with_values(table, columns)
+    Raises:
+        InputError: If no file is of towers, a file is damaged, or a table lacks a key column.
+    """
+    from uflux_kedro.readers.towers.offered import offered_columns
+
+    offered = offered_columns(path, parameters)
     for prefix in {_prefix(name) for name in offered} - {""}:
         for variable, needs, _ in _derivations():
             if all(f"{prefix}_{n}" in offered or (n == CO2 and CO2 in offered) for n in needs):

@@ -82,7 +82,9 @@ def test_parquet_and_codes_of_land_cover_read_alike(table, tmp_path):
     towers, other_sites, _ = read_tidy([tmp_path / "towers.parquet"], COLUMNS)
     pd.testing.assert_frame_equal(towers, expected)
     pd.testing.assert_frame_equal(other_sites, sites)
-    assert columns_with_values(tmp_path, COLUMNS) == set(COLUMNS)
+    assert columns_with_values(
+        [tmp_path / "towers.csv", tmp_path / "towers.parquet"], COLUMNS
+    ) == set(COLUMNS)
 
 
 def test_a_table_may_have_no_longitudes(table, tmp_path, caplog):

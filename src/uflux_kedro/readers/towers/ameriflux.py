@@ -14,7 +14,7 @@ from collections.abc import Collection
 import pandas as pd
 
 from uflux_kedro.readers.parameters import TowerParameters
-from uflux_kedro.readers.towers.csv_columns import read_header
+from uflux_kedro.readers.towers.csv_columns import Header, read_header
 from uflux_kedro.readers.towers.single_tower import CARBON_BY_SECOND, Columns, read_single_tower
 from uflux_kedro.readers.towers.tower_files import TowerFile
 from uflux_kedro.variables import FLUXES
@@ -40,7 +40,7 @@ _HIGHEST_FRACTION = 1.5
 _QUALIFIERS = re.compile(r"(?P<pi>_PI)?(?P<filled>_F)?(?P<place>_\d+(_\d+_(\d+|A))?)?")
 
 
-def read_base(table: TowerFile, parameters: TowerParameters) -> pd.DataFrame:
+def read_table(table: TowerFile, parameters: TowerParameters) -> pd.DataFrame:
     """Read one BASE table.
 
     BASE has no quality codes: measured half-hours count as good, and where the team filled gaps
@@ -59,16 +59,25 @@ def read_base(table: TowerFile, parameters: TowerParameters) -> pd.DataFrame:
         InputError: As there.
     """
     header = read_header(table.file)
-    values = {v: c for v, bases in _BASES.items() if (c := _column(header.columns, bases))}
+    columns = columns_of(table, header, parameters)
+    renamed = [f"{v} from {c}" for v, c in columns.variables.items() if v != c]
+    logger.info("%s: %s", table.file.where, ", ".join(renamed))
+    return read_single_tower(table, columns, parameters, header=header)
+
+
+def columns_of(table: TowerFile, header: Header, _: TowerParameters) -> Columns:
+    """Find the columns of one table by its header."""
+    names = header.columns
+    values = {v: c for v, bases in _BASES.items() if (c := _column(names, bases))}
     measured = {
         v: c
         for v, bases in _BASES.items()
-        if v in FLUXES and (c := _column(header.columns, bases, filled=False))
+        if v in FLUXES and (c := _column(names, bases, filled=False))
     }
     if "NEE" in measured:  # it is what GPP and RECO were made of
         measured |= {v: measured["NEE"] for v in ("GPP", "RECO") if v in values}
-    storage = _column(header.columns, ("SC",)) if values.get("NEE", "").startswith("FC") else None
-    humidity = None if "VPD" in values else _column(header.columns, ("RH",))
+    storage = _column(names, ("SC",)) if values.get("NEE", "").startswith("FC") else None
+    humidity = _column(names, ("RH",)) if "TA" in values and "VPD" not in values else None
 
     def complete(raw: pd.DataFrame) -> pd.DataFrame:
         codes = {
@@ -78,32 +87,36 @@ def read_base(table: TowerFile, parameters: TowerParameters) -> pd.DataFrame:
         raw = raw.assign(**codes)
         if storage:
             raw[values["NEE"]] += raw[storage].fillna(0.0)
-        if humidity and "TA" in values:
-            from uflux_kedro.biophysics.vapour_pressure import saturation_vapour_pressure
-
-            temperature, percent = raw[values["TA"]], raw[humidity]
-            if percent.quantile(0.99) <= _HIGHEST_FRACTION:
-                logger.warning(
-                    "%s: %s: expected percent, found a fraction; multiplied by 100",
-                    table.file.where,
-                    humidity,
-                )
-                percent = percent * 100
-            deficit = saturation_vapour_pressure(temperature) * (1 - percent / 100)
-            raw["VPD"] = deficit.clip(lower=0)  # sensors drift above 100 % in fog
+        if humidity:
+            percent = _percent(raw[humidity], table.file.where)
+            raw["VPD"] = _deficit(raw[values["TA"]], percent)
         return raw
 
-    logger.info(
-        "%s: %s", table.file.where, ", ".join(f"{v} from {c}" for v, c in values.items() if v != c)
-    )
-    columns = Columns(
-        values | ({"VPD": "VPD"} if humidity and "TA" in values else {}),
-        {f"{v}_QC": f"{v}_QC" for v in measured if v in values},
+    quality = {f"{v}_QC": f"{v}_QC" for v in measured if v in values}
+    return Columns(
+        values | ({"VPD": "VPD"} if humidity else {}),
+        quality,
         _UNITS,
         complete,
-        (*measured.values(), *(c for c in (storage, humidity) if c)),
+        also=(*measured.values(), *(c for c in (storage, humidity) if c)),
+        added=(*quality, *(("VPD",) if humidity else ())),
     )
-    return read_single_tower(table, columns, parameters, header=header)
+
+
+def _percent(humidity: pd.Series, where: str) -> pd.Series:
+    if humidity.quantile(0.99) <= _HIGHEST_FRACTION:
+        logger.warning(
+            "%s: %s: expected percent, found a fraction; multiplied by 100", where, humidity.name
+        )
+        return humidity * 100
+    return humidity
+
+
+def _deficit(temperature: pd.Series, percent: pd.Series) -> pd.Series:
+    """Vapour pressure deficit, hPa; sensors drift above 100 % in fog, which counts as 0."""
+    from uflux_kedro.biophysics.vapour_pressure import saturation_vapour_pressure
+
+    return (saturation_vapour_pressure(temperature) * (1 - percent / 100)).clip(lower=0)
 
 
 def _column(columns: Collection[str], bases: tuple[str, ...], *, filled: bool = True) -> str | None:

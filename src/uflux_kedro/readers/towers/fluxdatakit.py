@@ -12,7 +12,7 @@ import logging
 import pandas as pd
 
 from uflux_kedro.readers.parameters import TowerParameters
-from uflux_kedro.readers.towers.csv_columns import read_header
+from uflux_kedro.readers.towers.csv_columns import Header, read_header
 from uflux_kedro.readers.towers.single_tower import CARBON_BY_SECOND, Columns, read_single_tower
 from uflux_kedro.readers.towers.tower_files import TowerFile
 
@@ -42,15 +42,20 @@ def read_table(table: TowerFile, parameters: TowerParameters) -> pd.DataFrame:
         InputError: As there.
     """
     header = read_header(table.file)
+    logger.info(
+        "%s: GPP read as %s, which FluxDataKit writes under FLUXNET's name",
+        table.file.where, CARBON_BY_SECOND,
+    )  # fmt: skip
+    columns = columns_of(table, header, parameters)
+    return read_single_tower(table, columns, parameters, header=header)
+
+
+def columns_of(_: TowerFile, header: Header, parameters: TowerParameters) -> Columns:
+    """Find the columns of one table by its header."""
     gpp = f"GPP_{parameters.partition}_VUT_REF"
     suffix = "CORR" if parameters.energy_balance == "CORR" else "F_MDS"
     values = {"GPP": gpp, "H": f"H_{suffix}", "LE": f"LE_{suffix}", **_WEATHER}
     quality = {"GPP_QC": f"{gpp}_QC", "H_QC": "H_F_MDS_QC", "LE_QC": "LE_F_MDS_QC"}
     quality |= {f"{v}_QC": _QUALITY.get(v, f"{c}_QC") for v, c in _WEATHER.items()}
     quality = {ours: theirs for ours, theirs in quality.items() if theirs in header.columns}
-    logger.info(
-        "%s: GPP read as %s, which FluxDataKit writes under FLUXNET's name",
-        table.file.where, CARBON_BY_SECOND,
-    )  # fmt: skip
-    columns = Columns(values, quality, {"GPP": CARBON_BY_SECOND})
-    return read_single_tower(table, columns, parameters, header=header)
+    return Columns(values, quality, {"GPP": CARBON_BY_SECOND})

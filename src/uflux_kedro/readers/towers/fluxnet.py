@@ -14,7 +14,7 @@ import pandas as pd
 from uflux_kedro.errors import InputError
 from uflux_kedro.readers.archives import files_of
 from uflux_kedro.readers.parameters import TowerParameters
-from uflux_kedro.readers.towers.csv_columns import read_header
+from uflux_kedro.readers.towers.csv_columns import Header, read_header
 from uflux_kedro.readers.towers.single_tower import (
     CARBON_BY_SECOND,
     Columns,
@@ -66,15 +66,16 @@ def read_fluxnet(path: Path, parameters: TowerParameters | None = None) -> pd.Da
 def read_table(table: TowerFile, parameters: TowerParameters) -> pd.DataFrame:
     """Read one table; see :func:`read_fluxnet`."""
     header = read_header(table.file)
-    columns = _columns(table, parameters, set(header.columns))
+    columns = columns_of(table, header, parameters)
     needed = [v for v in (*FLUXES, *WEATHER) if v not in parameters.allow_missing]
     required = [n for n in columns.all() if n.removesuffix("_QC") in needed]
     required = [n for n in required if not n.endswith("_QC") or n.removesuffix("_QC") in FLUXES]
     return read_single_tower(table, columns, parameters, required, header)
 
 
-def _columns(table: TowerFile, parameters: TowerParameters, present: set[str]) -> Columns:
-    """Fluxes first, then weather with the quality that the table states."""
+def columns_of(table: TowerFile, header: Header, parameters: TowerParameters) -> Columns:
+    """Find the columns of one table by its header: fluxes, then weather, each with its quality."""
+    present = set(header.columns)
     values: dict[str, str] = {}
     quality: dict[str, str] = {}
     for flux in FLUXES:

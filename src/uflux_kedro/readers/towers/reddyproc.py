@@ -6,10 +6,13 @@ day 1 is the first half-hour of the year.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import pandas as pd
 
 from uflux_kedro.errors import InputError
 from uflux_kedro.readers.parameters import TowerParameters
+from uflux_kedro.readers.towers.csv_columns import Header
 from uflux_kedro.readers.towers.single_tower import CARBON_BY_SECOND, Columns, read_single_tower
 from uflux_kedro.readers.towers.tower_files import TowerFile
 
@@ -20,6 +23,7 @@ _VALUES = {
     "NEE": "NEE", "H": "H", "LE": "LE", "TA": "Tair", "TS": "Tsoil", "SW_IN": "Rg", "VPD": "VPD",
     "USTAR": "Ustar",
 }  # fmt: skip
+_MEASURED = ("NEE", "H", "LE")
 _HALF_HOUR = pd.Timedelta("30min")
 
 
@@ -40,14 +44,23 @@ def read_table(table: TowerFile, parameters: TowerParameters) -> pd.DataFrame:
         InputError: As there.
     """
     raw = _read(table)
-    values = {v: c for v, c in _VALUES.items() if c in raw}
-    for flux in ("NEE", "H", "LE"):
+    for flux in _MEASURED:
         if flux in raw:
             codes = raw["qcNEE"] if flux == "NEE" and "qcNEE" in raw else 0.0 * raw[flux]
             raw[f"{flux}_QC"] = codes.where(raw[flux].notna())
-    quality = {f"{v}_QC": f"{v}_QC" for v in values if f"{v}_QC" in raw}
-    columns = Columns(values, quality, {"NEE": CARBON_BY_SECOND})
+    columns = _columns(raw.columns)
     return read_single_tower(table, columns, parameters, raw=raw)
+
+
+def columns_of(_: TowerFile, header: Header, parameters: TowerParameters) -> Columns:
+    """Find the columns of one table by its header."""
+    return _columns(header.columns)
+
+
+def _columns(names: Collection[str]) -> Columns:
+    values = {v: c for v, c in _VALUES.items() if c in names}
+    quality = {f"{v}_QC": f"{v}_QC" for v in _MEASURED if v in values}
+    return Columns(values, quality, {"NEE": CARBON_BY_SECOND}, added=tuple(quality))
 
 
 def _read(table: TowerFile) -> pd.DataFrame:

@@ -35,23 +35,30 @@ class Columns:
     """Where a table's columns go.
 
     Attributes:
-        values: Variable -> column.
+        variables: Variable -> column.
         quality: ``<VAR>_QC`` -> column, for those that the family has.
         units: Variable -> unit, where it is not the canonical one.
-        complete: Makes of the table's columns those that it does not hold itself.
-        also: Columns that ``complete`` needs besides.
+        complete: Function that adds columns to the table; None adds none.
+        also: Further columns of the table that ``complete`` needs.
+        added: Columns that ``complete`` adds.
     """
 
-    values: Mapping[str, str]
+    variables: Mapping[str, str]
     quality: Mapping[str, str]
     units: Mapping[str, str]
     complete: Callable[[pd.DataFrame], pd.DataFrame] | None = None
     also: tuple[str, ...] = ()
+    added: tuple[str, ...] = ()
+
+    def offered(self, header: Collection[str]) -> set[str]:
+        """Return our names of those columns that a table with this header has."""
+        present = {*header, *self.added}
+        return {ours for ours, theirs in self.all().items() if theirs in present}
 
     def all(self) -> dict[str, str]:
         """Our column -> the table's, each variable followed by its QC."""
-        order = [n for v in self.values for n in (v, f"{v}_QC")]
-        both = {**self.values, **self.quality}
+        order = [n for v in self.variables for n in (v, f"{v}_QC")]
+        both = {**self.variables, **self.quality}
         return {name: both[name] for name in order if name in both}
 
 

@@ -19,7 +19,6 @@ from uflux_kedro.readers.towers.csv_columns import read_text
 from uflux_kedro.readers.towers.parquet import read_parquet
 from uflux_kedro.readers.towers.sites import check_sites
 from uflux_kedro.readers.towers.tables import (
-    MISSING,
     Outside,
     Resolution,
     check_order,
@@ -34,7 +33,6 @@ logger = logging.getLogger(__name__)
 
 KEYS = ("site_id", "time", "latitude", "IGBP")
 OPTIONAL_SITE_COLUMNS = ("longitude", "elevation", "climate")
-PATTERNS = ("*.csv", "*.csv.gz", "*.parquet")
 _SITE_COLUMNS = ("site_id", *KEYS[2:], *OPTIONAL_SITE_COLUMNS)
 _CLASS_OF_CODE = {str(code): name for name, code in IGBP_CLASSES.items()} | {"17": "WAT"}
 
@@ -92,11 +90,26 @@ def read_tidy(
     return towers, _sites(raw, where), missing
 
 
-def columns_with_values(table: Path, columns: Mapping[str, ColumnSpec]) -> set[str]:
-    """Those of our names for which a file, or a folder of files, holds at least one value."""
-    paths = [table] if table.is_file() else sorted(p for g in PATTERNS for p in table.rglob(g))
-    raw = [_read_file(path, columns) for path in paths]
-    return {str(n) for t in raw for n in t if (t[n].notna() & (t[n] != MISSING)).any()}
+def columns_with_values(paths: Sequence[Path], columns: Mapping[str, ColumnSpec]) -> set[str]:
+    """Return those of our names for which any of the files holds at least one value.
+
+    Args:
+        paths: As for :func:`read_tidy`.
+        columns: As for :func:`read_tidy`.
+
+    Raises:
+        InputError: If a file is damaged, a key is absent, or a variable holds text.
+    """
+    found: set[str] = set()
+    for path in paths:
+        raw = _read_file(path, columns)
+        for name in set(raw).difference(found):
+            values = raw[name]
+            if name not in (*KEYS, *OPTIONAL_SITE_COLUMNS):
+                values = to_numbers(values.rename(columns[name].column), path)
+            if values.notna().any():
+                found.add(name)
+    return found
 
 
 def _check_mapping(columns: Mapping[str, ColumnSpec]) -> None:

@@ -9,11 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import PurePosixPath
-from typing import Literal, cast
+from pathlib import Path, PurePosixPath
+from typing import Literal, NamedTuple, cast
 
 from uflux_kedro.errors import InputError
-from uflux_kedro.readers.archives import File
+from uflux_kedro.readers.archives import File, files_of
+from uflux_kedro.readers.parameters import TowerParameters
+from uflux_kedro.readers.paths import Paths, list_files
 from uflux_kedro.readers.towers.csv_columns import Header, read_header
 from uflux_kedro.readers.towers.tables import Step
 
@@ -63,6 +65,84 @@ class TowerFile:
     step: Step | None = None
     delivery: tuple[str, ...] = ()
     rank: int = 0
+
+
+TOWER_PATTERNS = (
+    "**/*.zip", "**/*.csv", "**/*.csv.gz", "**/*.xlsx", "**/*.parquet", "**/*.txt",
+)  # fmt: skip
+"""Files that are read from a folder and the folders in it."""
+
+METADATA = ("sites", "badm")
+"""Families that hold sites and no fluxes."""
+
+
+class FoundFiles(NamedTuple):
+    """The tower files of a path.
+
+    Attributes:
+        data: Files with fluxes, at least one.
+        metadata: Files with sites.
+        unread: A message for each file that is not read.
+    """
+
+    data: list[TowerFile]
+    metadata: list[TowerFile]
+    unread: list[str]
+
+
+def find_tower_files(path: Paths, parameters: TowerParameters) -> FoundFiles:
+    """Find the tower files of a path and recognise the family of each.
+
+    Args:
+        path: A file, a folder, or several of them.
+        parameters: ``reader`` other than ``auto`` keeps files of that family only.
+
+    Raises:
+        InputError: If there is no file with fluxes, or an archive is damaged or unsafe.
+    """
+    paths = list_files(path, TOWER_PATTERNS)
+    columns = parameters.columns
+    keys = {n: columns[n].column for n in ("site_id", "time") if n in columns}
+    found: list[TowerFile] = []
+    unread: list[str] = []
+    for one in sorted(set(paths)):
+        if parameters.reader == "tidy" and one.name.endswith((".csv", ".csv.gz", ".parquet")):
+            found.append(TowerFile(File(one), "tidy"))
+            continue
+        if parameters.reader == "parquet" and one.suffix == ".parquet":
+            found.append(TowerFile(File(one), "parquet"))
+            continue
+        fitting, reasons = _recognise_all(one, parameters.reader, keys)
+        found += fitting
+        unread += reasons
+    data = [t for t in found if t.family not in METADATA]
+    if not data:
+        raise InputError(
+            paths[0].parent if paths else "the tower files",
+            None,
+            expected="at least one file of towers"
+            + ("" if parameters.reader == "auto" else f" for the reader {parameters.reader}"),
+            found=", ".join(sorted({t.file.name for t in found})) or "none",
+        )
+    return FoundFiles(data, [t for t in found if t.family in METADATA], unread)
+
+
+def _recognise_all(
+    path: Path, reader: str, keys: Mapping[str, str]
+) -> tuple[list[TowerFile], list[str]]:
+    """The files of a path that the reader reads, and messages about the others."""
+    results = [recognise(file, keys) for file in files_of(path)]
+    known = [r for r in results if isinstance(r, TowerFile)]
+    packed = [r for r in known if r.file.member and r.family in ("tidy", "parquet", "sites")]
+    unread = [f"{packed[0].file.where} is not read: unpack it first"] if packed else []
+    known = [r for r in known if r not in packed]
+    fitting = [r for r in known if reader in ("auto", r.family) or r.family in METADATA]
+    reasons = [r for r in results if isinstance(r, str)]
+    if known and not fitting:
+        reasons = [f"a file of the family {known[0].family}"]
+    if reasons and not fitting:
+        unread.append(f"{path} is not read: {reasons[0]}")
+    return fitting, unread
 
 
 def recognise(file: File, columns: Mapping[str, str] | None = None) -> TowerFile | str | None:

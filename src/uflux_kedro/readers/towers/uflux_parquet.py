@@ -18,7 +18,7 @@ from uflux_kedro.errors import ConfigurationError, InputError
 from uflux_kedro.readers.parameters import ColumnSpec, TowerParameters
 from uflux_kedro.readers.towers.parquet import read_parquet, read_schema
 from uflux_kedro.readers.towers.tables import MISSING
-from uflux_kedro.readers.towers.tidy import read_tidy
+from uflux_kedro.readers.towers.tidy import KEYS, read_tidy
 from uflux_kedro.variables import FLUXES, SITE_PREDICTORS, variable_of
 
 logger = logging.getLogger(__name__)
@@ -61,6 +61,16 @@ def read_uflux_parquet(
     Raises:
         InputError: If it is no parquet, or lacks a key or every flux.
     """
+    columns = _with_units(path, columns_of(path, parameters), parameters.columns)
+    return read_tidy([path], columns, resolution=parameters.resolution, outside=parameters.outside)
+
+
+def columns_of(path: Path, parameters: TowerParameters) -> dict[str, ColumnSpec]:
+    """Find the columns of the table by their names, those of ``parameters.columns`` first.
+
+    Raises:
+        InputError: If the file is no parquet, or a key has no column.
+    """
     import pyarrow
 
     schema = read_schema(path)
@@ -70,16 +80,15 @@ def read_uflux_parquet(
     if times:
         found["time"] = ColumnSpec(column=times[0])
     columns = found | parameters.columns
-    if missing := [k for k in ("site_id", "time", "latitude", "IGBP") if k not in columns]:
+    if missing := [k for k in KEYS if k not in columns]:
         raise InputError(
             path,
             ", ".join(missing),
             expected="a column for each",
             found=", ".join(schema.names),
-            hint="Say in towers.columns which columns they are",
+            hint="Name the columns in towers.columns",
         )
-    columns = _with_units(path, columns, parameters.columns)
-    return read_tidy([path], columns, resolution=parameters.resolution, outside=parameters.outside)
+    return columns
 
 
 def _ours(name: str) -> str | None:
