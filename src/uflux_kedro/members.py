@@ -1,4 +1,4 @@
-"""Members of this run, and node functions bound to one of them."""
+"""Members of this run, and node functions bound to a member."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ logger = logging.getLogger(__name__)
 
 
 def project_members() -> tuple[Member, ...]:
-    """Return the members that the configuration names and the towers' files can serve.
+    """Return the configured members whose predictors are available.
 
-    Where the predictors come from grids, these are all members that the configuration names.
-    Where they come with the towers, the files are looked into before the run, since the shape of
-    the pipeline depends on them.
+    Where the predictors come from grids, these are all configured members. Where they come with
+    the towers, the files are looked into before the run, since the nodes of the pipeline depend on
+    their columns.
 
     Raises:
         ConfigurationError: If the files serve no member.
@@ -67,13 +67,13 @@ def _served(members: tuple[Member, ...], path: Path, parameters: str) -> tuple[M
 
 
 def by_flux(members: tuple[Member, ...]) -> dict[str, tuple[Member, ...]]:
-    """Members of each flux, in the order of the configuration."""
+    """Return the members of each flux, in the order of the configuration."""
     fluxes = dict.fromkeys(m.flux for m in members)
     return {flux: tuple(m for m in members if m.flux == flux) for flux in fluxes}
 
 
 def derived_products(members: tuple[Member, ...]) -> tuple[str, ...]:
-    """Products that follow from those of fluxes and are wanted, each after what it needs."""
+    """Return the configured products that are computed from fluxes, each after its inputs."""
     wanted = project_parameters()["inference"].get("derived") or ()
     fluxes = by_flux(members).keys()
     found = []
@@ -89,16 +89,16 @@ def derived_products(members: tuple[Member, ...]) -> tuple[str, ...]:
 class _Bound(partial):
     """A ``partial`` that keeps its name in worker processes.
 
-    ``multiprocessing`` sends a plain one as function and arguments alone.
+    ``multiprocessing`` pickles only function and arguments of a plain one.
     """
 
 
 def bound(function: Callable[..., Any], first: Any) -> Callable[..., Any]:
     """Bind a node function's first argument: its member, its members or its flux.
 
-    A ``partial`` can be sent to worker processes, which a closure cannot. It gets the
-    function's name and those of its annotations that name parameter models, since Kedro
-    checks parameters against them.
+    The result is a ``partial``, since a closure cannot be sent to worker processes. It gets the
+    function's name and the annotations that name parameter models, against which Kedro checks
+    parameters.
     """
     node_function = _Bound(function, first)
     scope = vars(sys.modules[function.__module__])

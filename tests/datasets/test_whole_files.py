@@ -11,7 +11,7 @@ import pytest
 import yaml
 from kedro.io import DatasetError
 
-from tests.conftest import PROJECT
+from tests.testing.project import PROJECT
 from uflux_kedro.datasets import CSVDataset, JSONDataset, ParquetDataset, TextDataset
 
 TABLE = pd.DataFrame({"site": ["FR-Pue", "DE-Tha"], "GPP": [3.25, 5.5]})

@@ -14,8 +14,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from tests.downloads.conftest import QUICK
-from tests.testing.servers import Broken, Running, Spoilt, Stalled
+from tests.testing.servers import QUICK, Broken, Running, Spoilt, Stalled
 from tests.testing.store_server import ClimateDataStore
 from uflux_kedro.downloads import ClimateDataStoreFetcher, ClimateDataStoreYears, download
 from uflux_kedro.downloads.manifest import Manifest

@@ -19,9 +19,8 @@ rasterio = pytest.importorskip("rasterio", reason="needs the extra raster")
 
 from google.oauth2.credentials import Credentials  # noqa: E402
 
-from tests.downloads.conftest import QUICK  # noqa: E402
 from tests.testing.engine_server import EarthEngine, Image  # noqa: E402
-from tests.testing.servers import Broken, Refused, Running, Spoilt, Stalled  # noqa: E402
+from tests.testing.servers import QUICK, Broken, Refused, Running, Spoilt, Stalled  # noqa: E402
 from uflux_kedro.downloads import EarthEngineFetcher, EarthEngineImages, download  # noqa: E402
 from uflux_kedro.errors import ConfigurationError, InputError  # noqa: E402
 from uflux_kedro.readers import read_cube  # noqa: E402

@@ -57,7 +57,7 @@ def test_projection_keeps_areas(figure, products):
     assert isinstance(axis.projection, ccrs.LambertAzimuthalEqualArea)
 
 
-def test_picture_shows_the_cell_that_lies_there(figure, products):
+def test_pixel_shows_the_cell_at_its_place(figure, products):
     axis = maps(figure)["GPP"]
     (picture,) = axis.get_images()
     left, right, bottom, top = picture.get_extent()
@@ -94,7 +94,7 @@ def test_land_mean_weighs_cells_by_area(figure):
     assert land_mean(field.where(field["latitude"] > 0)) == pytest.approx(0.5, abs=1e-9)
 
 
-def test_land_mean_stands_in_the_title(figure, products):
+def test_land_mean_is_in_the_title(figure, products):
     expected = land_mean(time_mean(products["NEE"], "NEE"))
     title = maps(figure)["NEE"].get_title(loc="right")
     assert float(title.removeprefix("land mean ").replace(MINUS, "-")) == pytest.approx(
@@ -139,7 +139,7 @@ def test_grid_with_nodes_on_the_poles_and_the_date_line():
     assert np.isfinite(np.concatenate([p.vertices for p in coast.get_paths()])).all()
     shown = axis.get_images()[0].get_array()
     middle = shown.shape[0] // 2
-    # Both rims of the map lie in the cell around 180 degrees.
+    # Both edges of the map are in the cell around 180 degrees.
     assert shown[middle, 0] == shown[middle, -1] == field[0, 3, 0]
 
 
@@ -207,7 +207,7 @@ def test_drawing_needs_no_network(products, monkeypatch):
     mean_maps_figure({"GPP": products["GPP"]}).draw_without_rendering()
 
 
-def test_bounds_named_otherwise_still_weigh(products):
+def test_bounds_of_another_name_still_weight(products):
     product = products["GPP"].isel(time=slice(0, 2)).rename(bnds="nv")
     expected = time_mean(products["GPP"].isel(time=slice(0, 2)), "GPP")
     pd.testing.assert_frame_equal(time_mean(product, "GPP").to_pandas(), expected.to_pandas())

@@ -1,4 +1,4 @@
-"""What the configuration asks of the products: totals, what follows from them, others beside them."""
+"""Products as configured: totals, derived products, and comparisons with peers."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 from pydantic import ValidationError
 
-from tests.conftest import PROJECT
-from tests.statistics.test_peers import cube
+from tests.testing.project import PROJECT
+from tests.testing.synthetic import make_product
 from uflux_kedro import configuration
 from uflux_kedro.errors import InputError
 from uflux_kedro.pipelines import grid_inference, reporting
@@ -46,7 +46,7 @@ def test_each_flux_and_et_have_totals(parameters):
     assert "aggregates_ET" in report.inputs()
 
 
-def test_what_follows_needs_its_fluxes(parameters):
+def test_derived_products_require_their_fluxes(parameters):
     parameters["ensemble"]["fluxes"] = ["GPP", "H"]
     assert not {"derive_et", "derive_wue"} & names(grid_inference.create_pipeline())
     assert "budgets" not in reporting.create_pipeline().all_outputs()
@@ -77,15 +77,15 @@ def test_an_absent_peer_is_left_out_and_a_present_one_compared(parameters, tmp_p
     assert {"aggregates", "budgets", "peers", "figure_difference_demo-truth"} <= set(page.inputs)
 
 
-def test_a_peer_that_must_be_there_stops_the_comparison(parameters, tmp_path):
+def test_a_required_peer_without_files_is_an_error(parameters, tmp_path):
     parameters["reporting"]["peers"] = {"X": {"path": str(tmp_path / "x.nc"), "variables": {"GPP": "gpp"}}}  # fmt: skip
     (peer,) = project_peers(["GPP"])
     with pytest.raises(InputError, match="files of the peer X; found none"):
-        compare_product(peer, cube())
+        compare_product(peer, make_product())
 
 
 def test_a_peer_is_read_and_scored(tmp_path):
-    truth = cube(5.0)
+    truth = make_product(5.0)
     truth.rename(GPP="gpp").assign(gpp=lambda c: -c["gpp"].assign_attrs(units="gC m-2 d-1")).to_netcdf(tmp_path / "x.nc")  # fmt: skip
     variable = PeerVariable(variable="gpp", sign=-1, unit="gC m-2 d-1")
     peer = Peer("X", "GPP", "x.nc", (str(tmp_path / "x.nc"),), variable)
@@ -96,7 +96,7 @@ def test_a_peer_is_read_and_scored(tmp_path):
     assert table.loc[0, "NSE"] == pytest.approx(1)
 
 
-def test_regions_of_a_users_own_are_summed(tmp_path):
+def test_regions_of_the_user_are_summed(tmp_path):
     ring = [[0, 0], [40, 0], [40, 20], [0, 20], [0, 0]]
     feature = {"type": "Feature", "properties": {"id": "box"}, "geometry": {"type": "Polygon", "coordinates": [ring]}}  # fmt: skip
     path = tmp_path / "areas.geojson"
@@ -105,13 +105,13 @@ def test_regions_of_a_users_own_are_summed(tmp_path):
     parameters = AggregateParameters.model_validate(
         {"countries": False, "regions": {"path": str(path), "name_column": "id", "kind": "basin"}}
     )
-    table = aggregate_product("GPP", cube(5.0), drivers, parameters)
+    table = aggregate_product("GPP", make_product(5.0), drivers, parameters)
     assert isinstance(table, pd.DataFrame)
     assert set(table["region_kind"]) == {"global", "IGBP", "basin"}
     assert table.query("region_kind == 'basin'")["cells"].iloc[0] == 8 * 4
 
 
-def test_what_cannot_be_meant_is_refused():
+def test_invalid_settings_are_refused():
     for edges in ((0,), (10, 0), (0, 91)):
         with pytest.raises(ValidationError):
             AggregateParameters(latitude_bands=edges)

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from tests.conftest import PROJECT
 from tests.testing.products import PREDICTORS, plan, tree, write_member, write_world
+from tests.testing.project import PROJECT
 from uflux_kedro.errors import InputError
 from uflux_kedro.products.execution import ADDRESS, Execution, _workers_here, process_and_memory
 from uflux_kedro.products.prediction import predict_cube

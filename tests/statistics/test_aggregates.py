@@ -9,6 +9,7 @@ import shapely
 import xarray as xr
 from pyproj import CRS, Proj, Transformer
 
+from uflux_kedro.errors import InputError
 from uflux_kedro.products.cf import finish_product
 from uflux_kedro.readers.regions import read_countries
 from uflux_kedro.statistics import zone_sums
@@ -163,6 +164,66 @@ def test_energy_has_means_alone():
     table = aggregate(cube, "GPP", [Whole()])
     assert set(table["statistic"]) == {"mean"}
     assert set(table["unit"]) == {"W m-2"}
+
+
+def test_cells_centred_on_the_poles_have_half_their_width():
+    cube = globe(10.0).isel(latitude=slice(17))
+    cube = cube.assign_coords(latitude=np.linspace(-90.0, 90.0, 17))
+    cube["GPP"][:] = 1.0
+    table = aggregate(cube, "GPP", [Bands((-90.0, -60.0, 90.0))])
+    south, north = (pick(table, name)["area_km2"] for name in ("90S to 60S", "60S to 90N"))
+    assert south + north == pytest.approx(510_065_621.7, rel=1e-7)
+    assert south / north == pytest.approx((1 - np.sqrt(0.75)) / (1 + np.sqrt(0.75)))
+
+
+def test_water_has_totals_in_cubic_kilometres():
+    cube = globe(10.0)
+    cube["GPP"][:] = 2.0
+    cube["GPP"].attrs["units"] = "mm d-1"
+    found = pick(aggregate(cube, "GPP", [Whole()]), "all cells")
+    # 510 065 622 km2 x 2 mm x 365.
+    assert found["value"] == pytest.approx(510_065_621.7 * 2e-6 * 365, rel=1e-7)
+    assert found["unit"] == "km3 yr-1"
+
+
+def test_a_finished_products_carbon_is_carbon():
+    cube = globe(10.0)
+    cube["GPP"][:] = 2.0
+    cube["GPP"].attrs["units"] = "g m-2 d-1"
+    table = aggregate(cube, "GPP", [Whole()])
+    total = pick(table, "all cells")
+    assert (total["value"], total["unit"]) == (
+        pytest.approx(510.0656217 * 0.73, rel=1e-7),
+        "PgC yr-1",
+    )
+    mean = pick(table, "all cells", "mean")
+    assert (mean["value"], mean["unit"]) == (pytest.approx(2.0), "gC m-2 d-1")
+
+
+def test_a_year_with_a_month_of_nothing_has_no_row_and_the_record_a_mean():
+    cube = globe(10.0, years=2)
+    cube["GPP"][:] = np.where(cube["time"].dt.year == 2003, 1.0, 3.0)[:, None, None]
+    cube["GPP"][5] = np.nan
+    table = aggregate(cube, "GPP", [Whole()])
+    assert set(table["year"]) == {"2004", "all"}
+    assert pick(table, "all cells", "total")["value"] == pytest.approx(
+        pick(table, "all cells", "total", "2004")["value"]
+    )
+    mean = (335 * 1 + 366 * 3) / 701
+    assert pick(table, "all cells", "mean")["value"] == pytest.approx(mean)
+    area = pick(table, "all cells", "mean")["area_km2"]
+    assert area == pytest.approx(510_065_621.7 * 701 / 731, rel=1e-7)
+
+
+def test_one_member_has_no_spread_and_no_values_are_an_error():
+    cube = globe(10.0, members=1)
+    found = pick(aggregate(cube, "GPP", [Whole()]), "all cells")
+    assert found["members"] == 1
+    assert np.isnan(found["std_members"])
+    assert np.isnan(found["std_bound"])
+    cube["GPP"][:] = np.nan
+    with pytest.raises(InputError, match="values in some zone"):
+        aggregate(cube, "GPP", [Whole()])
 
 
 def test_a_zone_without_cells_has_no_row():

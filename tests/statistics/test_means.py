@@ -15,13 +15,18 @@ from uflux_kedro.statistics.means import (
     area_mean,
     cell_area,
     cell_bounds,
+    cell_edges,
     energy_closure,
+    full_years,
     interannual_variability,
+    land_mean,
     meridional_mean,
     multi_year_mean,
     nee_residual,
     period_days,
+    time_mean,
     zonal_mean,
+    zonal_profile,
 )
 
 SPHERE = 4 * np.pi * EARTH_RADIUS**2
@@ -223,3 +228,71 @@ def a_field(value, unit):
         name="field",
         attrs={"units": unit},
     )
+
+
+def quarters(*starts):
+    edges = pd.DatetimeIndex(starts)
+    bounds = ("time", "bnds"), np.stack([edges[:-1], edges[1:]], 1)
+    return period_days(xr.Dataset({"time_bnds": bounds}, {"time": edges[:-1]}))
+
+
+def test_a_year_is_full_from_its_first_day_to_its_last():
+    days = quarters("2003-01-01", "2003-05-01", "2004-01-01", "2004-07-01", "2005-01-01")
+    assert full_years(days).values.tolist() == [True, True]
+    # A day of the leap year is missing at the end, or at the start.
+    assert full_years(quarters("2004-01-01", "2004-07-01", "2004-12-31")).values.tolist() == [False]
+    assert full_years(quarters("2004-01-02", "2004-07-01", "2005-01-01")).values.tolist() == [False]
+    # A period reaches over the turn of the year.
+    days = quarters("2003-01-01", "2003-12-01", "2004-02-01", "2005-01-01")
+    assert full_years(days).values.tolist() == [False, False]
+    # From its first day to its last, but with a gap.
+    gap = days.isel(time=slice(0)).copy()
+    parts = [quarters("2003-01-01", "2003-05-01"), quarters("2003-06-01", "2004-01-01")]
+    gap = xr.concat(parts, "time")
+    assert full_years(gap).values.tolist() == [False]
+
+
+def small(**settings):
+    """Two months of two by two cells, 1 and 3 in January and 2 and 6 in February."""
+    values = np.array([[1.0, 3.0], [2.0, 6.0]])[:, :, None] * np.ones((2, 2, 2))
+    cube = months(1).isel(time=slice(2)).assign_coords(latitude=[0.0, 60.0], longitude=[0.0, 1.0])
+    return cube.assign(GPP=(("time", "latitude", "longitude"), values), **settings)
+
+
+def test_the_mean_over_time_goes_by_days_where_they_are_told():
+    expected = np.array([(31 + 2 * 28) / 59, (3 * 31 + 6 * 28) / 59])
+    np.testing.assert_allclose(time_mean(small(), "GPP"), np.stack([expected, expected], 1))
+    untold = time_mean(small().drop_vars("time_bnds"), "GPP")
+    np.testing.assert_allclose(untold, [[1.5, 1.5], [4.5, 4.5]])
+    with pytest.raises(InputError, match="LE: expected such a variable; found the variables"):
+        time_mean(small(), "LE")
+
+
+def test_the_mean_over_time_keeps_members_before_places():
+    one = small()["GPP"]
+    both = xr.concat([one, 2 * one], "member").transpose("time", "longitude", "latitude", "member")
+    cube = small().assign(GPP=both)
+    assert time_mean(cube, "GPP").dims == ("member", "latitude", "longitude")
+    profile = zonal_profile(cube, "GPP")
+    expected = np.array([(31 + 2 * 28) / 59, (3 * 31 + 6 * 28) / 59])
+    np.testing.assert_allclose(profile, [expected, 2 * expected])
+
+
+def test_the_mean_over_land_goes_by_area():
+    # A cell at 60 degrees has half the area of one on the equator.
+    field = small()["GPP"].isel(time=0)
+    assert land_mean(field) == pytest.approx((1 + 0.5 * 3) / 1.5)
+    field[0, 0] = np.nan
+    assert land_mean(field) == pytest.approx((1 + 2 * 0.5 * 3) / 2)
+
+
+def test_edges_lie_between_centres():
+    np.testing.assert_allclose(cell_edges(np.array([1.0, 2.0, 4.0])), [0.5, 1.5, 3.0, 5.0])
+
+
+def test_variability_needs_three_years_and_leaves_gaps_out():
+    years = np.arange(2001, 2007)
+    yearly = xr.DataArray([1.0, 3, 2, np.nan, np.nan, np.nan], {"year": years}, "year")
+    # About their line 1.5, 2, 2.5 the three are 0.5, 1, 0.5 off: a variance of 1.5 of one freedom.
+    assert float(interannual_variability(yearly)) == pytest.approx(1.5**0.5)
+    assert np.isnan(interannual_variability(yearly.where(yearly["year"] < 2003)))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import signal
 import subprocess
 import sys
@@ -244,6 +245,35 @@ def test_other_parameters_and_folds_start_anew(rows, fits, tmp_path):
 def test_progress_is_silent_without_a_terminal(rows, capfd):
     held_out_predictions(Spy, *rows, leave_one_site_out(rows[2]), progress="GPP")
     assert capfd.readouterr() == ("", "")
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_progress_is_drawn_on_a_terminal_if_asked_for(rows, monkeypatch):
+    folds = site_k_fold(rows[2], 2, seed=0)
+    for label, drawn in (("GPP", True), (None, False)):
+        monkeypatch.setattr(sys, "stderr", Terminal())
+        held_out_predictions(Spy, *rows, folds, progress=label)
+        assert ("GPP" in sys.stderr.getvalue()) == drawn
+
+
+def test_rows_that_no_fold_tests_are_left_out(rows):
+    sites = rows[2]
+    table = held_out_predictions(Spy, *rows, leave_one_site_out(sites)[2:5])
+    assert table["site_id"].unique().tolist() == ["S2", "S3", "S4"]
+    assert table.index.tolist() == list(range(75))
+
+
+def test_versions_hold_the_code_of_our_own_models():
+    versions = cross_validation._versions.__wrapped__
+    own = versions("uflux_kedro.validation.folds")
+    assert {"python", "numpy", "folds.py", "metrics.py"} <= own.keys()
+    theirs = versions(Ridge.__module__)
+    assert {"python", "numpy", "scikit-learn"} <= theirs.keys()
+    assert not [name for name in theirs if name.endswith(".py")]
 
 
 def test_missing_values_are_refused(rows):

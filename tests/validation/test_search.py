@@ -13,7 +13,7 @@ from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.tree import DecisionTreeRegressor
 
-from tests.conftest import PROJECT
+from tests.testing.project import PROJECT
 from uflux_kedro.errors import ConfigurationError, InputError
 from uflux_kedro.validation import search as search_module
 from uflux_kedro.validation.cross_validation import held_out_predictions
@@ -210,7 +210,7 @@ def test_without_optuna_the_error_says_how_to_get_it(rows, monkeypatch):
 
 BAD_SPACES = {
     "no parameter 'max_dept'.*nearest: max_depth": {"max_dept": [1]},
-    r"max_depth: a grid takes a list of values, found a range": {
+    r"max_depth: method grid takes a list of values, found a range": {
         "max_depth": ParameterRange(low=1, high=3)
     },
     r"max_depth: expected a list of values or a range, found \[\]": {"max_depth": []},
@@ -239,6 +239,23 @@ def test_other_settings_that_cannot_work_are_refused(rows):
         searched(0, method="optuna", n_trials=0).fit(X, y, sites)
     with pytest.raises(InputError, match=r"at least 7 sites.*found 6"):
         searched(0, n_splits=7).fit(X, y, sites)
+
+
+def test_the_ends_of_a_range():
+    assert ParameterRange(low=-1, high=0).log is False
+    assert ParameterRange(low=1e-9, high=1, log=True).type == "float"
+    for low, high, settings in ((1, 1, {}), (0, 1, {"log": True}), (1, 2.5, {"type": "int"})):
+        with pytest.raises(ValidationError):
+            ParameterRange(low=low, high=high, **settings)
+
+
+def test_what_a_search_does_unless_told_otherwise():
+    settings = SiteSearchRegressor(tree(), DEPTHS).get_params(deep=False)
+    assert settings["n_splits"] == 3
+    assert settings["method"] == "grid"
+    assert settings["n_trials"] == 50
+    assert settings["seed"] == 0
+    assert settings["fit_with_sites"] is False
 
 
 def test_grid_holds_every_combination():
@@ -315,9 +332,12 @@ def test_the_example_in_the_configuration_is_the_grid_of_the_reference():
         ({"space": {"RF": {"random_state": [1, 2]}}}, "RF has no parameter 'random_state'"),
         ({"space": {"RF": {"max_depth": []}}}, "RF.max_depth"),
         ({"space": {"RF": {"max_depth": 3}}}, "RF.max_depth"),
-        ({"space": {"RF": {"max_depth": {"low": 1, "high": 9}}}}, "RF.max_depth: a grid takes"),
+        (
+            {"space": {"RF": {"max_depth": {"low": 1, "high": 9}}}},
+            "RF.max_depth: method grid takes",
+        ),
         ({"space": {"RF": {"max_depth": {"low": 9, "high": 1}}}}, "expected low below high"),
-        ({"space": {"RF": {"max_depth": {"low": 0, "high": 1, "log": True}}}}, "logarithmic"),
+        ({"space": {"RF": {"max_depth": {"low": 0, "high": 1, "log": True}}}}, "range with log"),
         ({"space": {"RF": {"max_depth": {"low": 1.5, "high": 3, "type": "int"}}}}, "whole numbers"),
         ({"space": {"RF": {"max_depth": [3]}}, "method": "random"}, "method"),
         ({"space": {"RF": {"max_depth": [3]}}, "trials": 5}, "trials"),

@@ -1,6 +1,18 @@
-"""Models: the cascade forest DF21, packed trees, the registry, persistence, fitted members.
+"""Models of the ensemble: made by name, fitted, packed for fast prediction, and stored.
 
-Names are imported on first use: numba, scikit-learn and XGBoost take seconds.
+:data:`MODELS` lists the models by name and :func:`make_model` makes one. All are scikit-learn
+regressors. :func:`pack` gives the fastest exact predictor of a fitted model, :func:`save_model`
+and :func:`load_model` store it without pickle, and a :class:`FittedMember` is a model with its
+predictors and a card that describes it. Names are imported on first use, since numba,
+scikit-learn and XGBoost take seconds.
+
+Example:
+    >>> from uflux_kedro.models import load_model, make_model, pack, save_model
+    >>> model = make_model("DF21", {"n_trees": 20}, random_state=1).fit(X, y)
+    >>> flux = pack(model).predict(X_map, n_jobs=-1)
+    >>> checksum = save_model(model, folder)
+    >>> (load_model(folder).predict(X_map) == flux).all()
+    np.True_
 """
 
 from __future__ import annotations
@@ -15,8 +27,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "cascade.forest": ["CascadeForestRegressor"],
         "deep_forest.package": ["DeepForestPackageRegressor"],
         "fitted": ["FittedMember", "fit_member"],
-        "packing": ["pack"],
+        "packing": ["PackedModel", "pack"],
         "persistence": ["load_model", "save_model"],
-        "registry": ["MODELS", "make_model"],
+        "registry": ["MODELS", "ModelSpec", "make_model"],
+        "trees.packed_trees": ["PackedForest"],
     },
 )

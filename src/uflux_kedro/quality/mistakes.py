@@ -1,7 +1,7 @@
-"""Units that are taken for one another in the field, as what they do to a value.
+"""Units that are mistaken for one another, each as a factor and an offset.
 
-Each mistake is the line by which a true value, in the canonical unit of ``variables.py``, becomes
-the one that stands in the table. Nothing is converted here: the lines serve to name a suspicion.
+A mistake turns a true value, in the canonical unit of ``variables.py``, into the value in the
+table. Nothing is converted here: the mistakes only serve to name the likely unit.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ _LATENT = 28.4
 
 
 class Mistake(NamedTuple):
-    """What stands in the table is ``factor * true + offset``.
+    """A wrong unit: the value in the table is ``factor * true + offset``.
 
     Attributes:
-        name: The unit that the numbers really have, in words.
-        factor: Times the true value.
-        offset: Plus this.
+        name: Unit that the numbers have, as text.
+        factor: Factor.
+        offset: Offset.
     """
 
     name: str
@@ -109,17 +109,17 @@ MISTAKES: dict[str, tuple[Mistake, ...]] = {
     **dict.fromkeys(("EVI", "EVI2", "NDVI", "NIRv", "LSWI"), _SCALED),
     "LAI": (Mistake("integers with a scale of 0.1", 10), Mistake("values scaled twice", 0.1)),
 }
-"""Variable -> units that are taken for its canonical one."""
+"""Variable -> units that are mistaken for its canonical unit."""
 
 
 def explanations(variable: str, found: float, low: float, high: float) -> list[Mistake]:
-    """Mistakes that would bring a usual true value to the one found, the likeliest first.
+    """Return the mistakes that explain a value, the likeliest first.
 
     Args:
         variable: Canonical name.
         found: Typical value in the table, or its ratio to a physical yardstick.
-        low: Lowest usual, on the same scale.
-        high: Highest usual.
+        low: Lowest usual true value, on the same scale.
+        high: Highest usual true value.
     """
     middle = (low + high) / 2
     fitting = [

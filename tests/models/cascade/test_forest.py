@@ -240,7 +240,7 @@ def test_targets_beyond_float32_and_odd_groups_are_refused(friedman):
     X, y, *_ = friedman
     with pytest.raises(InputError, match="1e\\+37"):
         make().fit(X, y * 1e38)
-    with pytest.raises(InputError, match="one label a row"):
+    with pytest.raises(InputError, match="one label for each row"):
         make().fit(X, y, groups=[1, 2])
     with pytest.raises(InputError, match="at least 2 groups"):
         make().fit(X, y, groups=np.zeros(len(y)))

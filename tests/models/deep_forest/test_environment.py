@@ -100,11 +100,13 @@ def test_missing_packages_are_named(old_python):
 
 def test_what_is_no_python_is_quoted(tmp_path):
     other = command(tmp_path / "python", "echo 'I am a teapot' >&2; exit 3")
-    with pytest.raises(ConfigurationError, match="does not answer as a Python would: I am a tea"):
+    with pytest.raises(ConfigurationError, match="did not run as a Python interpreter: I am a tea"):
         check_interpreter(other)
-    with pytest.raises(ConfigurationError, match="does not answer"):
+    with pytest.raises(ConfigurationError, match="did not run as a Python"):
         check_interpreter(str(tmp_path))
-    with pytest.raises(ConfigurationError, match=r"does not answer as a Python would: \(nothing\)"):
+    with pytest.raises(
+        ConfigurationError, match=r"did not run as a Python interpreter: \(nothing\)"
+    ):
         check_interpreter(command(tmp_path / "silent", "exit 0"))
 
 
@@ -125,7 +127,7 @@ def test_head_that_is_missing_is_told_how_to_install(tmp_path):
 
 def test_a_folder_of_something_else_is_left_alone(tmp_path):
     (tmp_path / "thesis.tex").write_text("x")
-    with pytest.raises(ConfigurationError, match="holds something else"):
+    with pytest.raises(ConfigurationError, match="expected a new or empty folder"):
         make_environment(tmp_path, sys.executable)
     assert (tmp_path / "thesis.tex").read_text() == "x"
 

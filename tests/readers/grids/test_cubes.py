@@ -13,7 +13,7 @@ import xarray as xr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.readers.conftest import ERA5_FIELDS, LATITUDES, LONGITUDES, pattern
+from tests.testing.sources import ERA5_FIELDS, LATITUDES, LONGITUDES, pattern
 from uflux_kedro.errors import ConfigurationError, InputError
 from uflux_kedro.gridding.grids import TargetGrid
 from uflux_kedro.gridding.means import means_over

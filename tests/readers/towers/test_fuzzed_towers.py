@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.readers.conftest import FLUXNET_COLUMNS
+from tests.testing.sources import FLUXNET_COLUMNS
 from uflux_kedro.datasets.validators import TOWERS
 from uflux_kedro.errors import ConfigurationError, InputError
 from uflux_kedro.readers.parameters import TowerParameters

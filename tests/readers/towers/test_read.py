@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from tests.conftest import PROJECT
+from tests.testing.project import PROJECT
 from uflux_kedro.datasets.validators import TOWERS
 from uflux_kedro.errors import InputError
 from uflux_kedro.readers.archives import File

@@ -18,7 +18,7 @@ def make_product_drivers(
     members: tuple[Member, ...], parameters: InferenceParameters, **cubes: xr.Dataset
 ) -> xr.Dataset:
     """Bring the sources onto the products' own grid and steps."""
-    from uflux_kedro.features.product_drivers import product_drivers, step_edges
+    from uflux_kedro.features.products import product_drivers, step_edges
 
     if parameters.grid is None:
         raise ValueError("inference.grid: expected the products' grid, found none")
@@ -37,7 +37,7 @@ def plan_product(
     *models: FittedMember,
 ) -> Plan:
     """Say of what one flux's product is made; the catalog's dataset makes it where it lies."""
-    from uflux_kedro.features.product_drivers import require_months
+    from uflux_kedro.features.products import require_months
     from uflux_kedro.products.execution import Execution
     from uflux_kedro.products.plan import Plan, Whole
 

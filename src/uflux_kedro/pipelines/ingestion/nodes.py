@@ -11,9 +11,9 @@ from uflux_kedro.readers.parameters import GridParameters, TowerParameters
 def read_tower_files(
     files: list[Path], parameters: TowerParameters
 ) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
-    """Read towers of any network and their sites; say which mapped columns are not there.
+    """Read towers of any network and their sites, and list the mapped columns that are missing.
 
-    Values out of bounds stay for the check of quality, which can tell what made them.
+    Values out of bounds are kept for the quality check, which can find their cause.
     """
     from uflux_kedro.readers.towers.read import read_towers
 
@@ -22,7 +22,7 @@ def read_tower_files(
 
 
 def read_grid(files: list[Path], parameters: GridParameters) -> xr.Dataset:
-    """Read one source's grids into canonical names, units and coordinates."""
+    """Read one source's grids with canonical names, units and coordinates."""
     from uflux_kedro.gridding.means import means_over
     from uflux_kedro.readers.grids.read import read_cube
 

@@ -102,7 +102,7 @@ def find_tower_files(path: Paths, parameters: TowerParameters) -> FoundFiles:
     """
     paths = list_files(path, TOWER_PATTERNS)
     columns = parameters.columns
-    keys = {n: columns[n].column for n in ("site_id", "time") if n in columns}
+    keys: dict[str, str] = {n: columns[n].column for n in ("site_id", "time") if n in columns}
     found: list[TowerFile] = []
     unread: list[str] = []
     for one in sorted(set(paths)):

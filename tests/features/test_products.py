@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from tests.testing.drivers import make_drivers
 from tests.testing.products import write_member
 from uflux_kedro.errors import InputError
-from uflux_kedro.features.product_drivers import (
+from uflux_kedro.features.products import (
     on_steps,
     product_drivers,
     require_months,
@@ -33,7 +33,7 @@ from uflux_kedro.products.store import ProductStore
 
 @pytest.fixture
 def cubes():
-    """Sources on ten degrees, two years of months: the cubes of ingestion."""
+    """Sources on ten degrees, with two years of months, as ingestion returns them."""
     world = make_drivers(years=2, n_latitude=18, n_longitude=36)
     world = world.assign_coords(time_bnds=world["time_bnds"])
     climate = world[["ERA5_TA"]].rename(ERA5_TA="TA").assign_coords(time_bnds=world["time_bnds"])
@@ -78,20 +78,83 @@ def test_months_of_months_are_themselves(cubes):
     xr.testing.assert_equal(on_steps(cubes["MODIS"], edges, "MODIS").compute(), cubes["MODIS"])
 
 
-def test_what_is_not_covered_is_said(cubes):
+def test_steps_that_a_source_does_not_cover_are_refused(cubes):
     with pytest.raises(InputError, match="ERA5: time: expected periods from 2002-12-01"):
         on_steps(cubes["ERA5"], step_edges("2002-12", "2003-01", "month"), "ERA5")
     with pytest.raises(InputError, match="expected the end of a half-year"):
         step_edges("2001-01", "2001-08", "half-year")
 
 
-def test_only_what_members_ask_for_is_made(cubes):
+def periods(*edges, values=None):
+    """A source of one place whose periods lie between these days."""
+    edges = pd.DatetimeIndex(edges)
+    bounds = ("time", "bnds"), np.column_stack([edges[:-1], edges[1:]])
+    values = np.arange(1.0, len(edges)) if values is None else values
+    coords = {"time": edges[:-1], "time_bnds": bounds, "place": [0]}
+    field = xr.DataArray(np.asarray(values, "float32")[:, None], dims=("time", "place"))
+    return xr.Dataset({"TA": field.assign_attrs(units="degC")}, coords)
+
+
+def test_a_step_takes_its_share_of_each_period():
+    source = periods("2001-01-01", "2001-01-05", "2001-01-09", "2001-01-13", values=[4, 8, 16])
+    found = on_steps(source, pd.DatetimeIndex(["2001-01-02", "2001-01-06", "2001-01-12"]), "A")
+    # Three days of 4 and one of 8; three of 8 and three of 16.
+    np.testing.assert_allclose(found["TA"][:, 0], [5, 12])
+    assert found["TA"].dtype == "float32"
+    assert found["TA"].attrs["units"] == "degC"
+    assert [f"{edge:.10}" for edge in found["time_bnds"].values[1].astype(str)] == [
+        "2001-01-06",
+        "2001-01-12",
+    ]
+
+
+def test_periods_that_only_touch_a_step_have_no_share_in_it():
+    source = periods("2001-01-01", "2001-01-05", "2001-01-09", values=[4, np.nan])
+    found = on_steps(source, pd.DatetimeIndex(["2001-01-03", "2001-01-05"]), "A")
+    assert found["TA"].values.tolist() == [[4]]
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "covered"),
+    [
+        ("2001-01-01", "2001-01-09", True),
+        ("2000-12-31", "2001-01-09", False),
+        ("2001-01-01", "2001-01-10", False),
+    ],
+)
+def test_a_source_must_cover_the_steps_from_end_to_end(first, last, covered):
+    source = periods("2001-01-01", "2001-01-05", "2001-01-09")
+    edges = pd.DatetimeIndex([first, "2001-01-05", last])
+    if covered:
+        assert on_steps(source, edges, "A")["TA"].values.tolist() == [[1], [2]]
+    else:
+        with pytest.raises(InputError, match=r"A: time: expected periods from .* found 2001-01-01"):
+            on_steps(source, edges, "A")
+
+
+def test_a_gap_between_periods_is_found():
+    source = periods("2001-01-01", "2001-01-05", "2001-01-09", "2001-01-13").isel(time=[0, 2])
+    with pytest.raises(InputError, match="expected periods from 2001-01-01"):
+        on_steps(source, pd.date_range("2001-01-01", "2001-01-13", freq="D"), "A")
+
+
+def test_edges_of_steps():
+    assert step_edges("2001-01", "2001-03", "month").strftime("%m-%d").tolist() == [
+        "01-01", "02-01", "03-01", "04-01",
+    ]  # fmt: skip
+    assert len(step_edges("2000-02", "2000-02", "day")) == 30
+    assert step_edges("2001-04", "2002-03", "half-year").strftime("%Y-%m").tolist() == [
+        "2001-04", "2001-10", "2002-04",
+    ]  # fmt: skip
+
+
+def test_only_predictors_of_members_are_made(cubes):
     edges = step_edges("2001-01", "2001-02", "month")
     drivers = product_drivers(cubes, TargetGrid(resolution=5.0), edges, ["ERA5_TA", "DoY_sin"])
     assert set(drivers.data_vars) == {"ERA5_TA", "DoY_sin", "IGBP"}
     assert drivers["ERA5_TA"].shape == (2, 36, 72)
     assert "time_bnds" in drivers.coords
-    with pytest.raises(InputError, match="ERA5_SW_IN: expected predictors that the sources give"):
+    with pytest.raises(InputError, match="ERA5_SW_IN: expected predictors that can be made"):
         product_drivers(cubes, TargetGrid(resolution=5.0), edges, ["ERA5_SW_IN"])
 
 
@@ -110,7 +173,7 @@ def a_product(cubes, grid, folder):
     return store
 
 
-def test_drivers_made_as_they_are_read_are_known_by_their_sources(cubes, tmp_path):
+def test_a_changed_source_changes_the_fingerprint_of_lazy_drivers(cubes, tmp_path):
     grid = TargetGrid(resolution=10.0)
     store = a_product(cubes, grid, tmp_path)
     assert produce(plan_of(cubes, grid, tmp_path), store).kept == 2
@@ -146,7 +209,7 @@ def test_a_projection_is_written_as_geotiff(cubes, tmp_path):
 
 
 def test_the_netcdf_file_passes_the_compliance_checker(cubes, tmp_path):
-    """IOOS compliance-checker, at CF 1.11: nothing below the mark in what the convention asks for."""
+    """IOOS compliance-checker, at CF 1.11: every requirement of the convention is met."""
     runner = pytest.importorskip("compliance_checker.runner")
     store = a_product(cubes, TargetGrid(resolution=10.0), tmp_path)
     product = store.open()
@@ -171,7 +234,7 @@ def test_the_netcdf_file_passes_the_compliance_checker(cubes, tmp_path):
         ("2005-01", "2005-02", "nothing"),
     ],
 )
-def test_all_months_that_are_asked_for_must_be_there(first, last, found):
+def test_the_drivers_must_cover_all_months(first, last, found):
     time = pd.date_range("2003-01-01", periods=12, freq="MS")
     bounds = (("time", "bnds"), np.stack([time, time + pd.offsets.MonthBegin()], axis=1))
     drivers = xr.Dataset({}, {"time": time, "time_bnds": bounds})

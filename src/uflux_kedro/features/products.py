@@ -1,4 +1,4 @@
-"""Drivers of a product on its own grid and steps, made lazily from the sources' cubes."""
+"""Drivers of a product on a grid and steps of its own, made lazily from the sources' cubes."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from uflux_kedro.products.fingerprints import SOURCES, fingerprint, store_identi
 
 Step = Literal["month", "day", "half-year"]
 
-_HELD = 2**28
-"""Bytes of a land cover map that is made once and held, not anew for the regions of every step."""
+_LARGEST_IN_MEMORY = 2**28
+"""Bytes up to which the land cover map is computed once and kept, not once per region and step."""
 
 _FREQUENCIES = {"month": "MS", "day": "D", "half-year": "6MS"}
 
@@ -28,10 +28,19 @@ _FREQUENCIES = {"month": "MS", "day": "D", "half-year": "6MS"}
 def step_edges(
     first_month: str, last_month: str, step: Step, last_day: date | None = None
 ) -> pd.DatetimeIndex:
-    """Edges of the steps from the first month to the last, or to a day in it, included.
+    """Return the edges of the steps of a product.
+
+    Args:
+        first_month: First month, YYYY-MM.
+        last_month: Last month, inclusive.
+        step: Length of a step.
+        last_day: Last day, inclusive, where the record ends within the last month.
+
+    Returns:
+        Edges, shape (n + 1,).
 
     Raises:
-        InputError: If the months are no whole number of steps.
+        InputError: If the months are not a whole number of steps.
     """
     end = _end(last_month, last_day)
     edges = pd.date_range(first_month, end, freq=_FREQUENCIES[step])
@@ -54,27 +63,34 @@ def _end(last_month: str, last_day: date | None) -> pd.Timestamp:
 def require_months(
     drivers: xr.Dataset, first_month: str, last_month: str, last_day: date | None = None
 ) -> None:
-    """Refuse drivers that are not there from the first month to the last, or to a day in it.
+    """Refuse drivers that do not cover all months of a product.
+
+    Args:
+        drivers: With ``time_bnds``.
+        first_month: First month, YYYY-MM.
+        last_month: Last month, inclusive.
+        last_day: Last day, inclusive, where the record ends within the last month.
 
     Raises:
-        InputError: Naming the months that are asked for and those that are there.
+        InputError: Names the period that is required and the one that the drivers cover.
     """
     first = pd.Timestamp(first_month)
-    # The last period may reach beyond, as the four days at a month's end do.
+    # The last period may end later: periods of four days cross the ends of months.
     last = _end(last_month, last_day)
     bounds = drivers["time_bnds"].compute().transpose("time", ...).to_numpy()
     found = "nothing"
     if len(bounds):
-        whole = (bounds[1:, 0] == bounds[:-1, 1]).all()
-        if bounds[0, 0] <= first and bounds[-1, 1] >= last and whole:
+        without_gaps = (bounds[1:, 0] == bounds[:-1, 1]).all()
+        if bounds[0, 0] <= first and bounds[-1, 1] >= last and without_gaps:
             return
-        found = f"{bounds[0, 0]:.10} to {bounds[-1, 1]:.10}" + ("" if whole else ", with gaps")
+        gaps = "" if without_gaps else ", with gaps"
+        found = f"{bounds[0, 0]:.10} to {bounds[-1, 1]:.10}{gaps}"
     raise InputError(
         "drivers",
         "time",
         expected=f"periods from {first:%Y-%m-%d} to {last:%Y-%m-%d}",
         found=found,
-        hint="Set inference.first_month and last_month to what the sources have",
+        hint="Set inference.first_month and last_month to months that the sources cover",
     )
 
 
@@ -84,18 +100,18 @@ def product_drivers(
     edges: pd.DatetimeIndex,
     predictors: Iterable[str],
 ) -> xr.Dataset:
-    """Bring the sources onto a product's grid and steps, as far as predictors ask for them.
+    """Bring the sources onto a product's grid and steps, and keep the requested predictors.
 
     Args:
-        cubes: Prefix -> the source's cube; with them the land cover map as ``IGBP`` and, for
-            iWUE, the CO2 record as ``CO2``.
+        cubes: Prefix -> the source's cube. ``IGBP`` is the land cover map; ``CO2``, the CO2
+            record, is required for iWUE alone.
         grid: The product's grid.
-        edges: Edges (n + 1,) of its steps.
-        predictors: What members ask for.
+        edges: Edges of its steps, shape (n + 1,).
+        predictors: Predictors of the members.
 
     Returns:
-        The drivers, lazily: predictors (time, and the grid's axes), ``IGBP``, ``time_bnds``.
-        ``attrs["sources"]`` tells what they are made from.
+        The drivers, lazy: predictors (time and the grid's axes), ``IGBP``, ``time_bnds``.
+        ``attrs["sources"]`` is a fingerprint of their inputs.
 
     Raises:
         InputError: If a source does not cover the steps, or a predictor cannot be made.
@@ -105,11 +121,11 @@ def product_drivers(
     sources = {p: on_steps(c, edges, p) for p, c in cubes.items() if p in {*needed, CO2}}
     co2 = sources.pop(CO2)["CO2"] if CO2 in sources else None
     aligned = {
-        prefix: _named(derive_predictors(align(cube, grid), co2=co2), prefix, wanted)
+        prefix: _keep_wanted(derive_predictors(align(cube, grid), co2=co2), prefix, wanted)
         for prefix, cube in sources.items()
     }
     land_cover = align(cubes[LAND_COVER], grid)
-    if land_cover[LAND_COVER].nbytes <= _HELD:
+    if land_cover[LAND_COVER].nbytes <= _LARGEST_IN_MEMORY:
         land_cover = land_cover.assign({LAND_COVER: land_cover[LAND_COVER].variable.compute()})
     drivers = merge_drivers(aligned, land_cover)
     missing = wanted - set(map(str, drivers.data_vars))
@@ -117,9 +133,9 @@ def product_drivers(
         raise InputError(
             "product drivers",
             ", ".join(sorted(missing)),
-            expected="predictors that the sources give on any grid",
+            expected="predictors that can be made from the sources",
             found=f"the sources {', '.join(cubes)}",
-            hint="Leave members that need them out by ensemble.select",
+            hint="Exclude the members that need them with ensemble.select, or add the sources",
         )
     drivers = drivers.drop_vars([n for n in drivers.data_vars if n not in {*wanted, "IGBP"}])
     made_from = {p: _identity(cubes[p]) for p in cubes}
@@ -129,7 +145,7 @@ def product_drivers(
     return drivers.drop_encoding().assign_attrs(attrs)
 
 
-def _named(cube: xr.Dataset, prefix: str, wanted: set[str]) -> xr.Dataset:
+def _keep_wanted(cube: xr.Dataset, prefix: str, wanted: set[str]) -> xr.Dataset:
     return cube.drop_vars([n for n in cube.data_vars if f"{prefix}_{n}" not in wanted])
 
 
@@ -139,17 +155,17 @@ def _identity(cube: xr.Dataset) -> str:
 
 
 def on_steps(cube: xr.Dataset, edges: pd.DatetimeIndex, source: str) -> xr.Dataset:
-    """Mean of a cube over each step, its periods weighted by their share.
+    """Average a cube over each step, its periods weighted by their share of the step.
 
-    A step within one longer period has that period's values.
+    A step within one longer period gets that period's values.
 
     Args:
         cube: With ``time`` and ``time_bnds``.
-        edges: Edges (n + 1,) of the steps, in order.
-        source: Name, for the message.
+        edges: Edges of the steps, ascending, shape (n + 1,).
+        source: Name of the source, for messages.
 
     Returns:
-        The cube on the steps (n), with their ``time_bnds``, lazily.
+        The cube on the n steps, with their ``time_bnds``, lazy.
 
     Raises:
         InputError: If the cube does not cover the steps.
@@ -165,7 +181,7 @@ def on_steps(cube: xr.Dataset, edges: pd.DatetimeIndex, source: str) -> xr.Datas
             expected=f"periods from {low[0]:.10} to {high[-1]:.10}".replace("T", " "),
             found=f"{pd.Timestamp(starts[0]):%Y-%m-%d} to {pd.Timestamp(ends[-1]):%Y-%m-%d}",
         )
-    # Fields grow on a finer grid: one period at a time is in memory.
+    # Fields grow on a finer grid, so that only one period at a time fits into memory.
     fields = cube.drop_vars("time_bnds").chunk(time=1)
     if (last - first == 1).all():
         stepped = fields.isel(time=first)
