@@ -344,6 +344,12 @@ def test_a_dimension_too_many(raw_grid, tmp_path):
         read_cube("gome2", [write(data, tmp_path / "s.nc")])
 
 
+def test_an_axis_without_values_is_an_error(raw_grid, tmp_path):
+    data = raw_grid(SIF_FIELDS).isel(lat=slice(0))
+    with pytest.raises(InputError, match="latitude: expected two values or more; found 0"):
+        read_cube("gome2", [write(data, tmp_path / "s.nc")])
+
+
 def test_readers_are_found_by_name(tmp_path):
     with pytest.raises(ConfigurationError, match="Unknown reader 'era6': expected one of era5"):
         read_cube("era6", [])

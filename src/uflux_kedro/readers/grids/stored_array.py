@@ -74,7 +74,7 @@ def lazily(data: xr.DataArray, path: Path, chunks: tuple[int, ...]) -> xr.DataAr
 def _chunks(data: xr.DataArray, most_times: int) -> tuple[int, ...]:
     kept = dict(zip(data.dims, data.encoding.get("chunksizes") or (), strict=False))
     sizes: Mapping[Any, int] = data.sizes
-    cells = sizes.get("latitude", 1) * sizes.get("longitude", 1)
+    cells = max(1, sizes.get("latitude", 1) * sizes.get("longitude", 1))
     chunks = dict(sizes)
     if "time" in sizes:
         times = max(1, min(most_times, VALUES_PER_CHUNK // cells))
