@@ -149,7 +149,7 @@ def test_what_cannot_be_read_is_said_with_its_reason(
     assert len(towers) == 12
     for name, reason in (
         ("notes.csv", "unknown columns: map them"),
-        ("hourly.csv", "name does not say which"),
+        ("hourly.csv", "without its name: rename the file"),
         ("photo.jpg", "neither a zip nor CSV"),
         ("release.zip", "unpack the outer one"),
         ("lists.zip", "unpack it first"),
@@ -261,6 +261,6 @@ def test_a_download_that_is_no_zip_stops(tmp_path, content):
     path = tmp_path / "FLX_XX-Aaa_FLUXNET2015_FULLSET_2004-2004_1-4.zip"
     path.write_bytes(content)
     with pytest.raises(
-        InputError, match=r"1-4\.zip: expected a zip archive; found .*fetch it again"
+        InputError, match=r"1-4\.zip: expected a zip archive; found .*download it again"
     ):
         read_towers([path])

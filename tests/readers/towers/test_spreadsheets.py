@@ -151,5 +151,5 @@ def test_a_clock_that_keeps_summer_time_is_pointed_at(tmp_path):
     times = times[[*range(54), *range(52, len(times))]]
     table = pd.DataFrame({"TIMESTAMP_START": times.strftime("%Y%m%d%H%M"), "FC": -5.0, "H": 50.0})
     texts = {"AMF_XX-Aaa_BASE_HH_2-5.csv": table.to_csv(index=False), "sites.csv": SITES}
-    with pytest.raises(InputError, match=r"2004-10-31 doubled .*summer time"):
+    with pytest.raises(InputError, match=r"2004-10-31 twice .*daylight saving time"):
         read(tmp_path, texts, resolution="DD")

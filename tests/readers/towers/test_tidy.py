@@ -126,7 +126,7 @@ def test_no_flux_at_all_is_an_error(table, tmp_path):
 
 def test_the_mapping_is_checked_first(table, tmp_path):
     paths = write(table, tmp_path)
-    with pytest.raises(ConfigurationError, match="mapping lacks IGBP"):
+    with pytest.raises(ConfigurationError, match="mapping has no IGBP"):
         read_tidy(paths, {n: c for n, c in COLUMNS.items() if n != "IGBP"})
     with pytest.raises(ConfigurationError, match="Unknown variable 'ERA_TAA'"):
         read_tidy(paths, COLUMNS | mapping(ERA_TAA="t_era"))
@@ -137,7 +137,7 @@ def test_the_mapping_is_checked_first(table, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"month": ["200102", "200102", "200101"]}, "found NA-Xyz 2001-02-01 doubled"),
+        ({"month": ["200102", "200102", "200101"]}, "found NA-Xyz 2001-02-01 twice"),
         ({"month": ["200103", "200102", "200101"]}, "found NA-Xyz 2001-02-01 after a later"),
         ({"month": ["200101", "2001xx", "200101"]}, "month: expected timestamps"),
         ({"lat": [-20.0, -21.0, 51.0]}, "latitude: expected one value a site; found several"),

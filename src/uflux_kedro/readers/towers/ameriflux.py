@@ -1,8 +1,8 @@
-"""AmeriFlux BASE: what the tower's team submitted, at hours or half-hours, gaps and all.
+"""Read AmeriFlux BASE: hours or half-hours as submitted by the tower teams, with gaps.
 
-Variables are named by the FP standard, ``<VAR>[_PI][_F][_<H>_<V>_<R>]``: ``_PI`` where the team
-derived it, ``_F`` where it filled the gaps, then position across, position down and replicate.
-ONEFlux takes in tables by the same names, one a year, which are read here too.
+Variables are named by the FP standard, ``<VAR>[_PI][_F][_<H>_<V>_<R>]``: ``_PI`` if derived by the
+team, ``_F`` if gap-filled, then horizontal position, vertical position and replicate. The yearly
+input tables of ONEFlux have the same names and are read here too.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ _BASES = {
     "P": ("P", "P_RAIN"), "WS": ("WS",), "NETRAD": ("NETRAD",), "G": ("G",), "USTAR": ("USTAR",),
     "TS": ("TS",), "SWC": ("SWC",), "CO2": ("CO2",),
 }  # fmt: skip
-"""Our variable -> the standard's names, the best first. FC lacks what the air below the sensor
-stores (SC), which is added where it was measured."""
+"""Canonical variable -> names in the standard, the best first. FC excludes the CO2 stored in the air
+below the sensor (SC), which is added if it was measured."""
 
 _UNITS = {
     "GPP": CARBON_BY_SECOND, "RECO": CARBON_BY_SECOND, "NEE": CARBON_BY_SECOND, "SWC": "percent",
 }  # fmt: skip
 
 _HIGHEST_FRACTION = 1.5
-"""Relative humidity; no air is as dry in percent, all the time."""
+"""A relative humidity that never exceeds this is a fraction, not percent."""
 
 _QUALIFIERS = re.compile(r"(?P<pi>_PI)?(?P<filled>_F)?(?P<place>_\d+(_\d+_(\d+|A))?)?")
 
@@ -43,20 +43,20 @@ _QUALIFIERS = re.compile(r"(?P<pi>_PI)?(?P<filled>_F)?(?P<place>_\d+(_\d+_(\d+|A
 def read_table(table: TowerFile, parameters: TowerParameters) -> pd.DataFrame:
     """Read one BASE table.
 
-    BASE has no quality codes: measured half-hours count as good, and where the team filled gaps
-    the filled values go into the mean while QC is the share measured. VPD is made of TA and RH
-    where the table has none. There is no correction for energy balance.
+    BASE has no quality codes: measured half-hours count as good. If the team filled gaps, means
+    include the filled values, and QC is the measured share. VPD is computed from TA and RH if it
+    is absent. There is no correction for energy balance closure.
 
     Args:
         table: ``AMF_<site>_BASE_<HH or HR>_<version>.csv``.
-        parameters: Resolution, completeness and what becomes of values out of bounds.
+        parameters: Resolution, completeness and ``outside``.
 
     Returns:
-        As :func:`uflux_kedro.readers.towers.single_tower.read_single_tower`; GPP and RECO only where the
-        team submitted them.
+        As :func:`uflux_kedro.readers.towers.single_tower.read_single_tower`; GPP and RECO only if
+        the team submitted them.
 
     Raises:
-        InputError: As there.
+        InputError: As for ``read_single_tower``.
     """
     header = read_header(table.file)
     columns = columns_of(table, header, parameters)
@@ -74,7 +74,7 @@ def columns_of(table: TowerFile, header: Header, _: TowerParameters) -> Columns:
         for v, bases in _BASES.items()
         if v in FLUXES and (c := _column(names, bases, filled=False))
     }
-    if "NEE" in measured:  # it is what GPP and RECO were made of
+    if "NEE" in measured:  # GPP and RECO are partitioned from it
         measured |= {v: measured["NEE"] for v in ("GPP", "RECO") if v in values}
     storage = _column(names, ("SC",)) if values.get("NEE", "").startswith("FC") else None
     humidity = _column(names, ("RH",)) if "TA" in values and "VPD" not in values else None
@@ -120,7 +120,7 @@ def _deficit(temperature: pd.Series, percent: pd.Series) -> pd.Series:
 
 
 def _column(columns: Collection[str], bases: tuple[str, ...], *, filled: bool = True) -> str | None:
-    """The best column of a variable: filled if asked for, the team's own, the first sensor."""
+    """Return the best column of a variable: filled (if allowed), derived by the team, first sensor."""
     for base in bases:
         offered = []
         for column in columns:

@@ -1,4 +1,4 @@
-"""The one way to read towers: files of any network in, canonical towers and sites out."""
+"""Read tower files of any network into one table of towers and one of sites."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def _read(
 def _sites(
     towers: pd.DataFrame, stated: list[pd.DataFrame], found: FoundFiles, where: str
 ) -> pd.DataFrame:
-    """One row a tower: from the tables themselves, then site tables, then networks' metadata."""
+    """Return one row a tower, from the tables themselves, site tables or metadata, in this order."""
     wanted = set(towers["site_id"])
     known = [s for s in stated if not s.empty]
     if not wanted <= _names(known):
@@ -123,14 +123,14 @@ def _sites(
     sites = (
         pd.concat(known, ignore_index=True) if known else pd.DataFrame(columns=[*COLUMNS.values()])
     )
-    sites = sites.drop_duplicates("site_id")  # the first that knows a site
+    sites = sites.drop_duplicates("site_id")  # the first row of each site
     check_metadata(towers, sites, where)
     sites = sites[sites["site_id"].isin(wanted)]
     return sites.sort_values("site_id", ignore_index=True)
 
 
 def _beside(found: Sequence[TowerFile]) -> Iterator[TowerFile]:
-    """Metadata in the folders of the files, though they were not among those given."""
+    """Find metadata in the folders of the files that are not among the given ones."""
     folders = sorted({t.file.path.parent for t in found})
     given = {t.file.path for t in found}
     for path in dict.fromkeys(f for d in folders for p in _METADATA_PATTERNS for f in d.glob(p)):
