@@ -108,7 +108,7 @@ def offered_by_table(
         Names of the columns that the files have, and names that can be derived from them.
 
     Raises:
-        InputError: If no file is of towers, a file is damaged, or a table has no key column.
+        InputError: If no file is of towers, a file is damaged, or a table has no column for a key.
     """
     from uflux_kedro.readers.towers.offered import offered_columns
 

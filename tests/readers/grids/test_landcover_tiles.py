@@ -229,7 +229,7 @@ def test_foreign_tiles_are_refused(tmp_path):
 def test_a_map_beside_tiles_is_refused(tmp_path):
     path = write_tile(tmp_path, 18, 4, np.ones((24, 24)))
     (tmp_path / "MCD12C1.A2020001.nc").write_bytes(b"CDF\x01")
-    with pytest.raises(InputError, match="expected tiles only, like .*; found a map"):
+    with pytest.raises(InputError, match=r"expected tiles only, like .*; found a map"):
         read_igbp([path, tmp_path / "MCD12C1.A2020001.nc"])
 
 

@@ -203,7 +203,7 @@ def test_measured_towers_under_other_names_and_units(shared_data):
         (["2001-01-01T00:00:00Z", "2001-02-01T00:00:00Z", "2001-01-01T00:00:00Z"], None),
         (["2001-01-01T00:00:00+01:00", "2001-02-01T00:00:00+01:00"] * 2, None),
         (["2001-01-01T00:00+01:00", "2001-07-01T00:00+02:00"] * 2, "month: expected timestamps"),
-        (["2001", "2002", "2001"], "found years alone, such as 2001"),
+        (["2001", "2002", "2001"], "found years only, such as 2001"),
     ],
 )
 def test_time_zones_and_years(table, tmp_path, stamps, message):

@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 _FEW = 0.02
 """Share of the values of a column up to which impossible values are few."""
-_ALIKE = 0.9
+_EQUAL = 0.9
 """Share of the impossible values that must be equal to be taken as a fill value."""
 
 
@@ -79,8 +79,8 @@ def without_impossible(
 def _are_single(impossible: np.ndarray, known: int) -> bool:
     if impossible.size <= max(1, _FEW * known):
         return True
-    alike = np.unique(impossible, return_counts=True)[1].max()
-    return impossible.size > 1 and alike < known and alike >= _ALIKE * impossible.size
+    equal = np.unique(impossible, return_counts=True)[1].max()
+    return impossible.size > 1 and equal < known and equal >= _EQUAL * impossible.size
 
 
 def in_words(one: Impossible) -> str:

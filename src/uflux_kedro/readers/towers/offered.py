@@ -1,4 +1,4 @@
-"""The columns that tower files offer, without bringing their rows to periods."""
+"""Find the columns of tower files without averaging their rows to periods."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def offered_columns(path: Paths, parameters: TowerParameters) -> set[str]:
         ``site_id``, ``time``, ``latitude`` and ``IGBP``, which every tower has.
 
     Raises:
-        InputError: If no file is of towers, a file is damaged, or a table lacks a key column.
+        InputError: If no file is of towers, a file is damaged, or a table has no column for a key.
     """
     data = find_tower_files(path, parameters).data
     offered = set(KEYS)

@@ -59,7 +59,7 @@ def read_towers(
         read, also the fields of :class:`uflux_kedro.biophysics.SolarClock` as ``clock_...``.
 
     Raises:
-        InputError: If no file is of towers, a file is damaged or malformed, two files hold the
+        InputError: If no file is of towers, a file is damaged or malformed, two files have the
             same tower and time, or a tower has no place or land cover.
         ValueError: If a setting is unknown or out of range.
     """

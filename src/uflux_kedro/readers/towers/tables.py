@@ -64,7 +64,7 @@ def parse_times(column: pd.Series, step: Step, where: str | Path) -> pd.Series:
     pattern = {6: "%Y%m", 8: "%Y%m%d"}.get(length, "ISO8601")
     try:
         if length == _DIGITS_OF_A_YEAR:
-            raise ValueError(f"years alone, such as {text.iloc[0]}")
+            raise ValueError(f"years only, such as {text.iloc[0]}")
         if length == 12:
             # Separately, since pandas parses each distinct day and each distinct time once.
             clock = pd.to_datetime(text.str[8:], format="%H%M") - pd.Timestamp("1900-01-01")
