@@ -1,4 +1,4 @@
-"""What a library user imports, without Kedro and without knowing the modules."""
+"""Public names of the readers and formulas, used without Kedro."""
 
 from __future__ import annotations
 

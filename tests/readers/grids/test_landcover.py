@@ -89,7 +89,7 @@ def test_a_shifted_map_is_mended_where_it_is_asked_for(shared_data, caplog):
     path = shared_data / "land_cover/modis_landcover__LPDAAC__v5.1__0.5deg__2010.nc"
     igbp = read_igbp([path], class_offset=-1)["IGBP"]
     assert "-1 was added to every code" in caplog.text
-    # Towers of known class that stand in wide country of it.
+    # Towers of a known class in wide surroundings of the same class.
     places = {
         (61.8, 24.3): 5,
         (23.5, 12.0): 16,

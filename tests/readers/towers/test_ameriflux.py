@@ -107,7 +107,7 @@ def test_a_table_without_fluxes_is_refused(base):
 
 
 def test_curtice_walter_berger_2011(shared_data):
-    """Against a count of the file's own text, half-hour by half-hour."""
+    """Against a plain reading of the text of the file, half-hour by half-hour."""
     path = shared_data / "half_hourly/AMF_US-CRT_BASE-BADM_2-5.zip"
     with zipfile.ZipFile(path) as archive:
         text = archive.read("AMF_US-CRT_BASE_HH_2-5.csv").decode()
@@ -139,13 +139,13 @@ def test_the_site_may_stand_in_the_comment_alone(base, tmp_path):
 
 
 def test_years_that_oneflux_took_in(shared_data):
-    """Sixteen measured site-years, each against a count of its own text."""
+    """Sixteen measured site-years, each against a plain reading of its text."""
     paths = sorted((shared_data / "half_hourly/oneflux_nee").glob("*.csv.gz"))
     assert len(paths) == 16
     for path in paths:
         table = recognise(File(path))
         assert (table.family, table.site) == ("ameriflux", path.name[:6])
-        # Raw radiation: where only nights were measured its mean lies just below zero.
+        # Raw radiation: if only nights were measured, its mean is slightly negative.
         parameters = TowerParameters(resolution="DD", completeness=0.7, outside="mask")
         days = read_table(table, parameters)
         with gzip.open(path, "rt") as stream:

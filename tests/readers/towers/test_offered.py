@@ -1,4 +1,4 @@
-"""The columns that are found before a run are those that reading gives."""
+"""The columns found before a run are those that reading returns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a file is, by its name and by its header."""
+"""Families of files, recognised by name and by header."""
 
 from __future__ import annotations
 

@@ -77,7 +77,9 @@ def read_igbp(paths: Sequence[Path], class_offset: int = 0) -> xr.Dataset:
     land_cover = normalise_grid(dataset[[names[0]]].squeeze(drop=True), path)[names[0]]
     if set(land_cover.dims) != {"latitude", "longitude"}:
         found = ", ".join(f"{d} ({n})" for d, n in land_cover.sizes.items())
-        raise InputError(path, "IGBP", expected="the dimensions latitude and longitude only", found=found)
+        raise InputError(
+            path, "IGBP", expected="the dimensions latitude and longitude only", found=found
+        )
     land_cover = land_cover.transpose("latitude", "longitude")
     stored = _stored_codes(land_cover, path)
     shifted = _shifted(stored, class_offset)
