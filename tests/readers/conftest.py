@@ -1,4 +1,4 @@
-"""Small files in the sources' own formats, with numbers that can be worked out by hand."""
+"""Small files in the formats of the sources, with values that are easy to compute by hand."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.testing.sources import ERA5_FIELDS, FLUXNET_COLUMNS, LATITUDES, LONGI
 
 @pytest.fixture
 def fluxnet_table() -> Callable[..., pd.DataFrame]:
-    """A year of FLUXNET2015 months; every value is the column's own plus the month's hundredth."""
+    """A year of FLUXNET2015 months; values are those of FLUXNET_COLUMNS plus 0.01 per month."""
 
     def make(n: int = 12, **changes: object) -> pd.DataFrame:
         months = [f"{2004 + i // 12}{i % 12 + 1:02d}" for i in range(n)]
@@ -29,7 +29,7 @@ def fluxnet_table() -> Callable[..., pd.DataFrame]:
 
 @pytest.fixture
 def fluxnet_zip(tmp_path: Path) -> Callable[..., Path]:
-    """Write a table into a FLUXNET2015 archive, beside the members that real ones have."""
+    """Write a table into a FLUXNET2015 archive, with the other members of real ones."""
 
     def write(table: pd.DataFrame, site: str = "XX-Aaa", step: str = "MM") -> Path:
         stem = f"FLX_{site}_FLUXNET2015_FULLSET"

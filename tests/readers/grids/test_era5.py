@@ -38,7 +38,7 @@ def truth(days: int = DAYS, seed: int = 0) -> xr.Dataset:
 
 
 def archive(hours: xr.Dataset, land: bool, new: bool = True) -> xr.Dataset:
-    """The hours as Copernicus ships them: sums to the timestamp, a day's sum under the next 00 UTC."""
+    """Hours as from Copernicus: sums up to the timestamp, the sum of a day at the next 00 UTC."""
     sums = hours[["SW_IN", "P"]] * xr.Dataset({"SW_IN": 3600.0, "P": 1 / 24e3})
     if land:
         sums = sums.groupby(hours["time"].dt.floor("D")).cumsum("time")
@@ -58,7 +58,7 @@ def archive(hours: xr.Dataset, land: bool, new: bool = True) -> xr.Dataset:
 def check(cube: xr.Dataset, hours: xr.Dataset) -> None:
     hours = hours.sortby("latitude")
     np.testing.assert_allclose(cube["TA"], hours["TA"], atol=1e-4)
-    # A float of a day's sum, 1e7 J m-2, is good to 1 J.
+    # Daily sums of about 1e7 J m-2 in single precision are good to 1 J.
     np.testing.assert_allclose(cube["SW_IN"][:-1], hours["SW_IN"][:-1], atol=2e-3)
     np.testing.assert_allclose(cube["P"][:-1], hours["P"][:-1], atol=2e-3)
     assert np.isnan(cube["SW_IN"][-1].to_numpy()).all()
@@ -161,7 +161,7 @@ def test_old_archives_pack_integers(tmp_path):
     )
     cube = read_cube("era5_land", [tmp_path / "h.nc"], variables=["SW_IN", "P"]).load()
     expected = hours.sortby("latitude")
-    # Two roundings to the packing's step.
+    # Two values are each rounded to the step of the packing.
     np.testing.assert_allclose(cube["SW_IN"][:-1], expected["SW_IN"][:-1], atol=500 / 3600)
     np.testing.assert_allclose(cube["P"][:-1], expected["P"][:-1], atol=3e-6 * 24e3)
 
@@ -213,7 +213,7 @@ def test_the_step_of_one_map_alone(stamp, step):
 
 
 def test_rain_at_the_end_of_days_alone_does_not_pile_up():
-    """Where it is dry nearly always, one day on which rain ends is enough."""
+    """In a dry place one day with decreasing sums is enough."""
     time = pd.date_range("2001-07-01T01", periods=24 * 31, freq="h")
     rain = np.zeros((744, 2, 2), "float32")
     for day in range(0, 31, 4):

@@ -147,7 +147,7 @@ def test_a_mass_is_of_carbon_where_the_file_says_so(tmp_path, attributes, carbon
 
 
 def test_years_and_seasons_are_no_months(tmp_path):
-    """Else they stood for their first months."""
+    """They would be read as their first months."""
     for frequency, name in (("YS", "years"), ("QS-DEC", "seasons")):
         time = pd.date_range("2001-03-01", periods=4, freq=frequency)
         paths = write(tmp_path / f"{name}.nc", 2.0, {"units": "gC m-2 d-1"}, time=time)

@@ -1,4 +1,4 @@
-"""Satellite maps in the very formats of their archives."""
+"""Satellite maps in the formats of their archives."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""FULLSET tables of hours and half-hours, brought to days and longer."""
+"""FULLSET tables of hours and half-hours, averaged to days and longer periods."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ def test_half_hours_end_at_their_time_and_carbon_is_in_our_unit(tmp_path):
     ("change", "message"),
     [
         (("2001\t1\t0.5", "2001\tNA\t0.5"), "a time in every row"),
-        (("\t20\t30\t100\t5\n", "\tx\t30\t100\t5\n"), "numbers parted by tabs"),
+        (("\t20\t30\t100\t5\n", "\tx\t30\t100\t5\n"), "numbers separated by tabs"),
         (("2001\t1\t1.0", "2001\t1\t0.5"), "DE-Tha"),
     ],
 )
