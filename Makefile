@@ -9,6 +9,9 @@ WORKERS ?= 2
 SIDE_BY_SIDE := --runner ParallelRunner --runner-params max_workers=$(WORKERS)
 ONE_THREAD := training.n_jobs=1,inference.n_jobs=1
 TOWERS ?=
+SAMPLE ?= 200
+SEED ?= 0
+PACKAGES ?=
 
 .DEFAULT_GOAL := help
 
@@ -53,6 +56,11 @@ docs: install ## Build the documentation into site/, warnings as errors
 .PHONY: bench
 bench: install ## Compare with the peers, on real towers: half an hour on an idle machine
 	$(BIN)/python -m benchmarks models $(if $(TOWERS),--towers $(TOWERS))
+
+# Not part of `make test`: a mutant takes a second to half a minute.
+.PHONY: mutants
+mutants: install ## Break code at random and see which tests notice: SAMPLE=200 SEED=0 PACKAGES="..."
+	$(BIN)/python -m mutants $(PACKAGES) --sample $(SAMPLE) --seed $(SEED)
 
 .PHONY: lint
 lint: install ## Format and mend what can be mended

@@ -8,7 +8,7 @@ from importlib import import_module
 
 from uflux_kedro.errors import UfluxError
 
-FAMILIES = ("models", "skill", "ingestion", "grids", "inference")
+FAMILIES = ("models", "skill", "ingestion", "grids", "inference", "libraries")
 """Modules of this folder with ``main``, which takes the arguments that are left."""
 
 

@@ -135,10 +135,10 @@ def read_months(folder: Path) -> dict[str, float]:
     """
     from uflux_kedro.datasets import ZarrCubeDataset
     from uflux_kedro.gridding.means import means_over
-    from uflux_kedro.readers import read_source
+    from uflux_kedro.readers import read_cube
 
     start = time.perf_counter()
-    cube = read_source("era5", sorted(folder.glob("*.nc")), variables=["TA", "SW_IN", "P"])
+    cube = read_cube("era5", folder, pattern="*.nc", variables=["TA", "SW_IN", "P"])
     store = ZarrCubeDataset(filepath=str(folder / "months.zarr"), chunks={"time": 12})
     store.save(means_over(cube, "era5", "month"))
     seconds = time.perf_counter() - start

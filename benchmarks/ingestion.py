@@ -169,23 +169,19 @@ def simulate_table(folder: Path) -> Path:
 
 def with_this_project(path: str, resolution: str) -> str:
     """Read towers as the pipeline does."""
-    from uflux_kedro.readers.parameters import TowerParameters
-    from uflux_kedro.readers.towers.read import read_towers
+    from uflux_kedro.readers import read_towers
 
-    source = Path(path)
-    files = sorted(source.iterdir()) if source.is_dir() else [source]
-    towers, _, _ = read_towers(files, TowerParameters(resolution=resolution))
+    towers, _ = read_towers(path, resolution=resolution)
     return f"{len(towers)} rows, mean GPP {towers['GPP'].mean():.3f}"
 
 
 def with_this_project_by_columns(path: str) -> str:
     """Read a tidy table by a mapping of its columns."""
-    from uflux_kedro.readers.parameters import TowerParameters
-    from uflux_kedro.readers.towers.read import read_towers
+    from uflux_kedro.readers import read_towers
 
     keys = {"site_id": "SITE_ID", "time": "TIMESTAMP", "latitude": "LOCATION_LAT",
             "longitude": "LOCATION_LONG", "IGBP": "IGBP"}  # fmt: skip
-    towers, _, _ = read_towers([Path(path)], TowerParameters(reader="tidy", columns=keys | TIDY))
+    towers, _ = read_towers(path, reader="tidy", columns=keys | TIDY)
     return f"{len(towers)} rows, mean GPP {towers['GPP'].mean():.3f}"
 
 

@@ -20,7 +20,7 @@ from benchmarks.data import PROJECT
 from uflux_kedro.quality.check import check_phase
 from uflux_kedro.quality.closure import check_carbon_timing
 from uflux_kedro.quality.findings import Finding
-from uflux_kedro.quality.month_order import as_text_order
+from uflux_kedro.quality.month_order import TEXT_ORDER
 from uflux_kedro.quality.natural import seasonal_columns
 from uflux_kedro.quality.phase import Seasons
 from uflux_kedro.quality.years import Years
@@ -80,7 +80,7 @@ def scrambled(columns: tuple[str, ...]) -> Callable[..., None]:
     def spoil(years: Years, _: np.ndarray, chosen: np.ndarray) -> None:
         rows = np.isin(years.site, chosen)
         for column in columns:
-            years.months[column][rows] = as_text_order(years.months[column][rows])
+            years.months[column][rows] = years.months[column][rows][..., TEXT_ORDER]
 
     return spoil
 

@@ -17,7 +17,7 @@ from benchmarks.data import Rows, many_rows, tower_rows
 from uflux_kedro.ensemble import Member
 from uflux_kedro.models.fitted import FittedMember, fit_member
 from uflux_kedro.models.registry import make_model
-from uflux_kedro.products.store import read_often
+from uflux_kedro.products.store import fast_encoding
 
 CELLS = (720, 1440)
 LAND = 0.3
@@ -51,7 +51,7 @@ def make_world(X: pd.DataFrame, cells: tuple[int, int], months: int, folder: Pat
         part["IGBP"] = (AXES, fields["IGBP"][1][0].astype("int8") if "IGBP" in fields else land)
         if month == 0:
             for name in X:
-                part[name].encoding = read_often() | {"chunks": part[name].shape}
+                part[name].encoding = fast_encoding() | {"chunks": part[name].shape}
             part.to_zarr(folder, zarr_format=3, consolidated=False)
         else:
             part.drop_vars(["IGBP", *AXES]).to_zarr(

@@ -15,6 +15,7 @@ from uflux_kedro.biophysics.evapotranspiration import (
 from uflux_kedro.biophysics.radiation import (
     SOLAR_CONSTANT,
     STEFAN_BOLTZMANN,
+    estimated_net_radiation,
     incoming_longwave,
     ppfd_from_shortwave,
     top_of_atmosphere_radiation,
@@ -36,6 +37,13 @@ def test_evapotranspiration_of_a_known_flux():
 
 def test_psychrometric_constant_at_sea_level():
     assert psychrometric_constant(20.0, 101.3) == pytest.approx(0.67, abs=0.005)
+    # FAO 56, equation 8: 1.013e-3 x 101.3 / (0.622 x 2.4536) kPa K-1.
+    assert psychrometric_constant(20.0, 101.3) == pytest.approx(0.672395, rel=2e-6)
+
+
+def test_potential_evaporation_of_a_mild_day():
+    # Slope 1.44819 hPa K-1 by Bolton (FAO 56, table 2.4, has 1.447); 1.26 x 0.682918 x 100.
+    assert priestley_taylor(20.0, 101.3, 100.0) == pytest.approx(86.0477, rel=1e-5)
 
 
 @given(temperatures, st.floats(50, 108), st.floats(-100, 500))
@@ -56,6 +64,14 @@ def test_sun_above_the_atmosphere():
     # FAO Irrigation and Drainage Paper 56, example 8: 20 degrees south, 3 September, 32.2 MJ.
     found = top_of_atmosphere_radiation(-20.0, 246)
     assert found * 0.0864 == pytest.approx(32.2, rel=0.006)
+
+
+def test_sun_of_days_on_which_the_equations_are_short():
+    # Equations 21 to 25 at the turn of the year: distance 1.033, declination 0.409 sin(-1.39).
+    # On the equator what is left of them is S / pi x distance x cos(declination) ...
+    assert top_of_atmosphere_radiation(0.0, 365) == pytest.approx(411.785, rel=1e-5)
+    # ... and on the pole of the summer half a year later S x distance x sin(declination).
+    assert top_of_atmosphere_radiation(90.0, 182.5) == pytest.approx(515.335, rel=1e-5)
 
 
 def test_polar_day_and_night():
@@ -89,6 +105,25 @@ def test_sky_radiates_less_than_a_black_body_and_more_under_cloud(TA, humidity, 
 def test_longwave_of_a_temperate_clear_day():
     # Prata's emissivity at 12 hPa and 15 degC is 0.80.
     assert incoming_longwave(15.0, 12.0, 0.0) == pytest.approx(0.80 * 390.9, rel=0.02)
+
+
+def test_longwave_worked_out():
+    # Prata: water 46.5 x 12 / 288.15 = 1.93649; 1 - 2.93649 exp(-sqrt(7.00947)) = 0.792023 of
+    # the 390.918 W m-2 of a black body at 15 degC. Half a cloudy sky adds 0.22 / 4.
+    assert incoming_longwave(15.0, 12.0, 0.0) == pytest.approx(309.617, rel=1e-5)
+    assert incoming_longwave(15.0, 12.0, 0.5) == pytest.approx(309.617 * 1.055, rel=1e-5)
+
+
+def test_a_moist_overcast_sky_is_a_black_body():
+    assert incoming_longwave(40.0, 60.0, 1.0) == pytest.approx(545.282, rel=1e-6)
+
+
+def test_net_radiation_of_grass_and_of_snow():
+    # At 15 degC a black body emits 390.918 W m-2: 0.77 x 250 + 0.98 x (340 - 390.918).
+    assert estimated_net_radiation(250.0, 340.0, 15.0) == pytest.approx(142.600, abs=0.002)
+    # Snow at 0 degC, which emits 315.658: 0.2 x 250 + 0.99 x (240 - 315.658).
+    found = estimated_net_radiation(250.0, 240.0, 0.0, albedo=0.8, emissivity=0.99)
+    assert found == pytest.approx(-24.901, abs=0.002)
 
 
 def test_full_sun_in_photons():

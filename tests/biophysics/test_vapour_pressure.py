@@ -27,6 +27,19 @@ def test_saturation_at_known_temperatures():
     np.testing.assert_allclose(found, [6.112, 23.37, 42.43], rtol=2e-3)
 
 
+def test_humidities_worked_out():
+    # 0.622 x 20 / (1000 - 0.378 x 20) and, of 10 g kg-1, 0.01 x 1000 / (0.622 + 0.378 x 0.01).
+    assert specific_humidity(20.0, 100.0) == pytest.approx(0.01253476, rel=1e-6)
+    found = vapour_pressure_from_specific_humidity(0.01, 100.0)
+    assert found == pytest.approx(15.98005, rel=1e-6)
+
+
+def test_saturation_to_more_digits():
+    # 6.112 exp(17.67 x 20 / 263.5), and of -20 degC 6.112 exp(-17.67 x 20 / 223.5).
+    found = saturation_vapour_pressure(np.array([20.0, -20.0]))
+    np.testing.assert_allclose(found, [23.36946, 1.257404], rtol=1e-5)
+
+
 @given(temperatures)
 def test_dewpoint_inverts_saturation(TA):
     assert dewpoint(saturation_vapour_pressure(TA)) == pytest.approx(TA, abs=1e-9)
@@ -63,7 +76,7 @@ def test_labels_and_laziness_stay_and_units_do_not():
     TA = xr.DataArray(
         da.full((2, 3), 25.0, chunks=(1, 3), dtype="float32"),
         dims=("time", "x"),
-        coords={"time": [0, 1]},
+        coords={"time": ("time", [0, 1], {"axis": "T"})},
         attrs={"units": "degC"},
     )
     found = vpd_from_dewpoint(TA, TA - 10)
@@ -71,5 +84,5 @@ def test_labels_and_laziness_stay_and_units_do_not():
     assert found.chunks == TA.chunks
     assert found.dtype == "float32"
     assert found.attrs == {}
-    xr.testing.assert_equal(found.time, TA.time)
+    xr.testing.assert_identical(found.time, TA.time)
     np.testing.assert_allclose(found, vpd_from_dewpoint(25.0, 15.0), rtol=1e-5)

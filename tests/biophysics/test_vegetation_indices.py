@@ -43,10 +43,12 @@ def test_no_value_without_light():
 
 def test_retrieval_noise_below_zero_does_not_leave_the_range():
     assert ndvi(0.3, -0.01) == 1
+    assert ndvi(-0.01, 0.3) == -1
 
 
 def test_evi_is_missing_over_clouds():
     assert np.isnan(evi(0.5, 0.5, 0.9))
+    assert np.isnan(evi(0.5, 0.5, 0.6))  # the denominator is 0
 
 
 def test_labels_and_gaps_stay():

@@ -1,15 +1,14 @@
+"""A small Zenodo on this machine."""
+
 from __future__ import annotations
 
 import random
 
 import pytest
 
-from tests.testing.servers import Running
-from tests.testing.zenodo_server import Zenodo
-from uflux_kedro.downloads import Patience, ZenodoFetcher
-
-RECORD = 17255948
-QUICK = Patience(retries=3, backoff=0.001, longest_wait=2, timeout=5)
+from tests.testing.servers import QUICK, Running
+from tests.testing.zenodo_server import RECORD, Zenodo
+from uflux_kedro.downloads import ZenodoFetcher
 
 
 @pytest.fixture

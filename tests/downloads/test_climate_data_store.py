@@ -14,8 +14,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from tests.downloads.conftest import QUICK
-from tests.testing.servers import Broken, Running, Spoilt, Stalled
+from tests.testing.servers import QUICK, Broken, Running, Spoilt, Stalled
 from tests.testing.store_server import ClimateDataStore
 from uflux_kedro.downloads import ClimateDataStoreFetcher, ClimateDataStoreYears, download
 from uflux_kedro.downloads.manifest import Manifest
@@ -111,9 +110,9 @@ def test_years_and_groups_are_files_of_their_own_that_the_reader_reads(
     assert asked[0]["product_type"] == ["monthly_averaged_reanalysis"]
     assert len(asked[0]["month"]) == 12
 
-    from uflux_kedro.readers import read_source
+    from uflux_kedro.readers import read_cube
 
-    cube = read_source("era5", sorted(folder.glob("*.zip")))
+    cube = read_cube("era5", sorted(folder.glob("*.zip")))
     assert cube.sizes["time"] == 24
     assert set(cube.data_vars) >= {"TA", "TD", "TS", "PA", "SW_IN", "LW_IN", "P", "U", "V"}
     assert float(cube.SW_IN.max()) == pytest.approx(1.728e7 / 86400, rel=0.01)

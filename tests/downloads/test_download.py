@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.downloads.conftest import QUICK, RECORD
-from tests.testing.servers import Broken
+from tests.testing.servers import QUICK, Broken
+from tests.testing.zenodo_server import RECORD
 from uflux_kedro.downloads import COLUMNS, ZenodoFetcher, ZenodoRecord, download
 from uflux_kedro.errors import ConfigurationError, InputError
 

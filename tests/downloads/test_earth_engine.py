@@ -19,12 +19,11 @@ rasterio = pytest.importorskip("rasterio", reason="needs the extra raster")
 
 from google.oauth2.credentials import Credentials  # noqa: E402
 
-from tests.downloads.conftest import QUICK  # noqa: E402
 from tests.testing.engine_server import EarthEngine, Image  # noqa: E402
-from tests.testing.servers import Broken, Refused, Running, Spoilt, Stalled  # noqa: E402
+from tests.testing.servers import QUICK, Broken, Refused, Running, Spoilt, Stalled  # noqa: E402
 from uflux_kedro.downloads import EarthEngineFetcher, EarthEngineImages, download  # noqa: E402
 from uflux_kedro.errors import ConfigurationError, InputError  # noqa: E402
-from uflux_kedro.readers import read_source  # noqa: E402
+from uflux_kedro.readers import read_cube  # noqa: E402
 
 COLLECTION = "COPERNICUS/S2_SR_HARMONIZED"
 GRID = {
@@ -103,7 +102,7 @@ def test_days_that_have_images_are_fetched_and_read(engine, fetcher, tmp_path):
         for day in ("01", "06")
         for band in ("B02", "B04", "B08", "SCL")
     ]
-    cube = read_source("sentinel2", sorted((tmp_path / "S2").glob("*.tif")), offset=0)
+    cube = read_cube("sentinel2", sorted((tmp_path / "S2").glob("*.tif")), offset=0)
     assert cube.attrs["crs"] == "EPSG:32632"
     assert cube.indexes["time"].equals(pd.DatetimeIndex(["2022-07-01", "2022-07-06"]))
     assert cube.sizes == {"time": 2, "y": 24, "x": 40, "bnds": 2}
@@ -124,7 +123,7 @@ def test_months_are_composites_of_clear_pixels(engine, fetcher, tmp_path):
     rows = download([(fetcher, months)], tmp_path)
     assert [row["file"] for row in rows][:1] == ["S2_SR_HARMONIZED_2022-07_B02.tif"]
     assert len(rows) == 8
-    cube = read_source("sentinel2", sorted((tmp_path / "S2").glob("*.tif")), offset=0, step="month")
+    cube = read_cube("sentinel2", sorted((tmp_path / "S2").glob("*.tif")), offset=0, step="month")
     assert cube["time_bnds"].to_numpy().astype("M8[D]").astype(str).tolist() == [
         ["2022-07-01", "2022-08-01"],
         ["2022-08-01", "2022-09-01"],

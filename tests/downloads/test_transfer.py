@@ -12,9 +12,8 @@ from dataclasses import replace
 
 import pytest
 
-from tests.downloads.conftest import QUICK, RECORD
-from tests.testing.servers import Broken, Refused, Running, Spoilt, Stalled, Unmeasured
-from tests.testing.zenodo_server import Zenodo
+from tests.testing.servers import QUICK, Broken, Refused, Running, Spoilt, Stalled, Unmeasured
+from tests.testing.zenodo_server import RECORD, Zenodo
 from uflux_kedro.downloads import ZenodoFetcher, ZenodoRecord
 from uflux_kedro.downloads.partial import Partial
 from uflux_kedro.errors import InputError

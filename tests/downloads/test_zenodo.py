@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.downloads.conftest import QUICK, RECORD
-from tests.testing.servers import Broken, Refused, Running
-from tests.testing.zenodo_server import Zenodo
+from tests.testing.servers import QUICK, Broken, Refused, Running
+from tests.testing.zenodo_server import RECORD, Zenodo
 from uflux_kedro.downloads import ZenodoFetcher, ZenodoRecord
 from uflux_kedro.downloads.partial import Partial
 from uflux_kedro.downloads.remote import safe_path

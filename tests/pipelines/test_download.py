@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from tests.conftest import PROJECT
+from tests.testing.project import PROJECT
 from tests.testing.servers import Running
 from tests.testing.zenodo_server import Zenodo
 from uflux_kedro.downloads.parameters import DownloadParameters

@@ -82,6 +82,28 @@ def test_fill_values_are_missing(tmp_path, value):
     assert table["BLUE"].notna().all()
 
 
+@pytest.mark.parametrize("value", [-99, 0, 16000])
+def test_the_ends_of_what_a_reflectance_may_be(tmp_path, value):
+    table = read_tower_reflectance([write(tmp_path, row(1, red=value))])
+    assert table["RED"].tolist() == pytest.approx([value * 1e-4])
+
+
+@pytest.mark.parametrize(("word", "kept"), [(0, False), (CLEAR, True), ("", False), (-1, False)])
+def test_a_state_that_is_no_word_is_not_clear(tmp_path, word, kept):
+    table = read_tower_reflectance([write(tmp_path, row(1, word))])
+    assert table["RED"].notna().tolist() == [kept]
+
+
+def test_a_month_needs_three_clear_days_or_as_many_as_are_asked_for(tmp_path):
+    days = [row(d, CLEAR if d < 4 else CLEAR | 1, red=300 + 100 * d) for d in range(1, 9)]
+    daily = read_tower_reflectance([write(tmp_path, *days)])
+    (month,) = monthly_reflectance(daily).itertuples()
+    assert (month.site_id, month.time) == ("DE-Tha", pd.Timestamp("2005-07-01"))
+    assert month.N_CLEAR_DAYS == 3
+    assert float(month.RED) == pytest.approx(0.05)
+    assert monthly_reflectance(daily, min_days=4)["RED"].isna().all()
+
+
 @pytest.mark.parametrize(
     ("rows", "header", "message"),
     [

@@ -16,7 +16,7 @@ from uflux_kedro.models.fitted import FittedMember, fit_member
 from uflux_kedro.products.execution import Execution
 from uflux_kedro.products.plan import Plan
 from uflux_kedro.products.production import produce
-from uflux_kedro.products.store import ProductStore, read_often
+from uflux_kedro.products.store import ProductStore, fast_encoding
 
 PREDICTORS = {"one": ("ERA5_TA", "MODIS_NIRv"), "two": ("ERA5_TA", "Latitude", "DoY_sin")}
 
@@ -24,7 +24,7 @@ PREDICTORS = {"one": ("ERA5_TA", "MODIS_NIRv"), "two": ("ERA5_TA", "Latitude", "
 def write_world(folder: Path, seed: int = 0) -> None:
     """Drivers in a store, in chunks of three months, and two members."""
     drivers = make_drivers(n_latitude=36, n_longitude=72, seed=seed)
-    encoding = {name: read_often() for name in drivers.data_vars}
+    encoding = {name: fast_encoding() for name in drivers.data_vars}
     drivers.chunk(time=3).to_zarr(
         folder / "drivers.zarr", zarr_format=3, consolidated=False, encoding=encoding
     )

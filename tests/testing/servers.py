@@ -11,6 +11,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+from uflux_kedro.downloads import Patience
+
+# Retries at once and gives up soon.
+QUICK = Patience(retries=3, backoff=0.001, longest_wait=2, timeout=5)
+
 
 @dataclass(frozen=True)
 class Broken:

@@ -111,6 +111,30 @@ def make_products(step: float = 10.0, months: int = 12) -> dict[str, xr.Dataset]
     return products
 
 
+def make_product(size=10.0, start="2003-01-01", months=12, seed=1, values=None):
+    """Monthly GPP on a global grid: random seasons, or the values given."""
+    random = np.random.default_rng(seed)
+    time = pd.date_range(start, periods=months, freq="MS")
+    axes = {
+        "latitude": np.arange(-90 + size / 2, 90, size),
+        "longitude": np.arange(-180 + size / 2, 180, size),
+    }
+    shape = (len(time), *(len(a) for a in axes.values()))
+    season = np.cos(2 * np.pi * (time.month.to_numpy() - 7) / 12)
+    level, swing = random.uniform(2, 5, shape[1:]), random.uniform(0.5, 2, shape[1:])
+    field = level + season[:, None, None] * swing if values is None else np.broadcast_to(values, shape).copy()  # fmt: skip
+    bounds = np.stack([time, time + pd.offsets.MonthBegin()], axis=1)
+    dims = ("time", "latitude", "longitude")
+    return xr.Dataset(
+        {
+            "GPP": (dims, field, {"units": "gC m-2 d-1"}),
+            "GPP_std": (dims, np.full(shape, 0.5)),
+            "time_bnds": (("time", "bnds"), bounds),
+        },
+        {"time": time, **axes},
+    )
+
+
 def make_profiles(products: dict[str, xr.Dataset], members: int = 3) -> dict[str, xr.DataArray]:
     """Zonal means of members that differ by a factor."""
     return {

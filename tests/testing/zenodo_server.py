@@ -8,6 +8,9 @@ from urllib.parse import quote, unquote, urlsplit
 
 from tests.testing.servers import Handler, Served
 
+# The published UFLUX record.
+RECORD = 17255948
+
 
 class Zenodo(Served):
     """Records, their files, and the two dialects that describe them.

@@ -24,7 +24,7 @@ site_lists = st.lists(st.integers(0, 30), min_size=1, max_size=200).map(
 
 
 def assert_partition(folds: list[Fold], sites: np.ndarray) -> None:
-    """Every row is tested once, and trained on in every other fold; no site on both sides."""
+    """Every row is tested once and trained on in all other folds; no site is in both."""
     tested = np.concatenate([fold.test for fold in folds])
     assert sorted(tested) == list(range(len(sites)))
     for fold in folds:
@@ -109,6 +109,27 @@ def test_blocks_partition_and_know_both_conventions_of_longitude(places, size):
     assert all(np.array_equal(a.test, b.test) for a, b in zip(folds, elsewhere, strict=True))
 
 
+@pytest.mark.parametrize(
+    ("latitude", "longitude", "apart"),
+    [
+        # Cells of 50 degrees from the south pole and the date line: ends at 10 N and 20 E.
+        ([9.9, 10.0], [0.0, 0.0], True),
+        ([10.0, 59.9], [0.0, 0.0], False),
+        ([-40.1, -40.0], [0.0, 0.0], True),
+        ([0.0, 0.0], [19.9, 20.0], True),
+        ([0.0, 0.0], [20.0, 69.9], False),
+        ([0.0, 0.0], [-180.0, 180.0], False),
+        ([0.0, 0.0], [179.9, -179.9], True),
+    ],
+)
+def test_regions_begin_at_the_pole_and_the_date_line(latitude, longitude, apart):
+    if apart:
+        assert len(spatial_blocks(latitude, longitude, 50, 2, seed=0)) == 2
+    else:
+        with pytest.raises(InputError, match="found 1 with usable rows"):
+            spatial_blocks(latitude, longitude, 50, 2, seed=0)
+
+
 def test_a_row_without_place_is_refused():
     with pytest.raises(InputError, match="1 rows without"):
         spatial_blocks([50.0, np.nan], [10.0, 10.0], 5, 2, seed=0)
@@ -117,7 +138,7 @@ def test_a_row_without_place_is_refused():
 def test_guard_names_fold_and_site():
     sites = np.array(["A", "B", "B"])
     shared = Fold(0, "fold 1", train=np.array([0, 1]), test=np.array([2]))
-    with pytest.raises(InputError, match="B in both train and test of fold fold 1"):
+    with pytest.raises(InputError, match="B in both train and test rows of fold fold 1"):
         require_sites_apart([shared], sites)
 
 

@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.readers.conftest import FLUXNET_COLUMNS
+from tests.testing.sources import FLUXNET_COLUMNS
 from uflux_kedro.quality.check import check_towers
 from uflux_kedro.quality.parameters import QualityParameters
 from uflux_kedro.readers.parameters import TowerParameters
+from uflux_kedro.readers.towers.impossible import in_words, without_impossible
 from uflux_kedro.readers.towers.read import read_towers
 from uflux_kedro.variables import VARIABLES, bounds_of_step
 
@@ -33,7 +34,7 @@ def read(table, folder, resolution="MM"):
         archive.writestr(f"{stem}_DD_2004-2005_1-4.csv", table.to_csv(index=False))
     (folder / "sites.csv").write_text(SITES)
     parameters = TowerParameters(resolution=resolution, outside="keep")
-    towers, sites, _ = read_towers(sorted(folder.iterdir()), parameters)
+    towers, sites = read_towers(sorted(folder.iterdir()), parameters)
     return check_towers(towers, sites, QualityParameters())
 
 
@@ -84,7 +85,7 @@ def test_an_impossible_half_hour_is_left_out(tmp_path):
     path = tmp_path / "AMF_XX-Aaa_BASE_HH_2-5.csv"
     path.write_text("# Site: XX-Aaa\n# Version: 2-5\n" + table.to_csv(index=False))
     (tmp_path / "sites.csv").write_text(SITES)
-    towers, _, _ = read_towers([path, tmp_path / "sites.csv"], TowerParameters())
+    towers, _ = read_towers([path, tmp_path / "sites.csv"], TowerParameters())
     month = towers.iloc[0]
     assert month[["TA", "WS"]].tolist() == [20.0, 3.0]
     assert month["SW_IN"] == pytest.approx((300 * 1428 + 1100 * 11) / 1439)
@@ -92,6 +93,72 @@ def test_an_impossible_half_hour_is_left_out(tmp_path):
     assert {(t["variable"], t["steps"], t["of"]) for t in towers.attrs["impossible"]} == {
         ("TA", 1, 1440), ("WS", 1, 1440),
     }  # fmt: skip
+
+
+def taken(values, step="day", name="TA"):
+    """How many of a column's values are taken as missing."""
+    time = pd.date_range("2004-01-01", periods=len(values))
+    record = pd.DataFrame({"time": time, name: np.asarray(values, float)})
+    found, told = without_impossible(record, "XX-Aaa", step, "table.csv")
+    assert sum(one["steps"] for one in told) == found[name].isna().sum()
+    return len(told) and told[0]["steps"]
+
+
+@pytest.mark.parametrize(
+    ("usual", "impossible", "expected"),
+    [
+        # One, or a fiftieth of the column's values.
+        (9, [99.0], 1),
+        (9, [98.0, 99.0], 0),
+        (98, [98.0, 99.0], 2),
+        (97, [98.0, 99.0], 0),
+        (147, [97.0, 98.0, 99.0], 3),
+        (146, [97.0, 98.0, 99.0], 0),
+        # Nine of ten that are one number stand for what is missing.
+        (90, [98.0] * 9 + [99.0], 10),
+        (90, [98.0] * 8 + [99.0] * 2, 0),
+        (5, [99.0] * 20, 20),
+        # A column that is one such number is no record with gaps.
+        (0, [99.0] * 20, 0),
+        (0, [99.0], 1),
+    ],
+)
+def test_how_many_may_be_left_out(usual, impossible, expected):
+    assert taken([10.0] * usual + impossible) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "step", "low", "high"),
+    [
+        # Bounds of the month, -80 to 60 degC and 45 to 110 kPa, and a twentieth of their width.
+        ("TA", "day", -87.0, 67.0),
+        ("PA", "hour", 41.75, 113.25),
+        ("P", "day", -1.0, 2000.0),
+        ("P", "hour", -1.0, 7200.0),
+        ("SW_IN", "hour", -50.0, 1500.0),
+        ("SW_IN", "day", -30.0, 630.0),
+        ("GPP", "hour", -200.0, 200.0),
+        ("GPP", "day", -12.5, 42.5),
+    ],
+)
+def test_the_bounds_of_a_day_and_of_an_hour(name, step, low, high):
+    usual = [(low + high) / 2] * 50
+    assert taken([*usual, low, high], step, name) == 0
+    width = high - low
+    assert taken([*usual, low - 1e-6 * width], step, name) == 1
+    assert taken([*usual, high + 1e-6 * width], step, name) == 1
+
+
+def test_what_is_told_of_an_impossible_value():
+    time = pd.date_range("2004-01-01", periods=60)
+    record = pd.DataFrame({"time": time, "TA": 10.0, "TA_QC": 5.0, "H": np.nan})
+    record.loc[[7, 9], "TA"] = 99.0
+    found, (one,) = without_impossible(record, "XX-Aaa", "hour", "table.csv")
+    assert (one["site_id"], one["variable"], one["steps"], one["of"]) == ("XX-Aaa", "TA", 2, 60)
+    assert in_words(one) == (
+        "2 of 60 hours or half-hours outside, such as 99 on 2004-01-08 00:00:00"
+    )
+    assert found["TA_QC"].eq(5).all()
 
 
 @pytest.mark.parametrize("name", [n for n, v in VARIABLES.items() if v.kind != "category"])

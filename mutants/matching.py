@@ -1,0 +1,179 @@
+"""Which tests match a place of the code: those of the mirrored folder that reach its line."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import sys
+from collections.abc import Generator, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import coverage
+import pytest
+
+from mutants.workshop import fork
+
+SOURCE, TESTS = Path("src/uflux_kedro"), Path("tests")
+_OURS = {"uflux_kedro", "tests", "conftest", "benchmarks", "mutants", "__main__", "__mp_main__"}
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """What the tests of a package do while nothing is broken.
+
+    Attributes:
+        seconds: Test -> seconds of a processor that it takes, of those that passed.
+        modules: Libraries that the tests load, in this order.
+        reach: File, from the root of the project -> line -> tests that reach it.
+    """
+
+    seconds: dict[str, float]
+    modules: list[str]
+    reach: dict[Path, dict[int, set[str]]]
+
+    def matching(self, path: Path, line: int, source: str, budget_s: float) -> list[str]:
+        """Tests for a place: the mirrored file's own first, the quick before the slow.
+
+        Args:
+            path: Of the file, from the root of the project.
+            line: Of the place, counted from 1.
+            source: Text of the file.
+            budget_s: Seconds that they may take together; the first is taken whatever it costs.
+        """
+        reach = self.reach.get(path, {})
+        lines = list(reach) if _runs_once(source, line) else [line]
+        found = set().union(*(reach.get(reached, ()) for reached in lines))
+        mirrored = str(TESTS / path.relative_to(SOURCE).with_name(f"test_{path.name}"))
+        return self.quickest(found & self.seconds.keys(), budget_s, first=mirrored)
+
+    def quickest(self, tests: Iterable[str], budget_s: float, first: str = "") -> list[str]:
+        """The quick ones among ``tests``; those whose names begin with ``first`` before others."""
+        ordered = sorted(
+            tests, key=lambda test: (not test.startswith(first), self.seconds[test], test)
+        )
+        chosen: list[str] = []
+        for test in ordered:
+            budget_s -= self.seconds[test]
+            if chosen and budget_s < 0:
+                break
+            chosen.append(test)
+        return chosen
+
+
+class _Watch:
+    """Plugin of pytest that notes times of tests and loaded modules."""
+
+    def __init__(self, to: Path):
+        self._to = to
+        self._seconds: dict[str, float] = {}
+        self._passed: set[str] = set()
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Time of processors, its children's too: a busy machine makes no test slow."""
+        before = sum(os.times()[:4])
+        result = yield
+        self._seconds[item.nodeid] = sum(os.times()[:4]) - before
+        return result
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Remember who passed."""
+        if report.when == "call" and report.passed:
+            self._passed.add(report.nodeid)
+
+    def pytest_sessionfinish(self) -> None:
+        """Write it down."""
+        seconds = {test: self._seconds[test] for test in self._passed}
+        modules = [name for name in sys.modules if name.partition(".")[0] not in _OURS]
+        self._to.write_text(json.dumps({"seconds": seconds, "modules": modules}))
+
+
+class Only:
+    """Plugin of pytest that runs the given tests alone, in their order."""
+
+    def __init__(self, tests: list[str]):
+        self._rank = {test: rank for rank, test in enumerate(tests)}
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Drop and sort what pytest collected."""
+        items[:] = sorted(
+            (item for item in items if item.nodeid in self._rank),
+            key=lambda item: self._rank[item.nodeid],
+        )
+
+
+def files_of(root: Path, package: str) -> list[Path]:
+    """Python files of a package or a module, e.g. ``readers`` or ``readers/units``.
+
+    Files named ``figures`` are left out: how a figure looks is for the eye.
+
+    Raises:
+        FileNotFoundError: There is neither.
+    """
+    inside = [
+        path.relative_to(root)
+        for path in sorted((root / SOURCE / package).rglob("*.py"))
+        if path.stem != "figures"
+    ]
+    module = SOURCE / f"{package}.py"
+    if not inside and not (root / module).exists():
+        raise FileNotFoundError(f"neither {SOURCE / package} nor {module} is there")
+    return inside or [module]
+
+
+def tests_of(root: Path, package: str) -> list[str]:
+    """Folder and files of tests that mirror a package or the package of a module.
+
+    Raises:
+        FileNotFoundError: Nothing mirrors it.
+    """
+    folder = next(
+        (p for p in (Path(package), *Path(package).parents[:-1]) if (root / TESTS / p).is_dir()),
+        None,
+    )
+    files = sorted((root / TESTS).glob(f"test_{Path(package).parts[0]}*.py"))
+    found = [str(TESTS / folder)] if folder else []
+    found += [str(path.relative_to(root)) for path in files]
+    if not found:
+        raise FileNotFoundError(f"no tests of {package} below {TESTS}")
+    return found
+
+
+def baseline(copy: Path, tests: list[str], limit_s: float) -> Baseline:
+    """Run tests on the unbroken copy, under coverage.
+
+    Raises:
+        RuntimeError: They fail, so nothing could be told from them.
+    """
+    noted, log = copy / ".mutants.json", copy / ".mutants.log"
+    arguments = [*tests, "-q", f"--cov={SOURCE}", "--cov-context=test", "--cov-report="]
+    code = fork(lambda: pytest.main(arguments, plugins=[_Watch(noted)]), copy, log, limit_s)
+    if code != 0:
+        raise RuntimeError(f"the tests fail before anything is broken:\n{log.read_text()[-4000:]}")
+    data = coverage.CoverageData(str(copy / ".coverage"))
+    data.read()
+    reach = {
+        Path(name).relative_to(copy): {
+            line: {context.rpartition("|")[0] for context in contexts if context}
+            for line, contexts in data.contexts_by_lineno(name).items()
+        }
+        for name in data.measured_files()
+    }
+    return Baseline(**json.loads(noted.read_text()), reach=reach)
+
+
+def _runs_once(source: str, line: int) -> bool:
+    """Whether coverage of the line says nothing of who depends on it.
+
+    Code outside functions runs at import; a decorator may compile a function or keep its results,
+    so that the first caller's context alone is noted.
+    """
+    functions = [
+        node
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.FunctionDef)
+        and node.body[0].lineno <= line <= (node.end_lineno or line)
+    ]
+    return not functions or any(function.decorator_list for function in functions)
