@@ -21,7 +21,7 @@ class Finding:
 
     Attributes:
         check: Name of the check: ``phase``, ``units``, ``bounds``, ``time``, ``steps``.
-        variable: Column concerned, or several joined by ``, ``; None for the place or the
+        variable: Column concerned, or several joined by commas; None for the place or the
             calendar of whole sites.
         sites: Sites concerned, sorted.
         expected: What the data should be.
