@@ -1,4 +1,4 @@
-"""A file or folder is whole or absent."""
+"""A file or folder is complete or absent."""
 
 from __future__ import annotations
 

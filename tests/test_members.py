@@ -1,4 +1,4 @@
-"""What binds a member to a node's function."""
+"""Binding of a member to a node's function."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from uflux_kedro.readers.archives import File, files_of, unpack_netcdf
 
 
 def read(path) -> dict[str, bytes]:
-    """Every file of a path by its name."""
+    """Return name -> content of all files of a path."""
     content = {}
     for file in files_of(path):
         with file.open() as stream:

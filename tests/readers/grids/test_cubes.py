@@ -406,7 +406,7 @@ def test_measured_climate_of_britain(shared_data):
 
 
 def test_measured_radiation_is_that_of_the_hour_that_begins(shared_data):
-    """The sun's course is centred on solar noon half an hour after the timestamps."""
+    """Measured radiation is centred on solar noon half an hour after the timestamps."""
     folder = shared_data / "grid_wfde5_uk_201701"
     sun = read_cube("wfde5", [folder / f"{WFDE5[4]}.nc"], variables=["SW_IN"])["SW_IN"]
     course = sun.load().groupby("time.hour").mean()
@@ -431,7 +431,7 @@ def test_rain_and_snow_are_precipitation(raw_grid, tmp_path):
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="counts open files as Linux does")
 def test_few_files_stay_open_however_long_the_record(era5, tmp_path):
-    """Each that was read takes megabytes while it is open: memory would grow with the record."""
+    """Each open file takes megabytes: memory would grow with the record."""
     years = range(2001, 2021)
     paths = [tmp_path / f"era5_{year}.nc" for year in years]
     for year, path in zip(years, paths, strict=True):
@@ -443,7 +443,7 @@ def test_few_files_stay_open_however_long_the_record(era5, tmp_path):
 
 
 def test_a_region_on_both_sides_of_the_date_line_stays_one(raw_grid, tmp_path):
-    """Nothing is made up between its ends, round the whole Earth."""
+    """No values are interpolated between its ends around the rest of the Earth."""
     fields = {"t2m": (270.0, 290.0, "K"), "tp": (0.001, 0.003, "m")}
     longitude, latitude = np.arange(170.0, 191.0), np.arange(40.0, 61.0)
     data = raw_grid(fields, latitude=latitude, longitude=longitude)

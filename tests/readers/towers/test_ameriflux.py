@@ -21,7 +21,7 @@ GRAMS_A_DAY = 12.011e-6 * 86400
 
 @pytest.fixture
 def base(tmp_path):
-    """Write two days of a BASE table in the zip that AmeriFlux delivers."""
+    """Write two days of a BASE table in a zip as AmeriFlux delivers it."""
 
     def write(minutes: int = 30, **columns):
         starts = pd.date_range("2011-06-01", periods=2 * 1440 // minutes, freq=f"{minutes}min")
@@ -107,7 +107,7 @@ def test_a_table_without_fluxes_is_refused(base):
 
 
 def test_curtice_walter_berger_2011(shared_data):
-    """Against a count of the file's own text, half-hour by half-hour."""
+    """Compared with counts of half-hours in the text of the file."""
     path = shared_data / "half_hourly/AMF_US-CRT_BASE-BADM_2-5.zip"
     with zipfile.ZipFile(path) as archive:
         text = archive.read("AMF_US-CRT_BASE_HH_2-5.csv").decode()
@@ -139,7 +139,7 @@ def test_the_site_may_stand_in_the_comment_alone(base, tmp_path):
 
 
 def test_years_that_oneflux_took_in(shared_data):
-    """Sixteen measured site-years, each against a count of its own text."""
+    """Sixteen measured site-years, each compared with counts in the text of its file."""
     paths = sorted((shared_data / "half_hourly/oneflux_nee").glob("*.csv.gz"))
     assert len(paths) == 16
     for path in paths:

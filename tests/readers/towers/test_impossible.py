@@ -1,4 +1,4 @@
-"""Single hours and days that cannot be real do not go into averages."""
+"""Impossible single hours and days are excluded from averages."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_a_second_fill_value_is_left_out(days, tmp_path):
 
 
 def test_another_unit_is_no_single_step(days, tmp_path):
-    """Where all or a year of it is out of bounds the check of the averages has to decide."""
+    """If a whole column or year is out of bounds, the check of the averages decides."""
     checked = read(days.assign(PA_F=98_500.0), tmp_path)
     assert any(f.variable == "PA" and f.open for f in checked.findings)
     part = days["TIMESTAMP"].str[:4] == "2005"

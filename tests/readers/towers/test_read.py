@@ -1,4 +1,4 @@
-"""The one entry: any mixture of files in, towers and sites out."""
+"""The common entry point: any mixture of files is read into towers and sites."""
 
 from __future__ import annotations
 
@@ -208,7 +208,7 @@ def test_every_shared_archive_in_one_folder(shared_data, sites):
 
 
 def test_puechabon_agrees_with_the_monthly_table_of_all_towers(shared_data, sites):
-    """The archive's own months against another extract of FLUXNET2015, made by others."""
+    """Months of the archive compared with an independent extract of FLUXNET2015."""
     path = shared_data / "fluxnet_archives/FLX_FR-Pue_FLUXNET2015_FULLSET_MM_2007-2014_2-3.csv"
     towers, _ = read_towers([path, sites("FR-Pue")])
     other = pd.read_csv(shared_data / "towers_monthly/fluxnet2015_monthly.csv.gz", na_values=-9999)

@@ -1,4 +1,4 @@
-"""Tables that went through spreadsheets, R or a Mac on their way read as they did before."""
+"""Tables saved by spreadsheets, R or on a Mac are read like the originals."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ COLUMNS = {
 
 
 def each_row(end: str, first: int = 0) -> Change:
-    """Put something at the end of the rows from a line on."""
+    """Append text to all rows from a line on."""
     return lambda text: "\n".join(
         row + end * (i >= first) for i, row in enumerate(text.strip().split("\n"))
     )

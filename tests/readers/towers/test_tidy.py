@@ -215,7 +215,7 @@ def test_time_zones_and_years(table, tmp_path, stamps, message):
 
 
 def test_a_row_that_lost_a_field_is_named(table, tmp_path):
-    """Else the values behind it would move into their neighbours' columns."""
+    """The values after it would move into neighbouring columns."""
     (path,) = write(table, tmp_path)
     lines = path.read_text().splitlines()
     lines[2] = lines[2].replace(",-0.25", "", 1)
