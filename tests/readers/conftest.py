@@ -45,7 +45,7 @@ def fluxnet_zip(tmp_path: Path) -> Callable[..., Path]:
 
 @pytest.fixture
 def raw_grid() -> Callable[..., xr.Dataset]:
-    """A year of a source's fields: name -> (value at pattern 0, value at 1, unit)."""
+    """Make a year of fields from name -> (value at pattern 0, value at pattern 1, unit)."""
 
     def make(
         fields: dict[str, tuple[float, float, str]],
@@ -67,7 +67,7 @@ def raw_grid() -> Callable[..., xr.Dataset]:
 
 @pytest.fixture
 def era5(raw_grid: Callable[..., xr.Dataset]) -> Callable[..., xr.Dataset]:
-    """ERA5 monthly means as the new archive writes them."""
+    """Make ERA5 monthly means in the format of the new archive."""
 
     def make(year: int = 2001) -> xr.Dataset:
         time = pd.date_range(f"{year}-01-01", periods=12, freq="MS")

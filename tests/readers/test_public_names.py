@@ -10,7 +10,7 @@ import yaml
 
 import uflux_kedro.biophysics
 import uflux_kedro.readers
-from tests.conftest import PROJECT
+from tests.testing.project import PROJECT
 from uflux_kedro.errors import InputError
 from uflux_kedro.readers import TowerParameters, read_cube, read_towers
 from uflux_kedro.readers.grids.read import GRID_PATTERNS

@@ -21,7 +21,7 @@ FIRST, DAYS = "2003-02-26", 5  # over the end of a month
 
 
 def truth(days: int = DAYS, seed: int = 0) -> xr.Dataset:
-    """Means over each hour of radiation (W m-2) and rain (mm d-1), and temperature (degC) then."""
+    """Hourly means of radiation (W m-2) and rain (mm d-1), and hourly temperature (degC)."""
     time = pd.date_range(FIRST, periods=24 * days, freq="h")
     rng = np.random.default_rng(seed)
     shape = (len(time), 3, 4)
@@ -81,7 +81,7 @@ def test_hours_are_means_of_the_hour_that_begins(tmp_path, reader, new):
 @settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cut=st.integers(1, 24 * DAYS - 2), land=st.booleans(), seed=st.integers(0, 99))
 def test_files_may_end_at_any_hour(tmp_path, cut, land, seed):
-    """A sum since midnight goes on in the next file."""
+    """A sum since midnight continues in the next file."""
     hours = truth(seed=seed)
     whole = archive(hours, land)
     for name, part in (("a", slice(0, cut)), ("b", slice(cut, None))):
@@ -197,7 +197,7 @@ def test_a_block_that_is_damaged_names_its_file(raw_grid, tmp_path):
 
 
 def test_rain_alone_tells_one_archive_from_the_other(tmp_path):
-    """Within the bounds of an hour, and 12.5 times too much."""
+    """Rain within the bounds of an hour, but 12.5 times too high."""
     archive(truth(), land=True).to_netcdf(tmp_path / "land.nc")
     with pytest.raises(InputError, match=r"P: expected sums of the hour.*reader era5_land"):
         read_cube("era5", [tmp_path / "land.nc"], variables=["P"]).load()

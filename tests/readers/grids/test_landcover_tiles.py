@@ -1,4 +1,4 @@
-"""MCD12Q1 as LP DAAC ships it: HDF4-EOS tiles in the sinusoidal projection."""
+"""MCD12Q1 as distributed by LP DAAC: HDF4-EOS tiles in the sinusoidal projection."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def corners(h: int, v: int) -> tuple[float, float]:
 
 
 def places(h: int, v: int, cells: int) -> tuple[np.ndarray, np.ndarray]:
-    """Longitude and latitude of a tile's centres by the projection's own formula."""
+    """Return longitude and latitude of the cells' centres by the formula of the projection."""
     left, top = corners(h, v)
     step = (np.arange(cells) + 0.5) * TILE / cells
     latitude = (top - step) / RADIUS
@@ -103,7 +103,7 @@ def test_each_degree_takes_its_own_class(tmp_path, h, v, west, south):
 
 
 def test_the_commonest_of_the_centres_in_a_cell(tmp_path):
-    """Noise of few classes, counted cell by cell from the formula of the projection."""
+    """Noise of a few classes, compared with counts by the formula of the projection."""
     rng = np.random.default_rng(0)
     codes = rng.choice([1, 5, 12, 17, FILL], (120, 120), p=[0.25, 0.25, 0.25, 0.2, 0.05])
     cube = read_igbp([write_tile(tmp_path, 26, 5, codes)])

@@ -91,7 +91,7 @@ def test_months_of_other_calendars(tmp_path, dates):
 
 
 def test_bounds_of_another_calendar_tell_the_month(tmp_path):
-    """A month that is stamped with its end belongs before it."""
+    """A month with its end as timestamp is the month before."""
     path = tmp_path / "peer.nc"
     ends = [cftime.DatetimeNoLeap(2004, m, 1) for m in (2, 3, 4)]
     starts = [cftime.DatetimeNoLeap(2004, m, 1) for m in (1, 2, 3)]

@@ -21,7 +21,7 @@ GRAMS_A_DAY = 12.011e-6 * 86400
 
 @pytest.fixture
 def base(tmp_path):
-    """Write two days of a BASE table in the zip that AmeriFlux delivers."""
+    """Write two days of a BASE table in a zip as AmeriFlux delivers it."""
 
     def write(minutes: int = 30, **columns):
         starts = pd.date_range("2011-06-01", periods=2 * 1440 // minutes, freq=f"{minutes}min")

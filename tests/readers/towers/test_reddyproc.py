@@ -27,7 +27,7 @@ def folder_of(path, text=None, source=None):
 
 
 def rows(days=3):
-    """Text of some days: NEE is the hour, every tenth value is missing."""
+    """Return text of some days: NEE is the hour, every tenth value is missing."""
     lines = [
         "Year\tDoY\tHour\tNEE\tqcNEE\tH\tLE\tRg\tTair",
         "--\t--\t--\tumolm-2s-1\t--\tWm-2\tWm-2\tWm-2\tdegC",

@@ -11,7 +11,7 @@ from uflux_kedro.readers.towers.uflux_parquet import read_uflux_parquet
 
 @pytest.fixture
 def published() -> pd.DataFrame:
-    """Two sites' months as the published script reads them: sites and time in the index."""
+    """Months of two sites as the published script reads them: sites and time in the index."""
     time = pd.date_range("2010-01-01", periods=6, freq="MS")
     index = pd.MultiIndex.from_product([["DE-Abc", "NA-Xyz"], time], names=["ID", "time"])
     n = len(index)
