@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import xarray as xr
-from uflux_kedro.gridding.inputs import read_often
-from uflux_kedro.gridding.quick_arrays import with_quick_arrays
 
 from benchmarks.libraries.contest import Contest, Work
-from uflux_kedro.gridding import quick_arrays
+from uflux_kedro.products import zarr_reads
+from uflux_kedro.products.store import fast_encoding
+from uflux_kedro.products.zarr_reads import with_direct_arrays
 
 _TIMES, _VARIABLES = 6, 8
 _ROWS, _COLUMNS = 720, 1440
@@ -32,7 +32,7 @@ def contests(folder: Path) -> Iterator[Contest]:
             for library, packages in (("zarr-python", ()), ("zarrs", ("zarrs",))):
                 yield Contest(
                     work, library, packages, _quick, _plain,
-                    (store, edge, threads, library), (quick_arrays,), (),
+                    (store, edge, threads, library), (zarr_reads,), (),
                 )  # fmt: skip
 
 
@@ -44,7 +44,7 @@ def _simulate(store: Path) -> None:
         values = np.round(rng.normal(size=(_TIMES, _ROWS, _COLUMNS)), 3)
         field = np.where(land, values, np.nan).astype("float32")
         cube[f"X{number}"] = (("time", "latitude", "longitude"), field)
-        cube[f"X{number}"].encoding = read_often() | {"chunks": _CHUNK}
+        cube[f"X{number}"].encoding = fast_encoding() | {"chunks": _CHUNK}
     cube.to_zarr(store, zarr_format=3, consolidated=False)
 
 
@@ -54,7 +54,7 @@ def _open(store: Path) -> xr.Dataset:
 
 def _quick(store: Path, edge: int | None, threads: int, library: str) -> Work:
     del library
-    return _reads(with_quick_arrays(_open(store), str(store)), edge, threads)
+    return _reads(with_direct_arrays(_open(store), str(store)), edge, threads)
 
 
 def _plain(store: Path, edge: int | None, threads: int, library: str) -> Work:

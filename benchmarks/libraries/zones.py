@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from uflux_kedro.gridding.statistics import EARTH_RADIUS
-from uflux_kedro.gridding.zones import Areas, Tile
 
 from benchmarks.libraries.contest import Contest, Work
-from uflux_kedro.gridding import zones
-from uflux_kedro.gridding.cells import DEGREES, transformer
+from uflux_kedro.gridding.cells import DEGREES, EARTH_RADIUS, transformer
 from uflux_kedro.readers.regions import read_countries
+from uflux_kedro.statistics import zones
+from uflux_kedro.statistics.zones import Areas, Tile
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
