@@ -99,7 +99,7 @@ def as_table(findings: Iterable[Finding]) -> pd.DataFrame:
             "names": listed(f.sites, 6),
             "expected": f.expected,
             "found": f.found,
-            "action": f.mended or ("decision required" if f.open else "to review"),
+            "action": f.mended or ("to decide" if f.open else "to review"),
         }
         for f in sorted(
             findings,
