@@ -9,10 +9,15 @@ import pytest
 
 EXPORTS = {
     "features": {"build_drivers", "build_training_table", "product_drivers", "derive_predictors"},
+    "gridding": {"TargetGrid", "ProjectedGrid", "align", "sample_at_sites", "cell_area"},
+    "products": {"Plan", "ProductStore", "predict_cube", "produce", "verify"},
+    "statistics": {"aggregate", "area_mean", "budget_residuals", "compare_with_peer", "AllCells"},
     "figures": {"scatter_figure", "mean_maps_figure", "png_bytes"},
     "quality": {"check_towers", "render_quality", "QualityParameters"},
     "report": {"render_report", "ReportContext", "map_sections"},
     "demo_world": {"write_demo_world", "DemoWorldParameters"},
+    "models": {"CascadeForestRegressor", "FittedMember", "fit_member", "make_model", "pack"},
+    "validation": {"make_folds", "held_out_predictions", "score", "SiteSearchRegressor"},
 }
 
 
@@ -27,7 +32,19 @@ def test_every_exported_name_imports_and_is_documented(name):
             assert found.__doc__, exported
 
 
-@pytest.mark.parametrize("name", ["features", "figures", "quality"])
+EXAMPLES = [
+    "features",
+    "figures",
+    "gridding",
+    "models",
+    "products",
+    "quality",
+    "statistics",
+    "validation",
+]
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
 def test_the_example_of_the_package_runs(name):
     result = doctest.testmod(import_module(f"uflux_kedro.{name}"))
     assert result.attempted > 0

@@ -94,7 +94,7 @@ def test_a_new_run_reopens_a_product_and_keeps_its_regions(tmp_path):
     pipeline = Pipeline([node(lambda raw: raw, "raw", "product", name="make")])
     ProjectHooks().before_pipeline_run({"only_missing_outputs": False}, pipeline, catalog)
     assert not dataset.exists(), "a resumed run would take it for its own"
-    with pytest.raises(DatasetError, match="cut short"):
+    with pytest.raises(DatasetError, match="an unfinished one"):
         dataset.load()
     dataset.save(plan(tmp_path, regions={"time": 6}))
     assert tree(tmp_path / "GPP.zarr") == before

@@ -13,14 +13,20 @@ from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 from pydantic import ValidationError
 
+from tests.testing.products import PREDICTORS, write_world
 from tests.testing.project import PROJECT
 from tests.testing.synthetic import make_product
 from uflux_kedro import configuration
-from uflux_kedro.errors import InputError
+from uflux_kedro.ensemble import Member
+from uflux_kedro.errors import ConfigurationError, InputError
+from uflux_kedro.models.fitted import FittedMember
 from uflux_kedro.pipelines import grid_inference, reporting
-from uflux_kedro.pipelines.grid_inference.nodes import aggregate_product
+from uflux_kedro.pipelines.grid_inference import nodes
+from uflux_kedro.pipelines.grid_inference.nodes import aggregate_product, make_product_drivers
 from uflux_kedro.pipelines.reporting.nodes import compare_product, tabulate_peers
 from uflux_kedro.pipelines.reporting.peers import Peer, project_peers
+from uflux_kedro.products.parameters import DaskParameters, InferenceParameters
+from uflux_kedro.products.store import ProductStore
 from uflux_kedro.report.parameters import PeerVariable, ReportingParameters
 from uflux_kedro.statistics.parameters import AggregateParameters
 
@@ -46,7 +52,35 @@ def test_each_flux_and_et_have_totals(parameters):
     assert "aggregates_ET" in report.inputs()
 
 
-def test_derived_products_require_their_fluxes(parameters):
+def test_a_node_makes_a_product_logs_its_cost_and_keeps_its_regions(tmp_path, caplog):
+    caplog.set_level("INFO", "uflux_kedro")
+    write_world(tmp_path)
+    models = [FittedMember.load(tmp_path / name) for name in PREDICTORS]
+    members = tuple(Member(name, "GPP", "XGB", PREDICTORS[name]) for name in PREDICTORS)
+    drivers = xr.open_zarr(tmp_path / "drivers.zarr", consolidated=False, chunks={})
+    whole = {"land_cells": 1_000_000, "periods": 1000, "members": 13}
+    inference = InferenceParameters.model_validate(
+        {"first_month": "2001-02", "last_month": "2001-11", "regions": {"time": 5}, "whole": whole}
+    )
+    store = ProductStore(str(tmp_path / "GPP.zarr"))
+    for made, kept in ((2, 0), (0, 2)):
+        done = nodes.make_product(members, drivers, inference, DaskParameters(), store, *models)
+        assert done == store
+        assert f"GPP: {made} regions made, {kept} kept" in caplog.text
+    assert "the whole product at this rate: 1 billion pixels x 13 members" in caplog.text
+    assert store.open().indexes["time"][[0, -1]].month.tolist() == [2, 11]
+    item = json.loads((tmp_path / "GPP.stac.json").read_text())
+    assert item["bbox"] == [-180, -90, 180, 90]
+    assert item["properties"]["uflux:product_checksum"]
+
+
+def test_product_drivers_need_a_grid():
+    inference = InferenceParameters(first_month="2001-01", last_month="2001-12")
+    with pytest.raises(ConfigurationError, match=r"inference\.grid: expected the grid"):
+        make_product_drivers((), inference)
+
+
+def test_what_follows_needs_its_fluxes(parameters):
     parameters["ensemble"]["fluxes"] = ["GPP", "H"]
     assert not {"derive_et", "derive_wue"} & names(grid_inference.create_pipeline())
     assert "budgets" not in reporting.create_pipeline().all_outputs()

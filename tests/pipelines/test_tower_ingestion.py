@@ -66,5 +66,5 @@ def test_file_extensions_may_be_upper_case(tmp_path):
 
 def test_an_empty_path_is_refused(tmp_path):
     """``make towers`` without TOWERS sets an empty path."""
-    with pytest.raises(ConfigurationError, match=r"found nothing.*towers_path=FILE_OR_FOLDER"):
+    with pytest.raises(ConfigurationError, match=r"found an empty one.*towers_path=FILE_OR_FOLDER"):
         RawFilesDataset(filepath="", hint="--params towers_path=FILE_OR_FOLDER")

@@ -13,7 +13,7 @@ from uflux_kedro.report import ReportContext, map_sections, render_report
 from uflux_kedro.report.sections import years_table, zones_table
 from uflux_kedro.statistics.aggregates import aggregate
 from uflux_kedro.statistics.peers import SCORES
-from uflux_kedro.statistics.zones import Bands, Whole
+from uflux_kedro.statistics.zones import AllCells, Bands
 from uflux_kedro.variables import VARIABLES
 
 
@@ -25,7 +25,7 @@ def aggregates() -> pd.DataFrame:
         product = make_products(months=36)[flux]
         product[flux] = product[flux] * (1 + 0.1 * (product["time"].dt.year == 2004))
         product[flux].attrs["units"] = VARIABLES[flux].unit
-        tables.append(aggregate(product, flux, [Whole(), Bands((-90.0, 0.0, 90.0))]))
+        tables.append(aggregate(product, flux, [AllCells(), Bands((-90.0, 0.0, 90.0))]))
     return pd.concat(tables)
 
 
@@ -66,10 +66,10 @@ def test_zones_have_their_area_and_totals(aggregates):
 def test_water_is_in_thousands_and_a_part_of_a_year_is_a_mean():
     product = make_products(months=12)["H"].rename({"H": "ET", "H_std": "ET_std"})
     product["ET"].attrs["units"] = "mm d-1"
-    table = aggregate(product, "ET", [Whole()])
+    table = aggregate(product, "ET", [AllCells()])
     shown = years_table(table).set_index("year")
     assert shown["ET (1000 km³ yr⁻¹)"]["2003"] * 1000 == pytest.approx(table["value"].iloc[0])
-    part = aggregate(product.isel(time=slice(0, 3)), "ET", [Whole()])
+    part = aggregate(product.isel(time=slice(0, 3)), "ET", [AllCells()])
     assert list(years_table(part))[1] == "ET (mm d⁻¹)"
 
 

@@ -1,4 +1,4 @@
-"""A product beside a peer: one grid, common months and cells, scores that are known beforehand."""
+"""Comparison of a product with a peer: grids, common months and cells, and known scores."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import xarray as xr
 
 from tests.testing.synthetic import make_product
 from uflux_kedro.errors import InputError
+from uflux_kedro.gridding.cells import cell_area
 from uflux_kedro.readers.grids.peers import read_peer
 from uflux_kedro.statistics import peers
-from uflux_kedro.statistics.means import annual_totals, cell_area, period_days
+from uflux_kedro.statistics.means import period_days
 from uflux_kedro.statistics.peers import SCORES, compare_with_peer
 
 
@@ -20,13 +21,13 @@ def scores(result):
     return {name: float(result[name]) for name in SCORES}
 
 
-def test_a_product_beside_itself():
+def test_a_product_equals_itself():
     one = make_product()
     found = scores(compare_with_peer(one, "GPP", one))
     assert found["bias"] == found["RMSE"] == 0
     for name in ("NSE", "r2", "spatial_r2", "seasonal_r2", "seasonal_NSE", "coverage"):
         assert found[name] == pytest.approx(1)
-    total = float(annual_totals(one["GPP"], period_days(one))[0])
+    total = float((one["GPP"] * cell_area(one) * period_days(one)).sum()) * 1e-15
     assert found["product_total"] == found["peer_total"] == pytest.approx(total)
     assert found["area"] == pytest.approx(float(cell_area(one).sum()) / 1e6)
 
@@ -165,12 +166,12 @@ def test_grids_meet_on_the_coarser_one_and_keep_the_total(product_size):
     coarser = max(product_size, 5.0)
     assert found.sizes["latitude"] == 180 / coarser
     for name, own in (("product", ours), ("peer", theirs)):
-        total = float(annual_totals(own["GPP"], period_days(own))[0])
+        total = float((own["GPP"] * cell_area(own) * period_days(own)).sum()) * 1e-15
         assert float(found[f"{name}_total"]) == pytest.approx(total, rel=1e-6)
 
 
 def test_a_peer_of_another_grid_calendar_and_unit(tmp_path):
-    """The truth of 2 degrees as a peer of 5, without leap days, in kg of carbon, from the north."""
+    """Truth on 2 degrees and a peer on 5, without leap days, in kg of carbon, north to south."""
     fine = make_product(2.0, start="2004-01-01")
     fine["GPP"] = fine["GPP"].where(fine["longitude"] > -120)
     coarse = fine.coarsen(latitude=5, longitude=5).mean()["GPP"]
@@ -197,7 +198,7 @@ def test_a_peer_of_another_grid_calendar_and_unit(tmp_path):
     assert found.sizes["latitude"] == 18
     got = scores(found)
     assert got["months"] == 12
-    # Plain means of cells stand where means by area should: alike but for the poles.
+    # The peer has plain means of cells instead of means by area, which differ near the poles.
     assert got["bias"] == pytest.approx(0, abs=0.01)
     assert got["NSE"] > 0.99
     assert bool(found["peer"].sel(longitude=-135).isnull().all())
@@ -228,9 +229,12 @@ def test_energy_has_no_total():
 
 def test_nothing_in_common_is_an_error():
     one = make_product()
-    with pytest.raises(InputError, match=r"expected some of 2003-01 to 2003-12.*found 2010-01"):
+    with pytest.raises(
+        InputError,
+        match=r"expected months in common with the product, 2003-01 to 2003-12.*found 2010-01",
+    ):
         compare_with_peer(one, "GPP", make_product(start="2010-01-01"))
-    with pytest.raises(InputError, match="cells that the product has"):
+    with pytest.raises(InputError, match="values where the product has some"):
         compare_with_peer(
             one.assign(GPP=one["GPP"].where(one["latitude"] > 0)),
             "GPP",
@@ -240,7 +244,7 @@ def test_nothing_in_common_is_an_error():
 
 @pytest.mark.parametrize("missing", [[5], [3, 4, 5]])
 @pytest.mark.parametrize("way", ["absent", "empty"])
-def test_months_that_the_peer_lacks_count_in_nothing(missing, way):
+def test_months_without_the_peer_are_ignored(missing, way):
     ours = make_product(values=2.0)
     peer = ours.copy(deep=True)
     if way == "absent":
@@ -255,7 +259,7 @@ def test_months_that_the_peer_lacks_count_in_nothing(missing, way):
     assert found["product_total"] == found["peer_total"] == pytest.approx(expected)
 
 
-def test_a_month_of_which_days_are_missing_is_left_out():
+def test_a_month_with_missing_days_is_dropped():
     ours = make_product(values=5.0)
     days = pd.date_range("2003-01-01", "2003-12-31")
     place = {axis: ours[axis] for axis in ("latitude", "longitude")}

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import date
-from itertools import pairwise
 from typing import Literal
-
-import numpy as np
 
 from uflux_kedro.errors import InputError
 from uflux_kedro.features.derived import CO2, LAND_COVER, derive_predictors
 from uflux_kedro.features.drivers import merge_drivers
 from uflux_kedro.gridding.grids import ProjectedGrid, TargetGrid
+from uflux_kedro.gridding.means import means_of_steps
 from uflux_kedro.gridding.regrid import align
 from uflux_kedro.lazy import pd, xr
-from uflux_kedro.products.fingerprints import SOURCES, fingerprint, store_identity
+from uflux_kedro.products.fingerprints import SOURCES, fingerprint, store_fingerprint
 
 Step = Literal["month", "day", "half-year"]
 
@@ -118,7 +116,7 @@ def product_drivers(
     """
     wanted = set(predictors)
     needed = {p for p in cubes if any(name.startswith(f"{p}_") for name in wanted)}
-    sources = {p: on_steps(c, edges, p) for p, c in cubes.items() if p in {*needed, CO2}}
+    sources = {p: means_of_steps(c, edges, p) for p, c in cubes.items() if p in {*needed, CO2}}
     co2 = sources.pop(CO2)["CO2"] if CO2 in sources else None
     aligned = {
         prefix: _keep_wanted(derive_predictors(align(cube, grid), co2=co2), prefix, wanted)
@@ -151,48 +149,4 @@ def _keep_wanted(cube: xr.Dataset, prefix: str, wanted: set[str]) -> xr.Dataset:
 
 def _identity(cube: xr.Dataset) -> str:
     url = cube.encoding.get("source")
-    return store_identity(url) if url else fingerprint(cube.to_dict())
-
-
-def on_steps(cube: xr.Dataset, edges: pd.DatetimeIndex, source: str) -> xr.Dataset:
-    """Average a cube over each step, its periods weighted by their share of the step.
-
-    A step within one longer period gets that period's values.
-
-    Args:
-        cube: With ``time`` and ``time_bnds``.
-        edges: Edges of the steps, ascending, shape (n + 1,).
-        source: Name of the source, for messages.
-
-    Returns:
-        The cube on the n steps, with their ``time_bnds``, lazy.
-
-    Raises:
-        InputError: If the cube does not cover the steps.
-    """
-    starts, ends = cube["time_bnds"].compute().transpose("time", ...).to_numpy().T
-    low, high = edges[:-1].to_numpy(), edges[1:].to_numpy()
-    first = np.searchsorted(ends, low, "right")
-    last = np.searchsorted(starts, high, "left")
-    if starts[0] > low[0] or ends[-1] < high[-1] or (first >= last).any():
-        raise InputError(
-            source,
-            "time",
-            expected=f"periods from {low[0]:.10} to {high[-1]:.10}".replace("T", " "),
-            found=f"{pd.Timestamp(starts[0]):%Y-%m-%d} to {pd.Timestamp(ends[-1]):%Y-%m-%d}",
-        )
-    # Fields grow on a finer grid, so that only one period at a time fits into memory.
-    fields = cube.drop_vars("time_bnds").chunk(time=1)
-    if (last - first == 1).all():
-        stepped = fields.isel(time=first)
-    else:
-        means = []
-        for i, j, (begin, end) in zip(first, last, pairwise(edges.to_numpy()), strict=True):
-            overlap = np.minimum(ends[i:j], end) - np.maximum(starts[i:j], begin)
-            weights = xr.DataArray(overlap / (end - begin), dims="time")
-            part = fields.isel(time=slice(i, j)).weighted(weights)
-            means.append(part.mean("time", keep_attrs=True).astype("float32", keep_attrs=True))
-        stepped = xr.concat(means, "time")
-    stepped = stepped.assign_coords(time=("time", low, dict(cube["time"].attrs)))
-    bounds = ("time", "bnds"), np.column_stack([low, high])
-    return stepped.assign_coords(time_bnds=bounds).assign_attrs(cube.attrs)
+    return store_fingerprint(url) if url else fingerprint(cube.to_dict())

@@ -21,7 +21,8 @@ from matplotlib.ticker import MaxNLocator
 from uflux_kedro.figures.inputs import ordered_fluxes
 from uflux_kedro.figures.labels import flux_unit, number
 from uflux_kedro.figures.style import PAGE_WIDTH, styled
-from uflux_kedro.statistics.means import cell_edges, land_mean, time_mean
+from uflux_kedro.gridding.cells import cell_edges
+from uflux_kedro.statistics.means import area_mean, multi_year_mean
 
 MEAN_SCALES = {
     "GPP": ("YlGn", 0.0, 10.0),
@@ -54,8 +55,12 @@ def mean_maps_figure(products: Mapping[str, xr.Dataset]) -> Figure:
         InputError: If a flux is unknown or its variable is missing in the product.
     """
     fluxes = ordered_fluxes(products, "products")
-    fields = {flux: time_mean(products[flux], flux) for flux in fluxes}
+    fields = {flux: _mean_map(products[flux], flux) for flux in fluxes}
     return _draw_maps(fields, {flux: MEAN_SCALES[flux] for flux in fluxes})
+
+
+def _mean_map(product: xr.Dataset, variable: str) -> xr.DataArray:
+    return multi_year_mean(product, variable).transpose("latitude", "longitude").compute()
 
 
 @styled()
@@ -74,7 +79,7 @@ def spread_maps_figure(products: Mapping[str, xr.Dataset]) -> Figure:
         InputError: If a flux is unknown or its variable is missing in the product.
     """
     fluxes = ordered_fluxes(products, "products")
-    fields = {flux: time_mean(products[flux], f"{flux}_std") for flux in fluxes}
+    fields = {flux: _mean_map(products[flux], f"{flux}_std") for flux in fluxes}
     tops: dict[str, float] = {}
     for flux, field in fields.items():
         values = field.values[np.isfinite(field.values)]
@@ -216,7 +221,7 @@ def _draw_maps(
         axis.set_xlim(view.extent[:2])
         axis.set_ylim(view.extent[2:])
         axis.set_title(flux)
-        mean = land_mean(field)
+        mean = float(area_mean(field))
         decimals = 2 if abs(mean) < 10 else 1
         axis.set_title(f"land mean {number(mean, decimals)}", loc="right", size=7, weight="normal")
         figure.colorbar(

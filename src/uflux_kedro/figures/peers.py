@@ -22,7 +22,7 @@ from uflux_kedro.figures.labels import axis_label, flux_unit, number
 from uflux_kedro.figures.maps import COAST, WATER, coast_segments, extension
 from uflux_kedro.figures.scatter import IDENTITY
 from uflux_kedro.figures.style import DENSITY_COLOURS, FLUX_COLOURS, PAGE_WIDTH, styled
-from uflux_kedro.statistics.means import cell_area, cell_edges
+from uflux_kedro.gridding.cells import cell_area, cell_edges
 
 DIFFERENCE_COLOURS = "RdBu_r"
 _PEER = "#404040"
@@ -173,7 +173,8 @@ def _draw_density(figure: Figure, axis: Axes, one: xr.Dataset, flux: str, peer: 
     )
     axis.plot((low, high), (low, high), **IDENTITY)
     words = [f"{name} {number(float(one[key]))}" for name, key in _SHOWN.items()]
-    axis.set_title("\n".join([", ".join(words[:2]), ", ".join(words[2:])]), loc="right", size=6.5, weight="normal")  # fmt: skip
+    lines = [", ".join(words[:2]), ", ".join(words[2:])]
+    axis.set_title("\n".join(lines), loc="right", size=6.5, weight="normal")
     axis.set(
         title=flux,
         xlabel=axis_label(flux, peer),

@@ -51,7 +51,7 @@ def profiles_figure(profiles: Mapping[str, xr.DataArray], towers: pd.DataFrame) 
 
     Args:
         profiles: Flux -> zonal means ``(member, latitude)`` in the flux's unit, from
-            :func:`uflux_kedro.statistics.means.zonal_profile`.
+            :func:`uflux_kedro.statistics.means.zonal_mean`.
         towers: Mean flux of each tower, from :func:`tower_means`.
 
     Returns:

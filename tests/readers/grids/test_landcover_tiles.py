@@ -244,5 +244,7 @@ def test_a_truncated_tile_is_named(tmp_path):
 def test_a_target_without_tiles_is_refused(tmp_path):
     cube = read_igbp([write_tile(tmp_path, 18, 4, np.ones((24, 24)))])
     elsewhere = TargetGrid(resolution=1, west=-60, south=-20, east=-50, north=-10)
-    with pytest.raises(InputError, match=r"expected cells within -60 to -50, -20 to -10"):
+    with pytest.raises(
+        InputError, match=r"expected a map that overlaps the grid, -60 to -50, -20 to -10"
+    ):
         align(cube, elsewhere)

@@ -124,7 +124,7 @@ def test_a_month_without_any_day_is_missing_and_told(raw_grid, tmp_path, caplog)
     months = means_over(cube, "MODIS", "month")
     empty = months["RED"].isnull().all(("latitude", "longitude"))
     assert empty.to_numpy().tolist() == [False, True, False, False]
-    assert "MODIS: nothing from 2020-02-01" in caplog.text
+    assert "MODIS: no data from 2020-02-01" in caplog.text
     whole = means_over(cube.isel(time=slice(3, None)), "MODIS", "month", whole=True)
     assert whole.indexes["time"].month.tolist() == [3, 4]
 

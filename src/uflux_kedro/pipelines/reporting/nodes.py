@@ -54,9 +54,11 @@ def draw_spread_maps(**products: xr.Dataset) -> mpl_figure.Figure:
 def draw_profiles(training_table: pd.DataFrame, **products: xr.Dataset) -> mpl_figure.Figure:
     """Draw Figure 5: latitudinal profiles of members and towers."""
     from uflux_kedro.figures.profiles import profiles_figure, tower_means
-    from uflux_kedro.statistics.means import zonal_profile
+    from uflux_kedro.statistics.means import multi_year_mean, zonal_mean
 
-    profiles = {f: zonal_profile(p, f"{f}_member").compute() for f, p in products.items()}
+    profiles = {
+        f: zonal_mean(multi_year_mean(p, f"{f}_member")).compute() for f, p in products.items()
+    }
     return profiles_figure(profiles, tower_means(training_table))
 
 
@@ -76,9 +78,9 @@ def draw_seasons(flux: str, held_out: pd.DataFrame, sites: pd.DataFrame) -> mpl_
 
 def check_budgets(drivers: xr.Dataset, **products: xr.Dataset) -> pd.DataFrame:
     """Compare NEE with RECO minus GPP, and H plus LE with net radiation."""
-    from uflux_kedro.statistics.budgets import budgets
+    from uflux_kedro.statistics.budgets import budget_residuals
 
-    return budgets(products, drivers)
+    return budget_residuals(products, drivers)
 
 
 def compare_product(peer: Peer, product: xr.Dataset) -> xr.Dataset:
