@@ -66,5 +66,7 @@ def test_missing_values_written_as_text_are_no_values(tmp_path):
 
 def test_files_that_are_no_towers_are_an_error(tmp_path):
     (tmp_path / "notes.txt").write_text("nothing here")
-    with pytest.raises(InputError, match="expected at least one file of towers"):
+    with pytest.raises(
+        InputError, match=r"at least one file of towers; found none.*notes\.txt is not"
+    ):
         offered_columns(tmp_path, TowerParameters())

@@ -43,6 +43,7 @@ _COMPANIONS = {
 }  # fmt: skip
 """Parts of the names of files that accompany the fluxes and are not read."""
 
+_MOST_SHOWN = 3
 _SITE = re.compile(r"[A-Z]{2}-[A-Za-z0-9]+")
 
 
@@ -123,6 +124,7 @@ def find_tower_files(path: Paths, parameters: TowerParameters) -> FoundFiles:
             expected="at least one file of towers"
             + ("" if parameters.reader == "auto" else f" for the reader {parameters.reader}"),
             found=", ".join(sorted({t.file.name for t in found})) or "none",
+            hint="; ".join(unread[:_MOST_SHOWN]) or None,
         )
     return FoundFiles(data, [t for t in found if t.family in METADATA], unread)
 
