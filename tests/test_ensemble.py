@@ -62,7 +62,7 @@ def test_select_that_matches_nothing_says_what_names_look_like():
         ({"predictor_sets": [{"name": "A", "predictors": ["MODIS_NIRV"]}]}, "nearest: .*NIRv"),
         ({"predictor_sets": [{"name": "A", "predictors": ["EVI"], "groups": ["ERA"]}]}, "'ERA'"),
         ({"predictor_sets": [{**SETS[0], "optional": ["ERA"]}]}, "unknown group 'ERA'"),
-        ({"predictor_sets": [{**SETS[0], "optional": ["ERA5"]}]}, "ERA5 cannot be both"),
+        ({"predictor_sets": [{**SETS[0], "optional": ["ERA5"]}]}, "ERA5 cannot be in both"),
         ({"modle": "XGB"}, "modle"),
     ],
 )

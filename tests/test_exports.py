@@ -16,6 +16,8 @@ EXPORTS = {
     "quality": {"check_towers", "render_quality", "QualityParameters"},
     "report": {"render_report", "ReportContext", "map_sections"},
     "demo_world": {"write_demo_world", "DemoWorldParameters"},
+    "models": {"CascadeForestRegressor", "FittedMember", "fit_member", "make_model", "pack"},
+    "validation": {"make_folds", "held_out_predictions", "score", "SiteSearchRegressor"},
 }
 
 
@@ -30,7 +32,16 @@ def test_every_exported_name_imports_and_is_documented(name):
             assert found.__doc__, exported
 
 
-EXAMPLES = ["features", "figures", "gridding", "products", "quality", "statistics"]
+EXAMPLES = [
+    "features",
+    "figures",
+    "gridding",
+    "models",
+    "products",
+    "quality",
+    "statistics",
+    "validation",
+]
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

@@ -1,4 +1,4 @@
-"""The benchmarks' harness on a small table of made-up towers: what it computes, never how fast."""
+"""The harness of the benchmarks on simulated towers: its results, not its speed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A small Zenodo on this machine."""
+"""A fake Zenodo with one record."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from uflux_kedro.downloads import ZenodoFetcher
 
 @pytest.fixture
 def content() -> bytes:
-    """Bytes of a file, more than are read at a time."""
+    """Content of a file, longer than one block of a transfer."""
     return random.Random(1).randbytes(400_000)
 
 

@@ -7,28 +7,8 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from uflux_kedro.gridding.grids import TargetGrid
-from uflux_kedro.variables import IGBP_CLASSES, VARIABLES
-
-GRID = TargetGrid(resolution=30)
-RANGES = {
-    "TA": (-10, 30), "TD": (-15, 5), "QV": (0.001, 0.01), "PA": (70, 101), "SW_IN": (50, 300),
-    "RED": (0.02, 0.2), "NIR": (0.2, 0.5), "SIF": (0, 2),
-}  # fmt: skip
-
-
-def source(names: list[str], resolution: float = 30, first: str = "2001-01", count: int = 6):
-    """Return a canonical cube with plausible numbers that differ by place and month."""
-    axes = TargetGrid(resolution=resolution).coordinates()
-    time = pd.date_range(first, periods=count, freq="MS")
-    bounds = np.column_stack([time, time + pd.offsets.MonthBegin(1)])
-    cube = axes.assign_coords(time=time, time_bnds=(("time", "bnds"), bounds))
-    rng = np.random.default_rng(len(names))
-    shape = (count, axes.latitude.size, axes.longitude.size)
-    for name in names:
-        values = rng.uniform(*RANGES[name], shape).astype("float32")
-        cube[name] = (("time", "latitude", "longitude"), values, {"units": VARIABLES[name].unit})
-    return cube.chunk(time=2)
+from tests.testing.cubes import GRID, make_cube
+from uflux_kedro.variables import IGBP_CLASSES
 
 
 @pytest.fixture
@@ -41,17 +21,17 @@ def land_cover() -> xr.Dataset:
 
 @pytest.fixture
 def co2() -> xr.Dataset:
-    record = source(["TA"], count=12).drop_vars(["TA", "latitude", "longitude"])
+    record = make_cube(["TA"], count=12).drop_vars(["TA", "latitude", "longitude"])
     return record.assign(CO2=("time", np.linspace(370, 375, 12, dtype="float32")))
 
 
 @pytest.fixture
 def cubes(land_cover, co2) -> dict[str, xr.Dataset]:
     return {
-        "ERA5": source(["TA", "TD", "PA", "SW_IN"]),
-        "CFSV2": source(["TA", "QV", "PA"]),
-        "MODIS": source(["RED", "NIR"], first="2000-11", count=8),
-        "GOSAT755": source(["SIF"], resolution=60),
+        "ERA5": make_cube(["TA", "TD", "PA", "SW_IN"]),
+        "CFSV2": make_cube(["TA", "QV", "PA"]),
+        "MODIS": make_cube(["RED", "NIR"], first="2000-11", count=8),
+        "GOSAT755": make_cube(["SIF"], resolution=60),
         "IGBP": land_cover,
         "CO2": co2,
     }

@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from tests.features.conftest import source
+from tests.testing.cubes import make_cube
 from uflux_kedro.features.derived import derive_predictors
 
 
 def test_indices_deficit_and_efficiency_by_hand():
-    cube = source(["RED", "NIR", "TA", "TD", "PA"])
+    cube = make_cube(["RED", "NIR", "TA", "TD", "PA"])
     cube = cube.map(lambda v: v * 0 + {"RED": 0.1, "NIR": 0.4, "TA": 20.0, "TD": 10.0, "PA": 101.3}[v.name])  # fmt: skip
     derived = derive_predictors(cube, co2=xr.DataArray(np.full(6, 400.0), dims="time"))
     point = derived.isel(time=0, latitude=0, longitude=0)
@@ -48,7 +48,7 @@ def test_a_variable_that_a_source_has_is_not_derived():
 
 
 def test_a_table_and_a_cube_get_the_same_numbers():
-    cube = source(["RED", "NIR", "TA", "TD", "PA"])
+    cube = make_cube(["RED", "NIR", "TA", "TD", "PA"])
     co2 = xr.DataArray(np.full(6, 390.0, dtype="float32"), dims="time", coords={"time": cube.time})
     derived = derive_predictors(cube, co2=co2)
     frame = cube.drop_vars("time_bnds").to_dataframe().reset_index()

@@ -6,7 +6,7 @@ import dask.array as da
 import numpy as np
 import pytest
 
-from tests.features.conftest import GRID
+from tests.testing.cubes import GRID
 from uflux_kedro.biophysics.pmodel import iwue
 from uflux_kedro.errors import ConfigurationError, InputError
 from uflux_kedro.features.drivers import build_drivers

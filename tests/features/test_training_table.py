@@ -1,4 +1,4 @@
-"""The training table: fluxes of towers beside the predictors of the same place and period."""
+"""The training table: fluxes of towers with the predictors of the same place and period."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.features.conftest import GRID
+from tests.testing.cubes import GRID
 from uflux_kedro.errors import ConfigurationError, InputError
 from uflux_kedro.features.drivers import build_drivers
 from uflux_kedro.features.training_table import build_training_table, igbp_codes

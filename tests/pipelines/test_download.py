@@ -32,7 +32,7 @@ def zenodo():
 
 @pytest.fixture
 def run(zenodo, tmp_path):
-    """Run the pipeline with an order in a configuration of its own."""
+    """Run the pipeline with a configuration that holds an order."""
     shutil.copytree(PROJECT / "conf", tmp_path / "conf")
     order = {"record": 17255948, "folder": "CO2", "files": ["*.txt"]}
     block = {"download": {"zenodo_api": zenodo.api, "zenodo": [order], "retries": 0}}
@@ -66,7 +66,7 @@ def test_kedro_run_fetches_what_is_ordered_and_not_there(run, zenodo, tmp_path):
     ]
     assert (folder / "co2_mm_gl.txt").read_bytes() == b"# month average\n"
     assert (folder / "manifest.json").exists()
-    assert [a.path for a in zenodo.asked if a.path.endswith("/content")] == [
+    assert [a.path for a in zenodo.received if a.path.endswith("/content")] == [
         zenodo.content(17255948, "co2_mm_gl.txt")
     ]
 

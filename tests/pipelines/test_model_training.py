@@ -1,4 +1,4 @@
-"""Nodes of the training: search of settings, and members compared."""
+"""Nodes of model training: choice of predictors, search of settings, comparison of members."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def test_tracking_shows_what_was_chosen_and_what_was_tried(table, sites, tmp_pat
     assert "search.csv" not in run.tables
 
 
-def test_a_model_without_space_is_asked_about(table, tmp_path):
+def test_a_model_without_a_search_space_is_refused(table, tmp_path):
     xgb = Member("A", "GPP", "XGB", PREDICTORS)
     with pytest.raises(ConfigurationError, match=r"A.GPP.XGB.*no entry for XGB, only for RF"):
         predict_held_out(xgb, table, tmp_path, training())
@@ -187,9 +187,9 @@ CHOOSER = Member("A", "GPP", "RF", (*PREDICTORS, "ERA5_PA"), GROUPS)
 
 @pytest.fixture(scope="module")
 def misleading(table):
-    """With air pressure, which tells sites apart and says nothing of others."""
+    """Rows with air pressure, which identifies sites and does not help to predict other sites."""
     number = table["site_id"].str[1:].astype(int)
-    level = 4 * (-1.0) ** number  # the contrary of what neighbours tell
+    level = 4 * (-1.0) ** number  # neighbours have the opposite level
     return table.assign(
         ERA5_PA=90.0 + number, GPP=table["GPP"] + 0.03 * table["ERA5_SW_IN"] + level
     )
@@ -239,7 +239,7 @@ def test_settings_are_searched_with_the_predictors_that_were_chosen(misleading, 
 
 
 def test_sites_reach_every_fit_of_a_model_that_takes_them(table, tmp_path):
-    """In the search's folds as in the final model, and none where a model takes none."""
+    """They reach the folds of a search and the final model, but no model without ``groups``."""
     deep = Member(MEMBER.predictor_set, MEMBER.flux, "DF21", MEMBER.predictors)
     small = {"DF21": {"n_trees": 4, "max_layers": 2}, "RF": FIXED}
     by_site = training(space={"DF21": {"n_trees": [4]}}).model_copy(

@@ -1,4 +1,4 @@
-"""The clock of half-hours, read from the sun."""
+"""The clock of half-hours, estimated from radiation."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_local_time_is_distinguished_from_utc(longitude, zone):
 
 
 @pytest.mark.parametrize(
-    ("said", "longitude", "ahead", "told"),
+    ("said", "longitude", "ahead", "reported"),
     [
         # A clock that does not fit UTC may be 3.25 h from the sun's, one that does 1.75 h.
         ("local", 75.0, 3.25, None),
@@ -77,14 +77,14 @@ def test_local_time_is_distinguished_from_utc(longitude, zone):
         ("local", -180.0, -0.5, None),
     ],
 )
-def test_the_ends_of_what_a_clock_may_be(said, longitude, ahead, told):
+def test_the_ends_of_what_a_clock_may_be(said, longitude, ahead, reported):
     findings = check_clock("XX-001", SolarClock(ahead, 0.0, 0.0, 60), longitude, said)
-    if told is None:
+    if reported is None:
         assert findings == []
     else:
         (finding,) = findings
         assert finding.open
-        assert finding.found.endswith(f": the times are in {told}" if told else "(60 days)")
+        assert finding.found.endswith(f": the times are in {reported}" if reported else "(60 days)")
 
 
 def test_three_standard_errors_are_given_to_the_sun():
@@ -94,15 +94,15 @@ def test_three_standard_errors_are_given_to_the_sun():
     assert found(3.25 + 0.299) == []
     (finding,) = found(3.25 + 0.301)
     assert finding.expected == "times in local standard time, about UTC+5.0 h at 75 degrees east"
-    assert finding.found == "noon as on a clock of UTC+8.55 ± 0.10 h (60 days)"
+    assert finding.found == "solar noon fits a clock of UTC+8.55 ± 0.10 h (60 days)"
 
 
 @pytest.mark.parametrize(
-    ("jump", "told"), [(0.7, False), (0.71, True), (1.39, True), (1.4, False), (np.nan, False)]
+    ("jump", "reported"), [(0.7, False), (0.71, True), (1.39, True), (1.4, False), (np.nan, False)]
 )
-def test_an_hour_in_summer_is_daylight_saving(jump, told):
+def test_an_hour_in_summer_is_daylight_saving(jump, reported):
     findings = check_clock("XX-001", SolarClock(0.0, 0.1, jump, 60), 10.0)
-    assert [f.weight for f in findings] == ["note"] * told
+    assert [f.weight for f in findings] == ["note"] * reported
 
 
 def test_too_few_days_give_no_clock():

@@ -1,11 +1,11 @@
-"""Checks of HTML pages, and the pieces that they are made of."""
+"""Parser for tests of HTML pages, and content to put on them."""
 
 from __future__ import annotations
 
 import base64
 from html.parser import HTMLParser
 
-# One pixel: the report embeds pictures and does not look into them.
+# A picture of one pixel: the report embeds pictures unread.
 PIXEL = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 )
@@ -14,7 +14,7 @@ VOID = {"meta", "img", "br", "hr", "link", "input"}
 
 
 class Outline(HTMLParser):
-    """Checks that elements nest, and keeps ids, links, sources and the text of each element."""
+    """Parser that checks the nesting of elements and collects ids, links, sources and text."""
 
     def __init__(self, page: str):
         super().__init__()

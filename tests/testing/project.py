@@ -1,4 +1,4 @@
-"""Where the project lies on disk."""
+"""Path of the project."""
 
 from __future__ import annotations
 

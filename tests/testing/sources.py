@@ -1,4 +1,4 @@
-"""Columns and fields of the sources' own formats, with values that can be worked out by hand."""
+"""Columns and fields as the sources name them, with values that are easy to verify."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LONGITUDES = np.arange(0.0, 360.0, 45.0)
 
 
 def pattern(time: pd.DatetimeIndex, latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:
-    """A number between 0 and 1 that tells every month and place from every other."""
+    """Return (time, latitude, longitude) values from 0 to 1, different at each month and place."""
     wrapped = (longitude + 180) % 360 - 180
     month = (time.month.to_numpy() - 1) / 12
     return (

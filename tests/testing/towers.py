@@ -1,4 +1,4 @@
-"""Simulated and measured towers, and the defects that the checks of quality must find."""
+"""Simulated and measured towers, and defects that the quality checks must find."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from uflux_kedro.readers.towers.tidy import read_tidy
 
 
 def simulate_towers(n_sites: int = 12, n_years: int = 6, seed: int = 0):
-    """Healthy towers of both hemispheres: seasons that follow the sun as nature's do."""
+    """Return towers and sites of both hemispheres, with seasons that follow the sun as in nature."""
     rng = np.random.default_rng(seed)
     latitude = np.where(np.arange(n_sites) % 3 == 2, -1, 1) * rng.uniform(38, 60, n_sites)
     sun = solar_years(latitude)
 
     def season(months: float, low: float, high: float, noise: float) -> np.ndarray:
-        """The sun's cycle, late by some months, between two values; each year its own weather."""
+        """Scale the sun's cycle to a range, delay it by some months and add noise to each month."""
         wave = np.fft.rfft(sun, axis=1) * np.exp(-2j * np.pi * np.arange(7) * months / 12)
         cycle = np.fft.irfft(wave, 12, axis=1)
         span = np.ptp(cycle, axis=1)[:, None]

@@ -109,7 +109,7 @@ def test_a_group_leaves_where_its_absence_saves_two_percent(rows, monkeypatch):
 
 
 class Spy(RegressorMixin, BaseEstimator):
-    """Remembers which sites each fit was shown; the flux is the site's number."""
+    """Records the sites of each fit; the flux is the number of the site."""
 
     seen: ClassVar[list[set[int]]] = []
 

@@ -113,7 +113,7 @@ def test_far_from_zero_keeps_its_digits():
     assert score(truth, prediction)["NSE"] == pytest.approx(r2_score(truth, prediction), rel=1e-9)
 
 
-# What stays defined for few rows, and for a truth or a prediction that does not vary.
+# Metrics that are defined for few rows, and for a constant truth or prediction.
 ERRORS = {"n", "RMSE", "MAE", "MBE", "MRAE", "mean"}
 
 

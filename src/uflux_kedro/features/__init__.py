@@ -25,7 +25,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "carry_over": ["carry_over_at_towers", "carry_over_names", "carry_over_predictors"],
         "derived": ["derive_predictors", "offered_by_table"],
         "drivers": ["build_drivers", "merge_drivers"],
-        "history": ["anomaly", "climatology", "lagged", "mean_year", "running_mean"],
+        "history": ["anomaly", "climatology", "from_record", "lagged", "mean_year"],
         "parameters": ["CarryOverParameters", "FeatureParameters"],
         "products": ["product_drivers", "require_months", "step_edges"],
         "training_table": ["build_training_table"],

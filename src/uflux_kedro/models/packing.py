@@ -49,9 +49,9 @@ def pack(model: Any) -> PackedModel:
         ConfigurationError: If there is none for the model's type.
     """
     name = type(model).__name__
-    if name not in _PACKERS:
-        raise ConfigurationError(f"No packed form of {name}: expected one of {', '.join(_PACKERS)}")
-    return _PACKERS[name](model)
+    if name not in PACKERS:
+        raise ConfigurationError(f"No packed form of {name}: expected one of {', '.join(PACKERS)}")
+    return PACKERS[name](model)
 
 
 def _pack_random_forest(model: RandomForestRegressor) -> PackedForest:
@@ -72,7 +72,7 @@ def _pack_blend(model: BlendRegressor) -> PackedBlend:
     return PackedBlend.of(model)
 
 
-_PACKERS: Mapping[str, Callable[[Any], PackedModel]] = {
+PACKERS: Mapping[str, Callable[[Any], PackedModel]] = {
     "CascadeForestRegressor": PackedBytes,
     "BinnedForestRegressor": PackedBytes,
     "XGBRegressor": _pack_xgboost,

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_HOW_IT_RAN = ("n_jobs", "verbose", "verbosity", "device")
+_RUN_SETTINGS = ("n_jobs", "verbose", "verbosity", "device")
 """Parameters that do not change the model, so they are not stored."""
 
 
@@ -156,7 +156,7 @@ def _json_parameters(model: Any) -> dict[str, Any]:
     """Return the parameters that JSON can hold; a generator in place of a seed is left out."""
     kept = {}
     for name, value in model.get_params(deep=False).items():
-        if name in _HOW_IT_RAN or (isinstance(value, float) and not np.isfinite(value)):
+        if name in _RUN_SETTINGS or (isinstance(value, float) and not np.isfinite(value)):
             continue
         try:
             kept[name] = json.loads(json.dumps(value, default=plain_number))

@@ -7,13 +7,15 @@ that never saw it, and :func:`pooled`, :func:`score_by_site`, :func:`skill_by_pa
 by site. Names are imported on first use.
 
 Example:
-    >>> from uflux_kedro.validation import held_out_predictions, make_folds, score, usable_rows
-    >>> rows = table[usable_rows(table, predictors, "GPP", min_qc=0.5)[0]]
-    >>> X, y, sites = rows[predictors].to_numpy("f4"), rows["GPP"].to_numpy(), rows["site_id"]
-    >>> folds = make_folds("loso", rows, parameters)
-    >>> held_out = held_out_predictions(model_of_fold, X, y, sites, rows["time"], folds)
-    >>> score(held_out["truth"], held_out["prediction"])["NSE"] > 0.5
-    True
+    >>> import numpy as np
+    >>> from sklearn.linear_model import LinearRegression
+    >>> from uflux_kedro.validation import held_out_predictions, leave_one_site_out, pooled
+    >>> X, sites = np.arange(36.0)[:, None], np.repeat(["A", "B", "C"], 12)
+    >>> time = np.tile(np.arange("2001-01", "2002-01", dtype="M8[M]"), 3)
+    >>> folds, model_of_fold = leave_one_site_out(sites), lambda _: LinearRegression()
+    >>> table = held_out_predictions(model_of_fold, X, X[:, 0], sites, time, folds)
+    >>> round(pooled(table)["NSE"], 6)
+    1.0
 """
 
 from __future__ import annotations

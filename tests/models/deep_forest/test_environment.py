@@ -19,7 +19,7 @@ from uflux_kedro.models.deep_forest.environment import (
 
 @pytest.fixture
 def bare(monkeypatch, tmp_path):
-    """A user who has nothing: no variable, no cache, no Python but this one."""
+    """A user without the environment variable, a cache or another Python."""
     monkeypatch.delenv(VARIABLE, raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("PYENV_ROOT", str(tmp_path / "pyenv"))
@@ -75,7 +75,7 @@ def test_no_python_to_make_one_with(bare):
 
 
 def test_a_python_that_only_pretends_is_passed_over(bare):
-    # As pyenv's shims do for a version that is not active.
+    # Fails as pyenv's shims do for an inactive version.
     command(bare / "bin/python3.9", "echo 'pyenv: python3.9: command not found' >&2; exit 127")
     command(bare / "pyenv/versions/3.9.18/bin/python", "echo 3.9")
     assert _find_python() == str(bare / "pyenv/versions/3.9.18/bin/python")

@@ -136,7 +136,7 @@ class CascadeForestRegressor(CascadeParameters):
         return self
 
     def predict(self, X: ArrayLike) -> np.ndarray:
-        """Predict.
+        """Predict the targets of rows.
 
         Args:
             X: (n, columns), finite.
@@ -240,7 +240,7 @@ class CascadeForestRegressor(CascadeParameters):
             if self.predictor == "forest":
                 growth = self._growth(**(self.predictor_kwargs or {}))
                 model, output = grower.grow(augmented, growth, extra=False, seed=int(seed))
-                best_mean = _or_mean(output, rows)
+                best_mean = _fill_with_mean(output, rows)
             else:
                 fit_head = boosted_head(
                     self.predictor,
@@ -265,7 +265,7 @@ class CascadeForestRegressor(CascadeParameters):
                     columns, self._growth(), extra=extra, seed=seed + 10 * e
                 )
                 forests.append(forest)
-                outputs.append(_or_mean(output, rows))
+                outputs.append(_fill_with_mean(output, rows))
         return forests, outputs
 
     def _growth(self, **changes: Any) -> Growth:
@@ -368,7 +368,7 @@ class CascadeForestRegressor(CascadeParameters):
         return self
 
 
-def _or_mean(output: np.ndarray, rows: TrainingRows) -> np.ndarray:
+def _fill_with_mean(output: np.ndarray, rows: TrainingRows) -> np.ndarray:
     """Fill the out-of-bag predictions of rows that are in every bag with the mean target."""
     return np.where(np.isnan(output), np.average(rows.y, axis=0, weights=rows.weight), output)
 

@@ -166,10 +166,10 @@ def check_interpreter(python: str, predictor: str | None = None) -> dict[str, st
     Raises:
         ConfigurationError: If it cannot; lists the versions found.
     """
-    code, answer, said = _run([python, "-I", str(WORKER), "versions"])
+    code, answer, errors = _run([python, "-I", str(WORKER), "versions"])
     if code or not answer.startswith("{"):
         raise ConfigurationError(
-            f"{python} did not run as a Python interpreter: {tail(said)}. {HOW_TO_GET_IT}"
+            f"{python} did not run as a Python interpreter: {tail(errors)}. {HOW_TO_GET_IT}"
         )
     found = json.loads(answer)
     wanted = {
@@ -221,12 +221,12 @@ def _find_python() -> str | None:
         candidates = [shutil.which(f"python{version}")]
         candidates += sorted(map(str, pyenv.glob(f"{version}.*/bin/python")), reverse=True)
         for candidate in candidates:
-            if candidate and _answers(candidate, version):
+            if candidate and _is_version(candidate, version):
                 return candidate
     return None
 
 
-def _answers(python: str, version: str) -> bool:
+def _is_version(python: str, version: str) -> bool:
     # pyenv's shims are on PATH also for inactive versions, where they fail, and Debian's Python
     # comes without ensurepip.
     script = "import ensurepip, sys, venv; print('%d.%d' % sys.version_info[:2])"
@@ -239,10 +239,10 @@ def _python_of(folder: Path) -> Path:
 
 
 def _run_or_explain(command: list[str], what: str) -> None:
-    code, _, said = _run(command)
+    code, _, errors = _run(command)
     if code:
         raise ConfigurationError(
-            f"No environment for deep-forest: {what}: {tail(said)}. {HOW_TO_GET_IT}"
+            f"No environment for deep-forest: {what}: {tail(errors)}. {HOW_TO_GET_IT}"
         )
 
 
