@@ -1,4 +1,4 @@
-"""Reading blocks of drivers from a store on this machine's disk."""
+"""Reads of blocks of drivers from a store on a local disk: our direct reads against zarr and zarrs."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _ROWS, _COLUMNS = 720, 1440
 _CHUNK = (1, 360, 720)
 _REPEATS = 2
 _PART = 60
-"""Edge of a block that is a part of a chunk."""
+"""Edge of a block within a chunk, cells."""
 
 
 def contests(folder: Path) -> Iterator[Contest]:
-    """Whole chunks and parts of them, on one thread and on two."""
+    """Compare reads of whole chunks and of parts, on one thread and on two."""
     store = folder / "drivers.zarr"
     _simulate(store)
     for what, edge in (("whole chunks", None), (f"{_PART} x {_PART} of a chunk", _PART)):
@@ -31,7 +31,7 @@ def contests(folder: Path) -> Iterator[Contest]:
             work = f"{_REPEATS * _TIMES * _VARIABLES * 4} reads of {what}, {threads} threads"
             for library, packages in (("zarr-python", ()), ("zarrs", ("zarrs",))):
                 yield Contest(
-                    work, library, packages, _quick, _plain,
+                    work, library, packages, _direct, _plain,
                     (store, edge, threads, library), (zarr_reads,), (),
                 )  # fmt: skip
 
@@ -52,7 +52,7 @@ def _open(store: Path) -> xr.Dataset:
     return xr.open_dataset(store, engine="zarr", chunks=None, cache=False, consolidated=False)
 
 
-def _quick(store: Path, edge: int | None, threads: int, library: str) -> Work:
+def _direct(store: Path, edge: int | None, threads: int, library: str) -> Work:
     del library
     return _reads(with_direct_arrays(_open(store), str(store)), edge, threads)
 
@@ -72,7 +72,7 @@ def _reads(cube: xr.Dataset, edge: int | None, threads: int) -> Work:
         for time in range(_TIMES)
         for y in range(0, _ROWS, rows)
         for x in range(0, _COLUMNS, columns)
-        for name in sorted(cube)  # they are opened in any order
+        for name in sorted(cube)  # the order of variables in a store is not defined
     ]
 
     def read(block: tuple[str, int, slice, slice]) -> float:
