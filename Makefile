@@ -41,12 +41,17 @@ oracle: install
 	@$(BIN)/python -m uflux_kedro.models.deep_forest.environment 2>&1 | tail -1
 
 .PHONY: test
-test: install oracle ## All checks that CI makes: linters, types, import rules, tests
+test: install oracle ## All checks that CI makes: linters, types, import rules, docs, tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(MAKE) docs
 	$(BIN)/pytest -n 2
+
+.PHONY: docs
+docs: install ## Build the documentation into site/, warnings as errors
+	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet docs site
 
 .PHONY: bench
 bench: install ## Compare with the peers, on real towers: half an hour on an idle machine
@@ -78,7 +83,7 @@ lock: ## Resolve the versions anew (needs uv)
 
 .PHONY: clean
 clean: ## Remove what runs made; raw data stays
-	rm -rf data/0[2-8]_*/* data/demo_truth mlflow.db mlartifacts
+	rm -rf data/0[2-8]_*/* data/demo_truth mlflow.db mlartifacts site
 
 .PHONY: help
 help: ## This list

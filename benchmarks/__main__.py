@@ -8,12 +8,12 @@ from importlib import import_module
 
 from uflux_kedro.errors import UfluxError
 
-FAMILIES = ("models", "skill", "ingestion", "grids", "inference")
-"""Modules of this folder with ``main``, which takes the arguments that are left."""
+FAMILIES = ("models", "skill", "ingestion", "grids", "inference", "libraries")
+"""Modules of this folder with ``main``, which takes the remaining arguments."""
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a family; returns the exit code."""
+    """Run a family of benchmarks and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=main.__doc__)
     parser.add_argument("family", choices=FAMILIES)
     given = sys.argv[1:] if arguments is None else arguments

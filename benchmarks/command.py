@@ -1,4 +1,4 @@
-"""The command of a family of benchmarks that prints one table, row by row."""
+"""Command line of a family of benchmarks that prints one table, row by row."""
 
 from __future__ import annotations
 
@@ -17,23 +17,25 @@ def print_table(
     arguments: Sequence[str],
     above: str = "",
 ) -> None:
-    """Run the benchmarks that ``arguments`` name.
+    """Run the benchmarks named in ``arguments`` and print their rows.
 
     Args:
         family: Name of the family.
-        description: What it measures.
-        benchmarks: Name -> function of the table of towers.
-        arguments: Of the command line.
-        above: What stands above the table.
+        description: What the family measures.
+        benchmarks: Name -> function that takes the path of the table of towers and yields rows.
+        arguments: Arguments of the command line.
+        above: Text above the table.
     """
     parser = argparse.ArgumentParser(prog=f"python -m benchmarks {family}", description=description)
     parser.add_argument("--towers", type=Path, default=DEFAULT_TOWERS, help="table of site-months")
-    parser.add_argument("--only", help=f"some of {','.join(benchmarks)}")
+    parser.add_argument("--only", help=f"comma-separated names among {','.join(benchmarks)}")
     chosen = parser.parse_args(arguments)
     names = chosen.only.split(",") if chosen.only else list(benchmarks)
     unknown = [name for name in names if name not in benchmarks]
     if unknown:
-        parser.error(f"no benchmark {', '.join(unknown)}; there are {', '.join(benchmarks)}")
+        parser.error(
+            f"unknown benchmark {', '.join(unknown)}: expected some of {', '.join(benchmarks)}"
+        )
     print(f"{above}{header()}", flush=True)
     for name in names:
         for row in benchmarks[name](chosen.towers.resolve()):

@@ -1,4 +1,4 @@
-"""The towers' training table, by the project's own configuration, reader and features."""
+"""Training table of the benchmarks, made with the project's configuration, reader and features."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 DEFAULT_TOWERS = PROJECT / "../shared/data/towers_monthly/fluxnet2015_monthly.csv.gz"
 
 PREDICTOR_SET = "EVI-ERA"
-"""Its columns reach back the furthest: all towers have usable rows of GPP."""
+"""Predictor set with the longest record: every tower has usable rows of GPP."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Rows:
     """Usable rows of one flux.
 
     Attributes:
-        X: (n, predictors), as the reader gives them.
+        X: (n, predictors), as read.
         y: (n,), the flux.
         sites: (n,), site of each row.
         time: (n,), start of each month.
@@ -42,12 +42,12 @@ class Rows:
     time: np.ndarray
 
     def arrays(self) -> tuple[np.ndarray, np.ndarray]:
-        """X as float32 and y as float64, as the project's members take them."""
+        """Return X as float32 and y as float64, the types that the project's members use."""
         return self.X.to_numpy("float32"), self.y.to_numpy("float64")
 
 
 def tower_rows(towers: Path, flux: str) -> Rows:
-    """Rows of a flux with all predictors and the quality that training asks for."""
+    """Return the rows of a flux with all predictors and the quality that training requires."""
     table, predictors, min_qc = _training_table(towers)
     usable, _ = usable_rows(table, predictors, flux, min_qc)
     rows = table[usable].reset_index(drop=True)
@@ -57,14 +57,14 @@ def tower_rows(towers: Path, flux: str) -> Rows:
 
 
 def many_rows(X: np.ndarray, n: int) -> np.ndarray:
-    """Rows as of a grid: towers' rows drawn with replacement, each value moved a little.
+    """Return as many rows as a grid has: towers' rows drawn with replacement, plus noise.
 
     Args:
         X: (rows, predictors) float32.
-        n: Rows wanted.
+        n: Number of rows to return.
 
     Returns:
-        (n, predictors) float32; the noise has a twentieth of each column's standard deviation.
+        (n, predictors) float32; the noise is a twentieth of each column's standard deviation.
     """
     random = np.random.default_rng(0)
     drawn = X[random.integers(len(X), size=n)]
@@ -74,7 +74,7 @@ def many_rows(X: np.ndarray, n: int) -> np.ndarray:
 
 @cache
 def _training_table(towers: Path) -> tuple[pd.DataFrame, tuple[str, ...], float]:
-    """Training table, predictors of the benchmarks' member, lowest quality."""
+    """Return the training table, the predictors of :data:`PREDICTOR_SET` and the lowest quality."""
     from kedro.config import OmegaConfigLoader
 
     from uflux_kedro.configuration import CONFIG_LOADER_ARGS
@@ -83,9 +83,9 @@ def _training_table(towers: Path) -> tuple[pd.DataFrame, tuple[str, ...], float]
         raise InputError(
             towers,
             None,
-            expected="the table of tower months that environment fluxnet2015 describes",
+            expected="a table of site-months as conf/fluxnet2015/parameters.yml maps it",
             found="no such file",
-            hint="Name it by --towers FILE.",
+            hint="Name it with --towers FILE.",
         )
     loader = OmegaConfigLoader(str(PROJECT / "conf"), env="fluxnet2015", **CONFIG_LOADER_ARGS)
     parameters = loader["parameters"]

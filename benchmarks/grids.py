@@ -1,13 +1,13 @@
-"""Hours of a global 0.25 degree reanalysis to months: how long, and in how much memory.
+"""Time and memory to average hours of a global 0.25 degree reanalysis to months.
 
     python -m benchmarks.grids --months 1 2
 
-ERA5 files are simulated: three variables (t2m, ssrd, tp), one file a day of 721 x 1440 cells (of
-fewer with --degrees), each of the same 24 maps, which are rough enough to pack as real ones do.
-Each record is read in a process of its own, whose highest resident memory is what the system says
-of it; as in a run, the months go to a Zarr store of the catalog's kind, a year of them after the
-other. What a year takes follows from the time by day. What still grows with the record is the list
-of its files and of what shall be done with each.
+ERA5 files are simulated: three variables (t2m, ssrd, tp), one file per day of 721 x 1440 cells
+(fewer with --degrees), all with the same 24 maps, which are rough enough to compress like real ones.
+Each record is read in a process of its own, whose peak resident memory is reported; as in a run, the
+months are written to a Zarr store as in the catalog, one year after another. The time for a year is
+extrapolated from the time per day. Memory grows with the record only by the list of its files and the
+plan of the work on them.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ FIRST = "2001-01-01"
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Print the table of time and memory by the length of the record; returns the exit code."""
+    """Print time and memory by length of the record; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.grids", description=main.__doc__)
     parser.add_argument("--months", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--degrees", type=float, default=0.25, help="edge of a cell")
-    parser.add_argument("--folder", type=Path, help="where the files are made, and removed after")
+    parser.add_argument("--folder", type=Path, help="where temporary files are written")
     parser.add_argument("--read", type=Path, help=argparse.SUPPRESS)
     chosen = parser.parse_args(argv)
     if chosen.read:
         print(json.dumps(read_months(chosen.read)))
         return 0
-    print("| months | days | files, GB | maps | seconds | highest memory, MB | a year, minutes |")
+    print("| months | days | files, GB | maps | seconds | peak memory, MB | minutes per year |")
     print("|---|---|---|---|---|---|---|")
     folder = Path(tempfile.mkdtemp(prefix="uflux-grids-", dir=chosen.folder))
     try:
@@ -68,7 +68,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def simulate(folder: Path, dates: pd.DatetimeIndex, degrees: float = 0.25) -> None:
-    """Write a file a day, as the Climate Data Store ships hours of ERA5 since 2024."""
+    """Write one file per day, in the format of hourly ERA5 from the Climate Data Store since 2024."""
     for date in dates:
         path = folder / f"era5_{date:%Y%m%d}.nc"
         pattern = next(folder.glob("era5_*.nc"), None)
@@ -116,7 +116,7 @@ def _map(
     longitude: np.ndarray,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """A map with noise on a step that is about as fine as ERA5's own packing."""
+    """Return a map with noise, rounded about as finely as ERA5 is packed."""
     latitude, longitude = np.deg2rad(latitude)[:, None], np.deg2rad(longitude)[None, :]
     noise = rng.normal(size=(latitude.size, longitude.size))
     sun = np.clip(np.cos(latitude) * np.cos(longitude + 2 * np.pi * (hour - 12) / 24), 0, None)
@@ -128,17 +128,17 @@ def _map(
 
 
 def read_months(folder: Path) -> dict[str, float]:
-    """Read a folder of hours to monthly means.
+    """Average a folder of hours to months.
 
     Returns:
-        Seconds that it took, and the highest resident memory of this process in MB.
+        Seconds, and peak resident memory of this process in MB.
     """
     from uflux_kedro.datasets import ZarrCubeDataset
     from uflux_kedro.gridding.means import means_over
-    from uflux_kedro.readers import read_source
+    from uflux_kedro.readers import read_cube
 
     start = time.perf_counter()
-    cube = read_source("era5", sorted(folder.glob("*.nc")), variables=["TA", "SW_IN", "P"])
+    cube = read_cube("era5", folder, pattern="*.nc", variables=["TA", "SW_IN", "P"])
     store = ZarrCubeDataset(filepath=str(folder / "months.zarr"), chunks={"time": 12})
     store.save(means_over(cube, "era5", "month"))
     seconds = time.perf_counter() - start

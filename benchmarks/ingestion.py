@@ -1,9 +1,9 @@
-"""How long the door takes, and how much memory: simulated files in the sources' own formats.
+"""Time and memory to read towers: simulated files in the sources' own formats.
 
-Each measurement runs in a process of its own, so that its peak memory is its own.
+Each measurement runs in a process of its own, so that peak memory can be attributed to it.
 
     python -m benchmarks.ingestion              # all
-    python -m benchmarks.ingestion "one table"  # those whose name holds the words
+    python -m benchmarks.ingestion "one table"  # those with these words in their name
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ YEARS = range(1995, 2015)
 COLUMNS = 240
 TOWERS = 138
 MONTHS = 86
-"""As many towers and months a tower as the shared table of FLUXNET2015 has."""
+"""Towers, and months per tower, as in the table of 138 FLUXNET2015 towers."""
 
 
 TIDY = {
@@ -35,11 +35,11 @@ TIDY = {
     "ERA_SW_IN": "SW_IN_ERA", "ERA_VPD": "VPD_ERA", "ERA_P": "P_ERA", "ERA_WS": "WS_ERA",
     "EVI": "EVI", "LAI": "LAI", "MODIS_NIRv": "MODIS_NIRV",
 }  # fmt: skip
-"""Some of the columns that the shared table of FLUXNET2015 has."""
+"""Our names -> some of the columns of the table of FLUXNET2015 towers."""
 
 
 class Measured(NamedTuple):
-    """One line of the table."""
+    """One row of the table."""
 
     what: str
     reader: str
@@ -50,7 +50,7 @@ class Measured(NamedTuple):
 
 
 def measure(what: str, reader: str, function: Callable[..., str], *arguments: Any) -> Measured:
-    """Run a function in a fresh process; its seconds, its peak memory and what it says."""
+    """Run a function in a fresh process; return its time, peak memory and result."""
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_report, args=(sender, function, arguments))
@@ -75,7 +75,7 @@ def _peak_kibibytes() -> int:
     status = Path("/proc/self/status")
     if not status.exists():
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    # On Linux getrusage counts what the parent held when it forked.
+    # On Linux getrusage includes the parent's memory at the fork.
     line = next(row for row in status.read_text().splitlines() if row.startswith("VmHWM:"))
     return int(line.split()[1])
 
@@ -84,7 +84,7 @@ def _peak_kibibytes() -> int:
 
 
 def simulate_half_hours(folder: Path) -> Path:
-    """A FULLSET zip of half-hours: twenty years, 240 columns, one year of noise repeated."""
+    """Write a FULLSET zip of half-hours: twenty years, 240 columns, one year of noise repeated."""
     rng = np.random.default_rng(1)
     rows = 366 * 48
     hour = np.arange(rows) / 2 % 24
@@ -122,7 +122,7 @@ def simulate_half_hours(folder: Path) -> Path:
 
 
 def simulate_months(folder: Path) -> Path:
-    """138 FULLSET zips of months with a site table, as an unpacked download holds them."""
+    """Write 138 FULLSET zips of months and a site table, as in an unpacked download."""
     rng = np.random.default_rng(2)
     known = {
         "TA_F": 10, "SW_IN_F": 150, "LW_IN_F": 310, "VPD_F": 5, "PA_F": 98, "P_F": 2, "WS_F": 2,
@@ -147,7 +147,7 @@ def simulate_months(folder: Path) -> Path:
 
 
 def simulate_table(folder: Path) -> Path:
-    """One tidy table of the months of 138 towers, 53 columns, gzipped."""
+    """Write one gzipped tidy table of the months of 138 towers, 53 columns."""
     rng = np.random.default_rng(3)
     rows = TOWERS * MONTHS
     months = pd.period_range("2007-01", periods=MONTHS, freq="M").strftime("%Y%m")
@@ -168,35 +168,31 @@ def simulate_table(folder: Path) -> Path:
 
 
 def with_this_project(path: str, resolution: str) -> str:
-    """Read towers as the pipeline does."""
-    from uflux_kedro.readers.parameters import TowerParameters
-    from uflux_kedro.readers.towers.read import read_towers
+    """Read towers as the pipeline does; return a summary."""
+    from uflux_kedro.readers import read_towers
 
-    source = Path(path)
-    files = sorted(source.iterdir()) if source.is_dir() else [source]
-    towers, _, _ = read_towers(files, TowerParameters(resolution=resolution))
+    towers, _ = read_towers(path, resolution=resolution)
     return f"{len(towers)} rows, mean GPP {towers['GPP'].mean():.3f}"
 
 
 def with_this_project_by_columns(path: str) -> str:
-    """Read a tidy table by a mapping of its columns."""
-    from uflux_kedro.readers.parameters import TowerParameters
-    from uflux_kedro.readers.towers.read import read_towers
+    """Read a tidy table with a column mapping; return a summary."""
+    from uflux_kedro.readers import read_towers
 
     keys = {"site_id": "SITE_ID", "time": "TIMESTAMP", "latitude": "LOCATION_LAT",
             "longitude": "LOCATION_LONG", "IGBP": "IGBP"}  # fmt: skip
-    towers, _, _ = read_towers([Path(path)], TowerParameters(reader="tidy", columns=keys | TIDY))
+    towers, _ = read_towers(path, reader="tidy", columns=keys | TIDY)
     return f"{len(towers)} rows, mean GPP {towers['GPP'].mean():.3f}"
 
 
 def with_plain_pandas_as_it_is(path: str) -> str:
-    """Read a table whole, and check and convert nothing."""
+    """Read a whole table without checks and conversions; return a summary."""
     raw = pd.read_csv(path, na_values=-9999)
     return f"{len(raw)} rows, mean GPP {raw['GPP_NT_VUT_REF'].mean():.3f}"
 
 
 def with_plain_pandas(path: str) -> str:
-    """Read the whole half-hourly table and average it by days, as a notebook would."""
+    """Read the whole half-hourly table and average it to days, as in a notebook; return a summary."""
     with zipfile.ZipFile(path) as archive, archive.open(archive.namelist()[0]) as member:
         raw = pd.read_csv(member, na_values=-9999)
     times = pd.to_datetime(raw["TIMESTAMP_START"].astype(str), format="%Y%m%d%H%M")
@@ -206,7 +202,7 @@ def with_plain_pandas(path: str) -> str:
 
 
 def with_plain_pandas_by_month(path: str) -> str:
-    """Read every zip whole."""
+    """Read every zip file completely; return a summary."""
     tables = []
     for file in sorted(Path(path).glob("*.zip")):
         with zipfile.ZipFile(file) as archive, archive.open(archive.namelist()[0]) as member:
@@ -216,7 +212,7 @@ def with_plain_pandas_by_month(path: str) -> str:
 
 
 def towers_half_hours_to_days(folder: Path) -> list[Measured]:
-    """One half-hourly FULLSET archive, twenty years, to days."""
+    """Measure one half-hourly FULLSET archive of twenty years, averaged to days."""
     path = simulate_half_hours(folder)
     place = {"SITE_ID": ["XX-Aaa"], "LOCATION_LAT": 50.0, "LOCATION_LONG": 10.0, "IGBP": "ENF"}
     pd.DataFrame(place).to_csv(folder / "sites.csv", index=False)
@@ -228,7 +224,7 @@ def towers_half_hours_to_days(folder: Path) -> list[Measured]:
 
 
 def towers_months(folder: Path) -> list[Measured]:
-    """The monthly tables of 138 archives."""
+    """Measure the monthly tables of 138 archives."""
     path = simulate_months(folder)
     what = f"{TOWERS} towers' months, {TOWERS} zips of 322 columns"
     return [
@@ -238,7 +234,7 @@ def towers_months(folder: Path) -> list[Measured]:
 
 
 def towers_table(folder: Path) -> list[Measured]:
-    """One monthly table of 138 towers."""
+    """Measure one monthly table of 138 towers."""
     path = simulate_table(folder)
     what = f"{TOWERS} towers' months in one table"
     return [
@@ -255,7 +251,7 @@ BENCHMARKS: list[tuple[str, Callable[[Path], list[Measured]]]] = [
 
 
 def main(argv: list[str]) -> None:
-    """Run the benchmarks whose name holds the first argument; print a markdown table."""
+    """Run the benchmarks with the first argument in their name; print a markdown table."""
     wanted = argv[0] if argv else ""
     print("| what | reader | seconds | CPU seconds | peak memory, GB | result |")
     print("|---|---|---|---|---|---|")

@@ -1,4 +1,4 @@
-"""Runs of the probe, and the interpreter and packages that the peers need."""
+"""Run the probe with this project or a peer, in the interpreter and with the packages it needs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from uflux_kedro.models.deep_forest.environment import (
 
 PROBE = Path(__file__).with_name("probe.py")
 
-_BESIDE_DEEP_FOREST = (
+_PACKAGES_OF_SCIML = (
     "sciml==0.0.12",
     "pandas==1.5.3",
     "python-dateutil==2.9.0.post0",
@@ -64,12 +64,12 @@ class Task:
 
 @dataclass(frozen=True)
 class Done:
-    """What a fit and its prediction gave.
+    """Costs of a fit and its prediction, and the prediction.
 
     Attributes:
         fit: Cost of the fit.
         predict: Cost of the prediction.
-        memory: Peak memory of the fit above what imports and data take, MB.
+        memory: Peak memory of the fit above that of imports and data, MB.
         prediction: (rows,).
     """
 
@@ -80,17 +80,17 @@ class Done:
 
 
 def run_ours(task: Task) -> list[Done]:
-    """Our cascade forest, in a fresh process."""
+    """Run our cascade forest in a fresh process."""
     return _run(sys.executable, "uflux_kedro.models", task)
 
 
 def run_deep_forest(task: Task, *, keep: bool = False) -> list[Done]:
-    """The package deep-forest, in its interpreter.
+    """Run the package deep-forest in its interpreter.
 
     Args:
-        task: What to do.
-        keep: Whether the result is kept among temporary files and taken from there next time.
-            The times of one that is kept are those of then.
+        task: Fits and predictions.
+        keep: Whether to cache the result among the temporary files and reuse it next time, with
+            the times of the first run.
     """
     python = find_interpreter()
     check_interpreter(python)
@@ -98,22 +98,22 @@ def run_deep_forest(task: Task, *, keep: bool = False) -> list[Done]:
 
 
 def run_reference_loop(task: Task) -> list[Done]:
-    """``sciml.pipelines.train_ml``, in deep-forest's interpreter."""
+    """Run ``sciml.pipelines.train_ml`` in deep-forest's interpreter."""
     python = find_interpreter()
     check_interpreter(python)
     return _run(python, "sciml", task, _packages(python))
 
 
 def _packages(python: str) -> Path:
-    """Folder of what the reference's function imports beside deep-forest; made once."""
+    """Return a folder with the packages that ``sciml`` imports; install them at first use."""
     folder = default_folder().parent / "sciml-0.0.12"
     if not folder.exists():
-        print(f"Making {folder}, once: about a minute", file=sys.stderr)
+        print(f"Installing packages into {folder}, once: about a minute", file=sys.stderr)
         with replacing(folder) as temporary:
             pip = [python, "-I", "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
-            # numpy and scipy are there, in versions that deep-forest can bear.
+            # numpy and scipy are installed already, in versions that deep-forest supports.
             options = ["--no-deps", "--only-binary=:all:", "--target", str(temporary)]
-            _call([*pip, *options, *_BESIDE_DEEP_FOREST])
+            _call([*pip, *options, *_PACKAGES_OF_SCIML])
     return folder
 
 

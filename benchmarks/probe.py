@@ -1,7 +1,7 @@
-"""Fit and predict in a process of its own, and say what each took.
+"""Fit and predict in a process of its own, and record the time and memory.
 
-A script for any Python from 3.7 on, so that ours and a peer in an interpreter of its own are
-measured by the same lines::
+A script for Python 3.7 and later, so that this project and peers with their own interpreter are
+measured by the same code::
 
     python probe.py FOLDER [PACKAGES]
 
@@ -21,7 +21,7 @@ from typing import Any, Callable  # noqa: UP035 - Python 3.7
 
 
 def cascade(module: str) -> Callable[..., Any]:
-    """``CascadeForestRegressor`` of a module."""
+    """Return a function that fits ``CascadeForestRegressor`` of a module."""
     cls = import_module(module).CascadeForestRegressor
 
     def fit(X: Any, y: Any, seed: int, **parameters: Any) -> Any:
@@ -33,7 +33,7 @@ def cascade(module: str) -> Callable[..., Any]:
 
 
 def reference_loop(_: str) -> Callable[..., Any]:
-    """A fit of ``sciml.pipelines.train_ml``, which has seeds and threads of its own."""
+    """Return a function that fits with ``sciml.pipelines.train_ml``, with its own seed and threads."""
     pandas = import_module("pandas")
     train_ml = import_module("sciml.pipelines").train_ml
 
@@ -51,7 +51,7 @@ LIBRARIES = {
 
 
 def memory(field: str) -> float:
-    """Memory of this process, MB: ``VmRSS`` now, ``VmHWM`` at most since the last mark."""
+    """Return the memory of this process, MB: ``VmRSS`` now, ``VmHWM`` the peak since the last mark."""
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith(field):
             return int(line.split()[1]) / 1024
@@ -59,13 +59,13 @@ def memory(field: str) -> float:
 
 
 def mark_memory() -> float:
-    """Forget the highest memory so far; returns the memory now, MB."""
+    """Reset the peak memory; return the current memory, MB."""
     Path("/proc/self/clear_refs").write_text("5")
     return memory("VmRSS")
 
 
 def main(folder: Path) -> None:
-    """Do the task of a folder."""
+    """Run the task in a folder."""
     import numpy as np
 
     task = json.loads((folder / "task.json").read_text())
@@ -73,7 +73,7 @@ def main(folder: Path) -> None:
     costs = []
     with np.load(folder / "rows.npz") as rows:
         X, y = rows["X"], rows["y"]
-        # What is loaded or compiled at first use is no part of a fit.
+        # Loading and compiling at first use do not count as part of a fit.
         fit(X[:200], y[:200], 0, **task["parameters"]).predict(X[:200])
         for k, seed in enumerate(task["seeds"]):
             train, new = rows[f"train_{k}"], rows[f"new_{k}"]

@@ -1,9 +1,8 @@
-"""``python -m benchmarks.quality_power``: what the phase check finds of defects put into a table.
+"""Detection rates of the phase check: ``python -m benchmarks.quality_power``.
 
-One site in eight of a healthy table, drawn anew in each round so that every site has its turn, gets
-a defect. Counted are the sites among them at which the right column is blamed with the right lag,
-of all that have the column, and of those where its season is clear enough to be judged at all; and
-findings at sites that were left alone.
+Each round introduces a defect at another eighth of the sites of a healthy table. Counted are the
+sites with the defect, those of them where the season of the column is clear enough to be checked,
+those at which the right column is found with the right lag, and findings at unchanged sites.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from benchmarks.data import PROJECT
 from uflux_kedro.quality.check import check_phase
 from uflux_kedro.quality.closure import check_carbon_timing
 from uflux_kedro.quality.findings import Finding
-from uflux_kedro.quality.month_order import as_text_order
+from uflux_kedro.quality.month_order import TEXT_ORDER
 from uflux_kedro.quality.natural import seasonal_columns
 from uflux_kedro.quality.phase import Seasons
 from uflux_kedro.quality.years import Years
@@ -31,13 +30,13 @@ _ROUNDS = 8
 
 
 class Defect(NamedTuple):
-    """One way to spoil sites.
+    """One kind of defect.
 
     Attributes:
-        name: In words.
-        spoil: Years, sites' latitudes and which sites -> None; changes both in place.
-        column: Column to be blamed; None for place or calendar.
-        months: Lag to be named; None where none is asked for.
+        name: Description.
+        spoil: Function of years, latitudes and numbers of the sites; changes the first two in place.
+        column: Column that must be found; None for position or calendar.
+        months: Lag that must be found, months; None for text order.
     """
 
     name: str
@@ -47,7 +46,7 @@ class Defect(NamedTuple):
 
 
 class Power(NamedTuple):
-    """What was found of a defect, in numbers of sites (columns of sites for false alarms)."""
+    """Number of sites with a defect, with a clear season, with the defect found, and false alarms."""
 
     name: str
     spoiled: int
@@ -58,7 +57,7 @@ class Power(NamedTuple):
 
 
 def shifted(columns: tuple[str, ...] | None, months: int) -> Callable[..., None]:
-    """Columns (all for None) late by some months; what stood at a record's edge is lost."""
+    """Return a function that delays columns (all for None); values shifted out of the record are lost."""
 
     def spoil(years: Years, _: np.ndarray, chosen: np.ndarray) -> None:
         for column in columns or tuple(years.months):
@@ -75,18 +74,18 @@ def shifted(columns: tuple[str, ...] | None, months: int) -> Callable[..., None]
 
 
 def scrambled(columns: tuple[str, ...]) -> Callable[..., None]:
-    """Columns with their months in text order."""
+    """Return a function that puts the months of columns in text order."""
 
     def spoil(years: Years, _: np.ndarray, chosen: np.ndarray) -> None:
         rows = np.isin(years.site, chosen)
         for column in columns:
-            years.months[column][rows] = as_text_order(years.months[column][rows])
+            years.months[column][rows] = years.months[column][rows][..., TEXT_ORDER]
 
     return spoil
 
 
 def other_hemisphere(_: Years, latitude: np.ndarray, chosen: np.ndarray) -> None:
-    """Latitudes of the wrong sign."""
+    """Reverse the sign of latitudes."""
     latitude[chosen] *= -1
 
 
@@ -115,7 +114,7 @@ DEFECTS = (
 def power(
     towers: pd.DataFrame, sites: pd.DataFrame, defect: Defect, rounds: int = _ROUNDS
 ) -> Power:
-    """Spoil the sites in turn, an eighth of them in each round, and count what is found."""
+    """Introduce a defect at an eighth of the sites per round, and count what the checks find."""
     columns = seasonal_columns([str(c) for c in towers])
     columns = [c for c in columns if towers[c].notna().any()]
     seasonal = list(columns)
@@ -177,7 +176,7 @@ def main() -> None:
     settings = OmegaConf.to_container(OmegaConf.load(PROJECT / "conf/fluxnet2015/parameters.yml"))
     parameters = TowerParameters.model_validate(settings["towers"])
     towers, sites, _ = read_tidy([chosen.towers], parameters.columns)
-    print(f"{'defect':38} spoiled judged  found  of judged  false of healthy")
+    print(f"{'defect':38} defects  clear  found   of clear  false alarms")
     for defect in DEFECTS:
         p = power(towers, sites, defect, chosen.rounds)
         print(

@@ -1,9 +1,10 @@
-"""Skill on unseen towers: what each group of predictors adds to the reference's.
+"""Skill on unseen towers: contribution of each group of predictors.
 
 ``python -m benchmarks skill [--towers FILE] [--scheme loso|kfold]`` prints three tables of NSE on
-towers that no model saw: groups added one after the other, by part of the skill; the member that
-chooses its groups inside the folds, and its blend, against the reference; and a blend's weights,
-equal or stacked. All are scored on the site-months that the reference can predict.
+held-out towers: groups added one after another, with the parts of the skill; the member that chooses
+its groups within the folds, by XGB and by BLEND, against the reference; and equal against stacked
+weights of BLEND. The reference is XGB with the predictors of ``MODIS-NIRv-ERA``; all are scored on
+the site-months that it can predict.
 """
 
 from __future__ import annotations
@@ -36,24 +37,24 @@ from uflux_kedro.variables import FLUXES
 
 PROJECT = Path(__file__).resolve().parents[1]
 TOWERS = Path("../shared/data/towers_monthly/fluxnet2015_monthly.csv.gz")
-"""From the project's folder."""
+"""Default table, relative to the project's folder."""
 
 REFERENCE, OURS, RECORD = "MODIS-NIRv-ERA", "CARRY-ERA", "RECORD-CARRY-ERA"
 STACKING_SPLITS = 10
-"""Folds of sites for stacked weights, which cost six fits a fold."""
+"""Folds of sites for stacked weights, which cost six fits per fold."""
 
 PARTS = ("across-site", "seasonal cycle", "anomaly", "interannual", "trend")
 
 
 @dataclass(frozen=True)
 class Towers:
-    """Training table and what the configuration makes of it.
+    """Training table and the parameters of the environment ``fluxnet2015``.
 
     Attributes:
         table: Training table.
         ensemble: Predictor sets and groups.
         training: Scheme, quality, seed and cores.
-        cache: Folder of finished folds; None keeps none.
+        cache: Folder of finished folds; None for no cache.
     """
 
     table: pd.DataFrame
@@ -62,20 +63,20 @@ class Towers:
     cache: Path | None
 
     def member(self, predictor_set: str, flux: str) -> Member:
-        """A member of the configuration."""
+        """Return a member of the configuration."""
         chosen = self.ensemble.model_copy(
             update={"select": f"{predictor_set}.{flux}.*", "model": "XGB"}
         )
         return chosen.members()[0]
 
     def rows(self, flux: str, predictors: Sequence[str]) -> pd.DataFrame:
-        """Rows with the flux, its quality and the predictors."""
+        """Return the rows with the flux, sufficient quality and all predictors."""
         usable, _ = usable_rows(self.table, predictors, flux, self.training.min_qc)
         return self.table[usable].reset_index(drop=True)
 
 
 def read_towers(path: Path, scheme: str, n_jobs: int, cache: Path | None) -> Towers:
-    """Read a table of tower months by the environment ``fluxnet2015``."""
+    """Read a table of site-months as the environment ``fluxnet2015`` does."""
     from kedro.config import OmegaConfigLoader
 
     from uflux_kedro.configuration import CONFIG_LOADER_ARGS
@@ -104,15 +105,15 @@ def held_out(
     folds: Sequence[Fold] | None = None,
     **settings: Any,
 ) -> pd.DataFrame:
-    """Predictions of every site by models that never saw it.
+    """Predict every site with models that were not trained on it.
 
     Args:
         towers: The towers.
         flux: Target.
         predictors: Columns.
         model: Name in the registry.
-        chosen: What each fold chose; None takes all.
-        folds: Splits; None makes those of the scheme.
+        chosen: Columns that each fold uses; None for all.
+        folds: Splits; None for those of the scheme.
         **settings: Settings of the model.
     """
     rows, training = towers.rows(flux, predictors), towers.training
@@ -138,7 +139,7 @@ def held_out(
 
 
 def steps(towers: Towers, flux: str) -> dict[str, tuple[str, ...]]:
-    """Name of a step -> predictors: groups of our sets added one after the other."""
+    """Return step -> predictors, adding the groups of our sets one after another."""
     ensemble = towers.ensemble
     ours, record = (s for s in ensemble.predictor_sets if s.name in (OURS, RECORD))
     reference = towers.member(REFERENCE, flux).predictors
@@ -156,7 +157,7 @@ def steps(towers: Towers, flux: str) -> dict[str, tuple[str, ...]]:
 
 
 def choose(towers: Towers, flux: str, folds: Sequence[Fold]) -> list[Choice]:
-    """What each fold chooses of our set's optional groups."""
+    """Choose among the optional groups of our set, for each fold."""
     member = towers.member(OURS, flux)
     rows = towers.rows(flux, member.predictors)
     return choose_by_fold(
@@ -170,8 +171,8 @@ def choose(towers: Towers, flux: str, folds: Sequence[Fold]) -> list[Choice]:
 
 
 def print_steps(towers: Towers) -> None:
-    """Groups added one after the other, each scored by part of the skill."""
-    print("\n### What each group adds (XGB)\n")
+    """Print the table of groups added one after another, with the parts of the skill."""
+    print("\n### Contribution of each group (XGB)\n")
     print(line("flux", "predictors", "NSE", "difference (95 %)", *PARTS))
     print(line(*("---",) * (4 + len(PARTS))))
     for flux in FLUXES:
@@ -184,9 +185,18 @@ def print_steps(towers: Towers) -> None:
 
 
 def print_members(towers: Towers) -> None:
-    """The member that chooses inside the folds, and its blend, against the reference."""
-    print("\n### Groups chosen inside the folds, against the reference\n")
-    print(line("model", "flux", "reference", "NSE", "difference (95 %)", "chosen, share of folds"))
+    """Print the table of the member that chooses groups within the folds, by XGB and by BLEND."""
+    print("\n### Groups chosen within the folds\n")
+    print(
+        line(
+            "model",
+            "flux",
+            "reference",
+            "NSE",
+            "difference (95 %)",
+            "groups chosen, percentage of folds",
+        )
+    )
     print(line(*("---",) * 6))
     chosen: dict[str, list[Choice]] = {}
     for model in ("XGB", "BLEND"):
@@ -205,8 +215,8 @@ def print_members(towers: Towers) -> None:
 
 
 def print_weights(towers: Towers) -> None:
-    """A blend's weights, equal or stacked inside the folds."""
-    print(f"\n### Weights of the blend, by {STACKING_SPLITS} folds of sites\n")
+    """Print the table of equal weights of BLEND against weights stacked within the folds."""
+    print(f"\n### Weights of BLEND, {STACKING_SPLITS} folds of sites\n")
     print(line("flux", "equal", "stacked", "difference (95 %)"))
     print(line(*("---",) * 4))
     for flux in FLUXES:
@@ -222,19 +232,19 @@ def print_weights(towers: Towers) -> None:
 
 
 def reference_of(towers: Towers, flux: str) -> pd.DataFrame:
-    """Predictions of the reference's predictors and settings."""
+    """Predict with the predictors and settings of the reference."""
     return held_out(towers, flux, towers.member(REFERENCE, flux).predictors)
 
 
 def difference(first: pd.DataFrame, second: pd.DataFrame) -> tuple[str, str]:
-    """NSE of the second, and its difference from the first with its interval by site."""
+    """Return the NSE of the second, and its difference from the first with an interval over sites."""
     found = compare_members(first, second).loc["NSE"]
     interval = f"{found['low']:+.3f} to {found['high']:+.3f}"
     return f"{found['second']:.3f}", f"{found['difference']:+.3f} ({interval})"
 
 
 def common_rows(predictions: pd.DataFrame, reference: pd.DataFrame) -> pd.DataFrame:
-    """Those predictions of which the reference has one too."""
+    """Return the predictions for rows that the reference predicts too."""
     return predictions.merge(reference[["site_id", "time"]], on=["site_id", "time"])
 
 
@@ -242,13 +252,13 @@ TABLES = {"steps": print_steps, "members": print_members, "weights": print_weigh
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the tables; returns the exit code."""
+    """Print the tables; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks skill", description=main.__doc__)
     parser.add_argument("--towers", type=Path, default=PROJECT / TOWERS, help=f"default {TOWERS}")
     parser.add_argument("--scheme", choices=("loso", "kfold"), default="loso")
-    parser.add_argument("--only", choices=TABLES, help="one of the tables; default all")
-    parser.add_argument("--n-jobs", type=int, default=-1, help="cores; -1 takes all")
-    parser.add_argument("--cache", type=Path, help="folder of finished folds, to go on from")
+    parser.add_argument("--only", choices=TABLES, help="print only one table")
+    parser.add_argument("--n-jobs", type=int, default=-1, help="CPU cores; -1 uses all")
+    parser.add_argument("--cache", type=Path, help="folder of finished folds, to resume from")
     chosen = parser.parse_args(arguments)
     towers = read_towers(chosen.towers, chosen.scheme, chosen.n_jobs, chosen.cache)
     for name, print_table in TABLES.items():

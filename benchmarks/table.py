@@ -1,4 +1,4 @@
-"""Rows of the table that a benchmark prints."""
+"""Rows of the table of results."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class Row:
         name: What is measured.
         ours: Our figure with its unit.
         peer: The peer's.
-        ratio: The peer's over ours, or the difference where the target is one.
-        target: What the ratio should be.
-        met: Whether it is; None where there is no target.
+        ratio: The peer's figure over ours, or their difference.
+        target: Target for the ratio or difference.
+        met: Whether the target is met; None if there is none.
     """
 
     name: str
@@ -30,29 +30,29 @@ class Row:
     met: bool | None = None
 
     def markdown(self, command: str) -> str:
-        """The row as a line of a markdown table."""
+        """Return the row as a line of a markdown table."""
         missed = self.met is not None and not self.met
         target = f"{self.target}, **missed**" if missed else self.target
         return line(self.name, self.ours, self.peer, self.ratio, target, f"`{command}`")
 
 
 def line(*cells: str) -> str:
-    """A line of a markdown table."""
+    """Return a line of a markdown table."""
     return f"| {' | '.join(cells)} |"
 
 
 def header() -> str:
-    """The first two lines of the table."""
+    """Return the first two lines of the table."""
     return f"{line(*HEADER)}\n{line(*('---' for _ in HEADER))}"
 
 
 def speed_row(name: str, pairs: Pairs, least: float, *, ours: str, peer: str) -> Row:
-    """A row of how many times faster ours is; the target is on wall time.
+    """Return a row that says how many times faster ours is; the target is on wall time.
 
     Args:
         name: What is measured.
         pairs: Costs.
-        least: Target of the ratio.
+        least: Lowest ratio that meets the target.
         ours: Our figure with its unit.
         peer: The peer's.
     """

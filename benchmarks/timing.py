@@ -1,4 +1,4 @@
-"""What work costs, and pairs of costs taken in turns."""
+"""Cost of work, and pairs of costs measured alternately."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Cost:
 
 
 def cost_of(work: Callable[[], Result]) -> tuple[Cost, Result]:
-    """Do work of this process and take its cost; work of child processes is not seen."""
+    """Return the cost of a function and its result; child processes are not counted."""
     wall, cpu = time.perf_counter(), time.process_time()
     result = work()
     return Cost(time.perf_counter() - wall, time.process_time() - cpu), result
@@ -33,14 +33,14 @@ def cost_of(work: Callable[[], Result]) -> tuple[Cost, Result]:
 
 @dataclass(frozen=True)
 class Pairs:
-    """Costs of the same work, ours and the peer's in turns.
+    """Costs of the same work, measured alternately for ours and the peer.
 
-    A shared machine slows both neighbours of a pair alike, so the ratio of a pair says more than
-    the two times do; processor time is touched least by what else runs.
+    Other load slows both of a pair alike, so their ratio is more reliable than the two times;
+    processor time is affected least.
 
     Attributes:
-        ours: One a pair.
-        peer: One a pair.
+        ours: One per pair.
+        peer: One per pair.
     """
 
     ours: tuple[Cost, ...]
@@ -48,18 +48,18 @@ class Pairs:
 
     @classmethod
     def in_turns(cls, ours: Callable[[int], Cost], peer: Callable[[int], Cost], n: int) -> Pairs:
-        """Take ``n`` pairs, ours first; the functions are given the number of the pair."""
+        """Measure ``n`` pairs, ours first; the functions get the number of the pair."""
         costs = [(ours(number), peer(number)) for number in range(n)]
         return cls(*zip(*costs, strict=True))
 
     @property
     def wall_ratio(self) -> float:
-        """Median over pairs of the peer's wall time over ours."""
+        """Median over pairs of the peer's wall time divided by ours."""
         return median(p.wall / o.wall for o, p in zip(self.ours, self.peer, strict=True))
 
     @property
     def cpu_ratio(self) -> float:
-        """Median over pairs of the peer's processor time over ours."""
+        """Median over pairs of the peer's processor time divided by ours."""
         return median(p.cpu / o.cpu for o, p in zip(self.ours, self.peer, strict=True))
 
     def walls(self) -> tuple[float, float]:

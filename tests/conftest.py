@@ -1,4 +1,4 @@
-"""Fixtures that several rooms share."""
+"""Fixtures that several packages of tests share."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.testing.project import PROJECT
+
 # A busy machine is no reason to fail, and a failure must come back in the next run.
 settings.register_profile("project", deadline=None, derandomize=True)
 settings.load_profile("project")
-
-PROJECT = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture(scope="session")

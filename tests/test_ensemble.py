@@ -1,4 +1,4 @@
-"""Members come from configuration, and a bad configuration is refused plainly."""
+"""Members come from the configuration, and a bad configuration is refused with its reason."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_members_are_sets_by_fluxes():
     assert members[0].predictors == ("MODIS_NIRv", "IGBP", "Latitude", "ERA5_TA", "ERA5_SW_IN")
 
 
-def test_optional_groups_go_with_their_names_and_stand_last():
+def test_optional_groups_keep_their_names_and_come_last():
     sets = [{**SETS[0], "groups": ["common"], "optional": ["ERA5"]}]
     member = ensemble(predictor_sets=sets).members()[0]
     assert member.predictors == ensemble().members()[0].predictors
@@ -58,11 +58,11 @@ def test_select_that_matches_nothing_says_what_names_look_like():
     ("changes", "message"),
     [
         ({"fluxes": ["GPP", "Reco"]}, "unknown flux 'Reco'"),
-        ({"predictor_sets": [SETS[0], SETS[0]]}, "stands twice"),
+        ({"predictor_sets": [SETS[0], SETS[0]]}, "appears twice"),
         ({"predictor_sets": [{"name": "A", "predictors": ["MODIS_NIRV"]}]}, "nearest: .*NIRv"),
         ({"predictor_sets": [{"name": "A", "predictors": ["EVI"], "groups": ["ERA"]}]}, "'ERA'"),
         ({"predictor_sets": [{**SETS[0], "optional": ["ERA"]}]}, "unknown group 'ERA'"),
-        ({"predictor_sets": [{**SETS[0], "optional": ["ERA5"]}]}, "ERA5 cannot be both"),
+        ({"predictor_sets": [{**SETS[0], "optional": ["ERA5"]}]}, "ERA5 cannot be in both"),
         ({"modle": "XGB"}, "modle"),
     ],
 )
@@ -73,8 +73,8 @@ def test_bad_ensemble_is_refused(changes, message):
 
 @pytest.mark.parametrize("predictor", ["GPP", "RECO_LAG1", "NEE_ANOM"])
 def test_no_flux_is_a_predictor(predictor):
-    """It is known at the very towers that are held out."""
-    with pytest.raises(ValidationError, match=f"{predictor} is measured at the towers"):
+    """A flux is measured at the very towers that validation holds out."""
+    with pytest.raises(ValidationError, match=f"{predictor} is measured only at towers"):
         EnsembleParameters(
             model="XGB", predictor_sets=[{"name": "A", "predictors": ["ERA5_TA", predictor]}]
         )

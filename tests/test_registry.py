@@ -10,8 +10,10 @@ import pytest
 from kedro.framework.project import configure_project, pipelines
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
+from kedro.pipeline import Pipeline
 
-from tests.conftest import PROJECT
+from tests.testing.project import PROJECT
+from uflux_kedro import pipeline_registry
 
 NAMES = {
     "demo_world",
@@ -38,6 +40,13 @@ def test_every_pipeline_is_registered(registered):
     folders = {p.name for p in (PROJECT / "src/uflux_kedro/pipelines").iterdir() if p.is_dir()}
     assert folders - {"__pycache__"} == NAMES
     assert registered.keys() == NAMES | {"__default__"}
+
+
+def test_no_default_pipeline_where_only_some_are_asked_for(monkeypatch):
+    """Kedro imports the pipelines that are named on the command line, and no others."""
+    found = {"download": Pipeline([])}
+    monkeypatch.setattr(pipeline_registry, "find_pipelines", lambda **_: dict(found))
+    assert pipeline_registry.register_pipelines().keys() == {"download"}
 
 
 def test_the_default_run_fetches_nothing(registered):

@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from tests.conftest import PROJECT
+from tests.testing.project import PROJECT
 from uflux_kedro.validation.metrics import LEADERBOARD_COLUMNS
 
 FLUXES = ("GPP", "RECO", "NEE", "H", "LE")

@@ -1,4 +1,4 @@
-"""Grid inference: against the reference's path, and how its time and memory grow."""
+"""Grid inference: against the usual way through pandas, and growth of time and memory."""
 
 from __future__ import annotations
 

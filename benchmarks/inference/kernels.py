@@ -1,6 +1,6 @@
-"""The kernel against the reference's path, and how its time grows.
+"""Time of the kernel, against the path of the published UFLUX scripts, and its growth.
 
-The reference's path is ``drivers.to_dataframe()``, ``predict``, ``to_xarray()``.
+That path is ``drivers.to_dataframe()``, ``predict``, ``to_xarray()``.
 """
 
 from __future__ import annotations
@@ -32,9 +32,10 @@ _PEERS = {
 
 
 def against_reference(towers: Path, folder: Path) -> Iterator[Row]:
-    """Same pixels, same threads: one month of the globe, less of it for forests.
+    """Compare with the published path on the same pixels and threads.
 
-    Ours is the same fitted model as the peer's, packed, except where the row names another.
+    One month of the globe, at lower resolution for forests. Ours is the peer's fitted model, packed,
+    except where the row names another model.
     """
     rows = tower_rows(towers, "GPP")
     X, y = rows.arrays()
@@ -57,7 +58,7 @@ def against_reference(towers: Path, folder: Path) -> Iterator[Row]:
             return cost_of(lambda: predict_region({"one": m}, d, f, n_jobs=2))[0]
 
         def peer(_: int, m: Any = theirs, d: Any = drivers, whole: bool = name == "XGB") -> Cost:
-            return cost_of(lambda: _reference(m, d, list(rows.X), whole))[0]
+            return cost_of(lambda: _published_path(m, d, list(rows.X), whole))[0]
 
         ours(0), peer(0)
         pairs = Pairs.in_turns(ours, peer, _PAIRS)
@@ -71,8 +72,8 @@ def against_reference(towers: Path, folder: Path) -> Iterator[Row]:
         )  # fmt: skip
 
 
-def _reference(model: Any, drivers: xr.Dataset, columns: list[str], whole: bool) -> xr.Dataset:
-    """The reference's path; models that refuse NaN get the rows without."""
+def _published_path(model: Any, drivers: xr.Dataset, columns: list[str], whole: bool) -> xr.Dataset:
+    """Predict along the published path; models that reject NaN get complete rows only."""
     table = drivers[columns].to_dataframe()
     known = table[columns] if whole else table[columns].dropna()
     if whole:
@@ -84,7 +85,7 @@ def _reference(model: Any, drivers: xr.Dataset, columns: list[str], whole: bool)
 
 
 def thirteen_members(towers: Path, folder: Path) -> Iterator[Row]:
-    """All members of a flux on one read, against the sum of their kernels."""
+    """Compare all members of a flux, which share one read, with the sum of their kernels."""
     rows = tower_rows(towers, "GPP")
     drivers = make_world(rows.X, (360, 720), 1, folder / "drivers.zarr")
     members = xgb_members(towers, folder, 13)
@@ -112,19 +113,19 @@ def thirteen_members(towers: Path, folder: Path) -> Iterator[Row]:
     )  # fmt: skip
     levels = 100 * 6
     cpu = np.median([c.cpu for c in pairs.ours]) / len(X) / len(members)
-    yield Row("XGB kernel, 100 trees of depth 6", f"{cpu * 1e9:.0f} ns a row, {cpu / levels * 1e9:.2f} ns a tree level")  # fmt: skip
+    yield Row("XGB kernel, 100 trees of depth 6", f"{cpu * 1e9:.0f} ns per row, {cpu / levels * 1e9:.2f} ns per tree level")  # fmt: skip
     yield Row("Sequential read of main memory by one thread", f"{_bandwidth():.1f} GB/s; the kernel reads {X.itemsize * X.shape[1] / cpu / 1e9:.2f} GB/s of drivers")  # fmt: skip
 
 
 def _bandwidth() -> float:
-    """GB/s of a sum over an array beyond every cache."""
+    """Return GB/s of a sum over an array larger than every cache."""
     array = np.ones(2**26, dtype=np.float64)
     array.sum()
     return array.nbytes / cost_of(array.sum)[0].cpu / 1e9
 
 
 def growth(towers: Path, folder: Path) -> Iterator[Row]:
-    """Processor time by pixels, trees and members."""
+    """Measure processor time by number of pixels, trees and members."""
     rows = tower_rows(towers, "GPP")
     fields = product_fields("GPP", AXES)
 

@@ -1,4 +1,4 @@
-"""Whole products: memory, what reading and writing take, and worker processes."""
+"""Whole products: memory, time of reading and writing, and worker processes."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from uflux_kedro.products.store import ProductStore
 _TIMES = 3
 _CHUNKS = {"latitude": 360, "longitude": 720}
 _MONTHS = 6
-"""Of the product whose reading and writing are timed."""
+"""Length of the product that reading and writing are timed for."""
 
 
 def memory(towers: Path, folder: Path) -> Iterator[Row]:
-    """Peak memory of a process that makes a product, by months and by members."""
+    """Measure the peak memory of a process that makes a product, by months and members."""
     rows = tower_rows(towers, "GPP")
     xgb_members(towers, folder, 13)
     peaks = []
@@ -44,7 +44,7 @@ def memory(towers: Path, folder: Path) -> Iterator[Row]:
 
 
 def reading_and_writing(towers: Path, folder: Path) -> Iterator[Row]:
-    """What reading and writing take beside predicting, all on one thread, and their floor."""
+    """Compare reading and writing with predicting, all on one thread, and with their lower bound."""
     rows = tower_rows(towers, "GPP")
     members = xgb_members(towers, folder, 13)
     drivers = world_of(rows, _MONTHS, folder)
@@ -80,7 +80,7 @@ def reading_and_writing(towers: Path, folder: Path) -> Iterator[Row]:
         )
     seconds, size = _decoding(folder / f"d{_MONTHS}.zarr")
     yield Row(
-        "Floor of reading: the files of the drivers' chunks read and decoded, nothing else",
+        "Lower bound of reading: read and decode the files of the drivers' chunks, nothing else",
         f"{seconds:.2f} s, {size / seconds / 1e9:.1f} GB/s of drivers",
         f"{one[1]:.2f} s",
         f"{seconds / one[1]:.3f} of predicting, 1 XGB, packed",
@@ -88,7 +88,7 @@ def reading_and_writing(towers: Path, folder: Path) -> Iterator[Row]:
 
 
 def _decoding(store: Path) -> tuple[float, int]:
-    """Seconds and bytes of all chunks of the predictors, decoded by their codec alone."""
+    """Return seconds and bytes to read and decode all chunks of the predictors."""
     from numcodecs import blosc
 
     axes = {"time", "time_bnds", *AXES}
@@ -104,16 +104,16 @@ def _decoding(store: Path) -> tuple[float, int]:
 
 
 def workers(towers: Path, folder: Path) -> Iterator[Row]:
-    """A product on one and on two worker processes, with and without their start.
+    """Compare a product on one and on two worker processes, with and without their start.
 
-    Beside the ratio of time by the clock stands what two workers would gain on cores of their own:
-    twice one's processor time over that of both.
+    Next to the ratio of wall times is the gain that two workers would have on cores of their own:
+    twice the processor time of one divided by that of both.
     """
     rows = tower_rows(towers, "GPP")
     xgb_members(towers, folder, 13)
     for months, started, how in (
-        (12, False, "their start included"),
-        (36, False, "their start included"),
+        (12, False, "with their start"),
+        (36, False, "with their start"),
         (36, True, "already running"),
     ):
         world_of(rows, months, folder)
@@ -130,12 +130,12 @@ def workers(towers: Path, folder: Path) -> Iterator[Row]:
 
 
 def _plan(members: Mapping[str, FittedMember], drivers: xr.Dataset, execution: Execution) -> Plan:
-    """A month a region, four chunks, as in ``conf/global_monthly``."""
+    """Return a plan with one month per region, four chunks, as in ``conf/global_monthly``."""
     return Plan("GPP", members, drivers, {"time": 1}, _CHUNKS, execution=execution)
 
 
-class _Took(NamedTuple):
-    """What a process that made a product took: GB at the peak, seconds, processor seconds."""
+class _Cost(NamedTuple):
+    """Cost of a process that made a product: peak memory (GB), wall and processor time (s)."""
 
     peak: float
     seconds: float
@@ -149,8 +149,8 @@ def _apart(
     n_jobs: int = 1,
     workers: int = 0,
     started: bool = False,
-) -> _Took:
-    """Make a product in a process of its own; its workers' processor time is part of its own."""
+) -> _Cost:
+    """Make a product in a process of its own; processor time includes its workers."""
     numbers = map(str, (months, members, n_jobs, workers, int(started)))
     before = _of_children()
     found = subprocess.run(
@@ -158,7 +158,7 @@ def _apart(
         cwd=PROJECT, capture_output=True, text=True, check=True,
     )  # fmt: skip
     peak, seconds = map(float, found.stdout.split()[-2:])
-    return _Took(peak, seconds, _of_children() - before)
+    return _Cost(peak, seconds, _of_children() - before)
 
 
 def _of_children() -> float:
@@ -181,7 +181,7 @@ def _produce(
             n_workers=workers, threads_per_worker=1, dashboard_address=None
         ) as cluster:
             execution = Execution(n_jobs=1, address=cluster.scheduler_address)
-            # Two regions a worker: all have read their models then.
+            # Two regions per worker, so that all have loaded their models.
             produce(_plan(members, drivers.isel(time=slice(2 * workers)), execution), store)
             store.remove()
             seconds = produce(_plan(members, drivers, execution), store).seconds

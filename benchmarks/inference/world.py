@@ -1,7 +1,6 @@
-"""The globe that the benchmarks of inference share, and members to predict it.
+"""Drivers and members that the benchmarks of inference share.
 
-Rows are those of towers, drawn again with noise, on a 0.25 degree globe of which three tenths are
-land.
+The drivers are rows of towers, resampled with noise, on a 0.25 degree globe with 30 % land.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from benchmarks.data import Rows, many_rows, tower_rows
 from uflux_kedro.ensemble import Member
 from uflux_kedro.models.fitted import FittedMember, fit_member
 from uflux_kedro.models.registry import make_model
-from uflux_kedro.products.store import read_often
+from uflux_kedro.products.store import fast_encoding
 
 CELLS = (720, 1440)
 LAND = 0.3
@@ -25,7 +24,7 @@ AXES = ("latitude", "longitude")
 
 
 def make_world(X: pd.DataFrame, cells: tuple[int, int], months: int, folder: Path) -> xr.Dataset:
-    """Drivers in a Zarr store as the project writes one, a chunk a month; land in one piece."""
+    """Write drivers to a Zarr store as the project does, one chunk per month; land in one block."""
     n_latitude, n_longitude = cells
     latitude = -90 + 180 / n_latitude * (np.arange(n_latitude) + 0.5)
     longitude = -180 + 360 / n_longitude * (np.arange(n_longitude) + 0.5)
@@ -51,7 +50,7 @@ def make_world(X: pd.DataFrame, cells: tuple[int, int], months: int, folder: Pat
         part["IGBP"] = (AXES, fields["IGBP"][1][0].astype("int8") if "IGBP" in fields else land)
         if month == 0:
             for name in X:
-                part[name].encoding = read_often() | {"chunks": part[name].shape}
+                part[name].encoding = fast_encoding() | {"chunks": part[name].shape}
             part.to_zarr(folder, zarr_format=3, consolidated=False)
         else:
             part.drop_vars(["IGBP", *AXES]).to_zarr(
@@ -61,12 +60,12 @@ def make_world(X: pd.DataFrame, cells: tuple[int, int], months: int, folder: Pat
 
 
 def _open(folder: Path) -> xr.Dataset:
-    """As a production opens drivers: without dask, nothing kept."""
+    """Open drivers as a production does: without dask and without a cache."""
     return xr.open_dataset(folder, engine="zarr", chunks=None, cache=False, consolidated=False)
 
 
 def world_of(rows: Rows, months: int, folder: Path) -> xr.Dataset:
-    """The globe's drivers of so many months, as a production is given them."""
+    """Return drivers of this many months, as a production gets them."""
     store = folder / f"d{months}.zarr"
     if not store.exists():
         make_world(rows.X, CELLS, months, store)
@@ -74,7 +73,7 @@ def world_of(rows: Rows, months: int, folder: Path) -> xr.Dataset:
 
 
 def member_of(X: pd.DataFrame, y: pd.Series, model: Any, name: str) -> FittedMember:
-    """A member around a fitted model."""
+    """Return a member with a fitted model."""
 
     class Fitted:
         def fit(self, *_: Any, **__: Any) -> None:
@@ -88,7 +87,7 @@ def member_of(X: pd.DataFrame, y: pd.Series, model: Any, name: str) -> FittedMem
 def xgb_members(
     towers: Path, folder: Path, number: int, **parameters: Any
 ) -> dict[str, FittedMember]:
-    """Members of the same predictors and other seeds, in files."""
+    """Return saved members with the same predictors and different seeds."""
     rows = tower_rows(towers, "GPP")
     X, y = rows.arrays()
     members = {}

@@ -1,4 +1,4 @@
-"""Models: skill equal to the peers', at a fraction of their cost."""
+"""Models: skill and cost compared with other programs."""
 
 from __future__ import annotations
 
@@ -21,5 +21,5 @@ BENCHMARKS: Mapping[str, Callable[[Path], Iterator[Row]]] = {
 
 
 def main(arguments: list[str]) -> None:
-    """Compare the models with the peers, and print the table row by row."""
+    """Compare the models with other programs and print the table row by row."""
     print_table("models", main.__doc__, BENCHMARKS, arguments)

@@ -1,4 +1,4 @@
-"""What our cascade forest and deep-forest cost to fit and to predict."""
+"""Cost of fitting and predicting with our cascade forest and with deep-forest."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _ROWS = 50_000
 
 
 def fit_and_predict(towers: Path) -> Iterator[Row]:
-    """Fit GPP on all rows, predict many, in fresh processes in turns; two threads each."""
+    """Fit GPP on all rows and predict many, alternately in fresh processes with two threads."""
     X, y = tower_rows(towers, "GPP").arrays()
     X = X.astype(np.float64)
     task = Task(
@@ -48,8 +48,8 @@ def fit_and_predict(towers: Path) -> Iterator[Row]:
         f"Predict DF21, {_ROWS} rows",
         predictions,
         4,
-        ours=f"{ours_s / _ROWS * 1e6:.2f} µs a row",
-        peer=f"deep-forest {peer_s / _ROWS * 1e6:.1f} µs a row",
+        ours=f"{ours_s / _ROWS * 1e6:.2f} µs per row",
+        peer=f"deep-forest {peer_s / _ROWS * 1e6:.1f} µs per row",
     )
     ours_mb, peer_mb = (median(run[i].memory for run in runs) for i in (0, 1))
     yield Row(

@@ -1,8 +1,8 @@
-"""Exact leave-one-site-out against the reference's loop.
+"""Exact leave-one-site-out against the loop of the published UFLUX scripts.
 
-The reference holds out one site after the other and calls ``sciml.pipelines.train_ml``, each
-model with all threads. Here the sites are shared out at random among a few parts, and each part is
-done by ours and then by the peer, so that every site is held out once and the two take turns.
+The scripts hold out one site after another and call ``sciml.pipelines.train_ml``, each model with
+all threads. Here the sites are split at random into a few parts, and each part is run by ours and
+then by the peer, so that every site is held out once and the two alternate.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ Peer = Callable[[Rows, Sequence[Fold]], tuple[Cost, list[np.ndarray]]]
 
 @dataclass(frozen=True)
 class Contest:
-    """One model of ours against the reference's.
+    """One model of ours against one of the published scripts.
 
     Attributes:
         model: Our model's name.
-        peer: The reference's loop over folds.
-        least: Target of the ratio.
-        parts: Parts of the sites, each a pair of costs.
+        peer: The published loop over folds.
+        least: Lowest ratio that meets the target.
+        parts: Number of parts that the sites are split into, each a pair of costs.
         peer_sites: Sites of each part that the peer holds out; None for all.
-        parameters: Of our model, where they differ from the project's.
+        parameters: Settings of our model that differ from the project's.
     """
 
     model: str
@@ -51,14 +51,14 @@ class Contest:
 
 
 def leave_one_out(towers: Path) -> Iterator[Row]:
-    """Cost and score of GPP, every site held out once."""
+    """Compare cost and score of GPP, with every site held out once."""
     rows = tower_rows(towers, "GPP")
     folds = leave_one_site_out(rows.sites)
     for contest in (
         Contest("XGB", _loop("XGB"), 1.25),
         Contest("XGB", _loop("XGB"), 1.25, parameters={"max_bin": 256}),
-        # 138 forests take the reference six minutes, and deep-forest a third of an hour: a random
-        # few of the sites stand for all.
+        # 138 forests take the published loop six minutes, and deep-forest twenty: a random sample of
+        # the sites represents all.
         Contest("RF", _loop("RFR"), 3, peer_sites=4),
         Contest("DF21", _deep_forest_loop, 4, parts=3, peer_sites=4),
     ):
@@ -66,7 +66,7 @@ def leave_one_out(towers: Path) -> Iterator[Row]:
 
 
 def compare(contest: Contest, rows: Rows, folds: Sequence[Fold]) -> Iterator[Row]:
-    """Run a contest: a row of its cost and one of its score."""
+    """Run one comparison; yield a row for its cost and one for its score."""
     X, y = rows.arrays()
     order = np.random.default_rng(0).permutation(len(folds))
     parts = [[folds[i] for i in part] for part in np.array_split(order, contest.parts)]
@@ -113,7 +113,7 @@ def compare(contest: Contest, rows: Rows, folds: Sequence[Fold]) -> Iterator[Row
         f"{score['second']:.4f}",
         f"train_ml {score['first']:.4f}",
         f"difference {score['difference']:+.4f} ({score['low']:+.4f} to {score['high']:+.4f})",
-        "interval holds 0, or higher",
+        "interval includes 0, or higher",
         score["high"] >= 0,
     )
 
@@ -134,10 +134,10 @@ def _table(rows: Rows, fold: Fold, prediction: np.ndarray) -> pd.DataFrame:
 
 
 def _loop(model_name: str) -> Peer:
-    """The reference's loop in this process, at its own settings and threads."""
+    """Return the published loop, run in this process with its own settings and threads."""
 
     def loop(rows: Rows, folds: Sequence[Fold]) -> tuple[Cost, list[np.ndarray]]:
-        with contextlib.redirect_stdout(io.StringIO()):  # it misses tensorflow, and says so
+        with contextlib.redirect_stdout(io.StringIO()):  # it prints that tensorflow is missing
             from sciml.pipelines import train_ml
 
         def predict(fold: Fold) -> np.ndarray:
@@ -150,7 +150,7 @@ def _loop(model_name: str) -> Peer:
 
 
 def _deep_forest_loop(rows: Rows, folds: Sequence[Fold]) -> tuple[Cost, list[np.ndarray]]:
-    """The same in deep-forest's interpreter; its start is not counted."""
+    """Run the published loop in deep-forest's interpreter; its start is not counted."""
     X = rows.X.to_numpy("float64")
     done = run_reference_loop(
         Task(

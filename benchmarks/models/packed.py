@@ -1,4 +1,4 @@
-"""Packed prediction against the libraries' own, same model, rows and threads."""
+"""Packed prediction against the libraries' own, with the same model, rows and threads."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LARGEST_DIFFERENCE = 1e-6
 
 
 def packed_prediction(towers: Path) -> Iterator[Row]:
-    """Time of a prediction of GPP, and whether it is the library's."""
+    """Compare time and values of predictions of GPP with the libraries'."""
     X, y = tower_rows(towers, "GPP").arrays()
     for name, parameters in (("XGB", {}), ("XGB, max_bin 256", {"max_bin": 256})):
         boosted = make_model("XGB", parameters, random_state=0, n_jobs=_THREADS).fit(X, y)
@@ -37,12 +37,12 @@ def packed_prediction(towers: Path) -> Iterator[Row]:
     wall, cpu = (np.median([getattr(cost, kind) for cost in costs]) for kind in ("wall", "cpu"))
     yield Row(
         f"Packed prediction DF21, {len(rows)} rows",
-        f"{wall / len(rows) * 1e9:.0f} ns a row (CPU {cpu / len(rows) * 1e9:.0f})",
+        f"{wall / len(rows) * 1e9:.0f} ns per row (CPU {cpu / len(rows) * 1e9:.0f})",
     )
 
 
 def _against_library(name: str, model: Any, rows: np.ndarray, *, least: float) -> Iterator[Row]:
-    """The same model packed: how much faster, and how far from what the library says."""
+    """Compare a packed model with its library: speed and largest difference."""
     packed = pack(model)
     difference = np.abs(packed.predict(rows, n_jobs=_THREADS) - model.predict(rows)).max()
     yield _pairs_row(name, packed, model, rows, least=least)
@@ -57,7 +57,7 @@ def _against_library(name: str, model: Any, rows: np.ndarray, *, least: float) -
 
 
 def _pairs_row(name: str, packed: Any, model: Any, rows: np.ndarray, *, least: float) -> Row:
-    # What is loaded or compiled at first use is no part of a prediction.
+    # Loading and compiling at first use do not count as part of a prediction.
     packed.predict(rows[:1000], n_jobs=_THREADS)
 
     def ours(_: int) -> Cost:
@@ -73,6 +73,6 @@ def _pairs_row(name: str, packed: Any, model: Any, rows: np.ndarray, *, least: f
         f"Packed prediction {name}, {n} rows",
         pairs,
         least,
-        ours=f"{ours_s / n * 1e9:.0f} ns a row",
-        peer=f"{type(model).__name__} {peer_s / n * 1e9:.0f} ns a row",
+        ours=f"{ours_s / n * 1e9:.0f} ns per row",
+        peer=f"{type(model).__name__} {peer_s / n * 1e9:.0f} ns per row",
     )

@@ -1,4 +1,4 @@
-"""Skill of our cascade forest against deep-forest on held-out sites."""
+"""Skill on held-out sites of our cascade forest against deep-forest."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from uflux_kedro.variables import FLUXES
 LARGEST_DIFFERENCE = 0.005
 
 _GROUPINGS, _FOLDS = 2, 5
-"""Every site is held out twice, by ten models of each kind, each with a seed of its own."""
+"""Every site is held out twice, by ten models of each kind with different seeds."""
 
 _THREADS = 2
 
 
 def parity(towers: Path) -> Iterator[Row]:
-    """Mean difference of held-out R2 for each flux, and its 95 % interval (Student's t).
+    """Compare held-out R2 for each flux: mean difference and its 95 % interval (Student's t).
 
-    Both fit the same rows with the same seed; the random numbers differ all the same.
+    Both fit the same rows with the same seed, but draw different random numbers.
     """
     for flux in FLUXES:
         rows = tower_rows(towers, flux)
@@ -56,7 +56,7 @@ def parity(towers: Path) -> Iterator[Row]:
 
 
 def mean_and_interval(values: np.ndarray, level: float = 0.95) -> tuple[float, float, float]:
-    """Mean of independent values, and its interval by Student's t."""
+    """Return the mean of independent values and its interval by Student's t."""
     mean = float(np.mean(values))
     half = stats.sem(values) * stats.t.ppf((1 + level) / 2, len(values) - 1)
     return mean, mean - half, mean + half

@@ -1,4 +1,4 @@
-"""``python -m uflux_kedro`` runs the project as ``kedro run`` does."""
+"""Run the project with ``python -m uflux_kedro``, as ``kedro run`` does."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from kedro.framework.project import configure_project
 
 
 def main(*args: Any, **kwargs: Any) -> Any:
-    """Run the project, with ``kedro run``'s own arguments."""
+    """Run the project, with the arguments of ``kedro run``."""
     package_name = __package__ or "uflux_kedro"
     configure_project(package_name)
     return find_run_command(package_name)(*args, **kwargs)

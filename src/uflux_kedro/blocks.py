@@ -1,4 +1,4 @@
-"""The blocks of ``conf/*/parameters*.yml``, each with the model that checks it."""
+"""The blocks of ``conf/*/parameters*.yml`` and the Pydantic models that check them."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _MODELS: Mapping[str, str] = {
     "training": "validation.parameters.TrainingParameters",
 }
 BLOCKS = tuple(_MODELS)
-"""Names of the blocks. Of ``grids`` each entry is checked by the model; of others the whole block."""
+"""Names of the blocks. The model of ``grids`` checks each of its entries, others the block."""
 
 
 def model_of(block: str) -> type[Parameters]:
-    """Parameter model of a block, imported when asked for.
+    """Return the parameter model of a block; only that model is imported.
 
     Args:
         block: One of :data:`BLOCKS`.

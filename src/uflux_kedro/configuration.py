@@ -1,7 +1,7 @@
 """The project's parameters, for code that builds pipelines from them.
 
-``kedro run`` hands its parameters over through a hook (runtime parameters included);
-``kedro registry list`` and kedro-viz run no hooks, so there they are read from ``conf``.
+``kedro run`` passes its parameters, runtime parameters included, through a hook.
+``kedro registry list`` and kedro-viz run no hooks, so for them ``conf`` is read here.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ PROJECT_PATH = Path(__file__).resolve().parents[2]
 CONFIG_LOADER_ARGS: dict[str, Any] = {
     "base_env": "base",
     "default_run_env": "local",
-    # An environment states what differs from base, key by key.
+    # An environment overrides base key by key.
     "merge_strategy": {"parameters": "soft"},
     "custom_resolvers": {
         "oc.env": oc.env,
@@ -36,13 +36,13 @@ _from_hook: dict[str, Any] | None = None
 
 
 def set_parameters(parameters: dict[str, Any]) -> None:
-    """Take over the parameters of the run that begins."""
+    """Set the parameters of the run that begins."""
     global _from_hook  # noqa: PLW0603 - Kedro's registry takes no arguments
     _from_hook = parameters
 
 
 def project_parameters() -> dict[str, Any]:
-    """Parameters of this run, or else of the environment ``KEDRO_ENV``."""
+    """Return the parameters of this run, or else those of the environment ``KEDRO_ENV``."""
     return _from_hook if _from_hook is not None else _read(os.environ.get("KEDRO_ENV"))
 
 

@@ -1,4 +1,4 @@
-"""Who is in the ensemble: predictor set x flux x model, from configuration."""
+"""Members of the ensemble, predictor set x flux x model, as configured."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from uflux_kedro.variables import FLUXES, HISTORY, variable_of
 
 
 class PredictorSet(Parameters):
-    """A named list of predictors, written as groups that several sets share.
-
-    Attributes:
-        name: Name of the set, such as ``MODIS-NIRv-ERA5``.
-        predictors: Predictors of this set alone, usually the vegetation proxy.
-        groups: Names of shared lists, whose predictors follow in order.
-        optional: Names of shared lists of which training chooses by flux, among the train sites
-            of each fold: what helps one flux on unseen towers harms another.
-    """
+    """A named list of predictors, partly made of groups that several sets share."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")
+    """Name of the set, such as ``MODIS-NIRv-ERA5``."""
+
     predictors: tuple[str, ...] = ()
+    """Predictors of this set alone, usually the vegetation proxy."""
+
     groups: tuple[str, ...] = ()
+    """Names of shared groups; their predictors follow in order."""
+
     optional: tuple[str, ...] = ()
+    """Names of shared groups from which training chooses, for each flux and among the train sites
+    of each fold: a group that helps one flux on unseen towers can harm another."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,8 @@ class Member:
         predictor_set: Name of the predictor set.
         flux: Target: GPP, RECO, NEE, H or LE.
         model: Name of the model in the registry.
-        predictors: Predictor columns, in the order in which the model sees them.
-        optional: Groups among them of which training chooses: name and predictors of each.
+        predictors: Predictor columns in the model's order.
+        optional: Groups of ``predictors`` from which training chooses: name and predictors of each.
     """
 
     predictor_set: str
@@ -59,22 +59,23 @@ class Member:
 
 
 class EnsembleParameters(Parameters):
-    """The parameter block ``ensemble``: which members there are.
-
-    Attributes:
-        model: Model of every member.
-        fluxes: Targets.
-        groups: Lists of predictors that several sets share.
-        predictor_sets: The sets.
-        select: Glob patterns on the members' names, parted by spaces; ``*`` keeps all, and a
-            pattern after ``!`` takes away what it matches.
-    """
+    """The parameter block ``ensemble``: the members."""
 
     model: str = "DF21"
+    """Model of every member."""
+
     fluxes: tuple[str, ...] = FLUXES
+    """Fluxes to predict."""
+
     groups: dict[str, tuple[str, ...]] = {}
+    """Lists of predictors that several sets share, by name."""
+
     predictor_sets: tuple[PredictorSet, ...]
+    """The predictor sets."""
+
     select: str = "*"
+    """Glob patterns of members' names, separated by spaces; ``*`` keeps all, and a pattern that
+    begins with ``!`` leaves out the members that it matches."""
 
     @field_validator("fluxes")
     @classmethod
@@ -89,20 +90,20 @@ class EnsembleParameters(Parameters):
         names = [s.name for s in self.predictor_sets]
         for name in names:
             if names.count(name) > 1:
-                raise ValueError(f"predictor set {name!r} stands twice")
+                raise ValueError(f"predictor set {name!r} appears twice")
         for predictor_set in self.predictor_sets:
             twice = set(predictor_set.groups) & set(predictor_set.optional)
             if twice:
                 raise ValueError(
                     f"predictor set {predictor_set.name!r}: {', '.join(sorted(twice))} "
-                    "cannot be both among groups and optional"
+                    "cannot be in both groups and optional"
                 )
             for predictor in self.predictors(predictor_set):
                 stem, _, ending = predictor.rpartition("_")
                 if predictor in FLUXES or (stem in FLUXES and ending in HISTORY):
                     raise ValueError(
-                        f"predictor set {predictor_set.name!r}: {predictor} is measured at the "
-                        "towers that are predicted; expected what is known everywhere"
+                        f"predictor set {predictor_set.name!r}: {predictor} is measured only at "
+                        "towers; expected a predictor that is known everywhere"
                     )
                 try:
                     variable_of(predictor)
@@ -111,7 +112,7 @@ class EnsembleParameters(Parameters):
         return self
 
     def predictors(self, predictor_set: PredictorSet) -> tuple[str, ...]:
-        """All predictors of a set, its groups spelled out, each once."""
+        """Return all predictors of a set, those of its groups included, each once."""
         listed = list(predictor_set.predictors)
         for group in (*predictor_set.groups, *predictor_set.optional):
             if group not in self.groups:
@@ -132,7 +133,7 @@ class EnsembleParameters(Parameters):
         )
 
     def members(self) -> tuple[Member, ...]:
-        """Members that ``select`` keeps, flux by flux.
+        """Return the members that ``select`` keeps, ordered by flux.
 
         Raises:
             ConfigurationError: If it keeps none.

@@ -1,4 +1,4 @@
-"""What the project does at the turns of a Kedro run."""
+"""Hooks that the project adds to a Kedro run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from uflux_kedro.files import remove
 def clear_outputs(pipeline: Any, catalog: Any) -> None:
     """Remove the local files and folders that a pipeline's nodes will write.
 
-    A product is reopened instead: it knows by itself what of it still holds.
+    Products are reopened instead: they check by themselves which of their regions are still valid.
     """
     for name in pipeline.all_outputs():
         dataset = catalog.get(name)
@@ -29,19 +29,19 @@ def clear_outputs(pipeline: Any, catalog: Any) -> None:
 
 
 class ProjectHooks:
-    """Hand the parameters to the pipelines and the parent run to the members."""
+    """Pass the parameters to the pipelines and the parent run to the members."""
 
     @hook_impl
     def after_context_created(self, context: Any) -> None:
-        """Give the parameters to the code that builds pipelines from them."""
+        """Pass the parameters to the code that builds pipelines from them."""
         set_parameters(context.config_loader["parameters"])
 
     @hook_impl(trylast=True)
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Any, catalog: Any) -> None:
-        """Clear what the run will make anew; note the parent run that kedro-mlflow has opened.
+        """Remove old outputs; record the parent run that kedro-mlflow has started.
 
-        ``--only-missing-outputs`` looks at existence alone. Were a killed run to leave the
-        aggregates of an earlier one, a resumed run would take them for its own.
+        ``--only-missing-outputs`` checks only whether outputs exist. If a killed run left the
+        aggregates of an earlier run in place, a resumed run would mistake them for its own.
         """
         import mlflow
 
@@ -54,7 +54,7 @@ class ProjectHooks:
 
     @hook_impl
     def after_pipeline_run(self) -> None:
-        """Say how long the run took."""
+        """Log how long the run took, and forget its parent run."""
         elapsed = time.monotonic() - self._started
         logging.getLogger(__name__).info("Run finished in %.0f s", elapsed)
         os.environ.pop(PARENT_RUN, None)

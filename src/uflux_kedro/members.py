@@ -1,4 +1,4 @@
-"""Members of this run, and node functions bound to one of them."""
+"""Members of this run, and node functions bound to a member."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ logger = logging.getLogger(__name__)
 
 
 def project_members() -> tuple[Member, ...]:
-    """Members that the configuration asks for and the tower table can serve.
+    """Return the configured members whose columns the tower table has.
 
     Raises:
-        ConfigurationError: If the table serves none.
+        ConfigurationError: If there is no such member.
     """
     parameters = project_parameters()
     members = EnsembleParameters.model_validate(parameters["ensemble"]).members()
     path = parameters.get("towers_path")
     if parameters["towers"]["reader"] != "tidy" or path is None or not Path(path).exists():
-        return members  # if a path is wrong, the catalog says so when the run asks for it
-    # The pipeline's shape depends on the table, so it is looked into before the run.
+        return members  # a wrong path is reported by the catalog when the run reads it
+    # The nodes of the pipeline depend on the table's columns, so they are read before the run.
     columns = json.dumps({name: parameters[name] for name in ("towers", "features")})
     return _served(members, Path(path), columns)
 
@@ -46,24 +46,24 @@ def _served(members: tuple[Member, ...], table: Path, parameters: str) -> tuple[
     lacking = {m: [p for p in (m.flux, *m.predictors) if p not in offered] for m in members}
     for member, names in lacking.items():
         if names:
-            logger.warning("%s is left out: %s lacks %s", member.name, table, ", ".join(names))
+            logger.warning("%s is left out: %s has no %s", member.name, table, ", ".join(names))
     served = tuple(m for m in members if not lacking[m])
     if not served:
         raise ConfigurationError(
-            f"{table}: no member can be trained; "
-            f"{members[0].name} lacks {', '.join(lacking[members[0]])}"
+            f"{table}: no member can be trained; {members[0].name} needs the columns "
+            f"{', '.join(lacking[members[0]])}, which are absent"
         )
     return served
 
 
 def by_flux(members: tuple[Member, ...]) -> dict[str, tuple[Member, ...]]:
-    """Members of each flux, in the order of the configuration."""
+    """Return the members of each flux, in the order of the configuration."""
     fluxes = dict.fromkeys(m.flux for m in members)
     return {flux: tuple(m for m in members if m.flux == flux) for flux in fluxes}
 
 
 def derived_products(members: tuple[Member, ...]) -> tuple[str, ...]:
-    """Products that follow from those of fluxes and are wanted, each after what it needs."""
+    """Return the configured products that are computed from fluxes, each after its inputs."""
     wanted = project_parameters()["inference"].get("derived") or ()
     fluxes = by_flux(members).keys()
     found = []
@@ -79,16 +79,16 @@ def derived_products(members: tuple[Member, ...]) -> tuple[str, ...]:
 class _Bound(partial):
     """A ``partial`` that keeps its name in worker processes.
 
-    ``multiprocessing`` sends a plain one as function and arguments alone.
+    ``multiprocessing`` pickles only function and arguments of a plain one.
     """
 
 
 def bound(function: Callable[..., Any], first: Any) -> Callable[..., Any]:
     """Bind a node function's first argument: its member, its members or its flux.
 
-    A ``partial`` can be sent to worker processes, which a closure cannot. It gets the
-    function's name and those of its annotations that name parameter models, since Kedro
-    checks parameters against them.
+    The result is a ``partial``, since a closure cannot be sent to worker processes. It gets the
+    function's name and the annotations that name parameter models, against which Kedro checks
+    parameters.
     """
     node_function = _Bound(function, first)
     scope = vars(sys.modules[function.__module__])

@@ -12,13 +12,13 @@ DEFAULT = (
     "grid_inference",
     "reporting",
 )
-"""The main way of the data; the other pipelines are run by name."""
+"""Pipelines that ``kedro run`` runs, from raw files to the report; others are run by name."""
 
 
 def register_pipelines() -> dict[str, Pipeline]:
-    """Find the pipelines; the default one runs from raw files to the report."""
+    """Return the pipelines by name; ``__default__`` runs from raw files to the report."""
     pipelines = find_pipelines(raise_errors=True)
     if set(DEFAULT) <= pipelines.keys():
-        # Pipeline([...]) joins them once; sum() would check the whole again at each step.
+        # Pipeline([...]) validates the joined pipeline once, sum() again at each step.
         pipelines["__default__"] = Pipeline([pipelines[name] for name in DEFAULT])
     return pipelines

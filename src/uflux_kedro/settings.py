@@ -1,4 +1,4 @@
-"""Kedro's settings of the project."""
+"""Kedro settings of the project."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from uflux_kedro.hooks import ProjectHooks
 
 __all__ = ["CONFIG_LOADER_ARGS", "HOOKS"]
 
-# Usage statistics are the user's to switch on.
+# Usage statistics are off unless the user switches them on.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("KEDRO_DISABLE_TELEMETRY", "true")
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from uflux_kedro.errors import ConfigurationError
 
@@ -210,12 +210,26 @@ FLUXES = tuple(v.name for v in _TABLE if v.kind == "flux")
 
 SITE_PREDICTORS = tuple(v.name for v in _TABLE if v.kind in ("site", "category"))
 
-HISTORY: Mapping[str, str] = {
-    "ANOM": "departure from the place's mean of the calendar month",
-    "LAG1": "a month before",
-    "RUN3": "mean of the month and the two before",
+
+class History(NamedTuple):
+    """A predictor made from the record of a variable at its place.
+
+    Attributes:
+        long_name: What it is, to follow the variable's name.
+        months: Its value is the mean over the months this many months before; without any, the
+            departure from the mean of the calendar month.
+    """
+
+    long_name: str
+    months: tuple[int, ...] = ()
+
+
+HISTORY: Mapping[str, History] = {
+    "ANOM": History("departure from the place's mean of the calendar month"),
+    "LAG1": History("a month before", (1,)),
+    "RUN3": History("mean of the month and the two before", (0, 1, 2)),
 }
-"""Ending of a predictor -> what it takes from the place's record; see carry_over.py."""
+"""Predictors by the ending of their names; computed in :mod:`uflux_kedro.features.history`."""
 
 IGBP_CLASSES: Mapping[str, int] = {
     "WAT": 0, "ENF": 1, "EBF": 2, "DNF": 3, "DBF": 4, "MF": 5, "CSH": 6, "OSH": 7, "WSA": 8,
@@ -241,20 +255,41 @@ SOURCES: Mapping[str, str] = {
 """Prefix of a predictor -> the family of aliases under which that source ships its variables."""
 
 
+def predictor_name(source: str, variable: str) -> str:
+    """Return ``SOURCE_VARIABLE``, or the variable alone where ``source`` is empty."""
+    return f"{source}_{variable}" if source else variable
+
+
+def parse_predictor(column: str) -> tuple[str, str]:
+    """Split a column's name into its source and its variable.
+
+    ``ERA5_TA`` gives ``("ERA5", "TA")``, ``TA`` gives ``("", "TA")`` and ``ERA5_TA_LAG1`` gives
+    ``("ERA5", "TA_LAG1")``. A column that holds no variable, such as ``site_id`` or ``GPP_QC``,
+    gives two empty strings.
+    """
+    if column in VARIABLES:
+        return "", column
+    source, _, rest = column.partition("_")
+    if rest in VARIABLES:
+        return source, rest
+    stem, _, ending = column.rpartition("_")
+    source, variable = parse_predictor(stem) if ending in HISTORY else ("", "")
+    return (source, f"{variable}_{ending}") if variable else ("", "")
+
+
 def variable_of(predictor: str) -> Variable:
     """Variable of a predictor: ``ERA5_TA`` and ``TA`` both give TA, ``ERA5_TA_LAG1`` TA_LAG1.
 
     Raises:
         ConfigurationError: If no variable has that name; names the nearest ones.
     """
-    if predictor in VARIABLES:
-        return VARIABLES[predictor]
-    _, _, rest = predictor.partition("_")
-    if rest in VARIABLES:
-        return VARIABLES[rest]
+    _, name = parse_predictor(predictor)
+    if name in VARIABLES:
+        return VARIABLES[name]
     stem, _, ending = predictor.rpartition("_")
     if ending in HISTORY and stem:
         return _in_history(variable_of(stem), ending)
+    rest = predictor.partition("_")[2]
     near = get_close_matches(rest or predictor, VARIABLES, n=3, cutoff=0.5)
     raise ConfigurationError(
         f"Unknown variable {predictor!r}: expected one of variables.py, or SOURCE_VARIABLE"
@@ -269,7 +304,7 @@ def _in_history(variable: Variable, ending: str) -> Variable:
     return replace(
         variable,
         name=f"{variable.name}_{ending}",
-        long_name=f"{variable.long_name}, {HISTORY[ending]}",
+        long_name=f"{variable.long_name}, {HISTORY[ending].long_name}",
         lower=lower,
         upper=upper,
         standard_name=None,

@@ -1,4 +1,4 @@
-"""Cubes in Zarr: what is saved comes back, one chunk of time after the other."""
+"""Cubes in Zarr are written one chunk of time after the other and read back unchanged."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_what_is_saved_comes_back(tmp_path, cube, chunks, loaded):
 
 
 @pytest.mark.parametrize("kept", [["IGBP"], ["TA"]])
-def test_cubes_without_time_or_with_time_alone(tmp_path, cube, kept):
+def test_cubes_without_time_or_without_place(tmp_path, cube, kept):
     cube = cube[kept]
     dataset = ZarrCubeDataset(filepath=str(tmp_path / "cube.zarr"), chunks={"time": CHUNK})
     dataset.save(cube)
@@ -53,7 +53,7 @@ def test_cubes_without_time_or_with_time_alone(tmp_path, cube, kept):
 
 
 def test_chunks_of_time_are_computed_one_after_the_other(tmp_path, cube):
-    """Memory is that of one chunk, however long the record."""
+    """Memory holds one chunk, however long the record."""
     computed: list[int] = []
 
     def note(block: np.ndarray, block_info: dict) -> np.ndarray:
@@ -67,7 +67,7 @@ def test_chunks_of_time_are_computed_one_after_the_other(tmp_path, cube):
     assert stretches == sorted(stretches)
 
 
-def test_cube_that_fails_on_its_way_leaves_what_stood(tmp_path, cube):
+def test_a_failed_cube_keeps_the_old_one(tmp_path, cube):
     dataset = ZarrCubeDataset(filepath=str(tmp_path / "cube.zarr"), chunks={"time": CHUNK})
     dataset.save(cube)
 

@@ -1,15 +1,14 @@
-"""Products in the catalog: planned by a node, made where they lie."""
+"""Products in the catalog: the store in which they are made, and the finished product."""
 
 from __future__ import annotations
 
-import json
-import logging
+import pickle
 
 import pytest
 from kedro.io import DataCatalog, DatasetError
 
 from tests.testing.products import plan, write_world
-from uflux_kedro.products.plan import Whole
+from uflux_kedro.products.production import produce
 
 
 @pytest.fixture(scope="module")
@@ -19,32 +18,57 @@ def world(tmp_path_factory):
     return folder
 
 
-def catalog_with(filepath, **more):
-    entry = {"type": "uflux_kedro.datasets.ProductDataset", "filepath": filepath, **more}
-    return DataCatalog.from_config({"product_{flux}": entry})
+def catalog_with(filepath, store=None, **more):
+    kinds = {"product": "ProductDataset", "store": "ProductStoreDataset"}
+    paths = {"product": filepath, "store": store or filepath}
+    return DataCatalog.from_config(
+        {
+            f"{name}_{{flux}}": {
+                "type": f"uflux_kedro.datasets.{kind}",
+                "filepath": paths[name],
+                **more,
+            }
+            for name, kind in kinds.items()
+        }
+    )
 
 
-def test_a_catalog_entry_makes_and_reads_a_product(world, tmp_path, caplog):
-    caplog.set_level(logging.INFO, "uflux_kedro")
-    catalog = catalog_with(str(tmp_path / "{flux}.zarr"))
+@pytest.mark.parametrize("place", ["{tmp_path}/{{flux}}.zarr", "memory://products/{{flux}}.zarr"])
+def test_a_product_is_made_in_its_store_and_read_when_finished(world, tmp_path, place):
+    catalog = catalog_with(place.format(tmp_path=tmp_path))
     assert not catalog.exists("product_GPP")
-    whole = Whole(land_cells=1_000_000, periods=1000, members=13)
-    catalog.save("product_GPP", plan(world, regions={"time": 6}, whole=whole))
+    store = catalog.load("store_GPP")
+    with pytest.raises(DatasetError, match="expected a finished product; found none"):
+        catalog.save("product_GPP", store)
+    produce(plan(world, regions={"time": 6}), store)
+    catalog.save("product_GPP", store)
     assert catalog.exists("product_GPP")
     assert catalog.load("product_GPP").sizes["member"] == 2
-    assert "2 regions made, 0 kept" in caplog.text
-    assert "the whole at this rate: 1 billion pixels x 13 members" in caplog.text
-    item = json.loads((tmp_path / "GPP.stac.json").read_text())
-    assert item["bbox"] == [-180, -90, 180, 90]
-    assert item["properties"]["uflux:product_checksum"]
 
 
-def test_a_url_is_enough(world):
-    catalog = catalog_with("memory://products/{flux}.zarr")
-    catalog.save("product_GPP", plan(world, regions={"time": 6}))
-    assert catalog.load("product_GPP")["GPP"].notnull().any()
+def test_a_product_made_in_another_store_is_refused(world, tmp_path):
+    catalog = catalog_with(f"{tmp_path}/{{flux}}.zarr", store=f"{tmp_path}/elsewhere/{{flux}}.zarr")
+    store = catalog.load("store_GPP")
+    produce(plan(world, regions={"time": 6}), store)
+    with pytest.raises(DatasetError, match=r"found one in .*elsewhere/GPP\.zarr"):
+        catalog.save("product_GPP", store)
 
 
-def test_what_is_not_there_is_said(tmp_path):
+def test_a_store_is_written_by_its_node_only(tmp_path):
+    catalog = catalog_with(f"{tmp_path}/{{flux}}.zarr")
+    with pytest.raises(DatasetError, match="the node that loads the store writes to it"):
+        catalog.save("store_GPP", catalog.load("store_GPP"))
+
+
+def test_an_absent_product_is_an_error(tmp_path):
     with pytest.raises(DatasetError, match="expected a finished product; found none"):
-        catalog_with(str(tmp_path / "{flux}.zarr")).load("product_H")
+        catalog_with(f"{tmp_path}/{{flux}}.zarr").load("product_H")
+
+
+def test_credentials_reach_the_store_and_worker_processes(tmp_path):
+    catalog = catalog_with(
+        f"{tmp_path}/{{flux}}.zarr", storage_options={"a": 1}, credentials={"key": "x"}
+    )
+    for name in ("product_GPP", "store_GPP"):
+        dataset = pickle.loads(pickle.dumps(catalog.get(name)))
+        assert dataset.store.options == {"a": 1, "key": "x"}

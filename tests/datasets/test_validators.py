@@ -1,4 +1,4 @@
-"""What the catalog refuses to save."""
+"""Cubes and tables that the catalog refuses to save."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_cube_with_other_axes_is_refused(cube, change, variable):
         ("time", pd.Timestamp("2020-02-01"), "time"),
     ],
 )
-def test_table_with_unreal_values_is_refused(towers, column, value, message):
+def test_table_with_impossible_values_is_refused(towers, column, value, message):
     towers.loc[0, column] = value
     with pytest.raises(SchemaError, match=message):
         TOWERS.validate(towers)

@@ -1,4 +1,4 @@
-"""Files of the catalog are whole or absent, however the process ends."""
+"""Files of the catalog are complete or absent, however the process ends."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 import yaml
 from kedro.io import DatasetError
 
-from tests.conftest import PROJECT
+from tests.testing.project import PROJECT
 from uflux_kedro.datasets import CSVDataset, JSONDataset, ParquetDataset, TextDataset
 
 TABLE = pd.DataFrame({"site": ["FR-Pue", "DE-Tha"], "GPP": [3.25, 5.5]})
@@ -43,7 +43,7 @@ CSVDataset(filepath=sys.argv[1]).save(Killed({"GPP": [1.0]}))
 def test_what_is_saved_comes_back_and_nothing_else_is_left(tmp_path, kind, name, data):
     dataset = kind(filepath=str(tmp_path / "new" / name))
     assert not dataset.exists()
-    for _ in range(2):  # the second time over a file that stands
+    for _ in range(2):  # the second time over an existing file
         dataset.save(data)
         assert dataset.exists()
         back = dataset.load()
@@ -58,7 +58,7 @@ def test_process_killed_while_it_writes_leaves_no_file(tmp_path):
     assert not CSVDataset(filepath=str(path)).exists()
 
 
-def test_save_that_fails_keeps_what_stood(tmp_path):
+def test_a_failed_save_keeps_the_old_file(tmp_path):
     dataset = JSONDataset(filepath=str(tmp_path / "scores.json"))
     dataset.save({"NSE": 0.7})
     with pytest.raises(DatasetError, match="not JSON serializable"):
@@ -75,7 +75,7 @@ def test_versions_are_left_to_kedro(tmp_path):
     assert (tmp_path / "table.csv").is_dir()
 
 
-def test_every_file_of_the_catalog_is_written_whole():
+def test_every_file_of_the_catalog_is_written_atomically():
     """kedro-datasets' own classes open a file under its final name."""
     for catalog in PROJECT.glob("conf/*/catalog.yml"):
         for name, entry in yaml.safe_load(catalog.read_text()).items():

@@ -48,7 +48,7 @@ def truth(folder, manifest):
 
 @pytest.fixture(scope="module")
 def towers(raw):
-    """Tower tables by site as they stand in the zips, and the name of each zip."""
+    """Return (name of the zip, name of its table) -> the tower's table."""
     tables = {}
     for path in sorted((raw / "towers").glob("*.zip")):
         with zipfile.ZipFile(path) as archive:
@@ -60,13 +60,13 @@ def towers(raw):
 
 @pytest.fixture(scope="module")
 def earth():
-    """The Earth at its default resolution, one year."""
+    """Return the Earth at its default resolution, for one year."""
     return simulate(DemoWorldParameters(first_year=2020))
 
 
 @pytest.fixture(scope="module")
 def exact():
-    """A world whose instruments do not err."""
+    """Return a world with perfect instruments."""
     errors = ("climate_error", "reflectance_noise", "sif_noise", "cloud_gaps")
     return simulate(TINY.model_copy(update=dict.fromkeys(errors, 0.0)))
 
@@ -105,7 +105,7 @@ def test_manifest_names_every_file(raw, manifest):
     }  # fmt: skip
 
 
-def test_an_earlier_world_leaves_nothing_behind(tmp_path):
+def test_files_of_an_earlier_world_are_removed(tmp_path):
     write_demo_world(TINY.model_copy(update={"first_year": 2019}), tmp_path, tmp_path / "truth")
     (tmp_path / "towers" / ".gitkeep").touch()
     manifest = write_demo_world(TINY, tmp_path, tmp_path / "truth")
@@ -124,7 +124,7 @@ def test_real_data_in_the_folder_are_refused_and_kept(tmp_path):
     assert not (tmp_path / "ERA5").exists()
 
 
-def test_a_file_that_fails_half_way_has_no_name(tmp_path):
+def test_a_failed_write_leaves_no_file(tmp_path):
     def fail(path):
         path.write_text("half of it")
         raise OSError("disk full")
@@ -167,7 +167,7 @@ def test_more_towers_than_land(exact):
 # Gridded formats
 
 
-def test_era5_is_as_the_climate_data_store_ships_it(raw):
+def test_era5_is_in_the_format_of_the_climate_data_store(raw):
     with xr.open_dataset(raw / "ERA5" / "era5_monthly_2019.nc") as file:
         assert set(file.data_vars) == {
             "t2m", "d2m", "stl1", "ssrd", "strd", "sp", "tp", "u10", "v10",
@@ -206,8 +206,8 @@ def test_cfsv2_has_specific_humidity_and_soil_moisture(raw):
         assert 0 < float(moisture.min()) < float(moisture.max()) < 0.6
 
 
-def test_reanalyses_agree_where_they_do_not_err(exact):
-    """ERA5's nodes are the means of the four cells around, so both grids must lie alike."""
+def test_reanalyses_without_errors_agree(exact):
+    """Each of ERA5's nodes is the mean of the four cells around it, so the grids must match."""
     era5 = next(iter(era5_files(exact))).dataset
     cfsv2 = next(iter(cfsv2_files(exact))).dataset
     name = VARIABLES["TA"].aliases["cfsv2"][0]
@@ -219,7 +219,7 @@ def test_reanalyses_agree_where_they_do_not_err(exact):
         np.testing.assert_allclose(node, around.mean(("lat", "lon")), rtol=1e-6)
 
 
-def test_reanalyses_err_differently(exact):
+def test_reanalyses_have_different_errors(exact):
     erring = simulate(TINY)
     name = VARIABLES["TA"].aliases["cfsv2"][0]
     era5, cfsv2 = (
@@ -322,7 +322,7 @@ def test_carbon_dioxide_table_is_noaas(raw):
 # Truth
 
 
-def test_true_fluxes_carry_canonical_units_and_grid(truth):
+def test_true_fluxes_have_canonical_units_and_grid(truth):
     for name in FLUXES:
         assert truth[name].dtype == "float32"
         assert truth[name].attrs["units"] == VARIABLES[name].unit
@@ -357,7 +357,7 @@ def test_global_totals_are_those_of_the_earth(earth):
     assert 28 < total["H"] / area.sum() < 42
 
 
-def test_climates_lie_where_they_do_on_earth(earth):
+def test_climates_are_where_they_are_on_earth(earth):
     climate, latitude, longitude = earth.climate, earth.earth.latitude, earth.earth.longitude
 
     def at(values, lat, lon):
@@ -402,7 +402,7 @@ def test_towers_are_named_as_fluxnet_names_them(towers, raw):
         assert table["TIMESTAMP"].is_monotonic_increasing
 
 
-def test_towers_stand_on_the_cover_that_they_state(earth):
+def test_towers_are_on_the_cover_that_they_state(earth):
     names = {code: name for name, code in IGBP_CLASSES.items()}
     cover = np.zeros(earth.earth.land.shape, dtype=int)
     cover[earth.earth.land] = earth.ecosystem.cover

@@ -1,20 +1,19 @@
+"""A fake Zenodo with one record."""
+
 from __future__ import annotations
 
 import random
 
 import pytest
 
-from tests.testing.servers import Running
-from tests.testing.zenodo_server import Zenodo
-from uflux_kedro.downloads import Patience, ZenodoFetcher
-
-RECORD = 17255948
-QUICK = Patience(retries=3, backoff=0.001, longest_wait=2, timeout=5)
+from tests.testing.servers import QUICK, Running
+from tests.testing.zenodo_server import RECORD, Zenodo
+from uflux_kedro.downloads import ZenodoFetcher
 
 
 @pytest.fixture
 def content() -> bytes:
-    """Bytes of a file, more than are read at a time."""
+    """Content of a file, longer than one block of a transfer."""
     return random.Random(1).randbytes(400_000)
 
 

@@ -1,4 +1,4 @@
-"""ERA5 through the store's own client, against a server that answers as the store does."""
+"""Downloads of ERA5 with the store's own client, from a fake store."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from tests.downloads.conftest import QUICK
-from tests.testing.servers import Broken, Running, Spoilt, Stalled
+from tests.testing.servers import QUICK, Broken, Corrupted, Running, Stalled
 from tests.testing.store_server import ClimateDataStore
 from uflux_kedro.downloads import ClimateDataStoreFetcher, ClimateDataStoreYears, download
 from uflux_kedro.downloads.manifest import Manifest
@@ -39,7 +38,7 @@ SHORT = {
 
 
 def archive(request) -> bytes:
-    """The zip of a request: one netCDF file of 2 x 4 cells, in the layout of new archives."""
+    """Return the zip of a request: one netCDF file of 2 x 4 cells, in the layout of new archives."""
     time = np.array([f"{request['year'][0]}-{month}" for month in request["month"]], "M8[ns]")
     coordinates = {
         "valid_time": time,
@@ -111,9 +110,9 @@ def test_years_and_groups_are_files_of_their_own_that_the_reader_reads(
     assert asked[0]["product_type"] == ["monthly_averaged_reanalysis"]
     assert len(asked[0]["month"]) == 12
 
-    from uflux_kedro.readers import read_source
+    from uflux_kedro.readers import read_cube
 
-    cube = read_source("era5", sorted(folder.glob("*.zip")))
+    cube = read_cube("era5", sorted(folder.glob("*.zip")))
     assert cube.sizes["time"] == 24
     assert set(cube.data_vars) >= {"TA", "TD", "TS", "PA", "SW_IN", "LW_IN", "P", "U", "V"}
     assert float(cube.SW_IN.max()) == pytest.approx(1.728e7 / 86400, rel=0.01)
@@ -152,8 +151,8 @@ def test_a_damaged_zip_is_refused(store, fetcher, tmp_path, damage):
     if damage == "cut":
         store.made = lambda request: archive(request)[:-50]
     else:
-        store.faults["/store/00000000-0000-0000-0000-000000000001.zip"] += [Spoilt()]
-    with pytest.raises(InputError, match="whole zip archive"):
+        store.faults["/store/00000000-0000-0000-0000-000000000001.zip"] += [Corrupted()]
+    with pytest.raises(InputError, match="intact zip archive"):
         download([(fetcher, one())], tmp_path)
     assert not (tmp_path / "ERA5" / ZIP).exists()
 
@@ -166,10 +165,10 @@ def test_a_run_that_ends_at_the_last_moment_has_lost_nothing(store, fetcher, tmp
         patch.setattr(Manifest, "add", end)
         with pytest.raises(KeyboardInterrupt):
             download([(fetcher, one())], tmp_path)
-    store.asked.clear()
+    store.received.clear()
     download([(fetcher, one())], tmp_path)
     assert (tmp_path / "ERA5" / ZIP).exists()
-    assert not [a for a in store.asked if a.path.startswith("/store/")]
+    assert not [a for a in store.received if a.path.startswith("/store/")]
     assert len(store.jobs) == 1
 
 
@@ -222,7 +221,7 @@ def test_a_killed_run_waits_for_the_same_request_again(store, tmp_path, killed):
     def waits():
         if killed == "in mid-file":
             return not part.exists() or part.stat().st_size < 2**16
-        return not any(a.path.endswith("000001") for a in store.asked)
+        return not any(a.path.endswith("000001") for a in store.received)
 
     while waits() and time.monotonic() < until:
         time.sleep(0.01)

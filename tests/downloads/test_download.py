@@ -1,4 +1,4 @@
-"""A download as a whole: what is fetched, kept, noticed and refused."""
+"""Whole downloads: which files are fetched and kept, which changes are noticed and refused."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.downloads.conftest import QUICK, RECORD
-from tests.testing.servers import Broken
+from tests.testing.servers import QUICK, Broken
+from tests.testing.zenodo_server import RECORD
 from uflux_kedro.downloads import COLUMNS, ZenodoFetcher, ZenodoRecord, download
 from uflux_kedro.errors import ConfigurationError, InputError
 
@@ -40,7 +40,7 @@ def actions(rows):
 
 
 def bodies(zenodo):
-    return [a.path for a in zenodo.asked if a.path.endswith("/content")]
+    return [a.path for a in zenodo.received if a.path.endswith("/content")]
 
 
 def test_what_came_is_noted(zenodo, run, folder, content):
@@ -67,7 +67,7 @@ def test_what_came_is_noted(zenodo, run, folder, content):
 def test_a_second_run_fetches_nothing(zenodo, run, folder):
     run()
     noted = manifest(folder)
-    zenodo.asked.clear()
+    zenodo.received.clear()
     assert set(actions(run()).values()) == {"kept"}
     assert bodies(zenodo) == []
     assert manifest(folder) == noted
@@ -80,7 +80,7 @@ def test_a_run_that_stopped_between_files_goes_on_with_the_rest(zenodo, run, fol
         run()
     assert set(manifest(folder)) == {NAME, "grid 2019.nc"}
     zenodo.faults.clear()
-    zenodo.asked.clear()
+    zenodo.received.clear()
     assert actions(run()) == {NAME: "kept", "grid 2019.nc": "kept", "README.md": "fetched"}
     assert bodies(zenodo) == [path]
 
@@ -96,7 +96,7 @@ def test_a_file_put_there_by_hand_is_taken_over_if_it_is_the_same(zenodo, run, f
 def test_a_stranger_s_file_of_that_name_is_not_overwritten(zenodo, run, folder):
     folder.mkdir()
     (folder / NAME).write_bytes(b"mine")
-    with pytest.raises(InputError, match=f"{NAME}.*another file"):
+    with pytest.raises(InputError, match=f"{NAME}.*a different file"):
         run()
     assert (folder / NAME).read_bytes() == b"mine"
     assert bodies(zenodo) == []
@@ -108,7 +108,7 @@ def test_a_touched_file_is_read_again_and_kept(zenodo, run, folder):
     noted[NAME]["fetched"] = "2020-01-01T00:00:00+00:00"
     (folder / "manifest.json").write_text(json.dumps({"files": noted}))
     os.utime(folder / NAME, (1, 1))
-    zenodo.asked.clear()
+    zenodo.received.clear()
     assert set(actions(run()).values()) == {"kept"}
     assert bodies(zenodo) == []
     assert manifest(folder)[NAME]["fetched"] == "2020-01-01T00:00:00+00:00"
@@ -161,7 +161,7 @@ def test_a_file_that_changed_here_is_noticed(run, folder, content, changed):
     run()
     (folder / NAME).write_bytes(b"mine")
     if changed == "refuse":
-        with pytest.raises(InputError, match=f"{NAME}.*changed here"):
+        with pytest.raises(InputError, match=f"{NAME}.*changed locally"):
             run()
         assert (folder / NAME).read_bytes() == b"mine"
     else:
@@ -221,5 +221,5 @@ def test_a_manifest_that_is_none_is_named(run, folder):
 
 @pytest.mark.parametrize("folder", ["../towers", "/data", "a//b", ".", "a\\b"])
 def test_folders_lie_below_the_raw_data(folder):
-    with pytest.raises(ValueError, match="below the raw data"):
+    with pytest.raises(ValueError, match="below the folder of raw data"):
         ZenodoRecord(record=1, folder=folder)

@@ -1,4 +1,4 @@
-"""Earth Engine through its own client, against a server that computes what it is asked for."""
+"""Downloads with Earth Engine's own client, from a fake Earth Engine."""
 
 from __future__ import annotations
 
@@ -19,12 +19,11 @@ rasterio = pytest.importorskip("rasterio", reason="needs the extra raster")
 
 from google.oauth2.credentials import Credentials  # noqa: E402
 
-from tests.downloads.conftest import QUICK  # noqa: E402
 from tests.testing.engine_server import EarthEngine, Image  # noqa: E402
-from tests.testing.servers import Broken, Refused, Running, Spoilt, Stalled  # noqa: E402
+from tests.testing.servers import QUICK, Broken, Corrupted, Refused, Running, Stalled  # noqa: E402
 from uflux_kedro.downloads import EarthEngineFetcher, EarthEngineImages, download  # noqa: E402
 from uflux_kedro.errors import ConfigurationError, InputError  # noqa: E402
-from uflux_kedro.readers import read_source  # noqa: E402
+from uflux_kedro.readers import read_cube  # noqa: E402
 
 COLLECTION = "COPERNICUS/S2_SR_HARMONIZED"
 GRID = {
@@ -37,7 +36,7 @@ LEVEL = {"B02": 300, "B04": 500, "B08": 3000}
 
 
 def reflectance(band, x, y, step):
-    """A number that tells every cell, band and image from every other."""
+    """Return a value that is different for each cell, band and image."""
     return LEVEL[band] + step + np.floor((x - WEST) / 10) + 100 * (np.floor((y - SOUTH) / 10) % 3)
 
 
@@ -103,7 +102,7 @@ def test_days_that_have_images_are_fetched_and_read(engine, fetcher, tmp_path):
         for day in ("01", "06")
         for band in ("B02", "B04", "B08", "SCL")
     ]
-    cube = read_source("sentinel2", sorted((tmp_path / "S2").glob("*.tif")), offset=0)
+    cube = read_cube("sentinel2", sorted((tmp_path / "S2").glob("*.tif")), offset=0)
     assert cube.attrs["crs"] == "EPSG:32632"
     assert cube.indexes["time"].equals(pd.DatetimeIndex(["2022-07-01", "2022-07-06"]))
     assert cube.sizes == {"time": 2, "y": 24, "x": 40, "bnds": 2}
@@ -124,7 +123,7 @@ def test_months_are_composites_of_clear_pixels(engine, fetcher, tmp_path):
     rows = download([(fetcher, months)], tmp_path)
     assert [row["file"] for row in rows][:1] == ["S2_SR_HARMONIZED_2022-07_B02.tif"]
     assert len(rows) == 8
-    cube = read_source("sentinel2", sorted((tmp_path / "S2").glob("*.tif")), offset=0, step="month")
+    cube = read_cube("sentinel2", sorted((tmp_path / "S2").glob("*.tif")), offset=0, step="month")
     assert cube["time_bnds"].to_numpy().astype("M8[D]").astype(str).tolist() == [
         ["2022-07-01", "2022-08-01"],
         ["2022-08-01", "2022-09-01"],
@@ -166,7 +165,7 @@ def test_a_busy_service_is_waited_for(engine, fetcher, tmp_path):
 
 def test_a_service_that_stays_broken_is_named(engine, fetcher, tmp_path):
     engine.faults[engine.pixels] += [Refused(500)] * (QUICK.retries + 1)
-    with pytest.raises(InputError, match=rf"Earth Engine, {FIRST}: expected an answer"):
+    with pytest.raises(InputError, match=rf"Earth Engine, {FIRST}: expected a response"):
         download([(fetcher, order())], tmp_path)
     assert len(engine.requests_for(engine.pixels)) == QUICK.retries + 1
     assert not list((tmp_path / "S2").glob("*.tif"))
@@ -180,7 +179,7 @@ def test_a_connection_that_breaks_is_asked_again(engine, fetcher, tmp_path):
 
 
 def test_an_answer_that_is_no_image_is_asked_for_again(engine, fetcher, tmp_path):
-    engine.faults[engine.pixels] += [Spoilt()]
+    engine.faults[engine.pixels] += [Corrupted()]
     download([(fetcher, order(bands=("B02",), last="2022-07-01"))], tmp_path)
     assert len(engine.requests_for(engine.pixels)) == 2
     with rasterio.open(tmp_path / "S2" / FIRST) as raster:
@@ -201,7 +200,7 @@ def test_a_truncated_image_never_becomes_a_file(engine, fetcher, tmp_path, kept)
 
 def test_a_second_run_computes_nothing(engine, tmp_path):
     download([(connected(engine), order())], tmp_path)
-    engine.asked.clear()
+    engine.received.clear()
     rows = download([(connected(engine, tile=16), order())], tmp_path)
     assert {row["action"] for row in rows} == {"kept"}
     assert not engine.requests_for(engine.pixels)
@@ -223,7 +222,7 @@ def test_another_order_for_the_same_file_is_noticed(engine, fetcher, tmp_path, c
 
 
 def test_no_images_is_an_error(fetcher, tmp_path):
-    with pytest.raises(InputError, match=r"expected images from 2021-07-01 .*; found none"):
+    with pytest.raises(InputError, match=r"expected images of 2021-07-01 .*; found none"):
         download([(fetcher, order(first="2021-07-01", last="2021-07-31"))], tmp_path)
 
 
@@ -249,7 +248,7 @@ def test_without_credentials_nothing_is_begun(engine, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ConfigurationError, match="earthengine authenticate"):
         EarthEngineFetcher(engine.address, patience=QUICK).plan(order())
-    assert not engine.asked
+    assert not engine.received
 
 
 def test_without_the_package_the_extra_is_named(fetcher, monkeypatch):
@@ -287,7 +286,7 @@ def test_a_killed_run_goes_on_with_the_file_it_was_at(engine, tmp_path):
     assert [p.name for p in folder.glob("*.tif")] == [FIRST]
     before = (folder / FIRST).stat().st_mtime_ns
 
-    engine.asked.clear()
+    engine.received.clear()
     done = subprocess.run(command, env=os.environ, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert len(engine.requests_for(engine.pixels)) == 6, "only the second file is made"

@@ -1,4 +1,4 @@
-"""What can go wrong on the way, each time against a server that lets it go wrong."""
+"""Faults during a transfer, each produced by a fake Zenodo."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ from dataclasses import replace
 
 import pytest
 
-from tests.downloads.conftest import QUICK, RECORD
-from tests.testing.servers import Broken, Refused, Running, Spoilt, Stalled, Unmeasured
-from tests.testing.zenodo_server import Zenodo
+from tests.testing.servers import QUICK, Broken, Corrupted, Refused, Running, Stalled, Unmeasured
+from tests.testing.zenodo_server import RECORD, Zenodo
 from uflux_kedro.downloads import ZenodoFetcher, ZenodoRecord
 from uflux_kedro.downloads.partial import Partial
 from uflux_kedro.errors import InputError
@@ -85,7 +84,7 @@ def test_breaks_beyond_the_retries_are_borne_as_long_as_bytes_come(
 
 def test_a_connection_that_brings_nothing_is_given_up(zenodo, fetcher, file, path, partial):
     zenodo.faults[path] += [Broken(after=200_000)] + [Broken(after=0)] * 20
-    with pytest.raises(InputError, match=r"400000 bytes.*What has come is kept"):
+    with pytest.raises(InputError, match=r"400000 bytes.*The bytes received are kept"):
         fetcher.fetch(file, partial)
     assert partial.size > 100_000
     assert len(zenodo.requests_for(path)) == 1 + QUICK.retries
@@ -147,7 +146,7 @@ def test_bytes_that_change_on_the_way_are_noticed_by_their_etag(
 
 
 def test_a_spoilt_transfer_is_repeated(zenodo, fetcher, file, path, partial, content):
-    zenodo.faults[path] += [Spoilt()]
+    zenodo.faults[path] += [Corrupted()]
     fetcher.fetch(file, partial)
     assert partial.path.read_bytes() == content
     assert len(zenodo.requests_for(path)) == 2
@@ -185,7 +184,7 @@ def test_a_body_of_unannounced_length_is_measured(
 
 def test_a_body_without_end_is_cut_off(zenodo, fetcher, file, path, partial, content):
     zenodo.faults[path] += [Unmeasured(10_000_000)] * 20
-    with pytest.raises(InputError, match="more bytes than 400000"):
+    with pytest.raises(InputError, match="more than the 400000 bytes"):
         fetcher.fetch(file, partial)
     assert partial.size <= len(content)
     assert len(zenodo.requests_for(path)) <= 2 + QUICK.retries

@@ -1,4 +1,4 @@
-"""Records and their files, as Zenodo describes them."""
+"""Records and their files, as a fake Zenodo describes them."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.downloads.conftest import QUICK, RECORD
-from tests.testing.servers import Broken, Refused, Running
-from tests.testing.zenodo_server import Zenodo
+from tests.testing.servers import QUICK, Broken, Refused, Running
+from tests.testing.zenodo_server import RECORD, Zenodo
 from uflux_kedro.downloads import ZenodoFetcher, ZenodoRecord
 from uflux_kedro.downloads.partial import Partial
 from uflux_kedro.downloads.remote import safe_path
@@ -91,13 +90,13 @@ def test_a_broken_description_is_asked_for_again(zenodo, fetcher):
     zenodo.faults[path] += [Broken(after=10), Refused(503), Broken(after=0)]
     assert len(fetcher.plan(order())) == 3
     zenodo.faults[path] += [Broken(after=10)] * 20
-    with pytest.raises(InputError, match="a whole answer"):
+    with pytest.raises(InputError, match="a complete response"):
         fetcher.plan(order())
 
 
 def test_a_page_in_between_is_recognised(zenodo):
     zenodo.answer = lambda handler: handler.send_bytes(b"<html>log in", None, False)
-    with pytest.raises(InputError, match=r"an answer in JSON.*log-in page"):
+    with pytest.raises(InputError, match=r"a response in JSON.*log-in page"):
         ZenodoFetcher(zenodo.api, patience=QUICK).plan(order())
 
 
@@ -123,9 +122,9 @@ def test_the_token_is_shown_to_no_other_site(zenodo, tmp_path, content):
         fetcher = ZenodoFetcher(zenodo.api, "secret", QUICK)
         (file,) = fetcher.plan(order("*.parquet"))
         fetcher.fetch(file, Partial(tmp_path / file.name))
-        assert [a.status for a in elsewhere.asked] == [200]
-        assert "Authorization" not in elsewhere.asked[0].headers
-    assert zenodo.asked[0].headers["Authorization"] == "Bearer secret"
+        assert [a.status for a in elsewhere.received] == [200]
+        assert "Authorization" not in elsewhere.received[0].headers
+    assert zenodo.received[0].headers["Authorization"] == "Bearer secret"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A place's record goes by the calendar: gaps and starts take what the month usually is."""
+"""Earlier months follow the calendar; missing ones get the usual value of their month."""
 
 from __future__ import annotations
 
@@ -11,14 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from uflux_kedro.errors import ConfigurationError
-from uflux_kedro.features.history import (
-    HISTORIES,
-    anomaly,
-    climatology,
-    lagged,
-    mean_year,
-    running_mean,
-)
+from uflux_kedro.features.history import anomaly, climatology, from_record, lagged, mean_year
 from uflux_kedro.variables import HISTORY, variable_of
 
 
@@ -43,9 +36,9 @@ def test_the_usual_month_and_the_departure_from_it(rain):
 
 
 def test_endings_name_what_is_taken_of_the_record(rain):
-    assert at(HISTORIES["ANOM"](rain), "2002-06") == [5]
-    assert at(HISTORIES["LAG1"](rain), "2002-06") == [15]
-    assert at(HISTORIES["RUN3"](rain), "2002-06") == [15]
+    assert at(from_record(rain, HISTORY["ANOM"]), "2002-06") == [5]
+    assert at(from_record(rain, HISTORY["LAG1"]), "2002-06") == [15]
+    assert at(from_record(rain, HISTORY["RUN3"]), "2002-06") == [15]
 
 
 def test_a_year_has_twelve_months():
@@ -58,20 +51,24 @@ def test_a_year_has_twelve_months():
 def test_months_before_are_of_the_calendar(rain):
     assert at(lagged(rain, 1), "2001-06", "2002-06") == [5, 15]
     assert at(lagged(rain, 2), "2001-06", "2002-01") == [4, 11]
-    assert at(running_mean(rain, 3), "2001-06", "2002-01") == [5, (1 + 12 + 11) / 3]
+    mean = from_record(rain, HISTORY["RUN3"])
+    assert at(mean, "2001-06", "2002-01") == [5, (1 + 12 + 11) / 3]
+    assert at(from_record(rain, HISTORY["LAG1"]), "2001-06", "2002-01") == [5, 12]
+    assert at(from_record(rain, HISTORY["ANOM"]), "2001-06", "2002-06") == [-5, 5]
 
 
-def test_before_the_record_and_in_its_gaps_months_are_as_usual(rain):
+def test_missing_months_get_the_usual_value(rain):
     assert at(lagged(rain, 1), "2001-03") == [(2 + 12) / 2]
     gap = np.datetime64("2002-05-01")
     without_row = rain.sel(time=rain["time"] != gap)
     without_value = rain.where(rain["time"] != gap)
     for data in (without_row, without_value):
         assert at(lagged(data, 1), "2002-06", "2002-07") == [5, 16]
-        assert at(running_mean(data, 3), "2002-06") == [pytest.approx((16 + 5 + 14) / 3)]
+        mean = from_record(data, HISTORY["RUN3"])
+        assert at(mean, "2002-06") == [pytest.approx((16 + 5 + 14) / 3)]
 
 
-def test_a_month_that_was_never_seen_is_taken_to_be_like_this_one():
+def test_a_month_without_any_value_gets_that_of_the_next():
     summer = record([5, 6, 7], pd.date_range("2001-06-01", periods=3, freq="MS"))
     assert lagged(summer, 1).to_numpy().tolist() == [5, 5, 6]
 
@@ -81,28 +78,24 @@ def test_a_month_that_was_never_seen_is_taken_to_be_like_this_one():
     st.lists(st.booleans(), min_size=30, max_size=30).filter(any),
     st.integers(0, 11),
 )
-def test_a_gap_as_a_missing_row_and_as_a_missing_value_are_one(seen, start):
-    """A table of towers has the first, a Dataset of all towers the second."""
+def test_a_missing_row_and_a_missing_value_give_the_same(seen, start):
+    """A table of towers has missing rows, a Dataset of all towers missing values."""
     time = pd.date_range("2001-01-01", periods=30, freq="MS") + pd.DateOffset(months=start)
     values = record(np.random.default_rng(0).normal(size=30), time)
     kept = np.array(seen)
-    for name, function in HISTORIES.items():
-        rows = function(values[kept])
-        blanks = function(values.where(xr.DataArray(kept, dims="time")))
+    for name, history in HISTORY.items():
+        rows = from_record(values[kept], history)
+        blanks = from_record(values.where(xr.DataArray(kept, dims="time")), history)
         np.testing.assert_allclose(rows, blanks[kept], rtol=1e-12, err_msg=name)
         assert rows.notnull().all()
 
 
-def test_what_is_lazy_stays_lazy(rain):
+def test_lazy_inputs_stay_lazy(rain):
     chunked = rain.chunk(time=5)
-    for name, function in HISTORIES.items():
-        made = function(chunked)
+    for name, history in HISTORY.items():
+        made = from_record(chunked, history)
         assert isinstance(made.data, da.Array), name
-        xr.testing.assert_allclose(made.compute(), function(rain))
-
-
-def test_every_ending_has_its_words():
-    assert set(HISTORIES) == set(HISTORY)
+        xr.testing.assert_allclose(made.compute(), from_record(rain, history))
 
 
 @pytest.mark.parametrize(

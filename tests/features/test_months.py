@@ -22,11 +22,11 @@ def test_months_that_all_have():
     assert common_months(cubes, "common").strftime("%Y-%m").tolist() == ["2001-12", "2002-01"]
 
 
-def test_who_lacks_what_is_said(caplog):
+def test_missing_months_of_a_source_are_named(caplog):
     cubes = {"A": cube(*WINTER), "B": cube("2001-11", "2002-02")}
     with caplog.at_level("INFO"):
         common_months(cubes, "common")
-    assert "B lacks 2001-12 to 2002-01, which the drivers leave out" in caplog.text
+    assert "B: 2001-12 to 2002-01 missing; the drivers leave these months out" in caplog.text
     with pytest.raises(InputError, match="B: time: expected months that the other sources have; f"):
         common_months(cubes, "strict")
     assert len(common_months({"A": cubes["A"], "C": cubes["A"]}, "strict")) == 4

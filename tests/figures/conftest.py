@@ -1,4 +1,4 @@
-"""One small made-up ensemble for every figure."""
+"""A small synthetic ensemble for every figure."""
 
 from __future__ import annotations
 

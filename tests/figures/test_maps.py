@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import cartopy.crs as ccrs
 import numpy as np
-import pandas as pd
 import pytest
 import xarray as xr
 from matplotlib.collections import LineCollection
@@ -13,7 +12,7 @@ from tests.testing.synthetic import make_products
 from uflux_kedro.errors import InputError
 from uflux_kedro.figures.labels import MINUS
 from uflux_kedro.figures.maps import coast_segments, mean_maps_figure, spread_maps_figure
-from uflux_kedro.statistics.means import cell_edges, land_mean, time_mean, zonal_profile
+from uflux_kedro.statistics.means import area_mean, multi_year_mean
 
 SCALES = {
     "GPP": ("YlGn", 0, 10),
@@ -57,7 +56,7 @@ def test_projection_keeps_areas(figure, products):
     assert isinstance(axis.projection, ccrs.LambertAzimuthalEqualArea)
 
 
-def test_picture_shows_the_cell_that_lies_there(figure, products):
+def test_pixel_shows_the_cell_at_its_place(figure, products):
     axis = maps(figure)["GPP"]
     (picture,) = axis.get_images()
     left, right, bottom, top = picture.get_extent()
@@ -74,28 +73,8 @@ def test_picture_shows_the_cell_that_lies_there(figure, products):
     assert shown.mask[shown.shape[0] // 2, column]
 
 
-def test_time_mean_weighs_periods_by_their_length():
-    product = make_products(step=30.0, months=2)["GPP"]
-    january, february = product["GPP"].values
-    expected = (31 * january + 28 * february) / 59
-    assert time_mean(product, "GPP").values == pytest.approx(expected, nan_ok=True, rel=1e-5)
-    plain = time_mean(product.drop_vars("time_bnds"), "GPP").values
-    assert plain == pytest.approx((january + february) / 2, nan_ok=True, rel=1e-5)
-
-
-def test_land_mean_weighs_cells_by_area(figure):
-    latitude = np.arange(-85.0, 90, 10)
-    field = xr.DataArray(
-        np.repeat(np.where(abs(latitude) < 30, 1.0, 0.0)[:, None], 36, axis=1),
-        {"latitude": latitude, "longitude": np.arange(-175.0, 180, 10)},
-    )
-    # Half of a sphere lies between 30 degrees south and north, though a third of the rows do.
-    assert land_mean(field) == pytest.approx(0.5, abs=1e-9)
-    assert land_mean(field.where(field["latitude"] > 0)) == pytest.approx(0.5, abs=1e-9)
-
-
-def test_land_mean_stands_in_the_title(figure, products):
-    expected = land_mean(time_mean(products["NEE"], "NEE"))
+def test_land_mean_is_in_the_title(figure, products):
+    expected = float(area_mean(multi_year_mean(products["NEE"], "NEE")))
     title = maps(figure)["NEE"].get_title(loc="right")
     assert float(title.removeprefix("land mean ").replace(MINUS, "-")) == pytest.approx(
         expected, abs=0.005
@@ -139,7 +118,7 @@ def test_grid_with_nodes_on_the_poles_and_the_date_line():
     assert np.isfinite(np.concatenate([p.vertices for p in coast.get_paths()])).all()
     shown = axis.get_images()[0].get_array()
     middle = shown.shape[0] // 2
-    # Both rims of the map lie in the cell around 180 degrees.
+    # Both edges of the map are in the cell around 180 degrees.
     assert shown[middle, 0] == shown[middle, -1] == field[0, 3, 0]
 
 
@@ -162,25 +141,8 @@ def test_spread_shows_the_deviation_and_shares_scales_by_unit(products):
     assert limits["H"] == limits["LE"] != limits["GPP"]
     (picture,) = maps(figure)["LE"].get_images()
     assert picture.get_array().max() == pytest.approx(
-        float(time_mean(products["LE"], "LE_std").max())
+        float(multi_year_mean(products["LE"], "LE_std").max())
     )
-
-
-def test_zonal_profile_is_a_mean_over_land_cells(products):
-    profile = zonal_profile(products["GPP"], "GPP")
-    mean = time_mean(products["GPP"], "GPP")
-    row = mean.sel(latitude=35.0)
-    assert float(profile.sel(latitude=35.0)) == pytest.approx(float(row[np.isfinite(row)].mean()))
-    assert np.isnan(profile.sel(latitude=-85.0))
-
-
-def test_zonal_profile_keeps_members_apart(products):
-    product = products["LE"]
-    both = xr.concat([product["LE"], 2 * product["LE"]], "member").rename("LE_member")
-    profile = zonal_profile(product.assign(LE_member=both), "LE_member")
-    expected = zonal_profile(product, "LE").values
-    assert profile.dims == ("member", "latitude")
-    assert profile.values == pytest.approx(np.stack([expected, 2 * expected]), nan_ok=True)
 
 
 def test_product_without_its_variable_is_refused(products):
@@ -194,10 +156,6 @@ def test_lazy_products_are_drawn(products):
     assert axis.get_images()[0].get_array().count() > 0
 
 
-def test_cell_edges_of_an_uneven_axis():
-    assert cell_edges(np.array([0.0, 1.0, 3.0])) == pytest.approx([-0.5, 0.5, 2.0, 4.0])
-
-
 def test_drawing_needs_no_network(products, monkeypatch):
     def refuse(*args, **kwargs):
         raise AssertionError("a figure asked for the network")
@@ -205,9 +163,3 @@ def test_drawing_needs_no_network(products, monkeypatch):
     monkeypatch.setattr("socket.socket.connect", refuse)
     monkeypatch.setattr("urllib.request.urlopen", refuse)
     mean_maps_figure({"GPP": products["GPP"]}).draw_without_rendering()
-
-
-def test_bounds_named_otherwise_still_weigh(products):
-    product = products["GPP"].isel(time=slice(0, 2)).rename(bnds="nv")
-    expected = time_mean(products["GPP"].isel(time=slice(0, 2)), "GPP")
-    pd.testing.assert_frame_equal(time_mean(product, "GPP").to_pandas(), expected.to_pandas())

@@ -14,7 +14,7 @@ from uflux_kedro.figures.members import LARGEST_AREA, dot_area, leaderboard_figu
 
 
 def dots_and_legend(figure):
-    """The members' dots and the legend's, told apart by their number."""
+    """Return the members' dots and the fewer dots of the legend."""
     found = [c for c in figure.findobj(PathCollection) if c.get_sizes().size]
     dots, legend = sorted(found, key=lambda c: -len(c.get_offsets()))
     return dots, legend
@@ -55,7 +55,7 @@ def test_colour_is_r2_between_0_and_1(figure):
     assert dots.get_facecolors() == pytest.approx(colormaps["viridis"](board["r2"].to_numpy()))
 
 
-def test_both_numbers_stand_beside_each_dot(figure):
+def test_both_numbers_are_beside_each_dot(figure):
     dots, _ = dots_and_legend(figure)
     words = [text.get_text() for text in dots.axes.texts]
     for row in make_leaderboard().itertuples():
@@ -89,7 +89,7 @@ def test_member_without_score_has_no_dot():
     assert len(dots.get_offsets()) == len(board) - 1
 
 
-def test_column_r2_is_not_taken_for_another_name():
+def test_another_name_of_the_column_r2_is_refused():
     board = make_leaderboard().rename(columns={"r2": "R2"})
     with pytest.raises(InputError, match="leaderboard: r2"):
         leaderboard_figure(board)
@@ -102,5 +102,5 @@ def test_two_schemes_at_once_are_refused():
 
 
 def test_leaderboard_without_any_score_is_refused():
-    with pytest.raises(InputError, match="one member with both"):
+    with pytest.raises(InputError, match="at least one member with both"):
         leaderboard_figure(make_leaderboard().assign(r2=np.nan))

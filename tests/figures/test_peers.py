@@ -10,7 +10,6 @@ from tests.testing.synthetic import make_products
 from uflux_kedro.errors import InputError
 from uflux_kedro.figures.peers import peer_density_figure, peer_maps_figure
 from uflux_kedro.figures.style import png_bytes
-from uflux_kedro.statistics.means import cell_area
 from uflux_kedro.statistics.peers import compare_with_peer
 
 
@@ -32,7 +31,7 @@ def panels(figure):
 
 def test_each_map_shows_the_difference_between_equal_limits(comparisons):
     axes = panels(peer_maps_figure(comparisons, "FLUXCOM-X"))
-    assert list(axes) == ["GPP: product less FLUXCOM-X", "H: product less FLUXCOM-X"]
+    assert list(axes) == ["GPP: product minus FLUXCOM-X", "H: product minus FLUXCOM-X"]
     for flux, axis in zip(("GPP", "H"), axes.values(), strict=True):
         mesh = next(c for c in axis.collections if isinstance(c, matplotlib.collections.QuadMesh))
         low, high = mesh.get_clim()
@@ -49,9 +48,15 @@ def test_profiles_beside_and_below_are_means_by_area(comparisons):
     one = comparisons["GPP"]
     lines = [a for a in figure.axes if len(a.get_lines()) == 2]
     beside, below = lines
-    np.testing.assert_allclose(beside.get_lines()[1].get_xdata(), one["product"].mean("longitude"))
-    expected = one["peer"].weighted(cell_area(one)).mean("latitude")
-    np.testing.assert_allclose(below.get_lines()[0].get_ydata(), expected)
+    product, peer = (one[name].transpose("latitude", "longitude") for name in ("product", "peer"))
+    # Cells of ten degrees have areas in proportion to the cosine of their latitude.
+    weight = np.cos(np.deg2rad(one["latitude"].to_numpy()))[:, None] * np.isfinite(peer.to_numpy())
+    with np.errstate(invalid="ignore", divide="ignore"):
+        cells = np.isfinite(product.to_numpy()).sum(axis=1)
+        by_latitude = np.nansum(product.to_numpy(), axis=1) / cells
+        by_longitude = np.nansum(peer.to_numpy() * weight, axis=0) / weight.sum(axis=0)
+    np.testing.assert_allclose(beside.get_lines()[1].get_xdata(), by_latitude, rtol=1e-5)
+    np.testing.assert_allclose(below.get_lines()[0].get_ydata(), by_longitude, rtol=1e-5)
     assert [t.get_label() for t in beside.get_lines()] == ["other", "product"]
 
 

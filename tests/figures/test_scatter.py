@@ -1,4 +1,4 @@
-"""Figure 2: what is drawn is what the rows say."""
+"""Figure 2: the drawing agrees with the rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Style, units in words, the same bytes each time, and no state left behind."""
+"""Style, units as text, reproducible bytes, and pyplot's state unchanged."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from PIL import Image
 
 from tests.testing.synthetic import make_leaderboard
 from uflux_kedro import figures
-from uflux_kedro.figures.labels import flux_unit, number, unit_text
+from uflux_kedro.figures.labels import axis_label, flux_unit, number, unit_text
 from uflux_kedro.figures.style import png_bytes, styled
-from uflux_kedro.variables import FLUXES, VARIABLES
 
 
 @pytest.mark.parametrize(
@@ -30,15 +29,23 @@ def test_units_in_words(unit, words):
     assert unit_text(unit) == words
 
 
-def test_units_come_from_the_table_of_variables():
-    assert {f: flux_unit(f) for f in FLUXES} == {f: unit_text(VARIABLES[f].unit) for f in FLUXES}
+def test_each_flux_has_its_unit_on_axes():
+    assert {f: flux_unit(f) for f in ("GPP", "RECO", "NEE", "H", "LE")} == {
+        "GPP": "gC m⁻² d⁻¹",
+        "RECO": "gC m⁻² d⁻¹",
+        "NEE": "gC m⁻² d⁻¹",
+        "H": "W m⁻²",
+        "LE": "W m⁻²",
+    }
+    assert axis_label("LE", "tower") == "LE, tower (W m⁻²)"
+    assert axis_label("GPP") == "GPP (gC m⁻² d⁻¹)"
 
 
 def test_number_has_a_true_minus():
     assert number(-1.234) == "\N{MINUS SIGN}1.23"
 
 
-def test_style_is_loaded_from_the_package_and_put_back():
+def test_style_is_loaded_from_the_package_and_restored():
     before = dict(matplotlib.rcParams)
     with styled():
         assert matplotlib.rcParams["svg.hashsalt"] == "uflux"
@@ -61,7 +68,7 @@ def test_same_data_same_bytes(family, predictions, products):
     assert png_bytes(once) == png_bytes(again)
 
 
-def test_png_tells_no_software_and_no_date(predictions, tmp_path):
+def test_png_contains_no_software_and_no_date(predictions, tmp_path):
     file = tmp_path / "figure.png"
     file.write_bytes(png_bytes(figures.site_skill_figure(predictions)))
     with Image.open(file) as picture:

@@ -10,9 +10,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from uflux_kedro.errors import InputError
-from uflux_kedro.features.months import common_months, select_months
 from uflux_kedro.gridding.grids import TargetGrid
-from uflux_kedro.gridding.means import means_over, monthly_means
 from uflux_kedro.gridding.regrid import align
 
 resolutions = st.sampled_from([10.0, 15.0, 18.0, 20.0, 30.0])
@@ -27,7 +25,7 @@ def months(first: str, count: int) -> xr.Dataset:
 
 
 def cube(name: str, values: np.ndarray, grid: TargetGrid) -> xr.Dataset:
-    """One variable, one month a map, on a grid."""
+    """One variable on a grid, one map per month."""
     base = months("2001-01", len(values)).assign_coords(grid.coordinates().coords)
     dims = ("time", "latitude", "longitude")
     return base.assign({name: (dims, values.astype("float32"), {"units": "u"})})
@@ -63,7 +61,7 @@ def test_regridding_a_rate_conserves_its_global_mean(source, target, seed):
 @settings(max_examples=5, deadline=None)
 @given(source=resolutions, target=resolutions, seed=seeds)
 def test_gaps_neither_leak_nor_spread(name, source, target, seed):
-    """A constant with gaps stays that constant, and stays where there are data beneath."""
+    """A constant with gaps stays constant, and is present where source cells have data."""
     before, after = TargetGrid(resolution=source), TargetGrid(resolution=target)
     holed = random_cube(name, before, seed, gaps=0.5)
     holed[name] = holed[name] * 0 + 7
@@ -85,7 +83,7 @@ def test_gaps_neither_leak_nor_spread(name, source, target, seed):
     seed=seeds,
     flips=st.tuples(st.booleans(), st.booleans()),
 )
-def test_the_way_an_axis_runs_changes_nothing(name, source, target, seed, flips):
+def test_the_direction_of_an_axis_changes_nothing(name, source, target, seed, flips):
     original = random_cube(name, TargetGrid(resolution=source), seed, gaps=0.2)
     turned = original.isel(
         latitude=slice(None, None, -1 if flips[0] else 1),
@@ -95,7 +93,7 @@ def test_the_way_an_axis_runs_changes_nothing(name, source, target, seed, flips)
     xr.testing.assert_allclose(align(turned, grid), align(original, grid), rtol=1e-5)
 
 
-def test_on_its_own_grid_a_cube_keeps_its_numbers():
+def test_a_cube_on_the_target_grid_is_unchanged():
     grid = TargetGrid(resolution=15)
     original = random_cube("TA", grid, 1, gaps=0.3)
     noisy = original.assign_coords(longitude=original.longitude + 1e-6)
@@ -123,7 +121,7 @@ def test_a_finer_rate_is_not_blended():
     )
 
 
-def test_a_coarser_state_is_a_mean_of_its_cells_and_not_a_sample():
+def test_a_coarser_state_is_the_mean_of_its_cells():
     fine, coarse = TargetGrid(resolution=5), TargetGrid(resolution=30)
     original = random_cube("NIRv", fine, 4)
     aligned = align(original, coarse)["NIRv"].sel(latitude=15, longitude=15).to_numpy()
@@ -134,7 +132,7 @@ def test_a_coarser_state_is_a_mean_of_its_cells_and_not_a_sample():
     )
 
 
-def test_the_date_line_is_no_border():
+def test_interpolation_crosses_the_date_line():
     coarse, fine = TargetGrid(resolution=20), TargetGrid(resolution=10)
     values = np.zeros((1, 9, 18))
     values[..., 0], values[..., -1] = 4.0, 8.0
@@ -169,7 +167,7 @@ def test_a_class_is_never_blended():
     np.testing.assert_array_equal(aligned, codes.repeat(2, 0).repeat(2, 1))
 
 
-def test_a_region_is_cut_out_of_the_globe():
+def test_a_region_is_selected_from_the_globe():
     region = TargetGrid(resolution=5, west=-10, south=35, east=30, north=60)
     original = random_cube("TA", TargetGrid(resolution=5), 6)
     aligned = align(original, region)["TA"]
@@ -181,7 +179,7 @@ def test_a_region_is_cut_out_of_the_globe():
     )
 
 
-def test_where_the_source_ends_there_are_no_data():
+def test_cells_beyond_the_source_are_missing():
     region = TargetGrid(resolution=10, west=0, south=0, east=60, north=60)
     for name in ("TA", "P"):
         aligned = align(random_cube(name, region, 7), TargetGrid(resolution=10))[name]
@@ -189,16 +187,18 @@ def test_where_the_source_ends_there_are_no_data():
         assert not np.isnan(aligned.sel(longitude=25, latitude=25).to_numpy()).any()
 
 
-def test_no_place_in_common_is_an_error():
+def test_a_source_outside_the_target_is_an_error():
     region = TargetGrid(resolution=10, west=0, south=0, east=60, north=60)
     other = TargetGrid(resolution=10, west=100, south=0, east=160, north=60)
     source = random_cube("TA", region, 7).assign_attrs(source="era5")
-    with pytest.raises(InputError, match="era5: longitude: expected some of 105 to 155 degrees"):
+    with pytest.raises(
+        InputError, match="era5: longitude: expected cells within the target grid, 105 to 155"
+    ):
         align(source, other)
 
 
 @pytest.mark.parametrize("target", [5.0, 10.0, 30.0])
-def test_lazy_cubes_stay_lazy_and_single(target):
+def test_lazy_cubes_stay_lazy_and_in_single_precision(target):
     original = random_cube("TA", TargetGrid(resolution=10), 8)
     original["P"] = random_cube("P", TargetGrid(resolution=10), 9)["P"]
     lazy = align(original.chunk(time=1), TargetGrid(resolution=target))
@@ -224,120 +224,22 @@ def test_lazy_cubes_stay_lazy_and_single(target):
         {"resolution": 10.0, "nord": 90},
     ],
 )
-def test_a_grid_that_cannot_be_is_refused(settings_):
+def test_an_impossible_grid_is_refused(settings_):
     with pytest.raises(ValidationError):
         TargetGrid(**settings_)
 
 
-def test_a_grids_centres():
+def test_centres_of_a_grid():
     axes = TargetGrid(resolution=0.1, west=-10.7, east=3.6, south=49.8, north=61).coordinates()
     assert axes.sizes == {"latitude": 112, "longitude": 143}
     assert axes.latitude.to_numpy()[[0, -1]].tolist() == [49.85, 60.95]
     assert axes.longitude.to_numpy()[[0, -1]].tolist() == [-10.65, 3.55]
 
 
-def stepped(first: str, last: str, days: int) -> xr.Dataset:
-    """A cube with one value a period of so many days."""
-    starts = pd.date_range(first, last, freq=f"{days}D", inclusive="left")
-    ends = (starts + pd.Timedelta(days=days)).where(
-        starts + pd.Timedelta(days=days) < last, pd.Timestamp(last)
-    )
-    values = np.random.default_rng(days).uniform(0, 1, (len(starts), 2, 3)).astype("float32")
-    return xr.Dataset(
-        {"CSIF": (("time", "latitude", "longitude"), values)},
-        {"time": starts, "time_bnds": (("time", "bnds"), np.column_stack([starts, ends]))},
-    )
-
-
-@settings(max_examples=5, deadline=None)
-@given(days=st.integers(1, 16))
-def test_a_month_is_the_mean_of_its_days(days):
-    source = stepped("2003-01-01", "2004-01-01", days)
-    lazy = source.chunk(time=5)
-    monthly = monthly_means(lazy.assign_coords(time_bnds=lazy.time_bnds.chunk(time=7)), "csif")
-    assert isinstance(monthly["CSIF"].data, da.Array)
-    calendar = pd.date_range("2003-01-01", "2003-12-31")
-    daily = source["CSIF"].isel(
-        time=np.searchsorted(source.indexes["time"], calendar, "right") - 1
-    ).assign_coords(time=calendar)  # fmt: skip
-    expected = daily.groupby("time.month").mean().to_numpy()
-    np.testing.assert_allclose(monthly["CSIF"], expected, rtol=1e-4)
-    assert monthly.indexes["time"].equals(pd.date_range("2003-01-01", periods=12, freq="MS"))
-    np.testing.assert_array_equal(monthly.time_bnds[1:, 0], monthly.time_bnds[:-1, 1])
-
-
-def test_gaps_take_no_part_in_a_months_mean():
-    source = stepped("2003-01-01", "2003-03-01", 1)
-    source["CSIF"][:30, 0, 0] = np.nan
-    source["CSIF"][:, 1, 1] = np.nan
-    monthly = monthly_means(source, "csif")["CSIF"]
-    assert float(monthly[0, 0, 0]) == pytest.approx(float(source["CSIF"][30, 0, 0]))
-    assert np.isnan(monthly[:, 1, 1].to_numpy()).all()
-
-
-def test_months_in_part_are_left_out():
-    monthly = monthly_means(stepped("2003-01-20", "2003-04-10", 1), "csif")
-    assert monthly.indexes["time"].equals(pd.DatetimeIndex(["2003-02-01", "2003-03-01"]))
-    with pytest.raises(InputError, match="csif: time: expected a month in full"):
-        monthly_means(stepped("2003-01-20", "2003-02-10", 1), "csif")
-
-
-def test_days_that_are_missing_take_no_part():
-    source = stepped("2003-01-01", "2003-04-01", 1)
-    holed = source.isel(time=[t for t in range(90) if not 35 <= t < 50])
-    monthly = monthly_means(holed.chunk(time=7), "avhrr")["CSIF"]
-    expected = holed["CSIF"].sel(time="2003-02").mean("time")
-    np.testing.assert_allclose(monthly[1], expected, rtol=1e-5)
-    empty = source.isel(time=[t for t in range(90) if not 31 <= t < 59])
-    monthly = monthly_means(empty.chunk(time=7), "avhrr")["CSIF"]
-    assert np.isnan(monthly.to_numpy()).any(axis=(1, 2)).tolist() == [False, True, False]
-
-
-def test_days_come_of_shorter_periods_alone():
-    with pytest.raises(
-        InputError, match="csif: time: expected periods of a day at most; found 4 days"
-    ):
-        means_over(stepped("2003-01-01", "2003-04-01", 4), "csif", "day")
-    daily = stepped("2003-01-01", "2003-02-01", 1)
-    assert means_over(daily, "x", "day").equals(daily)
-
-
-def test_months_stay_what_they_are():
-    source = random_cube("TA", TargetGrid(resolution=30), 1)
-    xr.testing.assert_identical(monthly_means(source, "era5"), source)
-    static = igbp(np.zeros((6, 12)), TargetGrid(resolution=30))
-    assert monthly_means(static, "igbp") is static
-
-
-def test_the_common_months_are_kept():
-    cubes = {"ERA5": months("2001-01", 24), "GOME2": months("2001-06", 24)}
-    common = common_months(cubes, "common")
-    assert (common[0], common[-1]) == (pd.Timestamp("2001-06-01"), pd.Timestamp("2002-12-01"))
-    assert select_months(cubes["ERA5"], common).indexes["time"].equals(common)
-    assert select_months(cubes["GOME2"], common).time_bnds.shape == (19, 2)
-
-
-def test_months_that_a_source_lacks_are_named():
-    cubes = {"ERA5": months("2001-01", 24), "GOME2": months("2001-06", 24)}
-    with pytest.raises(InputError, match=r"ERA5: time: .* found 2003-01 to 2003-05 missing"):
-        common_months(cubes, "strict")
-    with pytest.raises(InputError, match=r"GOME2: time: .* found 2001-01 to 2001-05 missing"):
-        common_months({"GOME2": cubes["GOME2"], "ERA5": months("2001-01", 29)}, "strict")
-    holed = months("2001-01", 24).isel(time=[0, 1, 2, 5, 7])
-    with pytest.raises(InputError, match=r"found 2001-04 to 2001-05, 2001-07, 2001-09 to 2002-12"):
-        common_months({"CO2": holed, "ERA5": months("2001-01", 24)}, "strict")
-
-
-def test_no_common_month_is_an_error():
-    cubes = {"ERA5": months("2001-01", 6), "GOME2": months("2007-01", 6)}
-    with pytest.raises(InputError, match="expected a month in common"):
-        common_months(cubes, "common")
-
-
 @settings(max_examples=5, deadline=None)
 @given(seed=seeds)
-def test_a_node_grid_meets_a_cell_grid(seed):
-    """ERA5's nodes at the poles and Greenwich, onto cells between them."""
+def test_a_grid_of_nodes_is_regridded_to_cells(seed):
+    """ERA5's nodes at the poles and Greenwich, regridded to cells between them."""
     rng = np.random.default_rng(seed)
     nodes = months("2001-01", 1).assign_coords(
         latitude=np.arange(-90.0, 91, 10), longitude=np.arange(-180.0, 180, 10)
@@ -350,16 +252,7 @@ def test_a_node_grid_meets_a_cell_grid(seed):
     corners = values[:, :-1] + values[:, 1:]
     corners = (corners + np.roll(corners, -1, axis=2)) / 4
     np.testing.assert_allclose(aligned["TA"], corners, rtol=1e-4)
-    # The caps at the poles end half a step from them.
+    # The polar caps end half a step from the poles.
     edges = np.sin(np.deg2rad([-90, *range(-85, 90, 10), 90]))
     expected = (values.mean(axis=2) @ np.diff(edges)) / 2
     np.testing.assert_allclose(global_mean(aligned["SW_IN"], grid), expected, rtol=1e-6)
-
-
-def test_a_february_without_leap_day_is_whole():
-    source = stepped("2004-01-01", "2004-04-01", 1)
-    without = source.isel(time=[t for t in range(91) if t != 59])
-    assert without.indexes["time"][[58, 59]].strftime("%m-%d").tolist() == ["02-28", "03-01"]
-    months = monthly_means(without, "peer", whole=True)
-    assert months.indexes["time"].month.tolist() == [1, 2, 3]
-    assert monthly_means(without.isel(time=slice(32, None)), "peer", whole=True).sizes["time"] == 1

@@ -10,7 +10,7 @@ from pyproj import Geod, Transformer
 
 from uflux_kedro.errors import InputError
 from uflux_kedro.gridding.grids import ProjectedGrid, TargetGrid
-from uflux_kedro.gridding.regrid import align, common_mask
+from uflux_kedro.gridding.regrid import align
 from uflux_kedro.gridding.reproject import align_projected
 from uflux_kedro.gridding.sampling import sample_at_sites
 
@@ -23,7 +23,7 @@ MONTHS = pd.date_range("2017-01-01", periods=2, freq="MS")
 
 
 def field(function, west=-4.0, east=1.0, south=50.0, north=54.0, side=0.25) -> xr.Dataset:
-    """Two months of a function of latitude and longitude as states, rates and classes."""
+    """Two months of a function of latitude and longitude, as states, rates and classes."""
     latitude = np.arange(south + side / 2, north, side)
     longitude = np.arange(west + side / 2, east, side)
     values = function(latitude[:, None], longitude[None, :]) + np.zeros((2, 1, 1))
@@ -56,7 +56,7 @@ def test_a_state_is_interpolated_where_the_cells_are_finer():
     assert aligned["TA"].dims == ("time", "y", "x")
     assert aligned["TA"].dtype == np.float32
     expected = 2 * (aligned.latitude - 52) + 3 * aligned.longitude
-    # GDAL finds the places in its source to an eighth of a target cell.
+    # GDAL locates places in the source to an eighth of a target cell.
     np.testing.assert_allclose(aligned["TA"][0], expected, atol=6e-3)
     assert aligned["TA"].attrs["units"] == "degC"
     assert {"time", "time_bnds", "x", "y", "latitude", "longitude"} == set(aligned.coords)
@@ -75,8 +75,8 @@ def noise(seed: int, side: float = 0.05) -> xr.Dataset:
 
 
 @pytest.mark.parametrize(("resolution", "parts"), [(500, 10), (2000, 40), (10e3, 160)])
-def test_rates_are_shared_out_by_area(resolution, parts):
-    """Against cells cut into many, each with the value of the source's cell beneath."""
+def test_rates_are_averaged_by_area(resolution, parts):
+    """Compare with cells cut into many parts, each with the value of the source cell under it."""
     rough = noise(0)
     found = align(rough, wide(resolution))["P"][0].to_numpy()
     cut = wide(resolution / parts).coordinates()
@@ -86,7 +86,7 @@ def test_rates_are_shared_out_by_area(resolution, parts):
     beneath = rough["P"][0].to_numpy()[row, column]
     expected = beneath.reshape(side, parts, side, parts).mean(axis=(1, 3))
     assert found.mean() == pytest.approx(expected.mean(), rel=1e-3)
-    # GDAL averages over the box around a target cell that is turned against the source's.
+    # GDAL averages over the box around a target cell that is rotated against the source's.
     assert np.sqrt(np.mean((found - expected) ** 2)) < 0.08 * expected.std()
 
 
@@ -113,7 +113,7 @@ def test_rain_is_conserved_where_the_cells_are_coarser():
     area = np.cos(np.deg2rad(fine.latitude.to_numpy()))[:, None] * inside
     expected = float((fine["P"][0].to_numpy() * area).sum() / area.sum())
     assert float(aligned["P"][0].mean()) == pytest.approx(expected, rel=2e-3)
-    assert aligned["TA"][0].std() < 0.3  # a mean of a hundred cells, no sample of them
+    assert aligned["TA"][0].std() < 0.3  # the mean of a hundred cells, not one of them
 
 
 def test_the_most_common_class_wins_in_coarser_cells():
@@ -131,7 +131,7 @@ def test_the_most_common_class_wins_in_coarser_cells():
     assert np.unique(align(fine, coarse)["IGBP"]).tolist() == [10]
 
 
-def test_beyond_the_source_there_are_no_data():
+def test_cells_beyond_the_source_are_missing():
     part = field(lambda la, lo: 0 * la + 0 * lo + 3, east=-1.8, side=0.1)
     aligned = align(part, BRITAIN)
     longitude = aligned.longitude.compute()
@@ -141,12 +141,12 @@ def test_beyond_the_source_there_are_no_data():
     assert (aligned["IGBP"].where(outside, 0) == 0).all()
     inside = longitude < -1.9
     assert float(abs(aligned["P"][0].where(inside) - 3).max()) < 1e-6
-    with pytest.raises(InputError, match="longitude: expected some of"):
+    with pytest.raises(InputError, match="longitude: expected cells within the target grid"):
         align(field(lambda la, lo: la + lo, west=10, east=14), BRITAIN)
 
 
 def test_scenes_in_another_projection():
-    """Reflectance of a 10 m tile in UTM as means of 100 m cells of the national grid."""
+    """Average the reflectance of a 10 m tile in UTM to 100 m cells of the national grid."""
     x = 600e3 + 10 * (np.arange(400) + 0.5)
     y = 5.74e6 + 10 * (np.arange(400) + 0.5)
     values = (x[None, :] - x.mean()) / 1e4 + (y[:, None] - y.mean()) / 1e4 + 0.5
@@ -180,7 +180,7 @@ def test_scenes_in_another_projection():
         {"edge": 1},
     ],
 )
-def test_a_grid_that_cannot_be_is_refused(settings_):
+def test_an_impossible_grid_is_refused(settings_):
     with pytest.raises(ValidationError):
         ProjectedGrid(**(BRITAIN.model_dump() | settings_))
 
@@ -209,17 +209,7 @@ def test_towers_read_cells_and_footprints_of_a_projected_grid():
         sample_at_sites(aligned, sites((53.0, -1.84)))
 
 
-def test_the_common_mask_is_where_everything_is():
-    cube = field(lambda la, lo: la + lo, side=1.0).isel(time=[0])
-    cube["IGBP"][0, 0] = 0
-    cube["TA"][0, 1, 1] = np.nan
-    cube["P"][0, 2, 2] = np.nan
-    mask = common_mask(cube.chunk(time=1))
-    assert mask.dims == ("time", "latitude", "longitude")
-    assert int((~mask).sum()) == 3
-
-
-def test_degrees_stay_the_way_they_were():
+def test_grids_in_degrees_keep_their_axes():
     cube = field(lambda la, lo: la + lo, side=1.0)
     grid = TargetGrid(resolution=1, west=-3, south=51, east=0, north=53)
     assert align(cube, grid)["TA"].dims == ("time", "latitude", "longitude")
@@ -227,8 +217,8 @@ def test_degrees_stay_the_way_they_were():
     assert align(record, grid) is record
 
 
-def test_blocks_leave_no_trace():
-    """Every block follows the projection closely enough."""
+def test_block_edges_are_invisible():
+    """Every block approximates the projection closely enough."""
     rng = np.random.default_rng(0)
     axes = {
         "latitude": np.arange(50, 54, 0.25) + 0.125,

@@ -15,7 +15,7 @@ MONTHS = pd.date_range("2001-01-01", periods=3, freq="MS")
 
 
 def drivers(grid: TargetGrid, water: tuple[tuple[float, float], ...] = ()) -> xr.Dataset:
-    """Drivers whose every value tells its place and month; land but for ``water``."""
+    """Drivers in which every value encodes its place and month; all land but ``water``."""
     axes = grid.coordinates()
     numbers = np.arange(3 * axes.latitude.size * axes.longitude.size, dtype="float32")
     values = numbers.reshape(3, axes.latitude.size, axes.longitude.size)
@@ -38,7 +38,7 @@ def sites(*places: tuple[float, float]) -> pd.DataFrame:
 
 @settings(max_examples=8, deadline=None)
 @given(places=st.lists(st.tuples(st.floats(-89, 89), st.floats(-180, 180)), min_size=1, max_size=5))
-def test_a_tower_reads_the_cell_in_which_it_stands(places):
+def test_a_tower_reads_its_own_cell(places):
     cube = drivers(TargetGrid(resolution=10))
     table = sample_at_sites(cube.chunk(time=1), sites(*places))
     assert len(table) == 3 * len(places)
@@ -92,7 +92,7 @@ def test_the_land_may_lie_across_the_date_line():
     np.testing.assert_array_equal(table["ERA5_TA"], expected)
 
 
-def test_water_far_and_wide_is_an_error():
+def test_a_tower_surrounded_by_water_is_an_error():
     water = tuple((float(la), float(lo)) for la in (-5, 5, 15) for lo in (-5, 5, 15))
     cube = drivers(TargetGrid(resolution=10), water=water)
     with pytest.raises(InputError, match=r"expected land .* found water only: XX-001 \(5, 5\)$"):
@@ -120,7 +120,7 @@ def test_a_footprint_is_the_mean_of_the_land_within(latitude, longitude, radius,
     try:
         cell = sample_at_sites(cube, here)
     except InputError:
-        return  # water far and wide
+        return  # only water around
     table = sample_at_sites(cube.chunk(time=1), here, radius)
     east = (cube.longitude - longitude + 180) % 360 - 180
     distance = 111_195 * np.hypot(
@@ -136,7 +136,7 @@ def test_a_footprint_is_the_mean_of_the_land_within(latitude, longitude, radius,
         assert table[name].equals(cell[name])
 
 
-def test_a_gap_within_a_footprint_takes_no_part():
+def test_missing_cells_in_a_footprint_are_ignored():
     cube = drivers(TargetGrid(resolution=5))
     cube["ERA5_TA"][0] = cube["ERA5_TA"][0] * 0 + 4
     cube["ERA5_TA"].loc[{"latitude": 2.5, "longitude": 7.5}] = np.nan

@@ -1,4 +1,4 @@
-"""The random forest on bins, against scikit-learn's."""
+"""The random forest on binned columns against scikit-learn's."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_its_skill_is_that_of_scikit_learns(friedman, limits):
         )
 
     ours, theirs = skill(BinnedForestRegressor), skill(RandomForestRegressor)
-    # Bags of distinct rows, or limits that count draws as rows, are further off.
+    # Bags of distinct rows, or limits that count draws as rows, would differ by more.
     noise = np.sqrt(ours.var(ddof=1) + theirs.var(ddof=1)) / 2
     assert abs(ours.mean() - theirs.mean()) < max(0.004, 3 * noise)
 

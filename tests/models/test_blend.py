@@ -1,4 +1,4 @@
-"""The blend: three learners, their weights, and the way to disk and back."""
+"""The blend: its three models, their weights, and storage."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_a_column_without_any_value_changes_nothing(friedman):
 
 
 def test_stacked_weights_follow_what_predicts_unseen_groups(groups):
-    """A straight line beyond the rows' groups is the kernel's, and steps are the trees'."""
+    """The kernel extrapolates a line to other groups best, and trees predict steps best."""
     rng = np.random.default_rng(0)
     level = np.repeat(np.linspace(-1, 1, 15), 20)
     X = np.column_stack([level, rng.normal(size=(300, 2))])
@@ -149,7 +149,7 @@ def test_what_is_no_blend_is_refused(friedman, tmp_path):
     with pytest.raises(InputError):
         load_model(tmp_path / "model")
     forge(whole, n_features_in=5)
-    with pytest.raises(InputError, match="do not belong together"):
+    with pytest.raises(InputError, match="different numbers of columns"):
         load_model(tmp_path / "model")
 
 

@@ -1,4 +1,4 @@
-"""Fitted members: their card, their columns, their warnings, and their way to disk and back."""
+"""Fitted members: card, columns, warnings and storage."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_it_predicts_as_its_model_does_before_and_after_the_disk(rows, model, tm
         np.testing.assert_allclose(one.predict(rows), expected, rtol=1e-6)
         np.testing.assert_array_equal(one.predict(X, n_jobs=2), one.predict(X))
         assert one.name == f"MODIS-NIRv-ERA5.GPP.{model}"
-    # A loaded member goes to workers as a path, not as a model.
+    # A loaded member is sent to workers as a path, not as a model.
     assert len(pickle.dumps(loaded)) < 10_000
 
 
@@ -151,7 +151,7 @@ def test_each_predictor_is_doubted_for_itself(rows, caplog):
     assert ["ERA5_TA" in r.getMessage() for r in caplog.records] == [True, False]
 
 
-def test_a_column_that_stands_twice_or_holds_text_is_named(rows):
+def test_a_column_that_appears_twice_or_holds_text_is_named(rows):
     fresh = member(rows)
     twice = pd.concat([rows, rows[["ERA5_TA"]]], axis=1)
     with pytest.raises(InputError, match="ERA5_TA: expected one column of that name; found 2"):

@@ -1,4 +1,4 @@
-"""Models on disk: exact, the same bytes, and nothing of a stranger's that runs or leads astray."""
+"""Stored models: exact, reproducible to the byte, and safe against forged files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from sklearn.ensemble import RandomForestRegressor
 from sklearn.linear_model import LinearRegression
 
 from uflux_kedro.errors import InputError
-from uflux_kedro.models.persistence import load_model, save_model
+from uflux_kedro.models.packing import PACKERS
+from uflux_kedro.models.persistence import MODEL_TYPES, load_model, save_model
 from uflux_kedro.models.registry import make_model
 
 SETTINGS = {
@@ -45,7 +46,7 @@ def files(folder):
 
 
 def rewrite(folder, payload):
-    """Put another payload in, with the checksum that a forger would compute."""
+    """Replace the payload and its checksum, as a forger would."""
     description = json.loads((folder / "model.json").read_text())
     (folder / description["payload"]).write_bytes(payload)
     description["sha256"] = hashlib.sha256(payload).hexdigest()
@@ -68,9 +69,14 @@ def test_a_model_comes_back_as_it_was(name, parameters, friedman, tmp_path):
     np.testing.assert_allclose(again.feature_importances_, model.feature_importances_)
     for key, value in (SETTINGS[name] | parameters).items():
         assert again.get_params()[key] == value
-    # What was read is written with the same bytes.
+    # The loaded model is written with the same bytes.
     save_model(again, tmp_path / "again")
     assert files(tmp_path / "again") == files(tmp_path / "model")
+
+
+def test_every_type_that_is_stored_is_packed():
+    """A fitted member needs both."""
+    assert set(MODEL_TYPES) == set(PACKERS)
 
 
 @pytest.mark.parametrize("name", ["DF21", "XGB", "RF", "RF-sklearn"])
@@ -129,7 +135,7 @@ def test_bytes_that_are_no_model_are_refused_even_with_their_checksum(name, frie
 
 
 def test_forged_trees_are_refused(friedman, tmp_path):
-    """Nodes that lead outside their tree would read a stranger's memory."""
+    """Children outside their tree would make kernels read foreign memory."""
     save_model(fitted("DF21", friedman), tmp_path / "model")
     with np.load(tmp_path / "model" / "model.npz") as archive:
         arrays = dict(archive)
@@ -138,7 +144,7 @@ def test_forged_trees_are_refused(friedman, tmp_path):
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)
     rewrite(tmp_path / "model", buffer.getvalue())
-    with pytest.raises(InputError, match="lead nowhere"):
+    with pytest.raises(InputError, match="numbers out of range"):
         load_model(tmp_path / "model")
 
 
@@ -149,7 +155,7 @@ def test_forged_random_forests_are_refused(friedman, tmp_path):
     state["nodes"]["left_child"][0] = 10**6
     tree.__setstate__(state)
     save_model(model, tmp_path / "model")
-    with pytest.raises(InputError, match="lead nowhere"):
+    with pytest.raises(InputError, match="numbers out of range"):
         load_model(tmp_path / "model")
 
 

@@ -9,7 +9,7 @@ from uflux_kedro.models import registry
 from uflux_kedro.models.registry import MODELS, make_model
 
 FOREST = {"n_estimators": 100, "max_depth": 20, "min_samples_leaf": 3, "min_samples_split": 12}
-REFERENCE = {
+PUBLISHED = {
     "DF21": {"n_estimators": 2, "n_trees": 100, "max_layers": 20, "use_predictor": False},
     "deep-forest": {"n_estimators": 2, "n_trees": 100, "max_layers": 20, "use_predictor": False},
     "XGB": {"n_estimators": 100, "max_depth": 6, "min_child_weight": 4, "subsample": 0.8}
@@ -22,9 +22,9 @@ REFERENCE = {
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_defaults_are_the_references_settings(name):
+def test_defaults_are_the_published_settings(name):
     found = make_model(name, random_state=7, n_jobs=2).get_params()
-    assert {key: found[key] for key in REFERENCE[name]} == REFERENCE[name]
+    assert {key: found[key] for key in PUBLISHED[name]} == PUBLISHED[name]
     assert found["random_state"] == 7
     assert found["n_jobs"] == 2
 
@@ -57,7 +57,7 @@ def test_devices(monkeypatch):
     assert make_model("XGB", device="cuda").device == "cuda"
     assert make_model("XGB").device == "cpu"
     make_model("DF21", device="auto")
-    with pytest.raises(ConfigurationError, match="RF runs on the CPU alone"):
+    with pytest.raises(ConfigurationError, match="RF runs only on the CPU"):
         make_model("RF", device="cuda")
     with pytest.raises(ConfigurationError, match="expected one of cpu, cuda, auto"):
         make_model("XGB", device="gpu")

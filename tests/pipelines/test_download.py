@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from tests.conftest import PROJECT
+from tests.testing.project import PROJECT
 from tests.testing.servers import Running
 from tests.testing.zenodo_server import Zenodo
 from uflux_kedro.downloads.parameters import DownloadParameters
@@ -66,7 +66,7 @@ def test_kedro_run_fetches_what_is_ordered_and_not_there(run, zenodo, tmp_path):
     ]
     assert (folder / "co2_mm_gl.txt").read_bytes() == b"# month average\n"
     assert (folder / "manifest.json").exists()
-    assert [a.path for a in zenodo.asked if a.path.endswith("/content")] == [
+    assert [a.path for a in zenodo.received if a.path.endswith("/content")] == [
         zenodo.content(17255948, "co2_mm_gl.txt")
     ]
 

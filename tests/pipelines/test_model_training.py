@@ -1,4 +1,4 @@
-"""Nodes of the training: search of settings, and members compared."""
+"""Nodes of model training: choice of predictors, search of settings, comparison of members."""
 
 from __future__ import annotations
 
@@ -18,10 +18,7 @@ from uflux_kedro.pipelines.model_training.nodes import (
     score_member,
     track_member,
 )
-from uflux_kedro.validation.cross_validation import held_out_predictions
-from uflux_kedro.validation.folds import site_k_fold
 from uflux_kedro.validation.parameters import TrainingParameters
-from uflux_kedro.validation.search import SiteSearchRegressor
 
 PREDICTORS = ("ERA5_TA", "ERA5_SW_IN")
 MEMBER = Member("A", "GPP", "RF", PREDICTORS)
@@ -64,27 +61,50 @@ def training(**search):
     )
 
 
-def test_each_fold_searches_among_its_own_sites(table, tmp_path):
-    found = predict_held_out(MEMBER, table, tmp_path, training())
-    plain = held_out_predictions(
-        lambda fold: SiteSearchRegressor(
-            make_model("RF", FIXED, random_state=3 + fold),
-            {"max_depth": (1, 8)},
-            n_splits=2,
-            seed=3 + fold,
-        ),
-        table[list(PREDICTORS)].to_numpy("float32"),
-        table["GPP"].to_numpy(),
-        table["site_id"].to_numpy(),
-        table["time"].to_numpy(),
-        site_k_fold(table["site_id"], 3, 3),
-        fit_with_sites=True,
-    )
-    pd.testing.assert_frame_equal(found, plain)
-    assert len(list((tmp_path / MEMBER.name).iterdir())) == 3
+ONE_STUMP = {
+    "n_estimators": 1,
+    "max_depth": 1,
+    "learning_rate": 1.0,
+    "min_child_weight": 0,
+    "subsample": 1.0,
+    "colsample_bytree": 1.0,
+    "reg_lambda": 0.0,
+}
+"""A tree of one cut whose leaves are the means of their rows; none with ``gamma`` above 1000."""
 
-    fixed = training().model_copy(update={"search": None})
-    assert not predict_held_out(MEMBER, table, tmp_path, fixed).equals(found)
+
+def test_each_fold_searches_among_its_own_sites(tmp_path):
+    """Three sites of temperatures 0 and 1, where A and B agree and C contradicts them.
+
+    Without C, the cut predicts A from B and B from A without error, so it wins: C is predicted
+    0 and 2. Without A (or B), the cut predicts B from C as 4 and 0, and C from B as 0 and 2: the
+    squared errors are 16, 4, 16, 4. The means, 2 for B and 1 for C, err by 4, 0, 9, 1 and win:
+    A (or B) is predicted the mean of the other two sites, 1.5.
+    """
+    table = pd.DataFrame(
+        {
+            "site_id": list("AABBCC"),
+            "time": pd.to_datetime(["2001-01-01", "2001-02-01"] * 3),
+            "ERA5_TA": [0.0, 1.0] * 3,
+            "GPP": [0.0, 2.0, 0.0, 2.0, 4.0, 0.0],
+        }
+    )
+    member = Member("A", "GPP", "XGB", ("ERA5_TA",))
+    searched = TrainingParameters.model_validate(
+        {
+            "scheme": "loso",
+            "n_jobs": 1,
+            "model_parameters": {"XGB": ONE_STUMP},
+            "search": {"n_splits": 2, "space": {"XGB": {"gamma": [0, 1000]}}},
+        }
+    )
+    found = predict_held_out(member, table, tmp_path, searched)
+    assert found["site_id"].tolist() == list("AABBCC")
+    assert found["prediction"].tolist() == pytest.approx([1.5, 1.5, 1.5, 1.5, 0, 2], abs=1e-5)
+    assert len(list((tmp_path / member.name).iterdir())) == 3
+
+    fixed = predict_held_out(member, table, tmp_path, searched.model_copy(update={"search": None}))
+    assert fixed["prediction"].tolist() == pytest.approx([2, 1, 2, 1, 0, 2], abs=1e-5)
 
 
 def test_final_model_is_the_plain_best_one(table, tmp_path):
@@ -128,11 +148,11 @@ def test_tracking_shows_what_was_chosen_and_what_was_tried(table, sites, tmp_pat
     assert "search.csv" not in run.tables
 
 
-def test_a_model_without_space_is_asked_about(table, tmp_path):
+def test_a_model_without_a_search_space_is_refused(table, tmp_path):
     xgb = Member("A", "GPP", "XGB", PREDICTORS)
-    with pytest.raises(ConfigurationError, match=r"A.GPP.XGB.*nothing for XGB, only for RF"):
+    with pytest.raises(ConfigurationError, match=r"A.GPP.XGB.*no entry for XGB, only for RF"):
         predict_held_out(xgb, table, tmp_path, training())
-    with pytest.raises(ConfigurationError, match="nothing for XGB"):
+    with pytest.raises(ConfigurationError, match="no entry for XGB"):
         fit_final_model(xgb, table, {}, training())
 
 
@@ -167,9 +187,9 @@ CHOOSER = Member("A", "GPP", "RF", (*PREDICTORS, "ERA5_PA"), GROUPS)
 
 @pytest.fixture(scope="module")
 def misleading(table):
-    """With air pressure, which tells sites apart and says nothing of others."""
+    """Rows with air pressure, which identifies sites and does not help to predict other sites."""
     number = table["site_id"].str[1:].astype(int)
-    level = 4 * (-1.0) ** number  # the contrary of what neighbours tell
+    level = 4 * (-1.0) ** number  # neighbours have the opposite level
     return table.assign(
         ERA5_PA=90.0 + number, GPP=table["GPP"] + 0.03 * table["ERA5_SW_IN"] + level
     )
@@ -219,7 +239,7 @@ def test_settings_are_searched_with_the_predictors_that_were_chosen(misleading, 
 
 
 def test_sites_reach_every_fit_of_a_model_that_takes_them(table, tmp_path):
-    """In the search's folds as in the final model, and none where a model takes none."""
+    """They reach the folds of a search and the final model, but no model without ``groups``."""
     deep = Member(MEMBER.predictor_set, MEMBER.flux, "DF21", MEMBER.predictors)
     small = {"DF21": {"n_trees": 4, "max_layers": 2}, "RF": FIXED}
     by_site = training(space={"DF21": {"n_trees": [4]}}).model_copy(

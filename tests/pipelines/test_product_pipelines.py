@@ -1,4 +1,4 @@
-"""What the configuration asks of the products: totals, what follows from them, others beside them."""
+"""Products as configured: totals, derived products, and comparisons with peers."""
 
 from __future__ import annotations
 
@@ -13,14 +13,20 @@ from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 from pydantic import ValidationError
 
-from tests.conftest import PROJECT
-from tests.statistics.test_peers import cube
+from tests.testing.products import PREDICTORS, write_world
+from tests.testing.project import PROJECT
+from tests.testing.synthetic import make_product
 from uflux_kedro import configuration
-from uflux_kedro.errors import InputError
+from uflux_kedro.ensemble import Member
+from uflux_kedro.errors import ConfigurationError, InputError
+from uflux_kedro.models.fitted import FittedMember
 from uflux_kedro.pipelines import grid_inference, reporting
-from uflux_kedro.pipelines.grid_inference.nodes import aggregate_product
+from uflux_kedro.pipelines.grid_inference import nodes
+from uflux_kedro.pipelines.grid_inference.nodes import aggregate_product, make_product_drivers
 from uflux_kedro.pipelines.reporting.nodes import compare_product, tabulate_peers
 from uflux_kedro.pipelines.reporting.peers import Peer, project_peers
+from uflux_kedro.products.parameters import DaskParameters, InferenceParameters
+from uflux_kedro.products.store import ProductStore
 from uflux_kedro.report.parameters import PeerVariable, ReportingParameters
 from uflux_kedro.statistics.parameters import AggregateParameters
 
@@ -44,6 +50,34 @@ def test_each_flux_and_et_have_totals(parameters):
     report = reporting.create_pipeline()
     assert {"aggregates", "budgets"} <= report.all_outputs()
     assert "aggregates_ET" in report.inputs()
+
+
+def test_a_node_makes_a_product_logs_its_cost_and_keeps_its_regions(tmp_path, caplog):
+    caplog.set_level("INFO", "uflux_kedro")
+    write_world(tmp_path)
+    models = [FittedMember.load(tmp_path / name) for name in PREDICTORS]
+    members = tuple(Member(name, "GPP", "XGB", PREDICTORS[name]) for name in PREDICTORS)
+    drivers = xr.open_zarr(tmp_path / "drivers.zarr", consolidated=False, chunks={})
+    whole = {"land_cells": 1_000_000, "periods": 1000, "members": 13}
+    inference = InferenceParameters.model_validate(
+        {"first_month": "2001-02", "last_month": "2001-11", "regions": {"time": 5}, "whole": whole}
+    )
+    store = ProductStore(str(tmp_path / "GPP.zarr"))
+    for made, kept in ((2, 0), (0, 2)):
+        done = nodes.make_product(members, drivers, inference, DaskParameters(), store, *models)
+        assert done == store
+        assert f"GPP: {made} regions made, {kept} kept" in caplog.text
+    assert "the whole product at this rate: 1 billion pixels x 13 members" in caplog.text
+    assert store.open().indexes["time"][[0, -1]].month.tolist() == [2, 11]
+    item = json.loads((tmp_path / "GPP.stac.json").read_text())
+    assert item["bbox"] == [-180, -90, 180, 90]
+    assert item["properties"]["uflux:product_checksum"]
+
+
+def test_product_drivers_need_a_grid():
+    inference = InferenceParameters(first_month="2001-01", last_month="2001-12")
+    with pytest.raises(ConfigurationError, match=r"inference\.grid: expected the grid"):
+        make_product_drivers((), inference)
 
 
 def test_what_follows_needs_its_fluxes(parameters):
@@ -77,15 +111,15 @@ def test_an_absent_peer_is_left_out_and_a_present_one_compared(parameters, tmp_p
     assert {"aggregates", "budgets", "peers", "figure_difference_demo-truth"} <= set(page.inputs)
 
 
-def test_a_peer_that_must_be_there_stops_the_comparison(parameters, tmp_path):
+def test_a_required_peer_without_files_is_an_error(parameters, tmp_path):
     parameters["reporting"]["peers"] = {"X": {"path": str(tmp_path / "x.nc"), "variables": {"GPP": "gpp"}}}  # fmt: skip
     (peer,) = project_peers(["GPP"])
     with pytest.raises(InputError, match="files of the peer X; found none"):
-        compare_product(peer, cube())
+        compare_product(peer, make_product())
 
 
 def test_a_peer_is_read_and_scored(tmp_path):
-    truth = cube(5.0)
+    truth = make_product(5.0)
     truth.rename(GPP="gpp").assign(gpp=lambda c: -c["gpp"].assign_attrs(units="gC m-2 d-1")).to_netcdf(tmp_path / "x.nc")  # fmt: skip
     variable = PeerVariable(variable="gpp", sign=-1, unit="gC m-2 d-1")
     peer = Peer("X", "GPP", "x.nc", (str(tmp_path / "x.nc"),), variable)
@@ -96,7 +130,7 @@ def test_a_peer_is_read_and_scored(tmp_path):
     assert table.loc[0, "NSE"] == pytest.approx(1)
 
 
-def test_regions_of_a_users_own_are_summed(tmp_path):
+def test_regions_of_the_user_are_summed(tmp_path):
     ring = [[0, 0], [40, 0], [40, 20], [0, 20], [0, 0]]
     feature = {"type": "Feature", "properties": {"id": "box"}, "geometry": {"type": "Polygon", "coordinates": [ring]}}  # fmt: skip
     path = tmp_path / "areas.geojson"
@@ -105,13 +139,13 @@ def test_regions_of_a_users_own_are_summed(tmp_path):
     parameters = AggregateParameters.model_validate(
         {"countries": False, "regions": {"path": str(path), "name_column": "id", "kind": "basin"}}
     )
-    table = aggregate_product("GPP", cube(5.0), drivers, parameters)
+    table = aggregate_product("GPP", make_product(5.0), drivers, parameters)
     assert isinstance(table, pd.DataFrame)
     assert set(table["region_kind"]) == {"global", "IGBP", "basin"}
     assert table.query("region_kind == 'basin'")["cells"].iloc[0] == 8 * 4
 
 
-def test_what_cannot_be_meant_is_refused():
+def test_invalid_settings_are_refused():
     for edges in ((0,), (10, 0), (0, 91)):
         with pytest.raises(ValidationError):
             AggregateParameters(latitude_bands=edges)

@@ -15,7 +15,7 @@ from uflux_kedro.readers.parameters import GridParameters
 
 @pytest.fixture
 def hours(tmp_path):
-    """Two days and a month of hourly warmth that grows by a degree a day."""
+    """Return hourly temperature over a month and some days, rising by a degree a day."""
     time = pd.date_range("2001-01-30", "2001-03-03", freq="h", inclusive="left")
     warmth = 280 + np.arange(len(time)) // 24
     data = xr.Dataset(
@@ -26,7 +26,7 @@ def hours(tmp_path):
     return [tmp_path / "h.nc"]
 
 
-def test_hours_are_kept_as_the_means_that_are_asked_for(hours):
+def test_hours_are_averaged_as_configured(hours):
     options = {"variables": ["TA"]}
     months = read_grid(hours, GridParameters(reader="era5", means_over="month", options=options))
     assert months.indexes["time"].tolist() == [pd.Timestamp("2001-02-01")]
@@ -37,7 +37,7 @@ def test_hours_are_kept_as_the_means_that_are_asked_for(hours):
     assert read_grid(hours, GridParameters(reader="era5", options=options)).sizes["time"] == 32 * 24
 
 
-def test_an_option_that_no_reader_has_is_named(hours):
+def test_an_unknown_option_of_a_reader_is_named(hours):
     with pytest.raises(ConfigurationError, match="'era5' has no option variable"):
         read_grid(hours, GridParameters(reader="era5", options={"variable": "TA"}))
     with pytest.raises(ValidationError):

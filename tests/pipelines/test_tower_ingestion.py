@@ -1,4 +1,4 @@
-"""A user names a file or a folder, and the towers in it are read."""
+"""towers_path may be a file or a folder."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from kedro.config import OmegaConfigLoader
 
-from tests.conftest import PROJECT
+from tests.testing.project import PROJECT
 from uflux_kedro.configuration import CONFIG_LOADER_ARGS
 from uflux_kedro.datasets import RawFilesDataset
 from uflux_kedro.errors import ConfigurationError
@@ -24,7 +24,7 @@ def raw_towers(env: str, **runtime: str) -> RawFilesDataset:
 
 @pytest.fixture
 def folder(tmp_path):
-    """A tidy table, one folder down."""
+    """Return a folder with a tidy table in a subfolder."""
     (tmp_path / "inner").mkdir()
     table = pd.DataFrame(
         {"SITE_ID": "DE-Abc", "TIMESTAMP": [200401, 200402], "LOCATION_LAT": 51.0,
@@ -56,7 +56,7 @@ def test_every_environment_has_a_block_that_is_valid(env):
     TowerParameters.model_validate(loader["parameters"]["towers"])
 
 
-def test_endings_may_be_in_capitals(tmp_path):
+def test_file_extensions_may_be_upper_case(tmp_path):
     for name in ("a.ZIP", "b.csv", "inner/c.Csv.GZ", "d.pdf"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
@@ -64,7 +64,7 @@ def test_endings_may_be_in_capitals(tmp_path):
     assert [f.name for f in found] == ["a.ZIP", "b.csv", "c.Csv.GZ"]
 
 
-def test_an_empty_path_is_said(tmp_path):
-    """As of ``make towers`` without TOWERS."""
-    with pytest.raises(ConfigurationError, match=r"found nothing.*towers_path=FILE_OR_FOLDER"):
+def test_an_empty_path_is_refused(tmp_path):
+    """``make towers`` without TOWERS sets an empty path."""
+    with pytest.raises(ConfigurationError, match=r"found an empty one.*towers_path=FILE_OR_FOLDER"):
         RawFilesDataset(filepath="", hint="--params towers_path=FILE_OR_FOLDER")

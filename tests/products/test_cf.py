@@ -27,7 +27,7 @@ def product():
     )
 
 
-def test_global_attributes_tell_how_it_was_made(product):
+def test_global_attributes_hold_the_provenance(product):
     attributes = product.attrs
     assert attributes["Conventions"] == "CF-1.11"
     assert attributes["title"] == "GPP of a small world"
@@ -45,7 +45,7 @@ def test_units_are_those_that_cf_tools_read(product):
         assert "carbon" in product[name].attrs["comment"]
 
 
-def test_the_input_is_left_as_it_was():
+def test_the_input_is_not_changed():
     cube = predict_cube({"a": Sum("ERA5_TA")}, make_drivers(), variable="GPP")
     before = cube.copy(deep=True)
     finish_product(cube, title="t", members=["a"], parameters={}, checksums={})
@@ -53,7 +53,7 @@ def test_the_input_is_left_as_it_was():
 
 
 @pytest.mark.parametrize("name", ["time_bnds", "latitude"])
-def test_what_is_missing_is_named(product, name):
+def test_missing_variables_are_named(product, name):
     with pytest.raises(InputError, match=f"{name}: expected a variable"):
         finish_product(
             product.drop_vars(name), title="t", members=["a"], parameters={}, checksums={}
@@ -101,7 +101,7 @@ def test_the_same_product_gives_the_same_bytes(product, tmp_path):
     assert sha256(tmp_path / "one.nc") == sha256(tmp_path / "two.nc")
 
 
-def test_encoding_of_another_store_does_no_harm(product, tmp_path):
+def test_the_encoding_of_another_store_is_ignored(product, tmp_path):
     product.to_zarr(tmp_path / "cube.zarr", zarr_format=3, consolidated=False)
     stored = xr.open_zarr(tmp_path / "cube.zarr", consolidated=False, chunks={})
     write_netcdf(stored, tmp_path / "cube.nc")
@@ -109,7 +109,7 @@ def test_encoding_of_another_store_does_no_harm(product, tmp_path):
         xr.testing.assert_equal(named_members(found), product)
 
 
-def test_a_failed_write_leaves_what_was_there(product, tmp_path):
+def test_a_failed_write_keeps_the_old_file(product, tmp_path):
     path = tmp_path / "gpp.nc"
     write_netcdf(product, path)
     before = path.read_bytes()

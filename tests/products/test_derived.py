@@ -8,11 +8,11 @@ import pytest
 import xarray as xr
 
 from uflux_kedro.errors import InputError
+from uflux_kedro.gridding.cells import cell_area
 from uflux_kedro.products.cf import finish_product, write_netcdf
 from uflux_kedro.products.derived import air_temperature, evapotranspiration, water_use_efficiency
 from uflux_kedro.products.geotiff import write_geotiffs
-from uflux_kedro.statistics.budgets import budgets
-from uflux_kedro.statistics.means import cell_area
+from uflux_kedro.statistics.budgets import budget_residuals
 
 AXES = {"latitude": np.arange(-85.0, 90, 10), "longitude": np.arange(-175.0, 180, 10)}
 SHAPE = (12, 18, 36)
@@ -55,7 +55,7 @@ def test_et_is_le_by_the_latent_heat():
     assert '"LE": "abc"' in found.attrs["input_checksums"]
 
 
-def test_wue_is_missing_where_there_is_next_to_no_water(tmp_path):
+def test_wue_is_missing_where_et_is_small(tmp_path):
     latent = product("LE", 60.0)
     latent["LE"][:, 0] = 1.0
     latent["LE"][:, 1] = -5.0
@@ -93,7 +93,7 @@ def test_et_in_a_projection_is_a_geotiff(tmp_path):
         checksums={},
     )
     warmth = xr.DataArray(np.full(shape, 20.0), {"time": TIME, **axes}, dims, name="ERA5_TA")
-    # Drivers know where the projection's cells are; the product does not carry that along.
+    # The drivers have latitude and longitude of the projection's cells; the product has not.
     warmth = warmth.assign_coords(latitude=(("y", "x"), np.full(shape[1:], 50.0)))
     found = evapotranspiration(latent, warmth)
     assert "latitude" not in found.variables
@@ -105,7 +105,7 @@ def test_et_in_a_projection_is_a_geotiff(tmp_path):
         np.testing.assert_allclose(file.read(1), 60 * 0.0864 / 2.4536, rtol=1e-6)
 
 
-def test_the_members_own_air_temperature_goes_first():
+def test_the_air_temperature_of_the_members_takes_precedence():
     given = drivers(CFSV2_TA=10.0, ERA5_TA=20.0)
     assert air_temperature(given, ["MODIS_NIRv", "ERA5_TA"]).name == "ERA5_TA"
     assert air_temperature(given, ["MODIS_NIRv"]).name == "CFSV2_TA"
@@ -113,11 +113,11 @@ def test_the_members_own_air_temperature_goes_first():
         air_temperature(drivers(ERA5_TS=1.0), [])
 
 
-def test_carbon_residual_is_weighted_by_area_and_of_what_all_have():
+def test_the_carbon_residual_is_weighted_by_area_over_common_cells():
     carbon = {f: product(f, v, "gC m-2 d-1") for f, v in {"GPP": 3.0, "RECO": 2.0, "NEE": -0.75}.items()}  # fmt: skip
     carbon["NEE"]["NEE"][:, 9:] = -1.25  # north
     carbon["RECO"]["RECO"][:, :, 0] = np.nan
-    table = budgets(carbon, drivers(ERA5_TA=1.0)).set_index("quantity")["value"]
+    table = budget_residuals(carbon, drivers(ERA5_TA=1.0)).set_index("quantity")["value"]
     assert table["NEE"] == pytest.approx(-1)
     assert table["RECO less GPP"] == pytest.approx(-1)
     assert table["residual, NEE less (RECO less GPP)"] == pytest.approx(0, abs=1e-6)
@@ -125,23 +125,23 @@ def test_carbon_residual_is_weighted_by_area_and_of_what_all_have():
     carbon["NEE"]["NEE"][:] = -1.0
     carbon["NEE"]["NEE"][:, 0] = 1.0  # a row at the pole
     share = float(cell_area(carbon["NEE"])[0].sum() / cell_area(carbon["NEE"]).sum())
-    found = budgets(carbon, drivers(ERA5_TA=1.0)).set_index("quantity")["value"]
+    found = budget_residuals(carbon, drivers(ERA5_TA=1.0)).set_index("quantity")["value"]
     assert found["residual, NEE less (RECO less GPP)"] == pytest.approx(2 * share, rel=1e-5)
 
 
-def test_energy_is_set_against_estimated_net_radiation():
+def test_energy_is_compared_with_estimated_net_radiation():
     energy = {"H": product("H", 30.0), "LE": product("LE", 40.0)}
     given = drivers(CFSV2_SW_IN=1.0, ERA5_SW_IN=200.0, ERA5_LW_IN=330.0, ERA5_TS=15.0)
-    table = budgets(energy, given).set_index("quantity")["value"]
+    table = budget_residuals(energy, given).set_index("quantity")["value"]
     net = 0.77 * 200 + 0.98 * (330 - 5.670374419e-8 * 288.15**4)
     name = "net radiation, estimated from ERA5 with albedo 0.23"
     assert table["H plus LE"] == pytest.approx(70)
     assert table["ERA5_SW_IN plus ERA5_LW_IN"] == pytest.approx(530)
     assert table[name] == pytest.approx(net, rel=1e-5)
     assert table[f"H plus LE by {name}"] == pytest.approx(70 / net, rel=1e-5)
-    without = budgets(energy, drivers(CFSV2_SW_IN=1.0))
+    without = budget_residuals(energy, drivers(CFSV2_SW_IN=1.0))
     assert without["quantity"].tolist() == ["H plus LE"]
 
 
 def test_a_budget_needs_all_its_fluxes():
-    assert budgets({"GPP": product("GPP", 1.0)}, drivers(ERA5_TA=1.0)).empty
+    assert budget_residuals({"GPP": product("GPP", 1.0)}, drivers(ERA5_TA=1.0)).empty

@@ -11,20 +11,20 @@ from hypothesis.extra import numpy as arrays
 
 from tests.testing.drivers import Sum, make_drivers
 from uflux_kedro.products import kernel
-from uflux_kedro.products.fields import LACKED, NO_LAND, NO_MEMBER, OUTSIDE
+from uflux_kedro.products.fields import INCOMPLETE, NO_LAND, NO_MEMBER, OUTSIDE
 from uflux_kedro.products.kernel import _quantiles
 from uflux_kedro.products.prediction import predict_cube
 
 
 class Trained(Sum):
-    """A member that knows in which range it was trained."""
+    """A member with a training range."""
 
     def __init__(self, *predictors, low, high):
         super().__init__(*predictors)
         self.card = {"predictors": {name: {"min": low, "max": high} for name in predictors}}
 
 
-def test_what_to_beware_of_is_flagged():
+def test_missing_and_unusual_predictors_are_flagged():
     drivers = make_drivers()
     members = {"a": Trained("ERA5_TA", low=-5, high=15), "b": Sum("MODIS_NIRv")}
     cube = predict_cube(members, drivers, variable="GPP")
@@ -35,10 +35,10 @@ def test_what_to_beware_of_is_flagged():
     outside = (ta < -5) | (ta > 15)
     assert ((flag.values[land] & OUTSIDE > 0) == outside[land]).all()
     lacked = np.isnan(ta) | np.isnan(drivers["MODIS_NIRv"].values)
-    assert ((flag.values[land] & LACKED > 0) == lacked[land]).all()
+    assert ((flag.values[land] & INCOMPLETE > 0) == lacked[land]).all()
     assert not (flag.values[land] & NO_MEMBER).any()
     alone = predict_cube({"a": members["a"]}, drivers, variable="GPP")["GPP_flag"]
-    assert (alone.isel(latitude=4, longitude=3) == LACKED + NO_MEMBER).all()
+    assert (alone.isel(latitude=4, longitude=3) == INCOMPLETE + NO_MEMBER).all()
 
 
 def test_each_flag_has_its_meaning():
@@ -47,8 +47,8 @@ def test_each_flag_has_its_meaning():
     assert attrs["flag_masks"].dtype == np.int8
 
 
-def test_a_unit_is_doubted_once(caplog):
-    kernel._doubt.cache_clear()
+def test_a_suspicious_unit_is_warned_of_once(caplog):
+    kernel._warn_of_unit.cache_clear()
     member = {"a": Trained("ERA5_TA", low=263, high=303)}  # kelvin
     for _ in range(2):
         predict_cube(member, make_drivers(), variable="GPP")

@@ -9,7 +9,7 @@ from xgboost import XGBRegressor
 
 from tests.testing.drivers import Sum, make_drivers
 from uflux_kedro.errors import ConfigurationError, InputError
-from uflux_kedro.products.prediction import predict_chunks, predict_cube
+from uflux_kedro.products.prediction import predict_cube
 from uflux_kedro.variables import VARIABLES
 
 
@@ -28,7 +28,7 @@ def members():
 
 
 def expected_members(drivers):
-    """The members of the fixture, in xarray's own arithmetic."""
+    """Predictions of the fixture's members, computed by xarray."""
     land = drivers["IGBP"] > 0
     a = drivers["ERA5_TA"] + drivers["MODIS_NIRv"]
     b = (
@@ -61,12 +61,12 @@ def test_only_land_with_all_predictors_is_predicted(drivers, members):
     assert np.isnan(cube["GPP"].values[water.transpose(*cube["GPP"].dims).values]).all()
     n_land = int((drivers["IGBP"] > 0).sum()) * 12
     assert [sum(m.rows) for m in members.values()] == [n_land - 12 - 1, n_land - 12, n_land]
-    # Without air temperature one member is left: it has no spread.
+    # Without air temperature one member remains, so there is no spread.
     lone = cube.isel(latitude=4, longitude=3)
     assert (lone["GPP_n_members"] == 1).all()
     assert lone["GPP"].notnull().all()
     assert lone["GPP_std"].isnull().all()
-    # Without NIRv in one month, two are left in that month.
+    # Without NIRv in one month, two members remain in that month.
     assert (
         cube["GPP_n_members"].isel(latitude=5, longitude=5).values.tolist() == [3, 3, 2] + [3] * 9
     )
@@ -85,44 +85,26 @@ def test_infinite_drivers_are_missing(drivers):
 
 
 @settings(max_examples=10, deadline=None)
-@given(
-    block_rows=st.integers(1, 2000),
-    n_jobs=st.sampled_from([1, 2]),
-    steps=st.one_of(st.none(), st.integers(1, 15)),
-)
-def test_neither_blocks_nor_jobs_nor_stretches_change_anything(block_rows, n_jobs, steps):
+@given(block_rows=st.integers(1, 2000), n_jobs=st.sampled_from([1, 2]), steps=st.integers(1, 15))
+def test_neither_blocks_nor_jobs_nor_chunks_change_anything(block_rows, n_jobs, steps):
     drivers = make_drivers()
     X = np.random.default_rng(0).normal(size=(100, 2)).astype("float32")
     booster = XGBRegressor(n_estimators=3, n_jobs=1).fit(X, X[:, 0])
     booster.predictors = ("ERA5_TA", "MODIS_NIRv")
     members = {"booster": booster, "sum": Sum("ERA5_TA", "IGBP")}
-    whole = predict_cube(members, drivers, variable="LE", keep_members=True)
-    parts = predict_chunks(
-        members, drivers, variable="LE", keep_members=True,
-        block_rows=block_rows, n_jobs=n_jobs, time_steps=steps,
+    expected = predict_cube(members, drivers, variable="LE", keep_members=True)
+    found = predict_cube(
+        members, drivers.chunk(time=steps, latitude=4), variable="LE", keep_members=True,
+        block_rows=block_rows, n_jobs=n_jobs,
     )  # fmt: skip
-    xr.testing.assert_identical(
-        xr.concat(list(parts), "time", data_vars="minimal", coords="minimal", compat="override"),
-        whole,
-    )
+    xr.testing.assert_identical(found.compute(), expected)
 
 
-def test_chunked_drivers_come_in_their_chunks(drivers, members):
-    chunked = drivers.chunk(time=5, latitude=4)
-    parts = list(predict_chunks(members, chunked, variable="GPP"))
-    assert [part.sizes["time"] for part in parts] == [5, 5, 2]
-    xr.testing.assert_identical(
-        predict_cube(members, chunked, variable="GPP").compute(),
-        predict_cube(members, drivers, variable="GPP"),
-    )
-
-
-def test_stretches_are_predicted_when_asked_for(drivers):
+def test_lazy_drivers_are_predicted_chunk_by_chunk(drivers):
     member = Sum("Latitude")
-    parts = predict_chunks({"a": member}, drivers, variable="GPP", time_steps=1)
-    next(parts)
-    next(parts)
-    assert sum(member.rows) == 2 * int((drivers["IGBP"] > 0).sum())
+    predict_cube({"a": member}, drivers.chunk(time=5), variable="GPP", block_rows=10**6)
+    land = int((drivers["IGBP"] > 0).sum())
+    assert member.rows == [5 * land, 5 * land, 2 * land]
 
 
 def test_order_of_dimensions_does_not_matter(drivers, members):
@@ -159,18 +141,18 @@ def test_attributes_and_types(drivers, members):
     xr.testing.assert_equal(cube["time_bnds"], drivers["time_bnds"])
 
 
-def test_what_is_missing_is_named(drivers, members):
+def test_missing_inputs_are_named(drivers, members):
     with pytest.raises(InputError, match=r"MODIS_NIRv: expected a predictor of a; found.*ERA5_TA"):
         predict_cube(members, drivers.drop_vars("MODIS_NIRv"), variable="GPP")
     with pytest.raises(InputError, match="IGBP: expected land cover classes"):
         predict_cube({"c": Sum("Latitude")}, drivers.drop_vars("IGBP"), variable="GPP")
     with pytest.raises(InputError, match="latitude: expected a coordinate"):
         predict_cube(members, drivers.rename(latitude="lat"), variable="GPP")
-    with pytest.raises(ConfigurationError, match="No member"):
+    with pytest.raises(ConfigurationError, match="one or more members"):
         predict_cube({}, drivers, variable="GPP")
 
 
-def test_a_world_without_land_is_all_nan(drivers, members):
+def test_a_cube_without_land_is_all_nan(drivers, members):
     drivers["IGBP"] = drivers["IGBP"] * 0
     cube = predict_cube(members, drivers, variable="GPP")
     assert cube["GPP"].isnull().all()

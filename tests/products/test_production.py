@@ -1,4 +1,4 @@
-"""Products are the same bytes however they are made, and nothing that is done is lost."""
+"""Products have the same bytes however they are made, and finished regions are kept."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from tests.conftest import PROJECT
 from tests.testing.products import PREDICTORS, plan, tree, write_member, write_world
+from tests.testing.project import PROJECT
 from uflux_kedro.errors import InputError
 from uflux_kedro.products.execution import ADDRESS, Execution, _workers_here, process_and_memory
 from uflux_kedro.products.prediction import predict_cube
 from uflux_kedro.products.production import produce, verify
-from uflux_kedro.products.store import ProductStore, read_often
+from uflux_kedro.products.store import ProductStore, fast_encoding
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def world(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def finished(world):
-    """A product that nothing disturbed, made in one thread."""
+    """A product made without interruption, in one thread."""
     store = ProductStore(str(world / "GPP.zarr"))
     made = produce(plan(world), store)
     assert (made.made, made.kept) == (12, 0)
@@ -42,7 +42,7 @@ def finished(world):
 
 @pytest.fixture
 def copy(world, finished, tmp_path):
-    """World and product of one's own, with the dates that they had."""
+    """A copy of world and product for one test, with their original dates."""
     for name in ("drivers.zarr", *PREDICTORS, "GPP.zarr", "GPP.regions"):
         shutil.copytree(world / name, tmp_path / name)
     return tmp_path
@@ -71,7 +71,7 @@ def wait_for_marks(folder, number, process=None):
         time.sleep(0.002)
 
 
-def test_it_is_what_the_whole_cube_gives(world, finished):
+def test_a_product_equals_the_prediction_of_the_cube(world, finished):
     wanted = plan(world)
     expected = predict_cube(
         wanted.members, wanted.drivers.load(), variable="GPP",
@@ -113,7 +113,7 @@ def test_workers_give_the_same_bytes_though_one_is_lost(
     assert tree(tmp_path / "GPP.regions") == tree(finished.with_name("GPP.regions"))
 
 
-def test_a_killed_run_goes_on_where_it_stopped(world, finished, tmp_path):
+def test_a_killed_run_continues_where_it_stopped(world, finished, tmp_path):
     store = ProductStore(str(tmp_path / "GPP.zarr"))
     run = run_apart(world, store.url)
     try:
@@ -122,7 +122,7 @@ def test_a_killed_run_goes_on_where_it_stopped(world, finished, tmp_path):
         run.kill()
         run.communicate()
     assert run.returncode == -signal.SIGKILL
-    with pytest.raises(InputError, match="cut short"):
+    with pytest.raises(InputError, match="an unfinished one"):
         store.open()
     made = produce(plan(world), store)
     assert made.kept >= 4
@@ -146,15 +146,15 @@ def test_fluxes_share_the_workers_of_this_machine(world, finished, tmp_path):
         assert len(client.nthreads()) == 1, "as many as were asked for"
 
 
-def test_workers_that_live_on_see_drivers_that_were_replaced(copy, cluster, tmp_path):
-    """Their chunks may lie otherwise than before: nothing of the old store is remembered."""
+def test_running_workers_see_replaced_drivers(copy, cluster, tmp_path):
+    """The new store may have other chunks: nothing of the old one is cached."""
     execution = Execution(address=cluster.scheduler_address)
     store = ProductStore(str(tmp_path / "other" / "GPP.zarr"))
     produce(plan(copy, execution), store)
     drivers = xr.open_zarr(copy / "drivers.zarr", consolidated=False).load().drop_encoding()
     drivers["ERA5_TA"] = drivers["ERA5_TA"] + 1
     shutil.rmtree(copy / "drivers.zarr")
-    encoding = {name: read_often() for name in drivers.data_vars}
+    encoding = {name: fast_encoding() for name in drivers.data_vars}
     drivers.chunk(time=4, latitude=12).to_zarr(
         copy / "drivers.zarr", zarr_format=3, consolidated=False, encoding=encoding
     )
@@ -164,8 +164,8 @@ def test_workers_that_live_on_see_drivers_that_were_replaced(copy, cluster, tmp_
     assert tree(tmp_path / "other" / "GPP.zarr") == tree(tmp_path / "here" / "GPP.zarr")
 
 
-def test_a_killed_run_leaves_no_region_half_made(world, finished, tmp_path):
-    """Killed again and again at any moment, it comes to the same bytes, and keeps what it marked."""
+def test_a_killed_run_leaves_no_region_half_written(world, finished, tmp_path):
+    """A run killed repeatedly at any moment ends with the same bytes and keeps marked regions."""
     store = ProductStore(str(tmp_path / "GPP.zarr"))
     kept = 0
     for marks in (1, 5, 9):
@@ -184,7 +184,7 @@ def test_a_killed_run_leaves_no_region_half_made(world, finished, tmp_path):
 
 
 @pytest.mark.parametrize("after", ["GPP/zarr.json", "GPP_member/zarr.json", "zarr.json"])
-def test_a_run_killed_in_the_template_begins_anew(copy, finished, after):
+def test_a_run_killed_in_the_template_starts_again(copy, finished, after):
     shutil.rmtree(copy / "GPP.regions")
     (copy / "GPP.zarr" / after).unlink()
     assert produce(plan(copy), ProductStore(str(copy / "GPP.zarr"))).made == 12
@@ -197,14 +197,14 @@ def test_nothing_is_made_twice(copy, finished):
     assert tree(copy / "GPP.zarr") == tree(finished)
 
 
-def test_drivers_made_anew_to_the_same_bytes_are_the_same(copy, finished):
+def test_rewritten_drivers_with_the_same_bytes_are_the_same(copy, finished):
     for chunk in (copy / "drivers.zarr").rglob("*"):
         if chunk.is_file():
             chunk.write_bytes(chunk.read_bytes())
     assert produce(plan(copy), ProductStore(str(copy / "GPP.zarr"))).kept == 12
 
 
-def test_a_changed_member_makes_all_anew(copy, finished):
+def test_a_changed_member_makes_all_regions_again(copy, finished):
     write_member(copy, "one", seed=1)
     store = ProductStore(str(copy / "GPP.zarr"))
     assert produce(plan(copy), store).made == 12
@@ -212,7 +212,7 @@ def test_a_changed_member_makes_all_anew(copy, finished):
     assert verify(store) == []
 
 
-def test_a_changed_setting_makes_all_anew(copy):
+def test_a_changed_setting_makes_all_regions_again(copy):
     store = ProductStore(str(copy / "GPP.zarr"))
     assert produce(plan(copy, quantiles=(0.1, 0.9)), store).made == 12
     np.testing.assert_array_equal(store.open()["quantile"], [0.1, 0.9])
@@ -224,10 +224,10 @@ def produce_without_members(folder, store):
     return store.open()
 
 
-def test_a_changed_input_makes_its_regions_anew(copy):
+def test_a_changed_input_makes_its_regions_again(copy):
     chunk = copy / "drivers.zarr" / "ERA5_TA" / "c" / "1" / "0" / "0"
     drivers = xr.open_zarr(copy / "drivers.zarr", consolidated=False).load()
-    chunk.unlink()  # April to June have no temperature now
+    chunk.unlink()  # no temperature from April to June
     store = ProductStore(str(copy / "GPP.zarr"))
     before = store.open().load()
     made = produce(plan(copy), store)
@@ -240,7 +240,7 @@ def test_a_changed_input_makes_its_regions_anew(copy):
     assert (after["GPP_flag"].isel(time=4).to_numpy()[land] & 5 == 5).all()
 
 
-def test_a_corrupt_chunk_is_made_anew(copy, finished, caplog):
+def test_a_corrupt_chunk_is_made_again(copy, finished, caplog):
     chunk = copy / "GPP.zarr" / "GPP_std" / "c" / "5" / "1" / "0"
     content = bytearray(chunk.read_bytes())
     content[len(content) // 2] ^= 1
@@ -249,17 +249,17 @@ def test_a_corrupt_chunk_is_made_anew(copy, finished, caplog):
     assert verify(store) == ["5-1-0"]
     made = produce(plan(copy), store)
     assert (made.made, made.kept) == (1, 11)
-    assert "region 5-1-0 is not what was written" in caplog.text
+    assert "region 5-1-0: its files do not match their checksums" in caplog.text
     assert tree(copy / "GPP.zarr") == tree(finished)
 
 
-def test_a_damaged_mark_counts_as_none(copy, finished):
+def test_a_damaged_mark_is_ignored(copy, finished):
     (copy / "GPP.regions" / "2-0-0.json").write_text('{"fingerprint": "')
     assert produce(plan(copy), ProductStore(str(copy / "GPP.zarr"))).made == 1
     assert tree(copy / "GPP.zarr") == tree(finished)
 
 
-def test_a_full_disk_keeps_what_was_done(world, finished, tmp_path):
+def test_a_full_disk_keeps_finished_regions(world, finished, tmp_path):
     store = ProductStore(str(tmp_path / "GPP.zarr"))
     sizes = sorted(
         f.stat().st_size for f in (finished / "GPP_member" / "c").rglob("*") if f.is_file()
@@ -269,19 +269,19 @@ def test_a_full_disk_keeps_what_was_done(world, finished, tmp_path):
     assert run.returncode != 0
     assert "expected room for the product" in log
     assert "regions are kept" in log
-    with pytest.raises(InputError, match="cut short"):
+    with pytest.raises(InputError, match="an unfinished one"):
         store.open()
     produce(plan(world), store)
     assert tree(tmp_path / "GPP.zarr") == tree(finished)
 
 
 @pytest.mark.skipif(not os.path.isdir("/sys/kernel"), reason="no place that even root cannot write")
-def test_a_read_only_target_is_said(world):
-    with pytest.raises(InputError, match=r"/sys/kernel.*a place that can be written"):
+def test_a_read_only_folder_is_an_error(world):
+    with pytest.raises(InputError, match=r"/sys/kernel.*a folder that can be written"):
         produce(plan(world), ProductStore("/sys/kernel/GPP.zarr"))
 
 
-def test_a_reader_refuses_what_is_absent_or_not_finished(copy):
+def test_an_absent_or_unfinished_product_is_refused(copy):
     with pytest.raises(InputError, match="expected a finished product; found none"):
         ProductStore(str(copy / "H.zarr")).open()
     store = ProductStore(str(copy / "GPP.zarr"))
@@ -290,7 +290,7 @@ def test_a_reader_refuses_what_is_absent_or_not_finished(copy):
         store.open()
 
 
-def test_drivers_in_memory_are_known_by_their_values(copy, tmp_path):
+def test_drivers_in_memory_are_identified_by_their_values(copy, tmp_path):
     wanted = plan(copy)
     store = ProductStore(str(tmp_path / "other.zarr"))
     loaded = wanted.drivers.load().drop_encoding()
@@ -303,7 +303,7 @@ def test_drivers_in_memory_are_known_by_their_values(copy, tmp_path):
     assert (made.made, made.kept) == (1, 11)
 
 
-def test_a_bucket_by_its_url_alone(world, finished, monkeypatch):
+def test_a_url_is_enough(world, finished, monkeypatch):
     s3fs = pytest.importorskip("s3fs")
     server_module = pytest.importorskip("moto.server")
     server = server_module.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
@@ -331,7 +331,7 @@ def test_a_bucket_by_its_url_alone(world, finished, monkeypatch):
         server.stop()
 
 
-def test_the_mark_says_what_a_region_holds(finished):
+def test_a_mark_holds_checksums_and_fingerprint(finished):
     mark = json.loads((finished.with_name("GPP.regions") / "0-0-0.json").read_text())
     assert set(mark) == {"fingerprint", "objects", "cells"}
     assert {key.split("/")[0] for key in mark["objects"]} == {

@@ -1,4 +1,4 @@
-"""Chunks read by hand are what zarr-python reads."""
+"""Direct reads give the same values as zarr-python."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from uflux_kedro.products.store import read_often
-from uflux_kedro.products.zarr_reads import QuickArray, with_quick_arrays
+from uflux_kedro.products.store import fast_encoding
+from uflux_kedro.products.zarr_reads import DirectArray, with_direct_arrays
 
 SHAPE = (5, 7, 11)
 
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
-    """Chunks that do not part the axes evenly; one of them is not there."""
+    """Chunks that do not divide the axes evenly; one of them is missing."""
     rng = np.random.default_rng(0)
     dims = ("time", "y", "x")
     real = rng.normal(size=SHAPE).astype("float32")
@@ -32,9 +32,9 @@ def store(tmp_path_factory):
         },
         {"time": np.arange(5), "y": np.arange(7.0)},
     )
-    encoding = {n: read_often() | {"chunks": (2, 3, 4)} for n in ("real", "counts", "packed")}
-    encoding["lag"] = read_often()
-    encoding["classes"] = read_often() | {"chunks": (3, 4)}
+    encoding = {n: fast_encoding() | {"chunks": (2, 3, 4)} for n in ("real", "counts", "packed")}
+    encoding["lag"] = fast_encoding()
+    encoding["classes"] = fast_encoding() | {"chunks": (3, 4)}
     encoding["packed"] |= {"dtype": "int16", "scale_factor": 0.01, "_FillValue": -9999}
     folder = tmp_path_factory.mktemp("store") / "cube.zarr"
     cube.to_zarr(folder, zarr_format=3, consolidated=False, encoding=encoding)
@@ -45,12 +45,12 @@ def store(tmp_path_factory):
 @pytest.fixture(scope="module")
 def both(store):
     plain = xr.open_dataset(store, engine="zarr", chunks=None, cache=False, consolidated=False)
-    return plain, with_quick_arrays(plain, store)
+    return plain, with_direct_arrays(plain, store)
 
 
-def test_only_plain_numbers_under_blosc_are_read_by_hand(both, monkeypatch):
+def test_only_plain_numbers_under_blosc_are_read_directly(both, monkeypatch):
     read = []
-    monkeypatch.setattr(QuickArray, "_chunk", lambda self, place: read.append(self) or 1 / 0)
+    monkeypatch.setattr(DirectArray, "_chunk", lambda self, place: read.append(self) or 1 / 0)
     _, quick = both
     for name in ("packed", "other_codec", "lag"):
         quick[name].load()
@@ -60,7 +60,7 @@ def test_only_plain_numbers_under_blosc_are_read_by_hand(both, monkeypatch):
             quick[name].load()
 
 
-def test_the_whole_is_the_same(both):
+def test_whole_arrays_are_the_same(both):
     plain, quick = both
     assert np.isnan(plain["real"].isel(time=2, y=0, x=9).item()), "of a chunk that is not there"
     xr.testing.assert_identical(quick.copy().load(), plain.copy().load())
@@ -69,7 +69,7 @@ def test_the_whole_is_the_same(both):
 def indexers(size):
     return st.one_of(
         st.integers(-size, size - 1),
-        # Of a slice that goes back and holds nothing xarray itself makes an error.
+        # xarray itself fails on an empty slice with a negative step.
         st.slices(size).filter(lambda part: (part.step or 1) > 0 or range(size)[part]),
         st.lists(st.integers(0, size - 1), max_size=4),
     )

@@ -2,84 +2,23 @@
 
 from __future__ import annotations
 
-import numpy as np
-import pandas as pd
 import pytest
-from omegaconf import OmegaConf
 
-from tests.conftest import PROJECT
-from uflux_kedro.quality.years import solar_years
-from uflux_kedro.readers.parameters import TowerParameters
-from uflux_kedro.readers.towers.tidy import read_tidy
-
-
-def simulated(n_sites: int = 12, n_years: int = 6, seed: int = 0):
-    """Healthy towers of both hemispheres: seasons that follow the sun as nature's do."""
-    rng = np.random.default_rng(seed)
-    latitude = np.where(np.arange(n_sites) % 3 == 2, -1, 1) * rng.uniform(38, 60, n_sites)
-    sun = solar_years(latitude)
-
-    def season(months: float, low: float, high: float, noise: float) -> np.ndarray:
-        """The sun's cycle, late by some months, between two values; each year its own weather."""
-        wave = np.fft.rfft(sun, axis=1) * np.exp(-2j * np.pi * np.arange(7) * months / 12)
-        cycle = np.fft.irfft(wave, 12, axis=1)
-        span = np.ptp(cycle, axis=1)[:, None]
-        cycle = low + (high - low) * (cycle - cycle.min(1)[:, None]) / span
-        years = np.tile(cycle, (1, n_years))
-        return years + noise * (high - low) * rng.normal(size=years.shape)
-
-    columns = {
-        "SW_IN": season(0.0, 40, 250, 0.05),
-        "TA": season(1.0, -2, 20, 0.05),
-        "GPP": np.clip(season(0.6, 0, 10, 0.05), 0, None),
-        "RECO": np.clip(season(0.8, 0.5, 7, 0.05), 0, None),
-        "LE": season(0.5, 5, 90, 0.05),
-        "H": season(-0.3, 5, 60, 0.05),
-        "EVI": season(0.8, 0.15, 0.5, 0.04),
-        "LAI": season(0.8, 0.5, 4.0, 0.04),
-        "PA": 95 + rng.normal(size=(n_sites, 12 * n_years)) * 0.4,
-    }
-    time = pd.date_range("2001-01-01", periods=12 * n_years, freq="MS")
-    names = [f"XX-{i:03d}" for i in range(n_sites)]
-    towers = pd.DataFrame(
-        {
-            "site_id": np.repeat(names, len(time)),
-            "time": np.tile(time, n_sites),
-            **{k: v.ravel() for k, v in columns.items()},
-        }
-    )
-    towers["NEE"] = towers["RECO"] - towers["GPP"]
-    towers.attrs["resolution"] = "MM"
-    sites = pd.DataFrame(
-        {
-            "site_id": names,
-            "latitude": latitude,
-            "longitude": 10.0,
-            "elevation": 540.0,
-            "IGBP": "DBF",
-            "climate": None,
-        }
-    )
-    return towers, sites
+from tests.testing.towers import read_monthly_towers, simulate_towers
 
 
 @pytest.fixture
 def healthy():
-    return simulated()
-
-
-def read(paths):
-    settings = OmegaConf.to_container(OmegaConf.load(PROJECT / "conf/fluxnet2015/parameters.yml"))
-    columns = TowerParameters.model_validate(settings["towers"]).columns
-    towers, sites, _ = read_tidy(paths, columns, outside="keep")
-    return towers, sites
+    return simulate_towers()
 
 
 @pytest.fixture(scope="session")
 def mended(shared_data):
-    return read([shared_data / "towers_monthly" / "fluxnet2015_monthly.csv.gz"])
+    return read_monthly_towers([shared_data / "towers_monthly" / "fluxnet2015_monthly.csv.gz"])
 
 
 @pytest.fixture(scope="session")
 def as_distributed(shared_data):
-    return read(sorted((shared_data / "towers_monthly" / "as_distributed").glob("*.csv")))
+    return read_monthly_towers(
+        sorted((shared_data / "towers_monthly" / "as_distributed").glob("*.csv"))
+    )

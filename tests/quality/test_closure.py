@@ -21,7 +21,7 @@ def towers(months=24, site="A", **columns):
 
 
 def carbon(months=24, site="A", RECO=1.0, GPP=1.0, noise=0.0, seed=0):
-    """Fluxes whose balance has these coefficients."""
+    """Return fluxes with a balance of these coefficients."""
     rng = np.random.default_rng(seed)
     gpp, reco = rng.uniform(0, 10, (2, months))
     nee = RECO * reco - GPP * gpp
@@ -37,10 +37,10 @@ def test_twelve_months_make_a_balance_and_eleven_do_not():
     assert check_carbon_balance(gap) == []
 
 
-def test_a_coefficient_is_told_within_six_thousandths():
-    for off, told in ((0.0059, True), (-0.0059, True), (0.0062, False), (-0.0062, False)):
+def test_a_coefficient_is_read_within_six_thousandths():
+    for off, reported in ((0.0059, True), (-0.0059, True), (0.0062, False), (-0.0062, False)):
         found = check_carbon_balance(carbon(RECO=1.0, GPP=1.0377504 + off))
-        assert [f.variable for f in found] == ["GPP"] * told
+        assert [f.variable for f in found] == ["GPP"] * reported
     # A healthy balance off by as little is healthy.
     for off in (0.0059, -0.0059, 0.02):
         assert check_carbon_balance(carbon(RECO=1.0 + off)) == []
@@ -58,20 +58,20 @@ def test_a_balance_that_leaves_a_ten_thousandth_is_exact():
         (1.0, 1 / 1.0377504, "GPP", "GPP in umol"),
         (1 / 1.0377504, 1.0, "RECO", "RECO in umol"),
         (0.963623, 0.963623, "NEE", "NEE in umol"),
-        (-1.0, -1.0, "NEE", "NEE positive to the ecosystem (sign turned)"),
+        (-1.0, -1.0, "NEE", "NEE positive into the ecosystem (opposite sign)"),
         (-0.963623, -0.963623, "NEE", "NEE in umol CO2 m-2 s-1 (factor 1.0377) and NEE positive"),
     ],
 )
 def test_what_a_balance_tells(RECO, GPP, variable, said):
-    # A column in umol is smaller by 1.0377, and what stands before it larger by as much.
+    # A column in umol is smaller by 1.0377, and its coefficient larger by as much.
     before = {"GPP": (1.0, 1.0377504), "RECO": (1.0377504, 1.0)}.get(variable, (RECO, GPP))
     (finding,) = check_carbon_balance(carbon(RECO=before[0], GPP=before[1]))
     assert finding.variable == variable
-    assert finding.found.startswith(f"a balance that is exact if {said}")
+    assert finding.found.startswith(f"a balance that is exact only with {said}")
 
 
 def sources(name, factor, noise=0.0, months=24):
-    """A column and the same of a second source, ``factor`` times smaller, of some correlation."""
+    """Return a column and a correlated second source that is ``factor`` times smaller."""
     rng = np.random.default_rng(1)
     wave = np.resize([1.0, 2.0, 3.0, 4.0], months)
     other = wave + noise * rng.normal(size=months)
@@ -110,7 +110,7 @@ def test_ratios_of_two_sources(factor, said):
         assert found == []
     else:
         (finding,) = found
-        assert finding.found == f"{factor:.4g} times the values there (r = 1.000)" + (
+        assert finding.found == f"{factor:.4g} times the second source (r = 1.000)" + (
             f": likely {said}" if said else ""
         )
 
@@ -121,7 +121,7 @@ def test_sources_that_do_not_go_along_tell_large_factors_no_more():
         first, second = sources("GPP", 30.44, noise)
         r = np.corrcoef(first["GPP"], second["GPP"])[0, 1]
         seen[r] = bool(compare_sources(first, second))
-    assert all(told == (r > 0.7) for r, told in seen.items())
+    assert all(reported == (r > 0.7) for r, reported in seen.items())
     assert min(abs(r - 0.71) for r in seen) < 0.01 > min(abs(r - 0.69) for r in seen)
 
 
@@ -151,7 +151,7 @@ def years(*tables):
 
 @pytest.mark.parametrize("months", [-6, -3, -1, 1, 4, 6])
 @pytest.mark.parametrize("name", ["GPP", "RECO", "NEE"])
-def test_the_column_and_its_months_are_told(name, months):
+def test_the_column_and_its_months_are_named(name, months):
     table = carbon(36)
     table[name] = table[name].shift(months)
     (finding,) = check_carbon_timing(years(table))
@@ -159,8 +159,7 @@ def test_the_column_and_its_months_are_told(name, months):
     side = "late" if months > 0 else "early"
     words = f"{abs(months)} month{'s' if abs(months) > 1 else ''} {side}"
     assert finding.found == (
-        f"{words}: the carbon balance fails as it stands and is exact with {name} moved by "
-        f"{-months:+d}"
+        f"{words}: the carbon balance fails as read and is exact with {name} moved by {-months:+d}"
     )
 
 
@@ -177,7 +176,7 @@ def test_a_record_moved_leaves_gaps_at_its_end():
     np.testing.assert_array_equal(_moved(record, 0), record)
 
 
-def test_a_failed_balance_is_told_where_more_than_four_fifths_are_exact():
+def test_a_failed_balance_is_reported_where_more_than_four_fifths_are_exact():
     bad = carbon(24, "Z", seed=99)
     bad["NEE"] = bad["NEE"].sample(frac=1, random_state=0).to_numpy()
     good = [carbon(24, f"S{i}", seed=i) for i in range(5)]
@@ -189,16 +188,16 @@ def test_a_failed_balance_is_told_where_more_than_four_fifths_are_exact():
 
 def test_a_balance_fails_from_a_hundredth_on():
     good = [carbon(24, f"S{i}", seed=i) for i in range(9)]
-    for noise, told in ((0.098, False), (0.103, True)):
+    for noise, reported in ((0.098, False), (0.103, True)):
         found = check_carbon_timing(years(*good, carbon(24, "Z", noise=noise, seed=42)))
-        assert bool(found) == told
+        assert bool(found) == reported
 
 
 def test_too_few_months_say_neither():
     good = [carbon(24, f"S{i}", seed=i) for i in range(9)]
-    for months, told in ((11, False), (12, True)):
+    for months, reported in ((11, False), (12, True)):
         bad = carbon(months, "Z", seed=99)
         bad["NEE"] = -bad["NEE"] + 3
-        assert bool(check_carbon_timing(years(*good, bad))) == told
+        assert bool(check_carbon_timing(years(*good, bad))) == reported
     flat = carbon(24, "Z").assign(NEE=1.0)
     assert check_carbon_timing(years(*good, flat)) == []

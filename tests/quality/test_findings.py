@@ -17,11 +17,11 @@ def test_sites_as_text():
     assert listed(tuple("ABCDEFG"), 6) == "A, B, C, D, E, F and 1 more"
 
 
-def test_a_decision_is_due_on_defects_that_were_not_mended():
+def test_defects_without_correction_require_a_decision():
     assert finding().open
     assert not finding(weight="note").open
-    assert not finding(mended="taken as missing").open
-    refuse([finding(weight="note"), finding(mended="taken as missing")], "towers.csv", "")
+    assert not finding(mended="treated as missing").open
+    refuse([finding(weight="note"), finding(mended="treated as missing")], "towers.csv", "")
 
 
 def test_the_first_six_are_shown_those_of_most_sites_first():
@@ -33,7 +33,7 @@ def test_the_first_six_are_shown_those_of_most_sites_first():
         refuse(findings, "towers.csv", "look")
     message = str(caught.value)
     assert message.startswith("towers.csv: V7, V6, V5, V4, V3, V2, V1: ")
-    assert "V2 at S0, S1: V2 otherwise; and 1 findings more" in message
+    assert "V2 at S0, S1: V2 otherwise; and 1 more findings" in message
     assert "V1 otherwise" not in message
 
 
@@ -42,20 +42,21 @@ def test_the_place_has_no_variable():
         refuse([finding(None)], "towers.csv", "")
 
 
-def test_the_gravest_stand_first_in_the_table():
+def test_the_gravest_are_first_in_the_table():
     table = as_table(
         [
             finding("NOTE", weight="note"),
             finding("STEP", check="steps", weight="note"),
             finding("STEPS", 2, check="steps", weight="note"),
             finding("FEW"),
-            finding("MENDED", mended="taken as missing"),
+            finding("MENDED", mended="treated as missing"),
             finding("MANY", 7),
         ]
     )
     assert table["variable"].to_list() == ["MANY", "FEW", "MENDED", "NOTE", "STEPS", "STEP"]
-    assert table["which"][0] == "S0, S1, S2, S3, S4, S5 and 1 more"
+    assert table["names"][0] == "S0, S1, S2, S3, S4, S5 and 1 more"
     assert table["towers"].to_list() == [7, 1, 1, 1, 2, 1]
-    assert table["done"].to_list() == [
-        "", "", "taken as missing", "for the eye", "for the eye", "for the eye",
+    assert table["action"].to_list() == [
+        "decision required", "decision required", "treated as missing",
+        "to review", "to review", "to review",
     ]  # fmt: skip

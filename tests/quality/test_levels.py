@@ -1,4 +1,4 @@
-"""Levels at the very edge of what is plausible, on towers of a few months."""
+"""Levels at the limits of the plausible, on towers of a few months."""
 
 from __future__ import annotations
 
@@ -234,7 +234,7 @@ def test_gaps_of_a_column_are_gaps_of_its_sun():
 def test_a_unit_is_named_where_it_explains_the_level(column, seen, named):
     (finding,) = found(**{column: constant(seen)})
     if named is None:
-        assert "no unit explains it" in finding.found
+        assert "no common unit explains it" in finding.found
         assert finding.weight == "note"
     else:
         assert f"likely unit: {named}" in finding.found or f" or {named}" in finding.found
@@ -294,4 +294,4 @@ def test_one_finding_names_all_sites_of_one_cause_and_their_span():
     assert cm.expected == "WS in m s-1: typical wind, m s-1 0.1 to 14"
     assert cm.found == "typical wind, m s-1 200 to 300; likely unit: cm s-1"
     assert odd.sites == ("D",)
-    assert odd.found == "typical wind, m s-1 40; no unit explains it"
+    assert odd.found == "typical wind, m s-1 40; no common unit explains it"

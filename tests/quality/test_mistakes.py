@@ -1,4 +1,4 @@
-"""Units taken for one another, by a library of units and by what the field's tables say."""
+"""Mistaken units, compared with a library of units and with tables of the field."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ UNITS = pint.UnitRegistry()
 
 
 def seen(variable, name):
-    """What stands in the table for a true value of 10."""
+    """Return the value in the table for a true value of 10."""
     (mistake,) = [m for m in MISTAKES[variable] if m.name.startswith(name)]
     return mistake.factor * 10 + mistake.offset
 

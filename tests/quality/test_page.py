@@ -1,4 +1,4 @@
-"""The record, the page, and what becomes of suspects."""
+"""The record, the page, and what happens to suspects."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.quality.conftest import simulated
-from tests.quality.test_phase import late, scrambled
+from tests.testing.towers import delay, scramble_months, simulate_towers
 from uflux_kedro.errors import InputError
 from uflux_kedro.pipelines.ingestion.quality_nodes import admit_towers, check_tower_quality
 from uflux_kedro.quality.check import check_towers, drop_suspects
@@ -31,7 +30,7 @@ def test_a_step_is_found_where_it_is(healthy):
     assert found["step"][0] == pytest.approx(15, abs=3)
 
 
-def test_a_year_that_stands_twice_is_found(healthy):
+def test_a_year_that_appears_twice_is_found(healthy):
     towers, _ = healthy
     rows = towers.index[towers["site_id"] == "XX-002"]
     towers.loc[rows[12:24], "TA"] = towers.loc[rows[:12], "TA"].to_numpy()
@@ -40,13 +39,13 @@ def test_a_year_that_stands_twice_is_found(healthy):
     assert finding.found.startswith("2 years")
 
 
-def test_missing_periods_and_times_off_the_step(healthy):
+def test_missing_periods_and_times_between_periods(healthy):
     towers, _ = healthy
     assert missing_periods(towers) == []
     fewer = towers.drop(index=towers.index[5])
     fewer.attrs = towers.attrs
     (finding,) = missing_periods(fewer)
-    assert finding.found == "1 periods not in the record, most at XX-000"
+    assert finding.found == "1 periods without a row, most at XX-000"
     towers.loc[7, "time"] += pd.Timedelta("1D")
     assert [f.sites for f in missing_periods(towers) if f.open] == [("XX-000",)]
 
@@ -58,9 +57,9 @@ def test_energy_closure(healthy):
     assert energy_closure(towers.drop(columns="H")).empty
 
 
-def test_the_page_holds_the_evidence(healthy):
+def test_the_page_shows_the_evidence(healthy):
     towers, sites = healthy
-    towers = scrambled(towers, ["EVI"], ["XX-001", "XX-002"])
+    towers = scramble_months(towers, ["EVI"], ["XX-001", "XX-002"])
     checked = check_towers(towers, sites, QualityParameters())
     page = render_quality(checked, "towers & <tables>.csv")
     assert page == render_quality(checked, "towers & <tables>.csv")
@@ -73,11 +72,11 @@ def test_the_page_holds_the_evidence(healthy):
 def test_a_healthy_page_says_so(healthy):
     checked = check_towers(*healthy, QualityParameters())
     assert [f for f in checked.findings if f.open] == []
-    assert "Nothing calls for a decision" in render_quality(checked, "towers.csv")
+    assert "No finding requires a decision" in render_quality(checked, "towers.csv")
 
 
 def test_three_hundred_towers_make_a_page_of_readable_size():
-    towers, sites = simulated(n_sites=300, n_years=3)
+    towers, sites = simulate_towers(n_sites=300, n_years=3)
     page = render_quality(check_towers(towers, sites, QualityParameters()), "towers.csv")
     assert page.count("XX-299") == 1
     assert len(page) < 1_500_000
@@ -92,7 +91,7 @@ def admit(tmp_path, towers, sites, on_suspicion):
 
 def test_suspects_stop_the_run_with_their_evidence(healthy, tmp_path):
     towers, sites = healthy
-    towers = late(towers, ["LAI"], 4, ["XX-001"])
+    towers = delay(towers, ["LAI"], 4, ["XX-001"])
     with pytest.raises(InputError) as caught:
         admit(tmp_path, towers, sites, "stop")
     message = str(caught.value)
@@ -102,7 +101,7 @@ def test_suspects_stop_the_run_with_their_evidence(healthy, tmp_path):
 
 def test_suspects_are_dropped_or_only_reported(healthy, tmp_path):
     towers, sites = healthy
-    towers = late(towers, ["LAI"], 4, ["XX-001"])
+    towers = delay(towers, ["LAI"], 4, ["XX-001"])
     kept, of = admit(tmp_path, towers, sites, "drop")
     assert kept.groupby("site_id")["LAI"].count()["XX-001"] == 0
     assert kept["LAI"].notna().sum() == len(towers) * 11 / 12
@@ -113,18 +112,18 @@ def test_suspects_are_dropped_or_only_reported(healthy, tmp_path):
     assert reported.equals(towers)
 
 
-def test_sites_whose_calendar_is_off_are_left_out(healthy, tmp_path):
+def test_sites_with_a_shifted_calendar_are_dropped(healthy, tmp_path):
     towers, sites = healthy
     columns = [c for c in towers if c not in ("site_id", "time")]
-    kept, of = admit(tmp_path, late(towers, columns, 3, ["XX-005"]), sites, "drop")
+    kept, of = admit(tmp_path, delay(towers, columns, 3, ["XX-005"]), sites, "drop")
     assert "XX-005" not in set(kept["site_id"]) | set(of["site_id"])
     assert len(of) == len(sites) - 1
 
 
-def test_nothing_left_is_an_error(healthy):
+def test_dropping_every_site_is_an_error(healthy):
     towers, sites = healthy
     sites["latitude"] *= -1
     checked = check_towers(towers, sites, QualityParameters())
     assert np.any([f.open for f in checked.findings])
-    with pytest.raises(InputError, match="a site that passes"):
+    with pytest.raises(InputError, match="at least one site that passes"):
         drop_suspects(checked.towers, checked.findings)

@@ -1,4 +1,4 @@
-"""The nodes between reading and admitting, as the pipeline joins them."""
+"""The nodes from reading to admitting towers, run as a pipeline."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from kedro.runner import SequentialRunner
 from kedro_datasets.text import TextDataset
 from omegaconf import OmegaConf
 
-from tests.conftest import PROJECT
+from tests.testing.project import PROJECT
 from uflux_kedro import configuration
 from uflux_kedro.errors import InputError
 from uflux_kedro.pipelines.ingestion import create_pipeline
@@ -18,7 +18,7 @@ from uflux_kedro.readers.parameters import TowerParameters
 
 @pytest.fixture
 def ingest(tmp_path, monkeypatch):
-    """Run the towers' part of the pipeline on files, with the configuration of real towers."""
+    """Run the towers' part of the pipeline on files, configured for real towers."""
     conf = OmegaConf.to_container(OmegaConf.load(PROJECT / "conf/fluxnet2015/parameters.yml"))
     monkeypatch.setattr(configuration, "_from_hook", conf)
 
@@ -53,7 +53,7 @@ def test_the_run_stops_on_months_in_text_order(ingest, shared_data, tmp_path):
     assert "EVI at AU-Tum" in (tmp_path / "quality.html").read_text()
 
 
-def test_the_run_goes_on_without_what_is_dropped(ingest, shared_data):
+def test_the_run_continues_without_dropped_columns(ingest, shared_data):
     towers, sites = ingest(shared_data / "towers_monthly" / "as_distributed", on_suspicion="drop")
     assert towers[["EVI", "LAI"]].isna().all(axis=None)
     assert towers["GPP"].notna().sum() > 1000
@@ -63,4 +63,4 @@ def test_the_run_goes_on_without_what_is_dropped(ingest, shared_data):
 def test_the_run_passes_on_the_mended_table(ingest, shared_data, tmp_path):
     towers, sites = ingest(shared_data / "towers_monthly" / "fluxnet2015_monthly.csv.gz")
     assert (len(towers), len(sites)) == (11856, 138)
-    assert "Nothing calls for a decision" in (tmp_path / "quality.html").read_text()
+    assert "No finding requires a decision" in (tmp_path / "quality.html").read_text()

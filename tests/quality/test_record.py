@@ -81,14 +81,14 @@ def test_a_record_without_scatter_has_no_step():
     assert _step(np.zeros(48)) is None
 
 
-@pytest.mark.parametrize(("deviations", "told"), [(1.49, False), (1.51, True), (-1.51, True)])
-def test_one_and_a_half_deviations_are_a_step(deviations, told):
+@pytest.mark.parametrize(("deviations", "reported"), [(1.49, False), (1.51, True), (-1.51, True)])
+def test_one_and_a_half_deviations_are_a_step(deviations, reported):
     # Two long halves, each year of which is alike, so that anomalies are the step alone.
     size = deviations * 0.5 * np.sqrt(240 / 238)
     table = towers(anomalies(120, 120, size, pattern=[1, -1] * 6 + [-1, 1] * 6))
     found = steps(Years.of(table, ["H"]), ["H"], 0.01)
-    assert len(found) == told
-    if told:
+    assert len(found) == reported
+    if reported:
         assert found["month"].item() in {"2010-12", "2011-01", "2011-02"}
         assert found["step"].item() == pytest.approx(size, rel=0.02)
         assert found["deviations"].item() == pytest.approx(deviations, rel=0.02)
@@ -114,7 +114,7 @@ def test_the_chance_of_a_step_is_shared_among_records():
     assert len(steps(five, ["H"], 4.95 * p)) == 0
 
 
-def test_a_year_that_stands_twice_is_one_of_a_site_that_varies():
+def test_a_repeated_year_is_of_one_site_and_varies():
     year = np.arange(12.0)
     a = towers(np.concatenate([year, year + 1, year]), "A")
     b = towers(np.concatenate([year, 2 * year]), "B")  # the same as a year of A
@@ -137,14 +137,14 @@ def test_gaps_in_the_record_of_days_and_of_months():
     both.attrs = days.attrs
     (finding,) = missing_periods(both)
     assert finding.sites == ("A", "B")
-    assert finding.found == "4 periods not in the record, most at A"
+    assert finding.found == "4 periods without a row, most at A"
     assert finding.weight == "note"
 
 
 def test_times_off_the_start_of_their_period():
     noon = towers(np.ones(5), start="2001-01-01 12:00", freq="D", resolution="DD")
     (finding,) = [f for f in missing_periods(noon) if f.open]
-    assert finding.expected == "times at the start of periods (D)"
+    assert finding.expected == "times at the start of days"
     second = towers(np.ones(5), start="2001-01-02", freq="D", resolution="DD")
     assert missing_periods(second) == []
     month = towers(np.ones(3)).assign(

@@ -120,7 +120,7 @@ def test_sites_with_one_account_make_one_finding():
     assert (other.sites, other.months) == (("C",), pytest.approx(-3.0))
 
 
-def test_what_all_sites_share_is_told_once():
+def test_a_shift_of_all_sites_is_reported_once():
     # 0.3 months beyond the pool's 0.2, of an error 1.2533 x 0.1 / sqrt(25): twelve errors; no
     # single site is beyond its own 0.5.
     rows = [(f"S{i:02d}", "EVI", "GPP", 0.5) for i in range(25)]

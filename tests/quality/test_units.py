@@ -1,4 +1,4 @@
-"""Another unit is found, named, and mended where that is beyond doubt."""
+"""Wrong units are found and named, and corrected where the cause is certain."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from uflux_kedro.quality.closure import (
 )
 from uflux_kedro.quality.levels import check_levels
 from uflux_kedro.quality.mistakes import CARBON_PER_MICROMOLE, MISTAKES, explanations
-from uflux_kedro.quality.month_order import as_text_order
+from uflux_kedro.quality.month_order import TEXT_ORDER
 from uflux_kedro.quality.parameters import QualityParameters
 from uflux_kedro.quality.values import check_bounds, mend_values
 from uflux_kedro.quality.years import Years
@@ -36,10 +36,10 @@ SPOILED = [
     ("ERA_SW_IN", 0.0864, 0, "MJ m-2 d-1"),
     ("ERA_LW_IN", 86400, 0, "J m-2 d-1"),
     ("ERA_VPD", 100, 0, "Pa where hPa was meant"),
-    ("GPP", 30.44, 0, "gC m-2 month-1"),
+    ("GPP", 30.4375, 0, "gC m-2 month-1"),
     ("LE", 86400, 0, "J m-2 d-1"),
     ("LE", 1 / 28.4, 0, "mm d-1"),
-    ("ERA_P", 30.44, 0, "mm month-1"),
+    ("ERA_P", 30.4375, 0, "mm month-1"),
     ("EVI", 1e4, 0, "scale of 0.0001"),
     ("LAI", 10, 0, "scale of 0.1"),
     ("CO2", 1e-6, 0, "mol mol-1"),
@@ -54,17 +54,17 @@ def test_another_unit_is_named(mended, column, factor, offset, named):
     spoiled = spoil(towers, column, SITES, factor, offset)
     found = [f for f in check_levels(spoiled, sites) if f.open]
     assert {f.variable for f in found} == {column}
-    told = {s for f in found for s in f.sites if named in f.found}
-    assert told == set(SITES)
+    named_at = {s for f in found for s in f.sites if named in f.found}
+    assert named_at == set(SITES)
 
 
 def test_measured_levels_are_not_suspected(mended):
     assert [f for f in check_levels(*mended) if f.open] == []
 
 
-def test_a_level_that_no_unit_explains_is_for_the_eye(mended):
+def test_a_level_that_no_unit_explains_is_a_note(mended):
     (finding,) = [f for f in check_levels(*mended) if f.variable == "ERA_SW_IN"]
-    # Downscaled radiation of this tower is a twentieth of the sun's there.
+    # The downscaled radiation of this tower is a twentieth of that above the atmosphere.
     assert (finding.sites, finding.weight) == (("SN-Dhr",), "note")
 
 
@@ -75,7 +75,7 @@ def test_every_mistake_is_undone_by_its_own_explanation():
             assert mistake in explanations(variable, seen, 9.9, 10.1), (variable, mistake)
 
 
-def test_pressure_is_held_against_elevation(healthy):
+def test_pressure_is_compared_with_elevation(healthy):
     towers, sites = healthy
     assert check_levels(towers, sites) == []
     # A tower at 3500 m cannot have the pressure of 540 m.
@@ -84,7 +84,7 @@ def test_pressure_is_held_against_elevation(healthy):
     assert (finding.variable, finding.sites) == ("PA", ("XX-001",))
 
 
-def test_an_average_with_fill_values_is_mended_and_told(healthy):
+def test_an_average_with_fill_values_is_treated_as_missing(healthy):
     towers, _ = healthy
     at = towers.index[(towers["site_id"] == "XX-003")][[4, 9]]
     # 41 of 48 half-hours were -9999: -8526 comes of it; two of 48 hide among real pressures.
@@ -95,7 +95,7 @@ def test_an_average_with_fill_values_is_mended_and_told(healthy):
     assert (finding.variable, finding.sites) == ("PA", ("XX-003",))
     assert "-9999" in finding.found
     assert "-8527" in finding.found or "-8526" in finding.found
-    assert finding.mended == "taken as missing"
+    assert finding.mended == "treated as missing"
     assert not finding.open
 
 
@@ -137,22 +137,22 @@ IN_UMOL = 1 / CARBON_PER_MICROMOLE
 @pytest.mark.parametrize(
     "columns", [["GPP"], ["RECO"], ["NEE"], ["GPP", "RECO"], ["GPP", "NEE"], ["RECO", "NEE"]]
 )
-def test_carbon_in_umol_is_told_by_the_balance(mended, columns):
+def test_carbon_in_umol_is_found_by_the_balance(mended, columns):
     towers, _ = mended
     for column in columns:
         towers = spoil(towers, column, SITES, IN_UMOL)
     found = check_carbon_balance(towers)
     # Two columns in umol and one in gC balance as well as one in gC times 1.0377 and two in umol
-    # would; of the two accounts the one with fewer columns is given.
+    # would; of the two explanations the one with fewer columns is given.
     assert [f.sites for f in found] == [tuple(sorted(SITES))]
     assert "umol CO2 m-2 s-1 (factor 1.0377)" in found[0].found
     assert found[0].variable == ", ".join(columns)
 
 
-def test_a_turned_sign_of_nee_is_told(mended):
+def test_an_opposite_sign_of_nee_is_found(mended):
     towers, _ = mended
     (finding,) = check_carbon_balance(spoil(towers, "NEE", SITES, -1))
-    assert "sign turned" in finding.found
+    assert "opposite sign" in finding.found
 
 
 def test_measured_carbon_balances(mended):
@@ -163,7 +163,7 @@ def test_measured_carbon_balances(mended):
 
 @pytest.mark.parametrize("months", [-2, 1])
 @pytest.mark.parametrize("column", ["GPP", "RECO", "NEE"])
-def test_a_flux_out_of_step_is_told_by_the_balance(mended, column, months):
+def test_a_shifted_flux_is_found_by_the_balance(mended, column, months):
     towers, _ = mended
     towers = towers.copy()
     for site in SITES:
@@ -176,7 +176,7 @@ def test_a_flux_out_of_step_is_told_by_the_balance(mended, column, months):
     assert ("late" if months > 0 else "early") in finding.found
 
 
-def test_the_second_source_tells_what_a_balance_cannot(mended, shared_data):
+def test_the_second_source_shows_a_unit_shared_by_all_columns(mended, shared_data):
     raw = pd.read_csv(
         shared_data / "fluxnet_archives" / "FLX_CH-Lae_FLUXDATAKIT_FULLSET_DD_2004_2014_2-3.csv.gz"
     )
@@ -203,7 +203,7 @@ def test_the_second_source_tells_what_a_balance_cannot(mended, shared_data):
 def australia(shared_data):
     from omegaconf import OmegaConf
 
-    from tests.conftest import PROJECT
+    from tests.testing.project import PROJECT
     from uflux_kedro.readers.parameters import TowerParameters
     from uflux_kedro.readers.towers.tidy import read_tidy
 
@@ -218,7 +218,7 @@ def test_each_defect_of_the_australian_table_is_named(australia):
     found = {(f.variable, f.sites): f for f in australia.findings if f.check == "units"}
     rain = found["P", ("AU-Stp",)]
     assert "1577.42 at AU-Stp in 2009-01-01" in rain.found  # 48,900 mm in that month
-    assert rain.mended == "taken as missing"
+    assert rain.mended == "treated as missing"
     humidity = found["RH", ("AU-Cow", "AU-Rob")]
     assert "104 values stored as a fraction" in humidity.found
     assert humidity.mended == "multiplied by 100"
@@ -233,7 +233,7 @@ def test_the_australian_towers_are_in_phase(australia):
     assert [f for f in australia.findings if f.check == "phase"] == []
 
 
-def test_what_was_mended_is_right(australia):
+def test_corrected_values_are_plausible(australia):
     towers = australia.towers
     humidity = towers.loc[towers["site_id"] == "AU-Rob", "RH"].dropna()
     assert humidity.between(40, 105).mean() > 0.95
@@ -241,18 +241,18 @@ def test_what_was_mended_is_right(australia):
     assert towers["VPD"].min() >= 0
 
 
-def test_a_flux_in_text_order_is_told_by_the_balance(mended):
+def test_a_flux_in_text_order_is_found_by_the_balance(mended):
     towers, _ = mended
     years = Years.of(towers, ["GPP", "RECO", "NEE"])
     place = years.sites.index("FR-Pue")
     rows = slice(years.first[place], years.first[place] + years.count[place])
-    years.months["RECO"][rows] = as_text_order(years.months["RECO"][rows])
+    years.months["RECO"][rows] = years.months["RECO"][rows][..., TEXT_ORDER]
     (finding,) = check_carbon_timing(years)
     assert (finding.variable, finding.sites) == ("RECO", ("FR-Pue",))
     assert "text order" in finding.found
 
 
-def test_a_balance_that_fails_at_one_site_alone_is_told(mended):
+def test_a_balance_that_fails_at_a_single_site_is_found(mended):
     towers, _ = mended
     towers = spoil(towers, "RECO", ["FR-Pue"], 1.4)
     (finding,) = check_carbon_timing(Years.of(towers, ["GPP", "RECO", "NEE"]))

@@ -1,4 +1,4 @@
-"""Single values at the ends of what can be real, or of what is mended."""
+"""Single values at the limits of the possible, and at the limits of correction."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ def test_nothing_below_the_fill_value_is_put_down_to_it():
     assert missing("TA", [*[10.0] * 5, -9999.0, -9999.1, -20000.0]) == [5]
 
 
-def test_the_share_of_fill_values_is_told():
+def test_the_share_of_fill_values_is_reported():
     # 10 degC for 9 days and -9999 for 1, and for 3: of 10,009 between them a tenth, three tenths.
     values = [10.0] * 5 + [10 - 0.1 * 10009, 10 - 0.3 * 10009]
     _, (finding,) = mended("TA", values)
-    assert "-9999 stood for 10.00% to 30.00% of the time" in finding.found
+    assert "-9999 stands for 10.00% to 30.00% of the time" in finding.found
     _, (finding,) = mended("TA", values[:-1])
-    assert "-9999 stood for 10.00% of the time" in finding.found
+    assert "-9999 stands for 10.00% of the time" in finding.found
 
 
 def test_a_pressure_eight_percent_below_its_place_is_no_weather():
@@ -68,7 +68,7 @@ def test_soil_water_between_its_volume_and_a_hundred_is_in_percent():
     assert mended("SWC", [0.5, 1.5, 100.01])[1] == []
     values, (finding,) = mended("SWC", [0.5, 1.5, 1.51, 100.0, 100.01])
     assert values == [0.5, 1.5, 1.51, 100.0, 100.01]
-    assert finding.found.startswith("2 values as in percent")
+    assert finding.found.startswith("2 values that look like percent")
     assert finding.open
     assert mended("LAI", [5.0, 20.0])[1] == []
 

@@ -10,7 +10,6 @@ from uflux_kedro.biophysics.radiation import top_of_atmosphere_radiation
 from uflux_kedro.quality.years import (
     LAGS,
     Years,
-    canonical,
     lag_profile,
     peak,
     peak_near,
@@ -24,11 +23,6 @@ MONTHS = np.arange(12)
 def wave(months, harmonic=1):
     """A cosine of the year that peaks ``months`` after January."""
     return np.cos(2 * np.pi * harmonic * (MONTHS - months) / 12)
-
-
-def test_columns_and_their_variables():
-    names = ["PA", "ERA_PA", "ERA_TA_MIN", "GPP_QC", "site_id", "TA_MIN"]
-    assert [canonical(n) for n in names] == ["PA", "PA", "TA_MIN", None, None, "TA_MIN"]
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from uflux_kedro.biophysics.constants import DAYS_PER_MONTH
 from uflux_kedro.errors import InputError
 from uflux_kedro.readers.units import conversion, to_canonical
 from uflux_kedro.variables import VARIABLES
@@ -80,3 +81,7 @@ def test_lazy_arrays_stay_lazy_and_single_precision():
     assert isinstance(converted, da.Array)
     assert converted.dtype == np.float32
     assert float(converted.mean()) == pytest.approx(26.85, abs=1e-4)
+
+
+def test_the_mean_month_is_that_of_the_unit_library():
+    assert conversion("gC m-2 d-1", "gC m-2 month-1")[0] == pytest.approx(DAYS_PER_MONTH, rel=1e-12)

@@ -1,4 +1,4 @@
-"""What the page says of the products: totals, others beside them, budgets."""
+"""Sections about the products: totals, comparisons with peers, budgets."""
 
 from __future__ import annotations
 
@@ -6,16 +6,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.testing.pages import HOSTILE, PIXEL, Outline
 from tests.testing.synthetic import make_leaderboard, make_products, make_sites, make_training_table
 from uflux_kedro.figures.labels import MINUS
 from uflux_kedro.report import ReportContext, map_sections, render_report
 from uflux_kedro.report.sections import years_table, zones_table
 from uflux_kedro.statistics.aggregates import aggregate
 from uflux_kedro.statistics.peers import SCORES
-from uflux_kedro.statistics.zones import Bands, Whole
+from uflux_kedro.statistics.zones import AllCells, Bands
 from uflux_kedro.variables import VARIABLES
-
-from .test_report import HOSTILE, PIXEL, Outline
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +25,7 @@ def aggregates() -> pd.DataFrame:
         product = make_products(months=36)[flux]
         product[flux] = product[flux] * (1 + 0.1 * (product["time"].dt.year == 2004))
         product[flux].attrs["units"] = VARIABLES[flux].unit
-        tables.append(aggregate(product, flux, [Whole(), Bands((-90.0, 0.0, 90.0))]))
+        tables.append(aggregate(product, flux, [AllCells(), Bands((-90.0, 0.0, 90.0))]))
     return pd.concat(tables)
 
 
@@ -44,7 +43,7 @@ BUDGETS = pd.DataFrame(
 )
 
 
-def test_years_stand_under_each_other_and_fluxes_in_their_order(aggregates):
+def test_years_are_rows_and_fluxes_are_in_their_order(aggregates):
     table = years_table(aggregates)
     assert table["year"].tolist() == ["2003", "2004", "2005", "mean", "± between years"]
     assert list(table)[1::2] == ["GPP (PgC yr⁻¹)", "H (W m⁻²)"]
@@ -64,13 +63,13 @@ def test_zones_have_their_area_and_totals(aggregates):
     assert table["GPP ±"].isna().all(), "the members' fields were not kept"
 
 
-def test_water_is_told_in_thousands_and_a_part_of_a_year_as_a_mean():
+def test_water_is_in_thousands_and_a_part_of_a_year_is_a_mean():
     product = make_products(months=12)["H"].rename({"H": "ET", "H_std": "ET_std"})
     product["ET"].attrs["units"] = "mm d-1"
-    table = aggregate(product, "ET", [Whole()])
+    table = aggregate(product, "ET", [AllCells()])
     shown = years_table(table).set_index("year")
     assert shown["ET (1000 km³ yr⁻¹)"]["2003"] * 1000 == pytest.approx(table["value"].iloc[0])
-    part = aggregate(product.isel(time=slice(0, 3)), "ET", [Whole()])
+    part = aggregate(product.isel(time=slice(0, 3)), "ET", [AllCells()])
     assert list(years_table(part))[1] == "ET (mm d⁻¹)"
 
 
@@ -94,8 +93,8 @@ def test_the_page_has_a_section_of_each_with_its_figures(context):
     assert {"#totals", "#peers", "#budgets"} <= set(outline.links)
     assert len(outline.ids) == len(set(outline.ids))
     words = outline.words
-    assert "Beside FLUXCOM-X" in words
-    assert "Figure 8. Product less demo-truth." in words
+    assert "Compared with FLUXCOM-X" in words
+    assert "Figure 8. Product minus demo-truth." in words
     assert "GPP gC m⁻² d⁻¹ 12 0.43" in words
     assert f"carbon NEE {MINUS}0.123 gC m⁻² d⁻¹" in words
     assert "{" not in words

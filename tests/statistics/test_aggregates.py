@@ -10,19 +10,20 @@ import xarray as xr
 from pyproj import CRS, Proj, Transformer
 
 from uflux_kedro.errors import InputError
+from uflux_kedro.gridding.cells import cell_area
 from uflux_kedro.products.cf import finish_product
 from uflux_kedro.readers.regions import read_countries
 from uflux_kedro.statistics import zone_sums
 from uflux_kedro.statistics.aggregates import AGGREGATE_COLUMNS, aggregate
-from uflux_kedro.statistics.means import annual_totals, cell_area, period_days
-from uflux_kedro.statistics.zones import Areas, Bands, LandCover, Tile, Whole
+from uflux_kedro.statistics.means import period_days
+from uflux_kedro.statistics.zones import AllCells, Areas, Bands, LandCover, Tile
 from uflux_kedro.variables import IGBP_CLASSES
 
 BOX = shapely.box(3.0, 41.0, 12.5, 53.0)
 
 
 def globe(size=2.0, years=1, members=0, seed=1):
-    """A product of random GPP with a sea, by months, with members about it."""
+    """A product of random GPP by months, with a sea and members."""
     random = np.random.default_rng(seed)
     time = pd.date_range("2003-01-01", periods=12 * years, freq="MS")
     axes = {
@@ -41,17 +42,23 @@ def globe(size=2.0, years=1, members=0, seed=1):
     return xr.Dataset(data, {"time": time, **axes})
 
 
+def yearly_totals(field, cube):
+    """PgC of each year, from the definition."""
+    amount = (field * cell_area(cube)).sum(("latitude", "longitude")) * period_days(cube)
+    return 1e-15 * amount.groupby("time.year").sum()
+
+
 def pick(table, region, statistic="total", year="all"):
     rows = table[(table.region == region) & (table.statistic == statistic) & (table.year == year)]
     assert len(rows) == 1
     return rows.iloc[0]
 
 
-def test_the_globe_agrees_with_the_annual_totals():
+def test_totals_of_all_cells_follow_the_definition():
     cube = globe(5.0, years=2)
-    table = aggregate(cube, "GPP", [Whole()])
+    table = aggregate(cube, "GPP", [AllCells()])
     assert tuple(table.columns) == AGGREGATE_COLUMNS
-    expected = annual_totals(cube["GPP"], period_days(cube))
+    expected = yearly_totals(cube["GPP"], cube)
     for year in (2003, 2004):
         found = pick(table, "all cells", year=str(year))
         assert found["value"] == pytest.approx(float(expected.sel(year=year)))
@@ -65,7 +72,7 @@ def test_the_globe_agrees_with_the_annual_totals():
 
 
 @pytest.mark.parametrize("edge", [2048, 13])
-def test_zones_that_part_the_globe_add_up_to_it_in_tiles_of_any_size(monkeypatch, edge):
+def test_zones_that_cover_the_globe_add_up_to_it_in_tiles_of_any_size(monkeypatch, edge):
     monkeypatch.setattr(zone_sums, "_EDGE", edge)
     cube = globe(5.0, members=3)
     classes = xr.DataArray(
@@ -73,7 +80,7 @@ def test_zones_that_part_the_globe_add_up_to_it_in_tiles_of_any_size(monkeypatch
         dims=("latitude", "longitude"),
     )
     halves = Areas("half", ("west", "east"), (shapely.box(-180, -90, 7.3, 90), shapely.box(7.3, -90, 180, 90)))  # fmt: skip
-    zones = [Whole(), Bands((-90.0, -33.3, 12.0, 90.0)), LandCover(), halves]
+    zones = [AllCells(), Bands((-90.0, -33.3, 12.0, 90.0)), LandCover(), halves]
     table = aggregate(cube.chunk(time=5), "GPP", zones, classes)
     whole = pick(table, "all cells")
     totals = table[(table.statistic == "total") & (table.year == "all")]
@@ -110,36 +117,32 @@ def test_countries_on_a_coarse_grid_have_their_areas():
 
 def test_spread_is_that_of_the_members_totals_and_not_the_cells():
     cube = globe(10.0, members=4)
-    table = aggregate(cube, "GPP", [Whole()])
+    table = aggregate(cube, "GPP", [AllCells()])
     found = pick(table, "all cells")
-    days = period_days(cube)
-    members = [
-        float(annual_totals(m.rename("GPP").assign_attrs(units="gC m-2 d-1"), days)[0])
-        for m in cube["GPP_member"]
-    ]
+    members = yearly_totals(cube["GPP_member"], cube).isel(year=0)
     assert found["std_members"] == pytest.approx(np.std(members))
     assert found["value"] == pytest.approx(np.mean(members))
     assert found["members"] == 4
-    bound = annual_totals(cube["GPP_std"].rename("GPP").assign_attrs(units="gC m-2 d-1"), days)
+    bound = yearly_totals(cube["GPP_std"], cube)
     assert found["std_bound"] == pytest.approx(float(bound[0]))
     assert found["std_members"] < 0.5 * found["std_bound"]
 
 
-def test_a_member_without_a_value_does_not_pull_its_total_to_nothing():
+def test_a_missing_member_is_replaced_by_the_ensemble_mean():
     cube = globe(10.0, members=2)
     cube["GPP_member"][1] = cube["GPP_member"][0]
     cube["GPP"][:] = cube["GPP_member"][0]
     cube["GPP_member"][1, :, :9] = np.nan
-    found = pick(aggregate(cube, "GPP", [Whole()]), "all cells")
+    found = pick(aggregate(cube, "GPP", [AllCells()]), "all cells")
     assert found["std_members"] == pytest.approx(0, abs=1e-12)
 
 
 def test_without_members_only_the_bound_is_known():
     cube = globe(10.0, members=3).drop_vars("GPP_member")
-    found = pick(aggregate(cube, "GPP", [Whole()]), "all cells")
+    found = pick(aggregate(cube, "GPP", [AllCells()]), "all cells")
     assert np.isnan(found["std_members"])
     assert found["std_bound"] > 0
-    alone = aggregate(cube.drop_vars("GPP_std"), "GPP", [Whole()])
+    alone = aggregate(cube.drop_vars("GPP_std"), "GPP", [AllCells()])
     assert alone["std_bound"].isna().all()
 
 
@@ -147,21 +150,21 @@ def test_years_vary_about_their_trend_and_parts_of_a_year_have_no_total():
     cube = globe(10.0, years=4)
     year = cube["time"].dt.year
     cube["GPP"][:] = xr.where(year % 2 == 0, 1.0, 2.0) + 0.5 * (year - 2003)
-    table = aggregate(cube, "GPP", [Whole()])
+    table = aggregate(cube, "GPP", [AllCells()])
     yearly = table[(table.statistic == "mean") & (table.year != "all")]["value"].to_numpy()
     fit = np.polyval(np.polyfit(np.arange(4), yearly, 1), np.arange(4))
     expected = np.sqrt(((yearly - fit) ** 2).sum() / 2)
     assert pick(table, "all cells", "mean")["std_years"] == pytest.approx(expected)
-    part = aggregate(cube.isel(time=slice(0, 15)), "GPP", [Whole()])
+    part = aggregate(cube.isel(time=slice(0, 15)), "GPP", [AllCells()])
     assert set(part[part.statistic == "total"].year) == {"2003", "all"}
-    first_quarter = aggregate(cube.isel(time=slice(0, 3)), "GPP", [Whole()])
+    first_quarter = aggregate(cube.isel(time=slice(0, 3)), "GPP", [AllCells()])
     assert first_quarter[["year", "statistic"]].to_numpy().tolist() == [["all", "mean"]]
 
 
-def test_energy_has_means_alone():
+def test_energy_has_means_only():
     cube = globe(10.0)
     cube["GPP"].attrs["units"] = "W m-2"
-    table = aggregate(cube, "GPP", [Whole()])
+    table = aggregate(cube, "GPP", [AllCells()])
     assert set(table["statistic"]) == {"mean"}
     assert set(table["unit"]) == {"W m-2"}
 
@@ -180,7 +183,7 @@ def test_water_has_totals_in_cubic_kilometres():
     cube = globe(10.0)
     cube["GPP"][:] = 2.0
     cube["GPP"].attrs["units"] = "mm d-1"
-    found = pick(aggregate(cube, "GPP", [Whole()]), "all cells")
+    found = pick(aggregate(cube, "GPP", [AllCells()]), "all cells")
     # 510 065 622 km2 x 2 mm x 365.
     assert found["value"] == pytest.approx(510_065_621.7 * 2e-6 * 365, rel=1e-7)
     assert found["unit"] == "km3 yr-1"
@@ -190,7 +193,7 @@ def test_a_finished_products_carbon_is_carbon():
     cube = globe(10.0)
     cube["GPP"][:] = 2.0
     cube["GPP"].attrs["units"] = "g m-2 d-1"
-    table = aggregate(cube, "GPP", [Whole()])
+    table = aggregate(cube, "GPP", [AllCells()])
     total = pick(table, "all cells")
     assert (total["value"], total["unit"]) == (
         pytest.approx(510.0656217 * 0.73, rel=1e-7),
@@ -204,7 +207,7 @@ def test_a_year_with_a_month_of_nothing_has_no_row_and_the_record_a_mean():
     cube = globe(10.0, years=2)
     cube["GPP"][:] = np.where(cube["time"].dt.year == 2003, 1.0, 3.0)[:, None, None]
     cube["GPP"][5] = np.nan
-    table = aggregate(cube, "GPP", [Whole()])
+    table = aggregate(cube, "GPP", [AllCells()])
     assert set(table["year"]) == {"2004", "all"}
     assert pick(table, "all cells", "total")["value"] == pytest.approx(
         pick(table, "all cells", "total", "2004")["value"]
@@ -217,13 +220,13 @@ def test_a_year_with_a_month_of_nothing_has_no_row_and_the_record_a_mean():
 
 def test_one_member_has_no_spread_and_no_values_are_an_error():
     cube = globe(10.0, members=1)
-    found = pick(aggregate(cube, "GPP", [Whole()]), "all cells")
+    found = pick(aggregate(cube, "GPP", [AllCells()]), "all cells")
     assert found["members"] == 1
     assert np.isnan(found["std_members"])
     assert np.isnan(found["std_bound"])
     cube["GPP"][:] = np.nan
     with pytest.raises(InputError, match="values in some zone"):
-        aggregate(cube, "GPP", [Whole()])
+        aggregate(cube, "GPP", [AllCells()])
 
 
 def test_a_zone_without_cells_has_no_row():
@@ -235,7 +238,7 @@ def test_a_zone_without_cells_has_no_row():
 
 @pytest.fixture
 def tile_of_europe():
-    """100 cells of 5 km of EPSG:3035 a side, half-years, GPP 1."""
+    """100 by 100 cells of 5 km in EPSG:3035, half-years, GPP 1."""
     time = pd.DatetimeIndex(["2019-01-01", "2019-07-01"])
     bounds = np.array([["2019-01-01", "2019-07-01"], ["2019-07-01", "2020-01-01"]], "datetime64[ns]")  # fmt: skip
     axes = {"y": 2_700_000 + 5000 * np.arange(100.0), "x": 4_000_000 + 5000 * np.arange(100.0)}
@@ -254,9 +257,9 @@ def test_a_projection_has_areas_of_the_earth_and_zones_by_centres(monkeypatch, t
     pytest.importorskip("rasterio")
     monkeypatch.setattr(zone_sums, "_EDGE", 64)
     countries = read_countries()
-    zones = [Whole(), Bands((-90.0, 50.0, 90.0)), Areas(countries.kind, countries.names, countries.outlines), Areas("region", ("box",), (BOX,))]  # fmt: skip
+    zones = [AllCells(), Bands((-90.0, 50.0, 90.0)), Areas(countries.kind, countries.names, countries.outlines), Areas("region", ("box",), (BOX,))]  # fmt: skip
     table = aggregate(tile_of_europe.chunk(time=1, y=50, x=50), "GPP", zones)
-    # The projection is of equal area.
+    # The projection is an equal-area one.
     assert pick(table, "all cells")["area_km2"] == pytest.approx(500**2, rel=1e-6)
     bands = table[(table.region_kind == "zonal") & (table.statistic == "total") & (table.year == "all")]  # fmt: skip
     assert bands["area_km2"].sum() == pytest.approx(500**2, rel=1e-6)
@@ -310,7 +313,7 @@ def test_areas_of_a_projection_follow_its_scale(crs, box, side):
     x, y = np.meshgrid(cube["x"], cube["y"])
     project = Proj(crs)
     true = side**2 / project.get_factors(*project(x, y, inverse=True)).areal_scale
-    found = pick(aggregate(cube, "GPP", [Whole()]), "all cells")
+    found = pick(aggregate(cube, "GPP", [AllCells()]), "all cells")
     assert found["area_km2"] == pytest.approx(true.sum() / 1e6, rel=1e-4)
     north = pick(aggregate(cube, "GPP", [Bands((55, 90))]), "55N to 90N")
     inside = project(x, y, inverse=True)[1] >= 55
@@ -318,7 +321,7 @@ def test_areas_of_a_projection_follow_its_scale(crs, box, side):
 
 
 @pytest.mark.parametrize("side", [1, -1])
-def test_outlines_about_a_pole_have_their_cells(side):
+def test_outlines_around_a_pole_have_their_cells(side):
     cube = projected("EPSG:6931" if side > 0 else "EPSG:6932", -3e6, -3e6, 3e6, 3e6, 5e4)
     low, high = sorted((65 * side, 90 * side))
     belt = Areas("cap", ("cap",), (shapely.box(-180, low, 180, high),))
@@ -334,5 +337,5 @@ def test_half_years_from_april_are_no_calendar_year():
     cube = globe(10.0).isel(time=slice(3))
     cube = cube.assign_coords(time=edges[:-1])
     cube["time_bnds"] = (("time", "bnds"), np.stack([edges[:-1], edges[1:]], axis=1))
-    table = aggregate(cube, "GPP", [Whole()])
+    table = aggregate(cube, "GPP", [AllCells()])
     assert "2019" not in set(table["year"])

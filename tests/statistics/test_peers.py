@@ -1,4 +1,4 @@
-"""A product beside a peer: one grid, common months and cells, scores that are known beforehand."""
+"""Comparison of a product with a peer: grids, common months and cells, and known scores."""
 
 from __future__ import annotations
 
@@ -8,54 +8,35 @@ import pandas as pd
 import pytest
 import xarray as xr
 
+from tests.testing.synthetic import make_product
 from uflux_kedro.errors import InputError
+from uflux_kedro.gridding.cells import cell_area
 from uflux_kedro.readers.grids.peers import read_peer
 from uflux_kedro.statistics import peers
-from uflux_kedro.statistics.means import annual_totals, cell_area, period_days
+from uflux_kedro.statistics.means import period_days
 from uflux_kedro.statistics.peers import SCORES, compare_with_peer
-
-
-def cube(size=10.0, start="2003-01-01", months=12, seed=1, values=None):
-    """GPP by months on a global grid, with seasons and a sea."""
-    random = np.random.default_rng(seed)
-    time = pd.date_range(start, periods=months, freq="MS")
-    axes = {
-        "latitude": np.arange(-90 + size / 2, 90, size),
-        "longitude": np.arange(-180 + size / 2, 180, size),
-    }
-    shape = (len(time), *(len(a) for a in axes.values()))
-    season = np.cos(2 * np.pi * (time.month.to_numpy() - 7) / 12)
-    level, swing = random.uniform(2, 5, shape[1:]), random.uniform(0.5, 2, shape[1:])
-    field = level + season[:, None, None] * swing if values is None else np.broadcast_to(values, shape).copy()  # fmt: skip
-    bounds = np.stack([time, time + pd.offsets.MonthBegin()], axis=1)
-    dims = ("time", "latitude", "longitude")
-    return xr.Dataset(
-        {
-            "GPP": (dims, field, {"units": "gC m-2 d-1"}),
-            "GPP_std": (dims, np.full(shape, 0.5)),
-            "time_bnds": (("time", "bnds"), bounds),
-        },
-        {"time": time, **axes},
-    )
 
 
 def scores(result):
     return {name: float(result[name]) for name in SCORES}
 
 
-def test_a_product_beside_itself():
-    one = cube()
+def test_a_product_equals_itself():
+    one = make_product()
     found = scores(compare_with_peer(one, "GPP", one))
     assert found["bias"] == found["RMSE"] == 0
     for name in ("NSE", "r2", "spatial_r2", "seasonal_r2", "seasonal_NSE", "coverage"):
         assert found[name] == pytest.approx(1)
-    total = float(annual_totals(one["GPP"], period_days(one))[0])
+    total = float((one["GPP"] * cell_area(one) * period_days(one)).sum()) * 1e-15
     assert found["product_total"] == found["peer_total"] == pytest.approx(total)
     assert found["area"] == pytest.approx(float(cell_area(one).sum()) / 1e6)
 
 
 def test_scores_against_their_definitions_on_what_both_have():
-    ours, theirs = cube(seed=1, months=24), cube(seed=2, start="2003-07-01", months=24)
+    ours, theirs = (
+        make_product(seed=1, months=24),
+        make_product(seed=2, start="2003-07-01", months=24),
+    )
     random = np.random.default_rng(3)
     ours["GPP"] = ours["GPP"].where(random.random(ours["GPP"].shape) > 0.2)
     theirs["GPP"] = theirs["GPP"].where(random.random((18, 36)) > 0.3)
@@ -91,14 +72,14 @@ def test_scores_against_their_definitions_on_what_both_have():
 
 
 def test_seasons_are_scored_apart_from_levels():
-    one = cube()
+    one = make_product()
     shifted = one.assign(GPP=(one["GPP"] + 3).assign_attrs(one["GPP"].attrs))
     found = scores(compare_with_peer(shifted, "GPP", one))
     assert found["bias"] == pytest.approx(3)
     assert found["seasonal_NSE"] == pytest.approx(1)
     assert found["NSE"] < 0
     assert found["coverage"] == 0
-    flat = cube(values=2.0)
+    flat = make_product(values=2.0)
     against_flat = scores(compare_with_peer(flat, "GPP", one))
     assert np.isnan(against_flat["seasonal_r2"])
     assert against_flat["seasonal_NSE"] == pytest.approx(0, abs=1e-6)
@@ -107,7 +88,7 @@ def test_seasons_are_scored_apart_from_levels():
 
 
 def test_six_calendar_months_make_a_cycle_and_five_do_not():
-    one = cube()
+    one = make_product()
     for months, known in ((6, True), (5, False)):
         part = one.isel(time=slice(months))
         found = scores(compare_with_peer(part, "GPP", part))
@@ -117,7 +98,7 @@ def test_six_calendar_months_make_a_cycle_and_five_do_not():
 
 
 def test_two_standard_deviations_are_within():
-    ours, theirs = cube(values=2.0), cube(values=3.0)
+    ours, theirs = make_product(values=2.0), make_product(values=3.0)
     assert scores(compare_with_peer(ours, "GPP", theirs))["coverage"] == 1  # 0.5 twice is 1
     theirs["GPP"] += 0.01
     assert scores(compare_with_peer(ours, "GPP", theirs))["coverage"] == 0
@@ -128,7 +109,7 @@ def test_two_standard_deviations_are_within():
 
 
 def test_one_cell_has_no_correlation_and_two_have():
-    here = cube()
+    here = make_product()
     at = (here["latitude"] == 5) & (here["longitude"] == 5)
     beside = (here["latitude"] == 5) & (here["longitude"] == 15)
     for cells, known in ((at, False), (at | beside, True)):
@@ -146,18 +127,20 @@ def test_what_does_not_vary_has_no_correlation_and_no_efficiency():
 
 def test_the_density_has_bins_of_a_400th_of_what_the_flux_can_be():
     # GPP from -10 to 40: bins of an eighth; 2 opens the 97th and 3.1 lies in the 105th.
-    found = compare_with_peer(cube(values=3.1), "GPP", cube(values=2.0))["density"]
+    found = compare_with_peer(make_product(values=3.1), "GPP", make_product(values=2.0))["density"]
     assert found.shape == (400, 400)
     (place,) = np.argwhere(found.to_numpy())
     assert place.tolist() == [96, 104]
     assert float(found["peer_bin"][96]) == pytest.approx(2.0625)
     # What lies at the ends or beyond them counts in the last bins.
-    ends = compare_with_peer(cube(values=40.0), "GPP", cube(values=-99.0))["density"]
+    ends = compare_with_peer(make_product(values=40.0), "GPP", make_product(values=-99.0))[
+        "density"
+    ]
     assert np.argwhere(ends.to_numpy()).tolist() == [[0, 399]]
 
 
 def test_months_weigh_by_their_days():
-    ours, theirs = cube(values=0.0), cube(values=0.0)
+    ours, theirs = make_product(values=0.0), make_product(values=0.0)
     ours["GPP"][1] = 1.0  # February
     found = compare_with_peer(ours, "GPP", theirs)
     got = scores(found)
@@ -169,7 +152,7 @@ def test_months_weigh_by_their_days():
 
 
 def test_density_holds_all_the_area():
-    one = cube()
+    one = make_product()
     found = compare_with_peer(one, "GPP", one)
     assert float(found["density"].sum()) == pytest.approx(12 * float(found["area"]))
     np.testing.assert_array_equal(found["density"], np.diag(np.diag(found["density"])))
@@ -177,19 +160,19 @@ def test_density_holds_all_the_area():
 
 @pytest.mark.parametrize("product_size", [2.5, 10.0])
 def test_grids_meet_on_the_coarser_one_and_keep_the_total(product_size):
-    ours = cube(product_size)
-    theirs = cube(5.0, seed=2)
+    ours = make_product(product_size)
+    theirs = make_product(5.0, seed=2)
     found = compare_with_peer(ours, "GPP", theirs)
     coarser = max(product_size, 5.0)
     assert found.sizes["latitude"] == 180 / coarser
     for name, own in (("product", ours), ("peer", theirs)):
-        total = float(annual_totals(own["GPP"], period_days(own))[0])
+        total = float((own["GPP"] * cell_area(own) * period_days(own)).sum()) * 1e-15
         assert float(found[f"{name}_total"]) == pytest.approx(total, rel=1e-6)
 
 
 def test_a_peer_of_another_grid_calendar_and_unit(tmp_path):
-    """The truth of 2 degrees as a peer of 5, without leap days, in kg of carbon, from the north."""
-    fine = cube(2.0, start="2004-01-01")
+    """Truth on 2 degrees and a peer on 5, without leap days, in kg of carbon, north to south."""
+    fine = make_product(2.0, start="2004-01-01")
     fine["GPP"] = fine["GPP"].where(fine["longitude"] > -120)
     coarse = fine.coarsen(latitude=5, longitude=5).mean()["GPP"]
     peer = xr.Dataset(
@@ -215,14 +198,14 @@ def test_a_peer_of_another_grid_calendar_and_unit(tmp_path):
     assert found.sizes["latitude"] == 18
     got = scores(found)
     assert got["months"] == 12
-    # Plain means of cells stand where means by area should: alike but for the poles.
+    # The peer has plain means of cells instead of means by area, which differ near the poles.
     assert got["bias"] == pytest.approx(0, abs=0.01)
     assert got["NSE"] > 0.99
     assert bool(found["peer"].sel(longitude=-135).isnull().all())
 
 
 def test_days_become_months():
-    one = cube()
+    one = make_product()
     day = pd.date_range("2003-01-01", "2004-01-01", freq="D")
     month = day[:-1].month.to_numpy() - 1
     daily = xr.Dataset(
@@ -238,17 +221,20 @@ def test_days_become_months():
 
 
 def test_energy_has_no_total():
-    one = cube().rename({"GPP": "H", "GPP_std": "H_std"})
+    one = make_product().rename({"GPP": "H", "GPP_std": "H_std"})
     found = compare_with_peer(one, "H", one)
     assert np.isnan(float(found["product_total"]))
     assert found["bias"].attrs["units"] == "W m-2"
 
 
 def test_nothing_in_common_is_an_error():
-    one = cube()
-    with pytest.raises(InputError, match=r"expected some of 2003-01 to 2003-12.*found 2010-01"):
-        compare_with_peer(one, "GPP", cube(start="2010-01-01"))
-    with pytest.raises(InputError, match="cells that the product has"):
+    one = make_product()
+    with pytest.raises(
+        InputError,
+        match=r"expected months in common with the product, 2003-01 to 2003-12.*found 2010-01",
+    ):
+        compare_with_peer(one, "GPP", make_product(start="2010-01-01"))
+    with pytest.raises(InputError, match="values where the product has some"):
         compare_with_peer(
             one.assign(GPP=one["GPP"].where(one["latitude"] > 0)),
             "GPP",
@@ -258,8 +244,8 @@ def test_nothing_in_common_is_an_error():
 
 @pytest.mark.parametrize("missing", [[5], [3, 4, 5]])
 @pytest.mark.parametrize("way", ["absent", "empty"])
-def test_months_that_the_peer_lacks_count_in_nothing(missing, way):
-    ours = cube(values=2.0)
+def test_months_without_the_peer_are_ignored(missing, way):
+    ours = make_product(values=2.0)
     peer = ours.copy(deep=True)
     if way == "absent":
         peer = peer.isel(time=[t for t in range(12) if t not in missing])
@@ -273,8 +259,8 @@ def test_months_that_the_peer_lacks_count_in_nothing(missing, way):
     assert found["product_total"] == found["peer_total"] == pytest.approx(expected)
 
 
-def test_a_month_of_which_days_are_missing_is_left_out():
-    ours = cube(values=5.0)
+def test_a_month_with_missing_days_is_dropped():
+    ours = make_product(values=5.0)
     days = pd.date_range("2003-01-01", "2003-12-31")
     place = {axis: ours[axis] for axis in ("latitude", "longitude")}
     field = np.full((365, 18, 36), 5.0)

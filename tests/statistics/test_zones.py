@@ -9,7 +9,7 @@ import pytest
 import shapely
 
 from uflux_kedro.errors import ConfigurationError
-from uflux_kedro.statistics.zones import Areas, Bands, LandCover, Tile, Whole
+from uflux_kedro.statistics.zones import AllCells, Areas, Bands, LandCover, Tile
 from uflux_kedro.variables import IGBP_CLASSES
 
 
@@ -28,7 +28,7 @@ def sine(degrees):
 def test_the_whole_takes_every_cell():
     grid = tile([0.0, 1, 2], [0.0, 1, 2, 3])
     assert grid.cells == 6
-    np.testing.assert_array_equal(Whole().shares(grid).toarray(), np.ones((1, 6)))
+    np.testing.assert_array_equal(AllCells().shares(grid).toarray(), np.ones((1, 6)))
 
 
 def test_bands_are_named_by_their_ends():

@@ -1,4 +1,4 @@
-"""A small cube of drivers, and members whose result can be written down."""
+"""A small cube of drivers, and members with a result that is easy to compute."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import xarray as xr
 
 
 def make_drivers(years=1, n_latitude=9, n_longitude=18, seed=0) -> xr.Dataset:
-    """Drivers of a coarse globe: half of it water, one cell always and one at times missing."""
+    """Return drivers on a coarse globe: half water, one cell always and one sometimes missing."""
     rng = np.random.default_rng(seed)
     start = pd.date_range("2001-01-01", periods=12 * years, freq="MS")
     width = 180 / n_latitude
@@ -39,7 +39,7 @@ def make_drivers(years=1, n_latitude=9, n_longitude=18, seed=0) -> xr.Dataset:
 
 
 class Sum:
-    """A member that adds up its predictors, in the order that it asks for them."""
+    """A member that predicts the weighted sum of its predictors."""
 
     def __init__(self, *predictors, weights=None):
         self.predictors = predictors

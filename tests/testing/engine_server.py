@@ -1,4 +1,4 @@
-"""A server that answers as Earth Engine does: it computes the expressions that it is asked for.
+"""A fake Earth Engine, which computes the expressions it receives.
 
 Its description of the interface and its list of algorithms are Google's own, which come with the
 client. Of the algorithms those stand here that our expressions use.
@@ -18,7 +18,7 @@ import numpy as np
 from rasterio.io import MemoryFile
 from rasterio.transform import Affine
 
-from tests.testing.servers import Handler, Served
+from tests.testing.servers import FakeService, Handler
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,10 @@ class Image:
 
 
 class RefusalError(Exception):
-    """What the service says of an expression that it cannot compute."""
+    """Error of an expression that the service cannot compute."""
 
 
-class EarthEngine(Served):
+class EarthEngine(FakeService):
     """Discovery, algorithms, values and pixels, for one project and token.
 
     Attributes:

@@ -1,4 +1,4 @@
-"""A small product to be made, by this process or by one that can be killed."""
+"""A small product to compute, in this process or in one that can be killed."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from uflux_kedro.models.fitted import FittedMember, fit_member
 from uflux_kedro.products.execution import Execution
 from uflux_kedro.products.plan import Plan
 from uflux_kedro.products.production import produce
-from uflux_kedro.products.store import ProductStore, read_often
+from uflux_kedro.products.store import ProductStore, fast_encoding
 
 PREDICTORS = {"one": ("ERA5_TA", "MODIS_NIRv"), "two": ("ERA5_TA", "Latitude", "DoY_sin")}
 
 
 def write_world(folder: Path, seed: int = 0) -> None:
-    """Drivers in a store, in chunks of three months, and two members."""
+    """Write drivers in chunks of three months, and two members."""
     drivers = make_drivers(n_latitude=36, n_longitude=72, seed=seed)
-    encoding = {name: read_often() for name in drivers.data_vars}
+    encoding = {name: fast_encoding() for name in drivers.data_vars}
     drivers.chunk(time=3).to_zarr(
         folder / "drivers.zarr", zarr_format=3, consolidated=False, encoding=encoding
     )
@@ -43,7 +43,7 @@ def write_member(folder: Path, name: str, seed: int = 0) -> None:
 
 
 def plan(folder: Path, execution: Execution | None = None, regions=None, **settings) -> Plan:
-    """Six times two months by two bands: 12 regions of twelve chunks a field."""
+    """Return the plan of a product of 12 regions, two months by half the latitudes each."""
     members = [FittedMember.load(folder / name) for name in PREDICTORS]
     settings = {"quantiles": (0.05, 0.95), "keep_members": True} | settings
     return Plan(
@@ -58,7 +58,7 @@ def plan(folder: Path, execution: Execution | None = None, regions=None, **setti
 
 
 def tree(folder: Path) -> dict[str, bytes]:
-    """All files below a folder."""
+    """Return relative path -> content of all files below a folder."""
     return {
         str(file.relative_to(folder)): file.read_bytes()
         for file in sorted(folder.rglob("*"))

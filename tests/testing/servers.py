@@ -1,4 +1,4 @@
-"""A server on this machine that sends files, and fails to in all the ways that servers do."""
+"""A local HTTP server that sends files, with the faults of real servers on demand."""
 
 from __future__ import annotations
 
@@ -11,84 +11,89 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+from uflux_kedro.downloads import Patience
+
+# Retries almost at once, and gives up soon.
+QUICK = Patience(retries=3, backoff=0.001, longest_wait=2, timeout=5)
+
 
 @dataclass(frozen=True)
 class Broken:
-    """The connection ends after so many bytes of the body."""
+    """The connection closes after this many bytes of the body."""
 
     after: int
 
 
 @dataclass(frozen=True)
 class Stalled:
-    """Nothing more comes after so many bytes, until the server stops."""
+    """Nothing is sent after this many bytes, until the server stops."""
 
     after: int
 
 
 @dataclass(frozen=True)
 class Refused:
-    """An answer with this status, and ``Retry-After`` if given."""
+    """A response with this status, and ``Retry-After`` if given."""
 
     status: int
     retry_after: int | None = None
 
 
 @dataclass(frozen=True)
-class Spoilt:
-    """The body with its first byte turned over."""
+class Corrupted:
+    """The body with the bits of its first byte inverted."""
 
 
 @dataclass(frozen=True)
 class Unmeasured:
-    """No length is announced, and the body is longer (or shorter) by so many bytes."""
+    """No length is announced, and the body is this many bytes too long, or too short if negative."""
 
     by: int
 
 
-Fault = Broken | Stalled | Refused | Spoilt | Unmeasured
+Fault = Broken | Stalled | Refused | Corrupted | Unmeasured
 
 
-class Asked(NamedTuple):
-    """One request, and how it was answered."""
+class Received(NamedTuple):
+    """One request that the server received, and the status of its response."""
 
     path: str
     headers: dict[str, str]
     status: int
 
 
-class Served:
-    """What a server offers, how it misbehaves, and what it was asked for.
+class FakeService:
+    """Base of the fake services: faults to come and requests received.
 
     Attributes:
-        ranges: Whether ``Range`` is honoured in the interface, and on pages.
-        etag: Whether bodies carry an ETag.
-        faults: Path -> what goes wrong with the next requests for it, one each.
-        asked: All requests so far.
+        ranges: Whether ``Range`` is supported in the API, and on pages.
+        etag: Whether responses have an ETag.
+        faults: Path -> faults of the next requests for it, one each.
+        received: All requests so far.
     """
 
     def __init__(self) -> None:
         self.ranges = {"interface": True, "page": True}
         self.etag = True
         self.faults: defaultdict[str, deque[Fault]] = defaultdict(deque)
-        self.asked: list[Asked] = []
+        self.received: list[Received] = []
         self.stopped = threading.Event()
         self.stalled = threading.Event()
         self.address = ""
 
     def answer(self, handler: Handler) -> None:
-        """Answer one request; how is the service's own."""
+        """Respond to one request, as the service does."""
         raise NotImplementedError
 
-    def requests_for(self, path: str) -> list[Asked]:
-        return [asked for asked in self.asked if asked.path == path]
+    def requests_for(self, path: str) -> list[Received]:
+        return [request for request in self.received if request.path == path]
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Speaks HTTP for a server."""
+    """HTTP handler of a fake service."""
 
     protocol_version = "HTTP/1.1"
-    served: Served
+    served: FakeService
 
     def do_GET(self) -> None:
         faults = self.served.faults[urlsplit(self.path).path]
@@ -124,7 +129,7 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header("ETag", etag)
         self.end_headers()
         body = data[start:]
-        if isinstance(self.fault, Spoilt):
+        if isinstance(self.fault, Corrupted):
             body = bytes([body[0] ^ 255]) + body[1:]
         if isinstance(self.fault, Unmeasured):
             body = (body + bytes(max(self.fault.by, 0)))[: len(body) + self.fault.by]
@@ -138,7 +143,7 @@ class Handler(BaseHTTPRequestHandler):
         return None
 
     def _begin(self, status: int, length: int, kind: str) -> None:
-        self.served.asked.append(Asked(urlsplit(self.path).path, dict(self.headers), status))
+        self.served.received.append(Received(urlsplit(self.path).path, dict(self.headers), status))
         self.send_response(status)
         self.send_header("Content-Type", kind)
         if not isinstance(self.fault, Unmeasured):
@@ -150,7 +155,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class QuietServer(ThreadingHTTPServer):
-    """A server whose clients may vanish."""
+    """A server that ignores clients that disconnect."""
 
     daemon_threads = False  # server_close waits for them
 
@@ -159,9 +164,9 @@ class QuietServer(ThreadingHTTPServer):
 
 
 class Running:
-    """A server in threads of its own, from ``with`` to its end."""
+    """Context in which a fake service runs, in threads of its own."""
 
-    def __init__(self, served: Served) -> None:
+    def __init__(self, served: FakeService) -> None:
         self.served = served
 
     def __enter__(self) -> Any:

@@ -1,4 +1,4 @@
-"""A server that answers as the Climate Data Store does."""
+"""A fake Climate Data Store."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import re
 from typing import Any
 from urllib.parse import urlsplit
 
-from tests.testing.servers import Handler, Served
+from tests.testing.servers import FakeService, Handler
 
 
-class ClimateDataStore(Served):
+class ClimateDataStore(FakeService):
     """Processes, jobs and results, as the store's interface has them.
 
     Attributes:

@@ -1,4 +1,4 @@
-"""A small made-up ensemble: towers, held-out predictions, leaderboard, products, profiles."""
+"""A small simulated ensemble: towers, held-out predictions, leaderboard, products, profiles."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CLASSES = ("ENF", "DBF", "GRA", "CRO")
 
 
 def make_sites(count: int = 8) -> pd.DataFrame:
-    """Towers from south to north, in four IGBP classes."""
+    """Return towers from south to north, in four IGBP classes."""
     number = np.arange(count)
     return pd.DataFrame(
         {
@@ -30,7 +30,7 @@ def make_sites(count: int = 8) -> pd.DataFrame:
 
 
 def make_training_table(sites: pd.DataFrame, years: int = 3) -> pd.DataFrame:
-    """Monthly fluxes with a season that turns with the hemisphere."""
+    """Return monthly fluxes with opposite seasons on the two hemispheres."""
     rng = np.random.default_rng(7)
     time = pd.date_range("2003-01-01", periods=12 * years, freq="MS")
     table = sites.merge(pd.DataFrame({"time": time}), how="cross")
@@ -49,7 +49,7 @@ def make_training_table(sites: pd.DataFrame, years: int = 3) -> pd.DataFrame:
 
 
 def make_predictions(table: pd.DataFrame, error: float = 0.35) -> dict[str, pd.DataFrame]:
-    """Held-out predictions of one member a flux: shrunken towards the mean, with noise."""
+    """Return held-out predictions of one member per flux: shrunk towards the mean, with noise."""
     rng = np.random.default_rng(11)
     predictions = {}
     for flux in FLUXES:
@@ -69,7 +69,7 @@ def make_predictions(table: pd.DataFrame, error: float = 0.35) -> dict[str, pd.D
 
 
 def make_leaderboard(sets: tuple[str, ...] = SETS, scheme: str = "loso") -> pd.DataFrame:
-    """One row a member, skill falling from set to set."""
+    """Return one row per member; skill falls from set to set."""
     rows = []
     for s, predictor_set in enumerate(sets):
         for f, flux in enumerate(FLUXES):
@@ -86,7 +86,7 @@ def make_leaderboard(sets: tuple[str, ...] = SETS, scheme: str = "loso") -> pd.D
 
 
 def make_products(step: float = 10.0, months: int = 12) -> dict[str, xr.Dataset]:
-    """Global ensemble means and spreads, with two continents and a sea between them."""
+    """Return global ensemble means and spreads on two continents with a sea between them."""
     latitude = np.arange(-90 + step / 2, 90, step)
     longitude = np.arange(-180 + step / 2, 180, step)
     time = pd.date_range("2003-01-01", periods=months, freq="MS")
@@ -111,8 +111,32 @@ def make_products(step: float = 10.0, months: int = 12) -> dict[str, xr.Dataset]
     return products
 
 
+def make_product(size=10.0, start="2003-01-01", months=12, seed=1, values=None):
+    """Return monthly GPP on a global grid: random seasons, or the values given."""
+    random = np.random.default_rng(seed)
+    time = pd.date_range(start, periods=months, freq="MS")
+    axes = {
+        "latitude": np.arange(-90 + size / 2, 90, size),
+        "longitude": np.arange(-180 + size / 2, 180, size),
+    }
+    shape = (len(time), *(len(a) for a in axes.values()))
+    season = np.cos(2 * np.pi * (time.month.to_numpy() - 7) / 12)
+    level, swing = random.uniform(2, 5, shape[1:]), random.uniform(0.5, 2, shape[1:])
+    field = level + season[:, None, None] * swing if values is None else np.broadcast_to(values, shape).copy()  # fmt: skip
+    bounds = np.stack([time, time + pd.offsets.MonthBegin()], axis=1)
+    dims = ("time", "latitude", "longitude")
+    return xr.Dataset(
+        {
+            "GPP": (dims, field, {"units": "gC m-2 d-1"}),
+            "GPP_std": (dims, np.full(shape, 0.5)),
+            "time_bnds": (("time", "bnds"), bounds),
+        },
+        {"time": time, **axes},
+    )
+
+
 def make_profiles(products: dict[str, xr.Dataset], members: int = 3) -> dict[str, xr.DataArray]:
-    """Zonal means of members that differ by a factor."""
+    """Return zonal means of members that differ by a factor."""
     return {
         flux: xr.concat(
             [product[flux].mean(("time", "longitude")) * (1 + 0.1 * m) for m in range(members)],

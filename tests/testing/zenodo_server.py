@@ -1,4 +1,4 @@
-"""A server that answers as Zenodo does."""
+"""A fake Zenodo."""
 
 from __future__ import annotations
 
@@ -6,19 +6,22 @@ import hashlib
 import re
 from urllib.parse import quote, unquote, urlsplit
 
-from tests.testing.servers import Handler, Served
+from tests.testing.servers import FakeService, Handler
+
+# The published UFLUX record.
+RECORD = 17255948
 
 
-class Zenodo(Served):
-    """Records, their files, and the two dialects that describe them.
+class Zenodo(FakeService):
+    """Records and their files, described in either of two layouts.
 
     Attributes:
         records: Number -> name -> bytes.
         dialect: ``files`` lists the files in the record, ``entries`` at ``/files`` below it.
-        wrong_checksums: Names whose checksum is not that of their bytes.
-        sizes: Name -> size that is said, where it is not that of the bytes.
-        token: Token without which nothing is said, if any.
-        links: Name -> address of its bytes, where it is not the usual one.
+        wrong_checksums: Names of files described with a wrong checksum.
+        sizes: Name -> wrong size to describe a file with.
+        token: Token that requests must have, if any.
+        links: Name -> unusual address of the file.
     """
 
     def __init__(self) -> None:
@@ -35,11 +38,11 @@ class Zenodo(Served):
         return f"{self.address}/api"
 
     def content(self, number: int, name: str) -> str:
-        """Path of a file's bytes in the interface."""
+        """Path of a file in the API."""
         return f"/api/records/{number}/files/{quote(name)}/content"
 
     def page(self, number: int, name: str) -> str:
-        """Path of a file's bytes on the record's page."""
+        """Path of a file on the record's page."""
         return f"/records/{number}/files/{quote(name)}"
 
     def checksum(self, name: str, data: bytes) -> str:

@@ -12,7 +12,7 @@ from uflux_kedro.validation.metrics import METRICS, pooled, score
 
 
 def predictions(n_sites=40, noise=1.0, site_noise=1.0, seed=0):
-    """Held-out rows whose errors are shared within a site, as real ones are."""
+    """Held-out rows with errors that the rows of a site share, as in real towers."""
     rng = np.random.default_rng(seed)
     site = np.repeat(np.arange(n_sites), 12)
     truth = np.random.default_rng(99).normal(5, 3, site.size)
@@ -53,8 +53,8 @@ def test_a_loop_over_resamples_gives_the_same():
 
 
 def test_interval_of_the_bias_is_that_of_the_site_means():
-    # Rows of a site repeat one error, so the standard error of the bias is that of 40 numbers,
-    # not that of 480.
+    # All rows of a site have the same error, so the standard error of the bias is that of 40
+    # numbers, not of 480.
     table = predictions(noise=0.0)
     errors = (table["prediction"] - table["truth"]).groupby(table["site_id"]).mean()
     row = confidence_intervals(table, n_resamples=4000).loc["MBE"]

@@ -1,4 +1,4 @@
-"""Predictors chosen by whole sites, never by those that are scored."""
+"""Predictors are chosen on whole sites, never on those that are scored."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ SITES = 24
 
 @pytest.fixture(scope="module")
 def rows():
-    """Flux of light and greenness; the site's number tells its own level and misleads elsewhere."""
+    """Flux of light and greenness; a site's number tells its own level and misleads elsewhere."""
     rng = np.random.default_rng(0)
     number = np.repeat(np.arange(SITES), 30)
     light, greenness, noise = rng.uniform(0, 1, (3, len(number)))
     X = np.column_stack([light, greenness, number, noise]).astype("float32")
-    y = 3 * light + 2 * greenness + (-1.0) ** number  # the contrary of what neighbours tell
+    y = 3 * light + 2 * greenness + (-1.0) ** number  # neighbours have the opposite level
     sites = np.array([f"S{i:02d}" for i in number])
     return X, y, sites, np.tile(pd.date_range("2001-01-01", periods=30, freq="MS"), SITES)
 
@@ -109,7 +109,7 @@ def test_a_group_leaves_where_its_absence_saves_two_percent(rows, monkeypatch):
 
 
 class Spy(RegressorMixin, BaseEstimator):
-    """Remembers which sites each fit was shown; the flux is the site's number."""
+    """Records the sites of each fit; the flux is the number of the site."""
 
     seen: ClassVar[list[set[int]]] = []
 
@@ -175,7 +175,7 @@ def test_a_model_sees_its_columns_alone_and_gets_its_groups(rows):
     np.testing.assert_array_equal(fitted.estimator_.groups_, sites)
 
 
-def test_few_sites_are_parted_one_by_one_and_one_is_refused(rows):
+def test_two_sites_are_enough_and_one_is_refused(rows):
     X, y, sites, _ = rows
     for names, works in ((["S00", "S01"], True), (["S00"], False)):
         few = np.isin(sites, names)
@@ -183,5 +183,5 @@ def test_few_sites_are_parted_one_by_one_and_one_is_refused(rows):
         if works:
             assert choose_groups(CANDIDATES, tree(), *arrays, seed=0).columns[0] == "light"
         else:
-            with pytest.raises(InputError, match="site_id: expected two sites or more"):
+            with pytest.raises(InputError, match="site_id: expected two or more sites"):
                 choose_groups(CANDIDATES, tree(), *arrays, seed=0)

@@ -34,7 +34,7 @@ def members():
     }
 
 
-def test_every_member_stands_against_the_first(members):
+def test_every_member_is_compared_with_the_first(members):
     table = compare_with_first(members, seed=0)
     assert table.index.tolist() == ["better", "worse", "alike"]
     assert (table["reference"] == "reference").all()
@@ -60,7 +60,7 @@ def test_numbers_are_those_of_the_pair(members):
 
 
 def test_nse_and_rmse_have_one_p(members):
-    # Truth is the same for both, so in each draw RMSE falls where NSE rises.
+    # Both have the same truth, so in each resample RMSE falls if and only if NSE rises.
     table = compare_with_first(members)
     assert (table["NSE_p_value"] == table["RMSE_p_value"]).all()
 
@@ -73,7 +73,7 @@ def test_only_rows_of_both_count(members):
     assert row["NSE"] == pytest.approx(pooled(common)["NSE"])
 
 
-def test_a_member_of_other_years_is_told_and_not_scored(members):
+def test_a_member_of_other_years_is_listed_and_not_scored(members):
     apart = predictions(1.0, 6, years=[2009])
     table = compare_with_first({**members, "apart": apart})
     row = table.loc["apart"]

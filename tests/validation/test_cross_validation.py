@@ -65,7 +65,7 @@ def test_number_of_jobs_changes_nothing(rows, make_model):
 
 
 class Spy(RegressorMixin, BaseEstimator):
-    """Remembers what it saw and on how many threads it would have run."""
+    """Records the rows of each fit and the number of threads that libraries would use."""
 
     fits: ClassVar[list[tuple[np.ndarray, dict[str, int]]]] = []
 
@@ -100,7 +100,7 @@ def test_no_model_sees_its_test_site(rows, fits):
 
 
 class SiteSpy(Spy):
-    """Remembers the sites it was handed."""
+    """Records the sites that are passed to ``fit``."""
 
     def fit(self, X, y, groups=None):
         super().fit(X, y)
@@ -108,7 +108,7 @@ class SiteSpy(Spy):
         return self
 
 
-def test_sites_go_to_fit_if_asked_for_alone(rows, fits):
+def test_sites_are_passed_to_fit_only_on_request(rows, fits):
     sites, folds = rows[2], site_k_fold(rows[2], 4, seed=0)
     held_out_predictions(SiteSpy, *rows, folds)
     assert fits == [None] * 4
@@ -153,7 +153,7 @@ def test_resumes_after_a_kill(rows, fits, tmp_path):
     assert caught.value.__notes__ == ["In fold 5 (S5)"]
     assert len(fits) == len(list(tmp_path.iterdir())) == 5
 
-    # ``dies_in`` is a parameter, so these are other models: nothing of the above is taken.
+    # ``dies_in`` is a parameter, so these are other models and no cached fold is used.
     whole = held_out_predictions(Spy, *rows, folds, cache_folder=tmp_path)
     assert len(fits) == 5 + 8
 
@@ -186,7 +186,7 @@ held_out_predictions(make_model, X, y, sites, time, folds, cache_folder=folder /
 """
 
 
-def test_a_killed_process_is_taken_up_by_the_next(rows, tmp_path):
+def test_the_next_process_continues_a_killed_one(rows, tmp_path):
     X, y, sites, time = rows
     np.savez(tmp_path / "rows.npz", X=X, y=y, sites=sites, time=time)
     killed = subprocess.run([sys.executable, "-c", KILLED_IN_FOLD_5, tmp_path], check=False)
@@ -223,7 +223,7 @@ def changed_truth(X, y):
 
 
 @pytest.mark.parametrize("change", [changed_predictor, changed_truth])
-def test_a_changed_input_starts_anew(rows, fits, tmp_path, change):
+def test_a_changed_input_starts_over(rows, fits, tmp_path, change):
     X, y, sites, time = rows
     folds = leave_one_site_out(sites)
     held_out_predictions(Spy, X, y, sites, time, folds, cache_folder=tmp_path)
@@ -234,7 +234,7 @@ def test_a_changed_input_starts_anew(rows, fits, tmp_path, change):
     assert len(fits) == 3 * 8
 
 
-def test_other_parameters_and_folds_start_anew(rows, fits, tmp_path):
+def test_other_parameters_and_folds_start_over(rows, fits, tmp_path):
     sites, folds = rows[2], site_k_fold(rows[2], 4, seed=0)
     held_out_predictions(Spy, *rows, folds, cache_folder=tmp_path)
     held_out_predictions(Spy, *rows, leave_one_site_out(sites), cache_folder=tmp_path)

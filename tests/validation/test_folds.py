@@ -24,7 +24,7 @@ site_lists = st.lists(st.integers(0, 30), min_size=1, max_size=200).map(
 
 
 def assert_partition(folds: list[Fold], sites: np.ndarray) -> None:
-    """Every row is tested once, and trained on in every other fold; no site on both sides."""
+    """Every row is tested once and trained on in all other folds; no site is in both."""
     tested = np.concatenate([fold.test for fold in folds])
     assert sorted(tested) == list(range(len(sites)))
     for fold in folds:
@@ -138,7 +138,7 @@ def test_a_row_without_place_is_refused():
 def test_guard_names_fold_and_site():
     sites = np.array(["A", "B", "B"])
     shared = Fold(0, "fold 1", train=np.array([0, 1]), test=np.array([2]))
-    with pytest.raises(InputError, match="B in both train and test of fold fold 1"):
+    with pytest.raises(InputError, match="B in both train and test rows of fold fold 1"):
         require_sites_apart([shared], sites)
 
 

@@ -13,7 +13,7 @@ from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.tree import DecisionTreeRegressor
 
-from tests.conftest import PROJECT
+from tests.testing.project import PROJECT
 from uflux_kedro.errors import ConfigurationError, InputError
 from uflux_kedro.validation import search as search_module
 from uflux_kedro.validation.cross_validation import held_out_predictions
@@ -47,7 +47,7 @@ def searched(fold, **settings):
 
 
 class Spy(RegressorMixin, BaseEstimator):
-    """Remembers, for each outer fold, from which sites it learnt and which it predicted."""
+    """Records, for each outer fold, the sites on which it was fitted and which it predicted."""
 
     seen: ClassVar[list[tuple[int, float, set[int], set[int]]]] = []
 
@@ -83,7 +83,7 @@ def test_search_never_sees_the_site_that_is_scored(rows, seen):
         assert len(inner) == len(levels) * 2
         for _, learnt, predicted in inner:
             assert fold not in learnt | predicted
-            assert not learnt & predicted, "inner folds part whole sites"
+            assert not learnt & predicted, "inner folds must split whole sites"
         for level in levels:
             parts = [predicted for tried, _, predicted in inner if tried == level]
             assert set.union(*parts) == set(range(6)) - {fold}
@@ -121,7 +121,7 @@ def test_better_setting_is_found_and_fitted_on_all_rows(rows):
 
 def test_settings_that_remember_sites_lose(rows):
     X, _, sites, _ = rows
-    # The site's number tells its own flux, and of its neighbours' the contrary.
+    # A site's number predicts its own flux; sites with near numbers have the opposite flux.
     y = X[:, 0] % 2 + 0.01 * X[:, 1]
     by_site = searched(0).fit(X, y, groups=sites)
     by_row = GridSearchCV(tree(), DEPTHS, cv=KFold(3, shuffle=True, random_state=0)).fit(X, y)
@@ -195,7 +195,7 @@ def test_optuna_learns_from_what_it_tried(rows):
     space = {"alpha": ParameterRange(low=1e-3, high=1e6, log=True)}
     model = SiteSearchRegressor(Ridge(), space, method="optuna", n_trials=40, seed=0)
     results = model.fit(X[:, 1:], X[:, 2], sites).search_results_
-    # The first ten are drawn blindly; what is right here is no shrinkage at all.
+    # The first ten draws are random; the best setting here is no shrinkage at all.
     assert results["RMSE"][20:].median() < results["RMSE"][:10].median()
 
 
@@ -210,7 +210,7 @@ def test_without_optuna_the_error_says_how_to_get_it(rows, monkeypatch):
 
 BAD_SPACES = {
     "no parameter 'max_dept'.*nearest: max_depth": {"max_dept": [1]},
-    r"max_depth: a grid takes a list of values, found a range": {
+    r"max_depth: method grid takes a list of values, found a range": {
         "max_depth": ParameterRange(low=1, high=3)
     },
     r"max_depth: expected a list of values or a range, found \[\]": {"max_depth": []},
@@ -285,7 +285,7 @@ def test_cache_knows_the_model_inside_and_the_sites(rows, tmp_path):
     assert files_after(leafy) == 4
     assert files_after(deeper) == 6
     assert files_after(lambda fold: searched(fold, n_splits=2)) == 8
-    # Sites that are named otherwise fall into other inner folds.
+    # Sites with other names are in other inner folds.
     assert files_after(searched, sites=np.char.add(sites[::-1], "x")) == 10
 
 
@@ -307,7 +307,7 @@ def test_parameters_of_the_configuration_are_read():
     assert TrainingParameters().search is None
 
 
-def test_the_example_in_the_configuration_is_the_grid_of_the_reference():
+def test_the_example_in_the_configuration_is_the_grid_of_the_published_scripts():
     text = (PROJECT / "conf/base/parameters_model_training.yml").read_text()
     training, example = text.split("  # search:\n")
     assert yaml.safe_load(training)["training"]["search"] is None
@@ -332,9 +332,12 @@ def test_the_example_in_the_configuration_is_the_grid_of_the_reference():
         ({"space": {"RF": {"random_state": [1, 2]}}}, "RF has no parameter 'random_state'"),
         ({"space": {"RF": {"max_depth": []}}}, "RF.max_depth"),
         ({"space": {"RF": {"max_depth": 3}}}, "RF.max_depth"),
-        ({"space": {"RF": {"max_depth": {"low": 1, "high": 9}}}}, "RF.max_depth: a grid takes"),
+        (
+            {"space": {"RF": {"max_depth": {"low": 1, "high": 9}}}},
+            "RF.max_depth: method grid takes",
+        ),
         ({"space": {"RF": {"max_depth": {"low": 9, "high": 1}}}}, "expected low below high"),
-        ({"space": {"RF": {"max_depth": {"low": 0, "high": 1, "log": True}}}}, "logarithmic"),
+        ({"space": {"RF": {"max_depth": {"low": 0, "high": 1, "log": True}}}}, "range with log"),
         ({"space": {"RF": {"max_depth": {"low": 1.5, "high": 3, "type": "int"}}}}, "whole numbers"),
         ({"space": {"RF": {"max_depth": [3]}}, "method": "random"}, "method"),
         ({"space": {"RF": {"max_depth": [3]}}, "trials": 5}, "trials"),

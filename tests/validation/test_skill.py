@@ -12,7 +12,7 @@ TREND = {"A": 0.1, "B": -0.2, "C": 0.3}
 
 
 def signal(years=8):
-    """Site level + season + trend by whole years, from which every part is known."""
+    """Site level + season + trend by whole years, so that every part is known."""
     rows = [
         (site, pd.Timestamp(2001 + year, month, 1), LEVEL[site], season(month), TREND[site] * year)
         for site in LEVEL
@@ -30,7 +30,7 @@ def season(month):
 
 def test_each_part_is_scored_by_itself():
     table = signal()
-    # Right in season and trend, and between sites up to a factor of two.
+    # Exact in season and trend; levels of sites are twice as large.
     table["prediction"] = 2 * table["level"] + table["season"] + table["trend"]
     parts = skill_by_part(table)
     assert list(parts.index) == [

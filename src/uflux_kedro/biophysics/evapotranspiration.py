@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from uflux_kedro.biophysics._formula import formula
+from uflux_kedro.biophysics.constants import HPA_PER_KPA, WATER_TO_AIR
 from uflux_kedro.biophysics.vapour_pressure import saturation_slope
 
 _MJ_PER_DAY_PER_WATT = 0.0864
 _HEAT_CAPACITY = 1.013e-3
 """Specific heat of air at constant pressure, MJ kg-1 K-1."""
-_WATER_TO_AIR = 0.622
-_HPA_PER_KPA = 10.0
 
 
 @formula
@@ -54,7 +53,7 @@ def psychrometric_constant(TA: Any, PA: Any) -> Any:
     Returns:
         Constant, hPa K-1.
     """
-    return _HEAT_CAPACITY * PA * _HPA_PER_KPA / (_WATER_TO_AIR * latent_heat_of_vaporisation(TA))
+    return _HEAT_CAPACITY * PA * HPA_PER_KPA / (WATER_TO_AIR * latent_heat_of_vaporisation(TA))
 
 
 @formula

@@ -7,15 +7,13 @@ from typing import Any
 import numpy as np
 
 from uflux_kedro.biophysics._formula import formula
+from uflux_kedro.biophysics.constants import HPA_PER_KPA, WATER_TO_AIR
 
 _REFERENCE = 6.112
 """Saturation vapour pressure at 0 degC, hPa."""
 _SLOPE = 17.67
 _OFFSET = 243.5
 """Bolton's coefficients; the second in degC."""
-_WATER_TO_AIR = 0.622
-"""Molar mass of water vapour over that of dry air."""
-_HPA_PER_KPA = 10.0
 
 
 @formula
@@ -71,7 +69,7 @@ def vapour_pressure_from_specific_humidity(QV: Any, PA: Any) -> Any:
     Returns:
         Vapour pressure, hPa.
     """
-    return QV * PA * _HPA_PER_KPA / (_WATER_TO_AIR + (1 - _WATER_TO_AIR) * QV)
+    return QV * PA * HPA_PER_KPA / (WATER_TO_AIR + (1 - WATER_TO_AIR) * QV)
 
 
 @formula
@@ -86,9 +84,7 @@ def specific_humidity(vapour_pressure: Any, PA: Any) -> Any:
         Specific humidity, kg kg-1.
     """
     return (
-        _WATER_TO_AIR
-        * vapour_pressure
-        / (PA * _HPA_PER_KPA - (1 - _WATER_TO_AIR) * vapour_pressure)
+        WATER_TO_AIR * vapour_pressure / (PA * HPA_PER_KPA - (1 - WATER_TO_AIR) * vapour_pressure)
     )
 
 

@@ -1,4 +1,8 @@
-"""Kedro datasets of the project."""
+"""Kedro datasets of the project: raw files, tables, cubes, products, figures and MLflow runs.
+
+Local files and folders are written under a temporary name and renamed when they are complete, so
+that a killed run leaves nothing that looks finished.
+"""
 
 import lazy_loader
 
@@ -9,7 +13,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "figures": ["FigureDataset"],
         "fitted_member": ["FittedMemberDataset"],
         "member_run": ["MemberRunDataset"],
-        "products": ["ProductDataset"],
+        "products": ["ProductDataset", "ProductStoreDataset"],
         "raw_files": ["FolderDataset", "RawFilesDataset"],
         "whole_files": ["CSVDataset", "JSONDataset", "ParquetDataset", "TextDataset"],
     },

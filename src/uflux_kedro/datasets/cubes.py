@@ -1,4 +1,4 @@
-"""Cubes on disk: Zarr between the pipelines, CF netCDF for the world."""
+"""Datasets of cubes: Zarr between the pipelines, CF netCDF and GeoTIFF for export."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from uflux_kedro.files import replacing
 from uflux_kedro.products.cf import write_netcdf
-from uflux_kedro.products.store import read_often
+from uflux_kedro.products.store import fast_encoding
 
 
 class ZarrCubeDataset(AbstractDataset[xr.Dataset, xr.Dataset]):
@@ -19,9 +19,9 @@ class ZarrCubeDataset(AbstractDataset[xr.Dataset, xr.Dataset]):
 
     Args:
         filepath: Folder of the store.
-        chunks: Chunk sizes by dimension, on disk as in dask: were they to differ, two dask
-            tasks could write one Zarr chunk and data would be lost silently.
-        metadata: Kedro's free field.
+        chunks: Chunk sizes by dimension, on disk and in dask. They must not differ: two dask tasks
+            could write one Zarr chunk, and data would be lost silently.
+        metadata: Kedro's metadata, such as the layer in kedro-viz.
     """
 
     def __init__(
@@ -36,22 +36,28 @@ class ZarrCubeDataset(AbstractDataset[xr.Dataset, xr.Dataset]):
         self.metadata = metadata
 
     def load(self) -> xr.Dataset:
-        """Open the store; nothing is read before it is asked for."""
+        """Open the store lazily.
+
+        Raises:
+            DatasetError: If there is no complete store.
+        """
         try:
             return xr.open_zarr(self._path, chunks={}, consolidated=False)
         except (OSError, ValueError, KeyError) as error:
-            raise DatasetError(f"Not a complete Zarr store: {self._path}: {error}") from error
+            raise DatasetError(
+                f"{self._path}: expected a complete Zarr store; found {error}"
+            ) from error
 
     def save(self, data: xr.Dataset) -> None:
-        """Write the cube beside its place, then move it there."""
+        """Write the cube under a temporary name, then rename it."""
         if self._chunks:
             data = data.chunk({d: n for d, n in self._chunks.items() if d in data.dims})
         for name, variable in data.variables.items():
-            # What the source's file was encoded with says nothing about this store.
+            # The rest of the encoding belongs to the source's file.
             kept = {
                 k: v for k, v in variable.encoding.items() if k in ("units", "calendar", "dtype")
             }
-            variable.encoding = kept | (read_often() if name in data.data_vars else {})
+            variable.encoding = kept | (fast_encoding() if name in data.data_vars else {})
         with replacing(self._path) as temporary:
             step = (self._chunks or {}).get("time")
             if step and "time" in data.dims:
@@ -60,17 +66,16 @@ class ZarrCubeDataset(AbstractDataset[xr.Dataset, xr.Dataset]):
                 data.to_zarr(temporary, zarr_format=3, consolidated=False)
 
     def _write_by_time(self, data: xr.Dataset, path: Path, step: int) -> None:
-        """Compute one chunk of time after the other.
+        """Compute and write one chunk of time after the other.
 
-        All at once, the plan of the computation and what waits to be written would grow with the
-        record.
+        At once, dask's graph and the chunks that wait to be written would grow with the record.
         """
         data.to_zarr(path, zarr_format=3, consolidated=False, compute=False)
         fixed = data.drop_vars([n for n, v in data.variables.items() if "time" in v.dims])
         fixed.drop_vars(fixed.coords).to_zarr(path, mode="r+", consolidated=False)
         changing = data.drop_vars(list(fixed.variables))
         starts = range(0, data.sizes["time"], step)
-        # To a terminal alone, and where there is something to wait for.
+        # The progress bar is shown on terminals only, after five seconds.
         for start in tqdm(starts, self._path.stem, unit="chunk", disable=None, delay=5):
             time = slice(start, start + step)
             changing.isel(time=time).to_zarr(path, region={"time": time}, consolidated=False)
@@ -87,7 +92,7 @@ class NetCDFCubeDataset(AbstractDataset[xr.Dataset, xr.Dataset]):
 
     Args:
         filepath: The file.
-        metadata: Kedro's free field.
+        metadata: Kedro's metadata, such as the layer in kedro-viz.
     """
 
     def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
@@ -99,7 +104,7 @@ class NetCDFCubeDataset(AbstractDataset[xr.Dataset, xr.Dataset]):
         return xr.open_dataset(self._path, chunks={})
 
     def save(self, data: xr.Dataset) -> None:
-        """Write the file whole, or not at all."""
+        """Write the file under a temporary name, then rename it."""
         write_netcdf(data, self._path)
 
     def _exists(self) -> bool:
@@ -114,7 +119,7 @@ class GeoTIFFDataset(AbstractDataset[xr.Dataset, list[Path]]):
 
     Args:
         filepath: The folder.
-        metadata: Kedro's free field.
+        metadata: Kedro's metadata, such as the layer in kedro-viz.
     """
 
     def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
@@ -122,11 +127,11 @@ class GeoTIFFDataset(AbstractDataset[xr.Dataset, list[Path]]):
         self.metadata = metadata
 
     def load(self) -> list[Path]:
-        """The files, one a field and period."""
+        """List the files, one per field and period."""
         return sorted(self._path.glob("*.tif"))
 
     def save(self, data: xr.Dataset) -> None:
-        """Write all files, or none."""
+        """Write the files into a temporary folder, then rename it."""
         from uflux_kedro.products.geotiff import write_geotiffs
 
         write_geotiffs(data, self._path)

@@ -1,4 +1,4 @@
-"""Figures as PNG files with the same bytes for the same figure."""
+"""Dataset of figures: PNG files, with the same bytes for the same figure."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class FigureDataset(AbstractDataset["Figure", bytes]):
     """A matplotlib figure: saved as PNG, loaded as the file's bytes, shown by kedro-viz.
 
     Args:
-        filepath: The file; its ending is the format.
+        filepath: The file; its suffix sets the format.
         dpi: Dots per inch.
-        metadata: Kedro's free field.
+        metadata: Kedro's metadata, such as the layer in kedro-viz.
     """
 
     def __init__(
@@ -31,16 +31,16 @@ class FigureDataset(AbstractDataset["Figure", bytes]):
         self.metadata = metadata
 
     def load(self) -> bytes:
-        """The picture's bytes, to be put into a page."""
+        """Return the file's bytes, for embedding in a page."""
         return self._path.read_bytes()
 
     def save(self, data: Figure) -> None:
-        """Draw the figure; no date and no software version go into the file."""
+        """Write the figure without date and software version."""
         with replacing(self._path) as temporary:
             data.savefig(temporary, dpi=self._dpi, bbox_inches="tight", metadata={"Software": None})
 
     def preview(self) -> ImagePreview:
-        """What kedro-viz shows."""
+        """Return the figure for kedro-viz."""
         import base64
 
         return ImagePreview(base64.b64encode(self.load()).decode())

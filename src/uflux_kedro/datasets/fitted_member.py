@@ -1,4 +1,4 @@
-"""A fitted member of the ensemble: a folder without pickle."""
+"""Dataset of fitted members: folders without pickle."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class FittedMemberDataset(AbstractDataset[FittedMember, FittedMember]):
 
     Args:
         filepath: Folder of the member.
-        metadata: Kedro's free field.
+        metadata: Kedro's metadata, such as the layer in kedro-viz.
     """
 
     def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
@@ -27,7 +27,7 @@ class FittedMemberDataset(AbstractDataset[FittedMember, FittedMember]):
         return FittedMember.load(self._path)
 
     def save(self, data: FittedMember) -> None:
-        """Write the member, replacing what an earlier run left."""
+        """Write the member, replacing that of an earlier run."""
         data.save(self._path)
 
     def _exists(self) -> bool:

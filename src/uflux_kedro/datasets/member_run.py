@@ -1,8 +1,7 @@
-"""One member's run in MLflow, a child of the run of its ``kedro run``.
+"""Dataset of a member's MLflow run, a child of the run of its ``kedro run``.
 
-The child is created through ``MlflowClient`` with the tag ``mlflow.parentRunId`` rather than
-with a nested ``mlflow.start_run``: the latter depends on the thread or process in which a
-node happens to run, and loses children there.
+The child is created through ``MlflowClient`` with the tag ``mlflow.parentRunId``: a nested
+``mlflow.start_run`` would depend on the thread or process in which the node runs, and lose children.
 """
 
 from __future__ import annotations
@@ -32,16 +31,16 @@ if TYPE_CHECKING:
 
 _MAX_PARAM = 6000  # characters; MLflow refuses longer values
 _MODEL = "model"
-"""Where a run keeps its model, as in ``runs:/<run id>/model``."""
+"""Folder of the model in a run's artifacts, as in ``runs:/<run id>/model``."""
 
 
 @dataclass
 class MemberRun:
-    """What MLflow shall know of a member.
+    """A member's record for MLflow.
 
     Attributes:
-        name: The member's name, shown as the run's name.
-        tags: Few words to filter by; they are params as well, so that the UI compares them.
+        name: Name of the member and of the run.
+        tags: Tags to filter by; they are logged as params too, so that the UI compares them.
         params: Settings of the model and the validation.
         metrics: Pooled held-out scores.
         tables: File name -> table, logged as CSV.
@@ -59,14 +58,14 @@ class MemberRun:
 
 
 class MemberRunDataset(AbstractDataset[MemberRun, dict[str, Any]]):
-    """Log a :class:`MemberRun` to MLflow; keep a receipt on disk.
+    """Log a :class:`MemberRun` to MLflow and keep a receipt on disk.
 
-    Where tracking is switched off (``tracking.disable_tracking`` in ``mlflow.yml``) only the
-    receipt is written.
+    If tracking is disabled (``tracking.disable_tracking`` in ``mlflow.yml``) only the receipt is
+    written.
 
     Args:
         filepath: The receipt, a JSON file with the run's id and metrics.
-        metadata: Kedro's free field.
+        metadata: Kedro's metadata, such as the layer in kedro-viz.
     """
 
     def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
@@ -98,11 +97,12 @@ class MemberRunDataset(AbstractDataset[MemberRun, dict[str, Any]]):
 
 
 def _finite(metrics: Mapping[str, float]) -> dict[str, float]:
-    """Metrics without NaN, which the UI could neither sort nor plot."""
+    """Return the metrics that are finite: the MLflow UI cannot sort or plot NaN."""
     return {k: float(v) for k, v in metrics.items() if math.isfinite(v)}
 
 
 def _log(member: MemberRun, parent: str) -> str:
+    """Log a member as a child of the run ``parent`` and return the child's id."""
     from mlflow.entities import Metric, Param, RunTag
     from mlflow.tracking import MlflowClient
 
@@ -136,7 +136,7 @@ def _log(member: MemberRun, parent: str) -> str:
 
 
 def _register(member: MemberRun, client: MlflowClient, run_id: str) -> None:
-    """Make the member's model the newest version under the member's name."""
+    """Register the member's model as the newest version under the member's name."""
     from mlflow.exceptions import MlflowException
 
     try:

@@ -1,7 +1,7 @@
-"""A fitted member as an MLflow model, without pickle.
+"""Fitted members as MLflow models, without pickle.
 
-``mlflow.pyfunc.load_model`` reads the folder through :func:`_load_pyfunc` of this module, so
-nothing but this package's own reader touches the files.
+``mlflow.pyfunc.load_model`` reads the folder through :func:`_load_pyfunc` of this module, so only
+this package's own reader opens the files.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def write_mlflow_model(member: FittedMember, folder: Path, run_id: str | None = 
 
     Args:
         member: The fitted member.
-        folder: New folder.
+        folder: The folder, which is created.
         run_id: MLflow run to which the model belongs.
     """
     from mlflow.models import Model
@@ -53,13 +53,17 @@ def write_mlflow_model(member: FittedMember, folder: Path, run_id: str | None = 
 
 
 class MemberPredictor:
-    """What ``mlflow.pyfunc.load_model`` wraps."""
+    """The model that ``mlflow.pyfunc.load_model`` returns, wrapped by MLflow.
+
+    Args:
+        member: The fitted member.
+    """
 
     def __init__(self, member: FittedMember) -> None:
         self.member = member
 
     def predict(self, data: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
-        """Predict the member's flux, one column, for a table of its predictors."""
+        """Predict the member's flux, one column, from a table of its predictors."""
         import pandas as pd
 
         flux = self.member.card["flux"]

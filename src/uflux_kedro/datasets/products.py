@@ -1,9 +1,8 @@
-"""Products: made where they lie by what is planned, and read when they are finished."""
+"""Datasets of products: the store in which a node makes one, and the finished product in it."""
 
 from __future__ import annotations
 
-import logging
-from typing import TYPE_CHECKING, Any
+from typing import Any, NoReturn
 
 import xarray as xr
 from kedro.io import AbstractDataset, DatasetError
@@ -11,24 +10,9 @@ from kedro.io import AbstractDataset, DatasetError
 from uflux_kedro.errors import InputError
 from uflux_kedro.products.store import FINISHED, UNFINISHED, ProductStore
 
-if TYPE_CHECKING:
-    from uflux_kedro.products.plan import Plan
 
-logger = logging.getLogger(__name__)
-
-
-class ProductDataset(AbstractDataset["Plan", xr.Dataset]):
-    """A product as a Zarr v3 store, on a disk or wherever fsspec reaches.
-
-    Saving a plan makes the product region by region. A store that an earlier run left is not
-    cleared: what of it still holds is kept.
-
-    Args:
-        filepath: Folder of the store, or a URL such as ``s3://bucket/GPP.zarr``.
-        storage_options: What fsspec needs to reach it.
-        credentials: The same, from ``credentials.yml``.
-        metadata: Kedro's free field.
-    """
+class _InStore:
+    """Constructor and description that both datasets share."""
 
     def __init__(
         self,
@@ -41,31 +25,78 @@ class ProductDataset(AbstractDataset["Plan", xr.Dataset]):
         self.store = ProductStore(filepath, {**(storage_options or {}), **(credentials or {})})
         self.metadata = metadata
 
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": self.store.url}
+
+
+class ProductStoreDataset(_InStore, AbstractDataset[None, ProductStore]):
+    """The store of a product, for the node that makes the product region by region.
+
+    Args:
+        filepath: Folder of the store, or a URL such as ``s3://bucket/GPP.zarr``.
+        storage_options: Options of the fsspec file system.
+        credentials: Further options, from ``credentials.yml``.
+        metadata: Kedro's metadata, such as the layer in kedro-viz.
+    """
+
+    def load(self) -> ProductStore:
+        """Return the store, whether or not there is a product in it."""
+        return self.store
+
+    def save(self, data: None) -> NoReturn:
+        """Raise an error: the node that loads the store writes to it.
+
+        Raises:
+            DatasetError: Always.
+        """
+        raise DatasetError(f"{self.store.url}: the node that loads the store writes to it")
+
+    def _exists(self) -> bool:
+        return self.store.status() is not None
+
+
+class ProductDataset(_InStore, AbstractDataset[ProductStore, xr.Dataset]):
+    """A finished product in a Zarr v3 store, on a disk or wherever fsspec reaches.
+
+    A node makes the product in the store of a :class:`ProductStoreDataset` with the same
+    ``filepath`` and returns that store.
+
+    Args:
+        filepath: Folder of the store, or a URL such as ``s3://bucket/GPP.zarr``.
+        storage_options: Options of the fsspec file system.
+        credentials: Further options, from ``credentials.yml``.
+        metadata: Kedro's metadata, such as the layer in kedro-viz.
+    """
+
     def load(self) -> xr.Dataset:
-        """Open the finished product lazily."""
+        """Open the finished product lazily.
+
+        Raises:
+            DatasetError: If there is no product, or it is not finished.
+        """
         try:
             return self.store.open()
         except InputError as error:
             raise DatasetError(str(error)) from error
 
-    def save(self, data: Plan) -> None:
-        """Make the product, or what is missing of it."""
-        from uflux_kedro.products.plan import what_it_took
-        from uflux_kedro.products.production import produce
-        from uflux_kedro.products.stac import write_record
+    def save(self, data: ProductStore) -> None:
+        """Check that the node made the product in this dataset's store, where it already is.
 
-        made = produce(data, self.store)
-        for line in what_it_took(data.flux, made, len(data.members), data.whole).splitlines():
-            logger.info(line)
-        write_record(self.store)
+        Raises:
+            DatasetError: If it was made elsewhere, or is not finished.
+        """
+        if data.url != self.store.url:
+            raise DatasetError(
+                f"{self.store.url}: expected a product made in this store; found one in "
+                f"{data.url}. Give the catalog's store_<flux> and product_<flux> one filepath"
+            )
+        if not self._exists():
+            raise DatasetError(f"{self.store.url}: expected a finished product; found none")
 
     def reopen(self) -> None:
-        """Take the finished mark back, so that the run which begins looks at every region."""
+        """Mark a finished product as unfinished, so that the next run checks every region."""
         if self.store.status() == FINISHED:
             self.store.set_status(UNFINISHED)
 
     def _exists(self) -> bool:
         return self.store.status() == FINISHED
-
-    def _describe(self) -> dict[str, Any]:
-        return {"filepath": self.store.url}

@@ -1,4 +1,4 @@
-"""Raw files of a source, as they were downloaded: never written by the pipelines."""
+"""Datasets of raw files and folders, which the catalog never writes."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from typing import Any, NoReturn
 from kedro.io import AbstractDataset, DatasetError
 
 from uflux_kedro.errors import ConfigurationError
+from uflux_kedro.readers.paths import list_files
 
 
 class RawFilesDataset(AbstractDataset[None, list[Path]]):
-    """The files of one source, as paths that a reader opens lazily.
+    """The files of one source, as paths.
 
     Args:
         filepath: A folder, or a single file.
-        patterns: Glob patterns of the files within a folder; ``.ZIP`` is ``.zip``.
-        hint: What to do where there is nothing, for the error message.
-        metadata: Kedro's free field (layer, preview).
+        patterns: Glob patterns of the files within a folder, in upper or lower case.
+        hint: Advice for the error message if there are no files.
+        metadata: Kedro's metadata, such as the layer in kedro-viz.
 
     Raises:
         ConfigurationError: If the path is empty.
@@ -31,9 +32,9 @@ class RawFilesDataset(AbstractDataset[None, list[Path]]):
         hint: str | None = None,
         metadata: dict[str, Any] | None = None,
     ) -> None:
-        if not filepath:  # as of `--params towers_path=` with nothing behind it
+        if not filepath:  # as from `--params towers_path=` without a value
             raise ConfigurationError(
-                "expected the path of a file or folder, found nothing"
+                "Raw files: expected the path of a file or folder, found an empty one"
                 + (f". {hint}" if hint else "")
             )
         self._path = Path(filepath)
@@ -45,23 +46,23 @@ class RawFilesDataset(AbstractDataset[None, list[Path]]):
         """List the files, sorted.
 
         Raises:
-            DatasetError: If there are none.
+            DatasetError: If there are no files.
         """
-        if self._path.is_file():
-            return [self._path]
-        patterns = map(_in_either_case, self._patterns)
-        files = sorted({f for p in patterns for f in self._path.glob(p) if f.is_file()})
-        files = [f for f in files if not f.name.startswith(".")]
+        files = list_files(self._path, self._patterns) if self._path.exists() else []
         if not files:
             raise DatasetError(
-                f"No raw files at {self._path}: expected {' or '.join(self._patterns)}"
+                f"{self._path}: expected raw files named {' or '.join(self._patterns)}; found none"
                 + (f". {self._hint}" if self._hint else "")
             )
         return files
 
     def save(self, data: None) -> NoReturn:
-        """Refuse: raw files are never written by a pipeline."""
-        raise DatasetError(f"Raw files are read only: {self._path}")
+        """Raise an error: raw files are read-only.
+
+        Raises:
+            DatasetError: Always.
+        """
+        raise DatasetError(f"{self._path}: raw files are read-only")
 
     def _exists(self) -> bool:
         return self._path.exists()
@@ -70,17 +71,12 @@ class RawFilesDataset(AbstractDataset[None, list[Path]]):
         return {"filepath": str(self._path), "patterns": self._patterns}
 
 
-def _in_either_case(pattern: str) -> str:
-    # Path.glob can leave case aside since Python 3.12 only.
-    return "".join(f"[{c.lower()}{c.upper()}]" if c.isalpha() else c for c in pattern)
-
-
 class FolderDataset(AbstractDataset[None, Path]):
-    """The path of a folder, for a node that writes a tree of files by itself.
+    """The path of a folder, for a node that writes files itself.
 
     Args:
         filepath: The folder; Kedro makes it absolute.
-        metadata: Kedro's free field.
+        metadata: Kedro's metadata, such as the layer in kedro-viz.
     """
 
     def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
@@ -88,12 +84,16 @@ class FolderDataset(AbstractDataset[None, Path]):
         self.metadata = metadata
 
     def load(self) -> Path:
-        """Give the path; the folder need not exist yet."""
+        """Return the path; the folder need not exist yet."""
         return self._path
 
     def save(self, data: None) -> NoReturn:
-        """Refuse: whoever loads the path writes there."""
-        raise DatasetError(f"A folder is not saved as a whole: {self._path}")
+        """Raise an error: the node that loads the path writes to it.
+
+        Raises:
+            DatasetError: Always.
+        """
+        raise DatasetError(f"{self._path}: the node that loads the folder's path writes to it")
 
     def _exists(self) -> bool:
         return self._path.is_dir()

@@ -1,10 +1,11 @@
-"""What passes between the pipelines, checked by the catalog as it is saved.
+"""Validators of the catalog, which check cubes and tables when they are saved.
 
-A reader checks its own file; these hold whatever wrote the dataset, a user's own node included.
+Readers check their own files; these checks also cover data from any other node, such as your own.
 """
 
 from __future__ import annotations
 
+import numpy as np
 import pandera.pandas as pa
 import xarray as xr
 
@@ -13,19 +14,22 @@ from uflux_kedro.variables import VARIABLES, Variable
 
 
 def check_cube(cube: xr.Dataset) -> None:
-    """Refuse a cube whose axes or variables are not canonical.
+    """Check that the axes of a cube are canonical.
 
-    Nothing lazy is computed: the values were checked where they were read.
+    Lazy values are not computed: the readers check them.
 
     Raises:
-        InputError: Naming the axis or the variable.
+        InputError: If an axis has no coordinate, is not ascending or is out of range, or if
+            ``time_bnds`` is missing.
     """
     where = str(cube.attrs.get("title") or cube.attrs.get("source") or "cube")
     for axis, (lowest, highest) in {"latitude": (-90, 90), "longitude": (-180, 180)}.items():
         if axis not in cube.dims:
             continue  # a record without place, such as CO2
         if axis not in cube.coords:
-            raise InputError(where, axis, expected="a coordinate of that name", found="none")
+            raise InputError(
+                where, axis, expected="a coordinate of that name", found="a dimension without one"
+            )
         index = cube.indexes[axis]
         if not index.is_monotonic_increasing or index[0] < lowest or index[-1] > highest:
             raise InputError(
@@ -36,14 +40,23 @@ def check_cube(cube: xr.Dataset) -> None:
             )
     if "time" in cube.dims:
         index = cube.indexes["time"]
-        if not index.is_monotonic_increasing or not index.is_unique:
-            raise InputError(where, "time", expected="ascending, each once", found="otherwise")
+        disorder = np.flatnonzero(index[1:] <= index[:-1])
+        if disorder.size:
+            at = disorder[0]
+            raise InputError(
+                where,
+                "time",
+                expected="ascending periods, each once",
+                found=f"{index[at + 1]} after {index[at]}",
+            )
         if "time_bnds" not in cube.variables:
-            raise InputError(where, "time_bnds", expected="bounds of each period", found="none")
+            raise InputError(
+                where, "time_bnds", expected="bounds of each period", found="no such variable"
+            )
 
 
 def _bounded(variable: Variable) -> pa.Column:
-    """Every column of a variable, whichever source gives it: TA, ERA5_TA, CFSV2_TA."""
+    """Return the check of a variable's bounds, for each source: TA, ERA5_TA, CFSV2_TA."""
     return pa.Column(
         checks=pa.Check.between(
             variable.lower,
@@ -68,4 +81,4 @@ TOWERS = pa.DataFrameSchema(
     unique=["site_id", "time"],
     name="towers",
 )
-"""Towers, and the training table that is made of them."""
+"""Schema of the tables of towers, and of the training table made from them."""

@@ -1,7 +1,7 @@
-"""kedro-datasets' files, written whole or not at all.
+"""Datasets of kedro-datasets that write a file under a temporary name, then rename it.
 
-kedro-datasets opens the file under its own name, so that a process killed while it writes leaves
-an empty or half a file, which ``--only-missing-outputs`` then takes for finished.
+kedro-datasets opens the file under its final name: a process killed while writing leaves an incomplete
+file, which ``--only-missing-outputs`` takes for finished.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from kedro_datasets import json, pandas, text
 from uflux_kedro.files import replacing
 
 
-class _WrittenWhole:
-    """Saves a local file under another name and renames it when it is complete.
+class _AtomicFile:
+    """Mixin that saves a local file under a temporary name and renames it when it is complete.
 
-    Object stores show an object only once it is whole, and a versioned file has a folder of its
-    own that no other run looks into: both are left to kedro-datasets.
+    Object stores show only complete objects, and a versioned file has a folder of its own: both are
+    saved by kedro-datasets as usual.
 
-    Stands before a dataset of kedro-datasets, whose ``save`` it calls; of that type checkers know
-    nothing here. It is no dataset itself: Kedro would take its arguments for those of the file.
+    The mixin precedes a dataset of kedro-datasets, whose ``save`` it calls, which type checkers cannot
+    see. It is not a dataset itself: Kedro would take its arguments for those of the file.
     """
 
     _protocol: str
@@ -36,20 +36,20 @@ class _WrittenWhole:
         with replacing(str(self._filepath)) as temporary:
             twin = copy.copy(self)
             twin._filepath = PurePosixPath(temporary)
-            super(_WrittenWhole, twin).save(data)  # type: ignore[misc]
+            super(_AtomicFile, twin).save(data)  # type: ignore[misc]
 
 
-class CSVDataset(_WrittenWhole, pandas.CSVDataset):
+class CSVDataset(_AtomicFile, pandas.CSVDataset):
     """A table as CSV; the arguments are those of ``kedro_datasets.pandas.CSVDataset``."""
 
 
-class JSONDataset(_WrittenWhole, json.JSONDataset):
+class JSONDataset(_AtomicFile, json.JSONDataset):
     """JSON; the arguments are those of ``kedro_datasets.json.JSONDataset``."""
 
 
-class ParquetDataset(_WrittenWhole, pandas.ParquetDataset):
+class ParquetDataset(_AtomicFile, pandas.ParquetDataset):
     """A table as Parquet; the arguments are those of ``kedro_datasets.pandas.ParquetDataset``."""
 
 
-class TextDataset(_WrittenWhole, text.TextDataset):
+class TextDataset(_AtomicFile, text.TextDataset):
     """Text; the arguments are those of ``kedro_datasets.text.TextDataset``."""

@@ -1,8 +1,8 @@
 """Weather of the simulated Earth, month by month.
 
 The rules are coarse and the constants chosen by hand, so that deserts, rain forests, monsoons and
-continental winters lie where they do on Earth. Each field also has anomalies that are smooth in
-space and remember the month before.
+continental winters are where they are on Earth. Each field also has anomalies that are smooth in
+space and correlated from month to month.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from uflux_kedro.biophysics.vapour_pressure import dewpoint, saturation_vapour_p
 from uflux_kedro.demo_world.earth import Array, Earth, RandomFields
 
 _KM_PER_DEGREE = 111.2
+DAYS_PER_MONTH = 30.44
+"""Rounded, unlike that of the unit conversions: every file of the demo world depends on it."""
 _MIDSUMMER = 201
 """Day of the year on which northern land is warmest."""
 
@@ -28,6 +30,15 @@ class Climate:
         doy: Day of the year in the middle of each month, (month,).
         top: Solar radiation above the atmosphere, W m-2.
         cloud: Cloud fraction, 0 to 1.
+        TA: Air temperature, degC.
+        TD: Dew-point temperature, degC.
+        TS: Soil temperature, degC.
+        SW_IN: Incoming shortwave radiation, W m-2.
+        LW_IN: Incoming longwave radiation, W m-2.
+        PA: Air pressure, kPa.
+        P: Precipitation, mm d-1.
+        U: Eastward wind, m s-1.
+        V: Northward wind, m s-1.
     """
 
     doy: Array
@@ -45,11 +56,11 @@ class Climate:
 
 
 def make_climate(earth: Earth, fields: RandomFields, years: int) -> Climate:
-    """Simulate ``years`` whole years, January first."""
+    """Simulate ``years`` complete years, from January."""
     months = 12 * years
-    doy = np.tile(15.7 + 30.44 * np.arange(12), years)
+    doy = np.tile(15.7 + DAYS_PER_MONTH * np.arange(12), years)
     phi = np.deg2rad(earth.latitude).astype(np.float32)[:, np.newaxis]
-    # +1 in northern summer, -1 in northern winter; and the same for each hemisphere's own summer.
+    # northern: 1 in northern summer, -1 in northern winter; summer: the same by hemisphere.
     northern = np.cos(2 * np.pi * (doy - _MIDSUMMER) / 365.25).astype(np.float32)[:, None, None]
     summer = northern * np.tanh(phi / 0.12)
     from_west = moist_air(earth, from_west=True)
@@ -98,10 +109,14 @@ def make_climate(earth: Earth, fields: RandomFields, years: int) -> Climate:
 
 
 def moist_air(earth: Earth, *, from_west: bool) -> Array:
-    """How much of the sea's moisture the air still holds that comes from one side.
+    """Return the share of the sea's moisture that air from one side still contains.
 
-    Air loses its moisture over 4000 km of land, and by climbing; at sea it takes up more. It mixes
-    with that of the latitudes around.
+    Air loses its moisture over land, with a scale of 4000 km, and by rising; at sea it takes up
+    moisture again. It mixes with the air of nearby latitudes.
+
+    Args:
+        earth: Land and mountains.
+        from_west: Whether the air comes from the west, otherwise from the east.
 
     Returns:
         (latitude, longitude), 1 at sea and towards 0 inland.
@@ -115,7 +130,7 @@ def moist_air(earth: Earth, *, from_west: bool) -> Array:
     gain = 1 - np.exp(-width / 800)
     air = np.ones(earth.latitude.size)
     moist = np.empty(land.shape)
-    # Twice around, for the first turn starts with air of no history.
+    # Twice around the Earth, since the first round starts with arbitrary air.
     for column in [*range(land.shape[1])] * 2:
         air = np.where(land[:, column], air * loss[:, column], air + (1 - air) * gain)
         moist[:, column] = air
@@ -133,15 +148,15 @@ def _precipitation(
     from_west: Array,
     from_east: Array,
 ) -> Array:
-    """Precipitation, mm d-1: tropical belt, westerlies, summer monsoon of the eastern coasts."""
+    """Return precipitation, mm d-1: tropical belt, westerlies, monsoon of eastern coasts."""
     latitude = earth.latitude[:, np.newaxis]
     away = np.abs(latitude)
-    # The belt follows the sun, and in summer the heat of southern Asia.
+    # The tropical belt follows the sun and, in northern summer, the heat of southern Asia.
     asia = np.exp(-(((earth.longitude - 95) / 25) ** 2)) * np.maximum(northern, 0)
     tropical = 9 * np.exp(-(((latitude + 1.5 - 8.5 * northern - 9 * asia) / 10) ** 2))
     tropical = tropical * (0.55 + 0.45 * np.maximum(from_east, 0.7 * from_west))
     westerly = np.exp(-(((away - 50) / 13) ** 2)) * (0.6 + 2.9 * from_west + 2.2 * from_east**2)
-    # Western coasts are wettest in winter, the deep inland in summer.
+    # Western coasts are wettest in winter, continental interiors in summer.
     westerly = westerly * (1 + summer * (0.5 - 1.2 * from_west) * np.clip((56 - away) / 16, 0.3, 1))
     monsoon = 13 * np.exp(-(((away - 27) / 11) ** 2)) * np.maximum(0.35 + summer, 0)
     monsoon = monsoon * from_east**2.2 * (1 - 0.75 * from_west)
@@ -154,14 +169,14 @@ def _precipitation(
 def _air_temperature(
     earth: Earth, fields: RandomFields, doy: Array, from_west: Array, months: int
 ) -> Array:
-    """Air temperature, degC."""
+    """Return air temperature, degC."""
     phi = np.deg2rad(earth.latitude)[:, np.newaxis]
     sine = np.abs(np.sin(phi))
     inland = np.where(earth.land, 1 - 0.75 * from_west, 0.0)
     mean = 27.5 - 45 * sine**3 - 9 * np.maximum(-np.sin(phi) - 0.85, 0) / 0.15
     # Westerlies carry the warmth of the sea to the western coasts.
     mean = mean + 5 * np.exp(-(((earth.latitude[:, np.newaxis] - 58) / 14) ** 2)) * from_west
-    # The ice sheet's year is flatter than that of Siberia.
+    # The annual cycle of the ice sheet is smaller than that of Siberia.
     inland = np.where(phi < -1, 0.5, 1.0) * inland
     half_range = 4.5 * sine + 27 * sine**1.4 * inland + 1.0 * earth.land
     lag = np.where(earth.land, 0, 20)
@@ -175,7 +190,7 @@ def _air_temperature(
 
 
 def _soil_temperature(TA: Array) -> Array:
-    """Top soil follows the air with some delay, and snow keeps it warm in winter, degC."""
+    """Return top-soil temperature, degC: delayed against the air, and warm under snow."""
     before = np.concatenate([TA[:1], TA[:-1]])
     mixed = 0.75 * TA + 0.25 * before
     return np.where(mixed < 0, 0.5 * mixed, mixed)

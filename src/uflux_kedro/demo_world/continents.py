@@ -1,6 +1,6 @@
-"""Outlines of land, lakes and mountains, drawn by eye to about a degree.
+"""Outlines of land, lakes and mountains, drawn by hand to about a degree.
 
-Points are ``longitude latitude``. A longitude beyond 180 continues eastwards past the date line.
+Points are ``longitude latitude``. A longitude above 180 continues eastwards past the date line.
 """
 
 from __future__ import annotations

@@ -20,12 +20,12 @@ _WAVES = 48
 
 @dataclass(frozen=True)
 class Earth:
-    """The lasting features of the simulated Earth; arrays are (latitude, longitude).
+    """The constant features of the simulated Earth; arrays are (latitude, longitude).
 
     Attributes:
-        latitude: Cell centres, ascending.
-        longitude: Cell centres, -180 to 180.
-        land: Whether most of a cell is land.
+        latitude: Cell centres, degrees north, ascending, (latitude,).
+        longitude: Cell centres, degrees east, -180 to 180, (longitude,).
+        land: Whether at least half of a cell is land.
         elevation: Height above the sea, m; 0 at sea.
     """
 
@@ -44,10 +44,11 @@ class Earth:
 
 
 class RandomFields:
-    """Smooth random fields on the sphere, of mean 0 and standard deviation 1.
+    """Smooth random fields on the sphere, with mean 0 and standard deviation 1.
 
-    A field is a sum of plane waves cut by the sphere: no seam, no pole, and the same at every
-    resolution. Each name has a stream of its own, so that a new field changes no other.
+    A field is a sum of plane waves at the sphere's surface. It has no seam or pole and is the
+    same at every resolution. Each name has its own random stream, so that a new field does not
+    change others.
 
     Args:
         seed: Seed of all fields.
@@ -60,21 +61,21 @@ class RandomFields:
         self._places = unit_vectors(latitude[:, np.newaxis], longitude[np.newaxis, :])
 
     def generator(self, name: str) -> np.random.Generator:
-        """Random numbers of this name, the same at every call."""
+        """Return the random numbers of a name, the same at every call."""
         return np.random.default_rng([self._seed, crc32(name.encode())])
 
     def static(self, name: str, length: float) -> Array:
-        """Field that stays, (latitude, longitude); ``length`` is the correlation length, km."""
+        """Return a constant field, (latitude, longitude); ``length`` is its scale, km."""
         return self.monthly(name, length, months=1, memory=0.0)[0]
 
     def monthly(self, name: str, length: float, months: int, memory: float) -> Array:
-        """Field that changes from month to month.
+        """Return a field that changes from month to month.
 
         Args:
-            name: Name of the stream.
+            name: Name of the random stream.
             length: Correlation length, km.
             months: Number of months.
-            memory: Correlation of a month with the one before.
+            memory: Correlation with the month before.
 
         Returns:
             Float32 (months, latitude, longitude).
@@ -92,7 +93,7 @@ class RandomFields:
 
 
 def unit_vectors(latitude: Array, longitude: Array) -> Array:
-    """Places in degrees as vectors (..., 3) of length 1."""
+    """Return places, in degrees, as vectors (..., 3) of length 1."""
     phi, theta = np.broadcast_arrays(np.deg2rad(latitude), np.deg2rad(longitude))
     return np.stack(
         [np.cos(phi) * np.cos(theta), np.cos(phi) * np.sin(theta), np.sin(phi)], axis=-1
@@ -100,7 +101,7 @@ def unit_vectors(latitude: Array, longitude: Array) -> Array:
 
 
 def make_earth(resolution: float, seed: int) -> Earth:
-    """Draw land and mountains on a grid of ``resolution`` degrees."""
+    """Make land and mountains on a grid of ``resolution`` degrees."""
     latitude = np.arange(-90 + resolution / 2, 90, resolution)
     longitude = np.arange(-180 + resolution / 2, 180, resolution)
     land = _land(latitude, longitude, resolution)
@@ -115,7 +116,7 @@ def _points(outline: str) -> Array:
 
 
 def _land(latitude: Array, longitude: Array, resolution: float) -> NDArray[np.bool_]:
-    """Cells of which at least half is land, judged at nine points each."""
+    """Return the cells of which at least half is land, sampled at nine points each."""
     offsets = np.array([-1, 0, 1]) * resolution / 3
     rows = (latitude[:, np.newaxis] + offsets).ravel()
     columns = (longitude[:, np.newaxis] + offsets).ravel()
@@ -125,7 +126,10 @@ def _land(latitude: Array, longitude: Array, resolution: float) -> NDArray[np.bo
 
 
 def _inside(outlines: Iterable[str], rows: Array, columns: Array) -> NDArray[np.bool_]:
-    """Even-odd rule: a point is inside if a ray to the east crosses the outline an odd number of times."""
+    """Return the points inside an outline, (rows, columns), by the even-odd rule.
+
+    A point is inside if a ray to the east crosses the outline an odd number of times.
+    """
     inside = np.zeros((rows.size, columns.size), dtype=bool)
     for outline in outlines:
         points = _points(outline)
@@ -141,6 +145,7 @@ def _inside(outlines: Iterable[str], rows: Array, columns: Array) -> NDArray[np.
 
 
 def _mountains(latitude: Array, longitude: Array) -> Array:
+    """Return the height of mountains, m, which falls with the distance from their crests."""
     places = unit_vectors(latitude[:, np.newaxis], longitude[np.newaxis, :])
     height = np.zeros(places.shape[:2])
     for peak, width, crest in MOUNTAINS:

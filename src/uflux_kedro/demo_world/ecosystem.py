@@ -1,8 +1,8 @@
 """Land cover, plants and true fluxes of the simulated Earth, on its land cells.
 
-Light use comes from the P-model, respiration from Lloyd and Taylor and from the substrate that GPP
-leaves, evaporation from Priestley and Taylor; all three feel the water in the soil. What remains
-of the available energy is sensible heat.
+Light use follows the P-model, respiration Lloyd and Taylor and the substrate from GPP, and
+evaporation Priestley and Taylor; all three depend on soil water. Sensible heat is the rest of the
+available energy.
 """
 
 from __future__ import annotations
@@ -17,11 +17,10 @@ from uflux_kedro.biophysics.pmodel import light_use_efficiency
 from uflux_kedro.biophysics.radiation import STEFAN_BOLTZMANN, ZERO_CELSIUS, ppfd_from_shortwave
 from uflux_kedro.biophysics.respiration import lloyd_taylor
 from uflux_kedro.biophysics.vapour_pressure import vpd_from_dewpoint
-from uflux_kedro.demo_world.climate import Climate
+from uflux_kedro.demo_world.climate import DAYS_PER_MONTH, Climate
 from uflux_kedro.demo_world.earth import Array, Earth, RandomFields
 from uflux_kedro.variables import IGBP_CLASSES
 
-_DAYS = 30.44
 _MOL_PER_DAY = 0.0864
 """mol d-1 in 1 umol s-1."""
 _SOIL_WATER_CAPACITY = 180.0
@@ -48,7 +47,7 @@ _CLASS_TRAITS = {
 }
 
 CLIMATES = ("Tropical", "Arid", "Temperate", "Continental", "Arctic")
-"""Main classes of Koeppen, A to E, under the names that FLUXNET's site lists use."""
+"""Koeppen's main classes, A to E, with the names in FLUXNET's site lists."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +59,10 @@ class Ecosystem:
         climate: Index into :data:`CLIMATES`, (cell,).
         SWC: Soil water, m3 m-3.
         fapar: Share of photosynthetic light that leaves absorb.
-        stress: Factor of drought on light use, 0 to 1.
-        RED: Red reflectance; NIR and BLUE alike.
+        stress: Factor of light use in drought, 0 to 1.
+        RED: Red reflectance.
+        NIR: Near-infrared reflectance.
+        BLUE: Blue reflectance.
         fluxes: GPP, RECO, NEE (gC m-2 d-1), H, LE (W m-2).
         NETRAD: Net radiation, W m-2.
         G: Ground heat flux, W m-2.
@@ -81,10 +82,10 @@ class Ecosystem:
 
 
 def make_ecosystem(earth: Earth, climate: Climate, CO2: Array, fields: RandomFields) -> Ecosystem:
-    """Grow plants in this climate.
+    """Simulate land cover, plants and fluxes in a climate.
 
     Args:
-        earth: Land and its height.
+        earth: Land and its elevation.
         climate: Weather.
         CO2: Mole fraction of the air, umol mol-1, (month,).
         fields: Random fields of the world.
@@ -117,7 +118,7 @@ def make_ecosystem(earth: Earth, climate: Climate, CO2: Array, fields: RandomFie
     sink = traits["sink"] + 0.05 * fields.static("sink", 800)[land]
     RECO = _respiration(GPP, TS, water, sink)
 
-    # Leaves draw on the whole soil, bare ground on what is left near its surface.
+    # Leaves use water of all the soil, bare ground only that near its surface.
     conductance = fapar / 0.95 * stress * (1 - 0.15 * np.tanh(VPD / 20))
     wetness = conductance * 1.06 + (1 - fapar / 0.95) * np.minimum(0.05 + 0.9 * water**1.5, 1)
     LE = np.maximum(priestley_taylor(TA, PA, NETRAD - G), 0) * wetness + 1.0
@@ -138,13 +139,13 @@ def make_ecosystem(earth: Earth, climate: Climate, CO2: Array, fields: RandomFie
 
 
 def _net_radiation(SW_IN: Array, LW_IN: Array, TA: Array, albedo: Array) -> Array:
-    # Ground is warmer than the air in much sun, and cooler in winter's darkness.
+    # The surface is warmer than the air in sunshine, and colder in winter.
     surface = TA + ZERO_CELSIUS - 5 + 0.03 * SW_IN
     return (1 - albedo) * SW_IN + 0.97 * (LW_IN - STEFAN_BOLTZMANN * surface**4)
 
 
 def _water_balance(P: Array, TA: Array, potential: Array) -> tuple[Array, Array]:
-    """A bucket of soil water below a heap of snow.
+    """Simulate soil water as a bucket below a store of snow.
 
     Args:
         P: Precipitation, mm d-1.
@@ -152,34 +153,34 @@ def _water_balance(P: Array, TA: Array, potential: Array) -> tuple[Array, Array]
         potential: Evaporation from wet ground, mm d-1.
 
     Returns:
-        Soil water as a share of the bucket, and snow, mm; both (month, cell).
+        Soil water as a share of its capacity, and snow, mm; both (month, cell).
     """
     frozen = 1 / (1 + np.exp(np.clip(TA / 1.5, -30, 30)))
     water = np.full(P.shape[1], 0.5 * _SOIL_WATER_CAPACITY)
     snow = np.zeros(P.shape[1])
     waters, snows = np.empty_like(P), np.empty_like(P)
-    # The first year runs twice, for at first neither store has a history.
+    # The first year runs twice, since both stores start from arbitrary values.
     for month in [*range(12), *range(len(P))]:
-        snow = snow + P[month] * frozen[month] * _DAYS
-        melt = np.minimum(snow, np.maximum(TA[month] + 1, 0) * 2.5 * _DAYS)
+        snow = snow + P[month] * frozen[month] * DAYS_PER_MONTH
+        melt = np.minimum(snow, np.maximum(TA[month] + 1, 0) * 2.5 * DAYS_PER_MONTH)
         snow = np.minimum(snow - melt, 1000)
-        supply = P[month] * (1 - frozen[month]) * _DAYS + melt
+        supply = P[month] * (1 - frozen[month]) * DAYS_PER_MONTH + melt
         share = np.minimum(water + supply, _SOIL_WATER_CAPACITY) / _SOIL_WATER_CAPACITY
-        loss = potential[month] * np.minimum(1.3 * share, 1) * _DAYS
+        loss = potential[month] * np.minimum(1.3 * share, 1) * DAYS_PER_MONTH
         water = np.clip(water + supply - loss, 0.02 * _SOIL_WATER_CAPACITY, _SOIL_WATER_CAPACITY)
-        # The mean of the month lies between its ends.
+        # The month's mean is approximated by its start and end.
         waters[month] = 0.5 * (share + water / _SOIL_WATER_CAPACITY)
         snows[month] = snow
     return waters, snows
 
 
 def _climatology(values: Array) -> Array:
-    """Mean of each calendar month, (12, cell)."""
+    """Return the mean of each calendar month, (12, cell)."""
     return values.reshape(-1, 12, values.shape[1]).mean(axis=0)
 
 
 def _koeppen(TA: Array, P: Array) -> NDArray[np.int8]:
-    """Main climate class after Koeppen, as an index into :data:`CLIMATES`."""
+    """Return Koeppen's main climate class as an index into :data:`CLIMATES`."""
     monthly, rain = _climatology(TA), P.mean(axis=0) * 365
     cold, warm, mean = monthly.min(axis=0), monthly.max(axis=0), monthly.mean(axis=0)
     conditions = [warm < 10, rain < 20 * np.maximum(mean, 0) + 140, cold >= 18, cold <= -2]
@@ -189,7 +190,7 @@ def _koeppen(TA: Array, P: Array) -> NDArray[np.int8]:
 def _land_cover(
     earth: Earth, TA: Array, P: Array, potential: Array, fields: RandomFields
 ) -> NDArray[np.int8]:
-    """IGBP code from climate, and from where people farm."""
+    """Return the IGBP code by climate and by random farmland, bogs and patches."""
     monthly = _climatology(TA)
     cold, warm = monthly.min(axis=0), monthly.max(axis=0)
     rain = _climatology(P)
@@ -229,6 +230,7 @@ def _land_cover(
 
 
 def _traits(cover: NDArray[np.int8]) -> dict[str, Array]:
+    """Return the traits of each cell's class, (cell,) each."""
     table = np.zeros((len(IGBP_CLASSES), 5))
     for name, values in _CLASS_TRAITS.items():
         table[IGBP_CLASSES[name]] = values
@@ -237,7 +239,7 @@ def _traits(cover: NDArray[np.int8]) -> dict[str, Array]:
 
 
 def _leaf_area(traits: dict[str, Array], TA: Array, water: Array, vigour: Array) -> Array:
-    """Leaf area index: warmth and water of this month and the last open the leaves."""
+    """Return leaf area index, from warmth and water of this month and the last."""
     warmth = 1 / (1 + np.exp(-(TA - 6.5) / 2.2))
     moisture = np.clip(1.5 * water, 0, 1)
     growth = warmth * moisture
@@ -250,10 +252,10 @@ def _leaf_area(traits: dict[str, Array], TA: Array, water: Array, vigour: Array)
 def _reflectances(
     traits: dict[str, Array], lai: Array, snow: Array, water: Array, colour: Array
 ) -> tuple[Array, Array, Array]:
-    """Red, near-infrared and blue reflectance of leaves, soil and snow."""
+    """Return red, near-infrared and blue reflectance of leaves, soil and snow."""
     leaves = 1 - np.exp(-0.55 * lai)
     bright = (1 + 0.15 * colour) * (1.25 - 0.6 * np.sqrt(water))
-    # Trees stand above the snow and hide most of it.
+    # Trees rise above the snow and hide most of it.
     white = (1 - np.exp(-snow / 15)) * np.exp(-0.45 * lai)
     bands = []
     for soil, leaf, fresh in (
@@ -267,8 +269,8 @@ def _reflectances(
 
 
 def _gpp(TA: Array, VPD: Array, PA: Array, CO2: Array, *, SW_IN: Array, fapar: Array) -> Array:
-    """Gross primary productivity without drought, gC m-2 d-1."""
-    # Plants work by day, when air is warmer and drier than the mean of the day.
+    """Return gross primary productivity without drought, gC m-2 d-1."""
+    # Plants assimilate in daylight, when the air is warmer and drier than the daily mean.
     by_day = TA + 2.0 + 0.008 * SW_IN
     efficiency = light_use_efficiency(by_day, 1.25 * VPD, PA, CO2[:, np.newaxis])
     thawed = 1 / (1 + np.exp(-(TA - 1.0) / 1.8))
@@ -276,9 +278,10 @@ def _gpp(TA: Array, VPD: Array, PA: Array, CO2: Array, *, SW_IN: Array, fapar: A
 
 
 def _respiration(GPP: Array, TS: Array, water: Array, sink: Array) -> Array:
-    """Ecosystem respiration, gC m-2 d-1: of plants with GPP, of soils with warmth and water.
+    """Return ecosystem respiration, gC m-2 d-1: of plants by GPP, of soil by warmth and water.
 
-    Soils respire what plants leave over the years, but for the share that the land keeps.
+    Over all years, soil respires the GPP that plants do not, minus the share that the land keeps
+    as a sink.
     """
     by_plants = 0.42
     response = lloyd_taylor(TS) * (0.3 + 0.7 * np.minimum(1.6 * water, 1))

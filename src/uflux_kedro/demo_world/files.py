@@ -1,4 +1,4 @@
-"""How the simulated Earth's files reach the disk: whole, the same bytes each time, and on record."""
+"""Writing of the simulated Earth's files: atomic, reproducible, and listed in a ledger."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LEDGER = ".demo_world"
 
 @dataclass(frozen=True)
 class NetCDF:
-    """A netCDF file to be.
+    """A netCDF file to write.
 
     Attributes:
         file: Path below the raw folder.
@@ -46,12 +46,12 @@ class NetCDF:
 
 
 def month_starts(year: int) -> pd.DatetimeIndex:
-    """First days of the months of a year."""
+    """Return the first days of the months of a year."""
     return pd.date_range(f"{year}-01-01", periods=12, freq="MS")
 
 
 def zip_bytes(name: str, content: str) -> bytes:
-    """A zip that holds one text file; its bytes depend on name and content alone."""
+    """Return a zip with one text file; its bytes depend on name and content alone."""
     buffer = BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         member = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
@@ -63,7 +63,7 @@ def zip_bytes(name: str, content: str) -> bytes:
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Let ``write`` fill a temporary file and give it its name once it is whole."""
+    """Let ``write`` fill a temporary file, and rename it to ``path`` once it is complete."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.part")
     try:
@@ -74,14 +74,15 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
 
 
 class Ledger:
-    """The files of a demo world in a raw folder, so that they are never taken for other data.
+    """List of the files of a demo world in a raw folder, which protects all other files.
 
     Args:
-        folder: Raw folder, which holds one folder a source.
+        folder: Raw folder, with one folder per source.
         sources: Folders that the demo world fills.
 
     Raises:
-        InputError: If such a folder holds a file that no demo world wrote, such as real towers.
+        InputError: If one of these folders has a file that no demo world wrote, such as real
+            towers.
     """
 
     def __init__(self, folder: Path, sources: tuple[str, ...]) -> None:
@@ -94,22 +95,22 @@ class Ledger:
             raise InputError(
                 folder / file,
                 None,
-                expected="a folder for the demo world alone",
+                expected="only files of the demo world in this folder",
                 found="a file that the demo world did not write",
-                hint="Move it away, or give the demo world another folder",
+                hint="Move the file, or give the demo world another folder",
             )
 
     def write(self, file: str, write: Callable[[Path], object]) -> None:
-        """Write one file, on record before it gets its name."""
+        """Write one file, listed before it exists."""
         self._written.append(file)
         self._record(self._earlier.union(self._written))
         write_whole(self._folder / file, write)
 
     def close(self) -> pd.DataFrame:
-        """Remove what an earlier demo world left over and list what this one wrote.
+        """Remove remaining files of an earlier demo world, and list the files of this one.
 
         Returns:
-            One row a file: source, file (path below the folder), bytes, sha256.
+            One row per file: source, file (path below the folder), bytes, sha256.
         """
         for file in (self._present() & self._earlier).difference(self._written):
             (self._folder / file).unlink()
@@ -122,7 +123,7 @@ class Ledger:
         return pd.DataFrame(rows, columns=["source", "file", "bytes", "sha256"])
 
     def _present(self) -> set[str]:
-        """Files in the sources' folders, hidden ones such as .gitkeep aside."""
+        """Return the files in the sources' folders, except hidden ones such as .gitkeep."""
         paths = [path for source in self._sources for path in (self._folder / source).glob("*")]
         return {p.relative_to(self._folder).as_posix() for p in paths if p.name[0] != "."}
 

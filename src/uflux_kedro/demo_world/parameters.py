@@ -1,4 +1,4 @@
-"""Parameters of the simulated Earth."""
+"""The block ``demo_world``: parameters of the simulated Earth."""
 
 from __future__ import annotations
 
@@ -8,40 +8,36 @@ from uflux_kedro.schemas import Parameters
 
 
 class DemoWorldParameters(Parameters):
-    """What the simulated Earth is like; the same parameters give the same files.
-
-    Attributes:
-        seed: Seed of every random draw.
-        resolution: Side of a grid cell, degrees; divides 90.
-        first_year: First year of grids and towers.
-        last_year: Last year, inclusive.
-        n_towers: Number of flux towers.
-        climate_error: Errors of ERA5, as a multiple of the usual; CFSv2 errs half as much again.
-        reflectance_noise: Standard deviation of MODIS reflectances; AVHRR has twice as much.
-        sif_noise: Standard deviation of the fluorescence of a cell and month as GOME-2 and GOSAT
-            see it, mW m-2 nm-1 sr-1; CSIF has a tenth.
-        cloud_gaps: Share of land cells and months without a reflectance or SIF, year-round mean.
-        site_effect: Standard deviation of what sets a tower apart from its grid cell, as a
-            fraction of the flux.
-        flux_noise: Random errors of the towers, as a multiple of the usual.
-        tower_gaps: Share of months without fluxes.
-        energy_balance_closure: Mean share of the available energy that towers find again in
-            raw H + LE.
-    """
+    """The block ``demo_world``: the simulated Earth. The same parameters give the same files."""
 
     seed: int = Field(default=1, ge=0)
+    """Seed of every random draw."""
     resolution: float = Field(default=2.0, ge=0.25, le=15)
+    """Side of a grid cell, degrees; must divide 90."""
     first_year: int = Field(default=2016, ge=1980, le=2100)
+    """First year of grids and towers."""
     last_year: int = Field(default=2020, ge=1980, le=2100)
+    """Last year, inclusive."""
     n_towers: int = Field(default=40, ge=1, le=1000)
+    """Number of flux towers."""
     climate_error: float = Field(default=1.0, ge=0, le=5)
+    """Errors of ERA5, as a multiple of the usual; those of CFSv2 are half as large again."""
     reflectance_noise: float = Field(default=0.008, ge=0, le=0.1)
+    """Standard deviation of the noise in MODIS reflectances; AVHRR has twice as much."""
     sif_noise: float = Field(default=0.12, ge=0, le=2)
+    """Standard deviation of the noise in the fluorescence of a cell and month from GOME-2 and
+    GOSAT, mW m-2 nm-1 sr-1; CSIF has a tenth."""
     cloud_gaps: float = Field(default=0.06, ge=0, le=0.5)
+    """Share of land cells and months without a reflectance or SIF, as an annual mean."""
     site_effect: float = Field(default=0.12, ge=0, le=1)
+    """Standard deviation of the constant difference between a tower and its grid cell, as a
+    fraction of the flux."""
     flux_noise: float = Field(default=1.0, ge=0, le=5)
+    """Random errors of the towers, as a multiple of the usual."""
     tower_gaps: float = Field(default=0.08, ge=0, le=0.9)
+    """Share of months without fluxes."""
     energy_balance_closure: float = Field(default=0.8, gt=0, le=1)
+    """Mean ratio of raw H + LE to the available energy at towers."""
 
     @model_validator(mode="after")
     def _possible(self) -> DemoWorldParameters:

@@ -1,4 +1,4 @@
-"""ERA5 and CFSv2 files of the simulated Earth: its weather with each system's own errors."""
+"""ERA5 and CFSv2 files of the simulated Earth: its weather with the errors of each system."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from uflux_kedro.variables import VARIABLES
 _SECONDS_PER_DAY = 86400.0
 
 _ERRORS = {
-    # lasting error, error of a month; relative for radiation from the sun and for rain
+    # constant error, error of a month; relative for the variables in _RELATIVE
     "TA": (0.5, 0.4),
     "TD": (0.6, 0.5),
     "TS": (0.7, 0.5),
@@ -41,7 +41,7 @@ _CFSV2_UNITS = {
 
 
 def era5_files(world: World) -> Iterator[NetCDF]:
-    """Monthly means by year, named and scaled as the Climate Data Store ships them since 2024."""
+    """Yield ERA5 files by year, in the format of the Climate Data Store since 2024."""
     parameters = world.parameters
     seen = _seen(world, "ERA5", parameters.climate_error)
     variables = {
@@ -84,7 +84,7 @@ def era5_files(world: World) -> Iterator[NetCDF]:
 
 
 def cfsv2_files(world: World) -> Iterator[NetCDF]:
-    """Monthly means by year under the names of CFSv2; soil moisture is missing at sea."""
+    """Yield CFSv2 files by year, with CFSv2's names; soil moisture is missing at sea."""
     earth, SWC, parameters = world.earth, world.ecosystem.SWC, world.parameters
     seen = _seen(world, "CFSV2", 1.5 * parameters.climate_error)
     moisture = np.full(seen["TA"].shape, np.nan, dtype=np.float32)
@@ -125,19 +125,19 @@ def cfsv2_files(world: World) -> Iterator[NetCDF]:
 
 
 def _seen(world: World, system: str, scale: float) -> dict[str, Array]:
-    """The weather as one system has it: smooth lasting errors and errors of each month."""
+    """Return the weather of one system, with smooth constant errors and errors of each month."""
     seen = {}
-    for name, (lasting, passing) in _ERRORS.items():
+    for name, (constant, monthly) in _ERRORS.items():
         truth: Array = getattr(world.climate, name)
-        error = lasting * world.fields.static(f"{system} {name}, lasting", 1200)
-        error = error + passing * world.fields.monthly(f"{system} {name}", 700, len(truth), 0.3)
+        error = constant * world.fields.static(f"{system} {name}, lasting", 1200)
+        error = error + monthly * world.fields.monthly(f"{system} {name}", 700, len(truth), 0.3)
         seen[name] = truth * np.exp(scale * error) if name in _RELATIVE else truth + scale * error
     seen["TD"] = np.minimum(seen["TD"], seen["TA"])
     return seen
 
 
 def _at_nodes(values: Array) -> Array:
-    """Values of cells at the corners between them, as ERA5 has its grid: 90 to -90, 0 to 360."""
+    """Interpolate cells to the corners between them, ERA5's nodes: 90 to -90, 0 to 360."""
     rows = np.concatenate([values[:, :1], values, values[:, -1:]], axis=1)
     rows = (rows[:, 1:] + rows[:, :-1]) / 2
     nodes = (rows + np.roll(rows, 1, axis=2)) / 2

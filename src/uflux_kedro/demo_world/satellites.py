@@ -20,7 +20,7 @@ _CLEAR_SKY = 0.75
 
 
 def reflectance_files(world: World) -> Iterator[NetCDF]:
-    """MODIS MCD43C4 and AVHRR AVH09C1 by year: scaled integers with fill at sea and under cloud."""
+    """Yield MODIS MCD43C4 and AVHRR AVH09C1 files by year, missing at sea and under cloud."""
     earth, parameters = world.earth, world.parameters
     sensors = (
         ("MODIS/MCD43C4_{}.nc", ("lat", "lon"), 32767, 1.0,
@@ -35,7 +35,7 @@ def reflectance_files(world: World) -> Iterator[NetCDF]:
             band: _reflectance(
                 getattr(world.ecosystem, name),
                 world.fields.generator(f"{file} {name}"),
-                # What blurs leaves' dark bands is less than what blurs the bright one.
+                # The dark bands of leaves have less noise than the bright near-infrared.
                 noise * parameters.reflectance_noise * (1.0 if name == "NIR" else 0.5),
             )
             for band, name in bands.items()
@@ -64,14 +64,14 @@ def reflectance_files(world: World) -> Iterator[NetCDF]:
 
 
 def sif_files(world: World) -> Iterator[NetCDF]:
-    """Fluorescence of GOME-2, of GOSAT at two wavelengths on a coarser grid, and CSIF."""
+    """Yield SIF files of GOME-2, of GOSAT at two wavelengths on a coarser grid, and of CSIF."""
     earth, climate, ecosystem = world.earth, world.climate, world.ecosystem
     parameters = world.parameters
     sunlight = _PAR_SHARE * climate.SW_IN[:, earth.land]
     emitted = 0.023 * sunlight * ecosystem.fapar * (0.55 + 0.45 * ecosystem.stress)
     noise = parameters.sif_noise
     products = (
-        # folder, file, variable, brightness against 740 nm, cells a side
+        # folder, file, variable, brightness relative to 740 nm, cells per side of a pixel
         ("GOME2", "GOME2_SIF_{}.nc", "SIF_740", 1.0, 1),
         ("GOSAT755", "GOSAT_SIF755_{}.nc", "SIF_755", 0.6, 2),
         ("GOSAT772", "GOSAT_SIF772_{}.nc", "SIF_772", 0.45, 2),
@@ -99,7 +99,7 @@ def sif_files(world: World) -> Iterator[NetCDF]:
 
 
 def land_cover_files(world: World) -> Iterator[NetCDF]:
-    """MCD12C1 by year: majority IGBP class, 0 for water."""
+    """Yield MCD12C1 files by year: majority IGBP class, 0 for water."""
     earth = world.earth
     cover = np.zeros(earth.land.shape, dtype=np.uint8)
     cover[earth.land] = world.ecosystem.cover
@@ -120,27 +120,27 @@ def _reflectance(truth: Array, rng: np.random.Generator, noise: float) -> Array:
 
 
 def _clear(world: World, name: str) -> NDArray[np.bool_]:
-    """Land cells and months that were seen; low sun and cloud hide more, in patches."""
+    """Return the observed land cells and months; gaps are in patches, under cloud and low sun."""
     land = world.earth.land
     cloud, top = world.climate.cloud[:, land], world.climate.top[:, land]
     odds = cloud**2 * (1 + 3 * np.exp(-top / 80))
     odds = np.minimum(world.parameters.cloud_gaps * odds / odds.mean(), 0.9)
     patches = world.fields.monthly(name, 500, len(odds), 0.0)[:, land]
-    # Half of the luck is shared by neighbours; ranks make it uniform.
-    luck = patches + world.fields.generator(name + ", cells").normal(size=odds.shape)
-    ranks = luck.ravel().argsort().argsort().reshape(odds.shape) / luck.size
+    # Half of the random variable is shared by neighbours; ranks make it uniform.
+    chance = patches + world.fields.generator(name + ", cells").normal(size=odds.shape)
+    ranks = chance.ravel().argsort().argsort().reshape(odds.shape) / chance.size
     return ranks >= odds
 
 
 def _on_map(earth: Earth, values: Array) -> Array:
-    """Values of land cells (time, cell) on the whole grid, float32, NaN at sea."""
+    """Return values of land cells (time, cell) on the full grid, float32, NaN at sea."""
     grid = np.full((len(values), *earth.land.shape), np.nan, dtype=np.float32)
     grid[:, earth.land] = values
     return grid
 
 
 def _coarsened(values: Array, side: int) -> Array:
-    """Mean of what was seen in blocks of ``side`` x ``side`` cells."""
+    """Return the mean of the values present in blocks of ``side`` x ``side`` cells."""
     months, rows, columns = values.shape
     blocks = values.reshape(months, rows // side, side, columns // side, side)
     seen = np.isfinite(blocks).sum(axis=(2, 4))
@@ -149,7 +149,7 @@ def _coarsened(values: Array, side: int) -> Array:
 
 
 def _between(values: Array, known: pd.DatetimeIndex, wanted: pd.DatetimeIndex) -> Array:
-    """Linear interpolation in time; the first and the last value hold beyond the ends."""
+    """Interpolate linearly in time; beyond the ends, repeat the first or last value."""
     position = np.interp(
         (wanted - known[0]) / pd.Timedelta(days=1),
         (known - known[0]) / pd.Timedelta(days=1),

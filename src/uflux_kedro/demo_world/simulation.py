@@ -1,4 +1,4 @@
-"""The simulated Earth as a whole."""
+"""The complete simulation: land, weather, CO2 and plants."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from uflux_kedro.demo_world.parameters import DemoWorldParameters
 
 @dataclass(frozen=True)
 class World:
-    """All that is true of one simulated Earth.
+    """The truth of one simulated Earth.
 
     Attributes:
-        parameters: What it was made with.
+        parameters: Parameters of the simulation.
         earth: Land and mountains.
-        fields: Its random fields, for the instruments' errors as well.
+        fields: Random fields, also used for the errors of instruments.
         climate: Weather.
         CO2: Global mean mole fraction, umol mol-1, (month,).
         ecosystem: Plants and fluxes.
@@ -34,7 +34,7 @@ class World:
 
 
 def simulate(parameters: DemoWorldParameters) -> World:
-    """Make an Earth, its weather and its plants."""
+    """Simulate an Earth, its weather and its plants."""
     earth = make_earth(parameters.resolution, parameters.seed)
     fields = RandomFields(parameters.seed, earth.latitude, earth.longitude)
     climate = make_climate(earth, fields, len(parameters.years))
@@ -44,7 +44,7 @@ def simulate(parameters: DemoWorldParameters) -> World:
 
 
 def _carbon_dioxide(parameters: DemoWorldParameters) -> Array:
-    """Growth of the last decades and the northern growing season."""
+    """Return global CO2, umol mol-1: growth of recent decades and the northern season."""
     months = np.arange(12 * len(parameters.years))
     since_2000 = parameters.first_year - 2000 + months / 12
     season = 1.9 * np.cos(2 * np.pi * (months - 3.5) / 12)

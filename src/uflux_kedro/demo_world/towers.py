@@ -1,4 +1,4 @@
-"""Flux towers of the simulated Earth: where they stand and what they measured."""
+"""Flux towers of the simulated Earth: their places and measurements."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _CLASS_SHARES = {
     "ENF": 22, "GRA": 15, "DBF": 13, "CRO": 13, "EBF": 10, "MF": 6, "OSH": 6, "WET": 6, "SAV": 5,
     "WSA": 5, "CSH": 3, "DNF": 1, "CVM": 1,
 }  # fmt: skip
-"""Towers by land cover, in percent, about as in FLUXNET2015."""
+"""IGBP class -> share of towers, percent, about as in FLUXNET2015."""
 
 _WEATHER_ERRORS = {
-    # lasting difference to the grid cell, error of a month; relative where the next line says so
+    # constant difference to the grid cell, error of a month; relative for those in _RELATIVE
     "TA_F": (0.5, 0.3),
     "SW_IN_F": (0.02, 0.02),
     "LW_IN_F": (3.0, 2.0),
@@ -39,7 +39,7 @@ _WEATHER_ERRORS = {
 _RELATIVE = ("SW_IN_F", "VPD_F", "P_F", "WS_F")
 
 _REGIONS = (
-    # prefix, west, east, south, north, towers by area against the rest; the first that fits holds
+    # prefix, west, east, south, north, relative density of towers; the first that fits counts
     ("EU", -12, 40, 36, 72, 10.0),
     ("NA", -170, -52, 15, 75, 5.0),
     ("SA", -90, -30, -60, 15, 0.8),
@@ -55,11 +55,11 @@ class Tower:
     """A tower and its monthly table.
 
     Attributes:
-        site_id: Site, two letters of the region and a number.
+        site_id: Name of the site: two letters of the region and a number.
         cell: Index among the land cells.
         latitude: Degrees north, within the cell.
-        longitude: Degrees east.
-        table: FLUXNET2015 columns; missing is -9999.
+        longitude: Degrees east, within the cell.
+        table: FLUXNET2015 columns, one row per month; missing values are -9999.
     """
 
     site_id: str
@@ -69,7 +69,7 @@ class Tower:
     table: pd.DataFrame
 
     def archive(self) -> tuple[str, bytes]:
-        """Name and bytes of the zip in which FLUXNET2015 would ship the table."""
+        """Return name and bytes of the table's zip, as FLUXNET2015 distributes it."""
         years = (
             f"{self.table['TIMESTAMP'].iloc[0] // 100}-{self.table['TIMESTAMP'].iloc[-1] // 100}"
         )
@@ -79,7 +79,7 @@ class Tower:
 
 
 def make_towers(world: World) -> list[Tower]:
-    """Build towers, most of them in Europe and North America, and let them measure."""
+    """Place towers, most of them in Europe and North America, and simulate measurements."""
     earth, climate, ecosystem = world.earth, world.climate, world.ecosystem
     parameters, fields = world.parameters, world.fields
     rows, columns = np.nonzero(earth.land)
@@ -112,7 +112,7 @@ def make_towers(world: World) -> list[Tower]:
 
 
 def site_table(world: World, towers: list[Tower]) -> pd.DataFrame:
-    """Metadata of the towers under FLUXNET's names."""
+    """Return the metadata of towers with FLUXNET's column names."""
     names = {code: name for name, code in IGBP_CLASSES.items()}
     earth, ecosystem = world.earth, world.ecosystem
     elevation = earth.elevation[earth.land]
@@ -143,7 +143,7 @@ def _places(
     n_towers: int,
     rng: np.random.Generator,
 ) -> list[int]:
-    """Land cells, one a tower, by class in FLUXNET's proportions as far as cells suffice."""
+    """Choose a land cell per tower, with classes in FLUXNET's proportions where possible."""
     weight = np.array(
         [
             _REGIONS[_region(y, x)][-1] * np.cos(np.deg2rad(y))
@@ -155,10 +155,11 @@ def _places(
     room = sum(len(c) for c in cells.values())
     if n_towers > room:
         raise ConfigurationError(
-            f"n_towers = {n_towers}: at this resolution {room} land cells could bear a tower"
+            f"demo_world.n_towers = {n_towers}: expected at most {room}, the number of vegetated "
+            "land cells at this resolution. Lower it, or set a finer demo_world.resolution"
         )
     for _ in range(n_towers):
-        # The class that is furthest behind its share gets the next tower.
+        # The class furthest below its share gets the next tower.
         open_classes = [name for name in _CLASS_SHARES if taken[name] < len(cells[name])]
         taken[max(open_classes, key=lambda n: _CLASS_SHARES[n] / (taken[n] + 0.5))] += 1
     places: list[int] = []
@@ -172,7 +173,7 @@ def _places(
 def _measure(
     truth: dict[str, Array], parameters: DemoWorldParameters, rng: np.random.Generator
 ) -> pd.DataFrame:
-    """Monthly table of one tower."""
+    """Return the monthly table of one tower."""
     first, last = _record(len(parameters.years), rng)
     truth = {name: values[12 * first : 12 * last] for name, values in truth.items()}
     years = range(parameters.first_year + first, parameters.first_year + last)
@@ -190,8 +191,8 @@ def _measure(
         "CO2_F_MDS": truth["CO2"],
     }
     for name, values in weather.items():
-        lasting, passing = _WEATHER_ERRORS[name]
-        error = rng.normal(scale=lasting) + rng.normal(scale=passing, size=months)
+        constant, monthly = _WEATHER_ERRORS[name]
+        error = rng.normal(scale=constant) + rng.normal(scale=monthly, size=months)
         table[name] = values * np.exp(error) if name in _RELATIVE else values + error
         table[f"{name}_QC"] = np.round(rng.beta(9, 0.6, size=months), 4)
     _energy(table, truth, parameters, rng)
@@ -200,7 +201,7 @@ def _measure(
 
 
 def _record(years: int, rng: np.random.Generator) -> tuple[int, int]:
-    """First year and the one after the last; six towers in ten measured throughout."""
+    """Return the first year and the one after the last; 60 % of towers measure in all years."""
     if years == 1 or rng.random() < 0.6:
         return 0, years
     length = int(rng.integers(min(2, years - 1), years))
@@ -209,11 +210,11 @@ def _record(years: int, rng: np.random.Generator) -> tuple[int, int]:
 
 
 def _quality(months: int, gaps: float, rng: np.random.Generator) -> tuple[Array, NDArray[np.bool_]]:
-    """Share of good half-hours, and the months that are missing altogether."""
+    """Return the share of good half-hours by month, and whether each month is missing."""
     missing = rng.random(months) < gaps
     if rng.random() < 0.3 * (gaps > 0):
         missing[: rng.integers(1, 6)] = True
-    # No tower is without any flux, or it would have no file.
+    # A tower without any flux would have no file.
     if missing.all():
         missing[months // 2] = False
     return np.round(rng.beta(5, 1.0, size=months), 4), missing
@@ -225,7 +226,7 @@ def _energy(
     parameters: DemoWorldParameters,
     rng: np.random.Generator,
 ) -> None:
-    """Net radiation, ground heat, and H and LE both as measured and with the balance closed."""
+    """Add NETRAD, G, and H and LE, both as measured and corrected for closure."""
     quality, missing = _quality(len(table), parameters.tower_gaps, rng)
     noise = parameters.flux_noise / np.sqrt(0.3 + 0.7 * quality)
     table["NETRAD"] = truth["NETRAD"] + rng.normal(scale=2.0 * noise)
@@ -247,25 +248,25 @@ def _carbon(
     parameters: DemoWorldParameters,
     rng: np.random.Generator,
 ) -> None:
-    """NEE and its two partitions."""
+    """Add NEE and its nighttime and daytime partitions."""
     quality, missing = _quality(len(table), parameters.tower_gaps, rng)
     noise = parameters.flux_noise / np.sqrt(0.3 + 0.7 * quality)
     shared = rng.normal(scale=parameters.site_effect)
     GPP = truth["GPP"] * np.exp(shared)
     RECO = truth["RECO"] * np.exp(0.7 * shared + rng.normal(scale=0.6 * parameters.site_effect))
     NEE = RECO - GPP + rng.normal(scale=(0.08 + 0.025 * (GPP + RECO)) * noise)
-    # By night respiration is all there is; GPP is then what NEE leaves over.
-    night = np.maximum(RECO + rng.normal(scale=(0.05 + 0.04 * RECO) * noise), 0)
-    by_day = {
+    # The nighttime method measures respiration at night; GPP is then respiration minus NEE.
+    nighttime = np.maximum(RECO + rng.normal(scale=(0.05 + 0.04 * RECO) * noise), 0)
+    daytime = {
         "RECO_DT_VUT_REF": RECO * 1.02 + rng.normal(scale=(0.05 + 0.04 * RECO) * noise),
         "GPP_DT_VUT_REF": GPP * 1.01 + rng.normal(scale=(0.05 + 0.04 * GPP) * noise),
     }
     columns = {
         "NEE_VUT_REF": NEE,
         "NEE_VUT_REF_QC": quality,
-        "RECO_NT_VUT_REF": night,
-        "GPP_NT_VUT_REF": night - NEE,
-        **{name: np.maximum(values, 0) for name, values in by_day.items()},
+        "RECO_NT_VUT_REF": nighttime,
+        "GPP_NT_VUT_REF": nighttime - NEE,
+        **{name: np.maximum(values, 0) for name, values in daytime.items()},
     }
     for name, values in columns.items():
         table[name] = np.where(missing, _MISSING, values)

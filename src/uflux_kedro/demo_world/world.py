@@ -1,4 +1,4 @@
-"""The simulated Earth as files."""
+"""The simulated Earth as raw files."""
 
 from __future__ import annotations
 
@@ -30,19 +30,20 @@ def write_demo_world(
 ) -> pd.DataFrame:
     """Simulate an Earth and write it as raw files in the sources' own formats.
 
-    The same parameters give the same bytes on the same machine. Each file gets its name only once
-    it is whole; files of an earlier demo world with other parameters are removed.
+    The same parameters give the same bytes on the same machine. Each file appears under its name
+    once it is complete; files of an earlier demo world with other parameters are removed.
 
     Args:
-        parameters: What the Earth is like.
-        raw_folder: Folder in which each source has a folder.
-        truth_folder: Folder of the true fluxes, ``fluxes.nc``, to judge a result against.
+        parameters: Parameters of the simulation.
+        raw_folder: Folder with one folder per source.
+        truth_folder: Folder for the true fluxes, ``fluxes.nc``, to compare results with.
 
     Returns:
-        One row a raw file: source, file (path below ``raw_folder``), bytes, sha256.
+        One row per raw file: source, file (path below ``raw_folder``), bytes, sha256.
 
     Raises:
-        InputError: If a source's folder holds files that no demo world wrote.
+        ConfigurationError: If there are more towers than land cells.
+        InputError: If a source's folder has files that no demo world wrote.
     """
     ledger = Ledger(raw_folder, SOURCES)
     world = simulate(parameters)
@@ -68,7 +69,7 @@ def write_demo_world(
 
 
 def _noaa_table(world: World) -> str:
-    """CO2 in the layout of NOAA's global monthly means."""
+    """Return CO2 in the format of NOAA's global monthly means."""
     lines = [
         "# Simulated CO2, in the format of the NOAA Global Monitoring Laboratory's co2_mm_gl.txt",
         "# CO2 expressed as a mole fraction in dry air, micromol/mol, abbreviated as ppm",

@@ -1,19 +1,19 @@
-"""What a run needs from elsewhere: fetched once, checked, and noted in a manifest.
+"""Download files from Zenodo, the Climate Data Store and Google Earth Engine.
 
-Each service has a fetcher; :func:`download` plans them all, sees that the disk has room, and
-fetches what is not there yet::
+Each service has a fetcher. :func:`download` lists the files of all orders, checks that the disk has
+room, downloads the missing ones, verifies them and records them in a manifest::
 
     from uflux_kedro.downloads import ZenodoFetcher, ZenodoRecord, download
 
-    wanted = ZenodoRecord(record=17255948, folder="UFLUX", files=("*.parquet",))
-    download([(ZenodoFetcher(), wanted)], Path("data/01_raw"))
+    order = ZenodoRecord(record=17255948, folder="UFLUX", files=("*.parquet",))
+    download([(ZenodoFetcher(), order)], Path("data/01_raw"))
 """
 
 from __future__ import annotations
 
 import lazy_loader
 
-# The orders are read at the start of every run, the rest only where something is fetched.
+# Every run imports the parameter models; the fetchers are imported only to download.
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={

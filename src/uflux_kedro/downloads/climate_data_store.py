@@ -1,8 +1,8 @@
 """ERA5 from the Copernicus Climate Data Store, through its own client ``cdsapi``.
 
-The store makes a file when asked for it, which may take hours in its queue. The number of the
-request is noted before the wait, so that a killed run waits for the same request again, and the
-bytes come by our own transfer, which goes on where it stopped.
+The store creates a file on request, which may spend hours in its queue. The id of the request is
+saved before waiting, so that an interrupted run waits for the same request again. The file itself
+is downloaded by :mod:`uflux_kedro.downloads.transfer`, which resumes.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ _log = logging.getLogger(__name__)
 
 _MONTHS = [f"{month:02d}" for month in range(1, 13)]
 _LONGEST_PAUSE = 120
-"""Seconds between two questions after a request's state."""
+"""Longest pause between two polls of a request's state, seconds."""
 
 _GONE = {"failed", "rejected", "dismissed", "deleted"}
 
 
 class ClimateDataStoreFetcher:
-    """Fetches monthly means by year and group of variables.
+    """Fetcher of monthly means, by year and group of variables.
 
     Args:
-        url: Address of the store; None for that of ``CDSAPI_URL`` or ``~/.cdsapirc``.
-        key: The user's key; None for that of ``CDSAPI_KEY`` or ``~/.cdsapirc``.
-        patience: How long to try.
+        url: Address of the store; None reads ``CDSAPI_URL`` or ``~/.cdsapirc``.
+        key: The user's key; None reads ``CDSAPI_KEY`` or ``~/.cdsapirc``.
+        patience: Retries and timeouts.
     """
 
     def __init__(
@@ -68,17 +68,17 @@ class ClimateDataStoreFetcher:
         except Exception as error:
             raise ConfigurationError(
                 "Downloads from the Climate Data Store need its address and your key in"
-                " ~/.cdsapirc or in CDSAPI_URL and CDSAPI_KEY, as"
-                f" https://cds.climate.copernicus.eu/how-to-api says: {error}"
+                " ~/.cdsapirc, or in CDSAPI_URL and CDSAPI_KEY; see"
+                f" https://cds.climate.copernicus.eu/how-to-api: {error}"
             ) from error
 
     def plan(self, order: ClimateDataStoreYears) -> list[RemoteFile]:
-        """One zip a year and group of variables.
+        """List one zip file per year and group of variables.
 
         Raises:
-            ConfigurationError: If the client or the user's key is wanting.
+            ConfigurationError: If the package cdsapi or the user's key is missing.
         """
-        self._client  # noqa: B018 - said now rather than after hours of other downloads
+        self._client  # noqa: B018 - fails now rather than after hours of other downloads
         dataset = order.dataset.removeprefix("reanalysis-")
         return [
             RemoteFile(
@@ -94,34 +94,36 @@ class ClimateDataStoreFetcher:
         ]
 
     def fetch(self, file: RemoteFile, partial: Partial) -> RemoteFile:
-        """See :meth:`uflux_kedro.downloads.remote.Fetcher.fetch`."""
+        """Wait for the store to create the file, then download it into ``partial``."""
         try:
             results = self._job(file, partial).get_results()
-            made = replace(file, url=results.location, size=results.content_length)
+            created = replace(file, url=results.location, size=results.content_length)
         except (requests.RequestException, RuntimeError, LookupError) as error:
             raise InputError(
                 f"Climate Data Store, {file.origin['dataset']}",
                 file.name,
-                expected="the result of the request",
+                expected="the file requested",
                 found=" ".join(str(error).split()),
-                hint="Its web form shows what is wrong with a request, and its licences to accept",
+                hint="Try the request in the store's web form: it shows mistakes and licences to accept",
             ) from error
-        arrived = transfer(Session(self._patience), made, partial)
-        # The store gives no checksum of the bytes, but each member of a zip has one of its own.
+        arrived = transfer(Session(self._patience), created, partial)
+        # The store publishes no checksum, but a zip archive stores one for each file in it.
         fault = _damage(partial)
         if fault:
             partial.discard()
-            raise InputError(str(made.url), file.name, expected="a whole zip archive", found=fault)
+            raise InputError(
+                str(created.url), file.name, expected="an intact zip archive", found=fault
+            )
         return arrived
 
     def _job(self, file: RemoteFile, partial: Partial) -> Any:
-        """The request that an earlier run left, or a new one."""
+        """Return the request that an earlier run submitted, or submit a new one."""
         note, request = partial.note, file.origin["request"]
         if note.get("request") == request:
             try:
                 job = self._client.get_remote(note["job"])
                 if job.status not in _GONE:
-                    _log.info("%s: waits for request %s again", file.name, note["job"])
+                    _log.info("%s: waiting again for request %s", file.name, note["job"])
                     return job
             except requests.HTTPError as error:
                 if error.response is None or error.response.status_code != 404:
@@ -129,7 +131,7 @@ class ClimateDataStoreFetcher:
         job = self._client.submit(file.origin["dataset"], request)
         partial.discard()
         partial.begin(request=request, job=job.request_id)
-        _log.info("%s: request %s", file.name, job.request_id)
+        _log.info("%s: submitted request %s", file.name, job.request_id)
         return job
 
 
@@ -154,4 +156,4 @@ def _damage(partial: Partial) -> str | None:
             damaged = archive.testzip()
     except (zipfile.BadZipFile, OSError) as error:
         return f"{type(error).__name__}: {error}"
-    return f"a damaged member {damaged}" if damaged else None
+    return f"damaged file {damaged} in it" if damaged else None

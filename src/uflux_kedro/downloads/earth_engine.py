@@ -1,8 +1,8 @@
 """Images of Google Earth Engine through its own client, ``earthengine-api``.
 
-The client builds the expression and speaks for the user; the service computes it on the grid that
-is asked for and answers with a GeoTIFF (``computePixels``, 48 MB at most). A file larger than one
-answer is put together of several, in memory of one. The questions go through our own session, which
+The client builds the expression and authenticates the user; the service computes it on the requested
+grid and responds with a GeoTIFF (``computePixels``, 48 MB at most). A larger file is assembled from
+several responses, one in memory at a time. Requests go through our own session, which retries and
 waits as the service asks.
 """
 
@@ -27,26 +27,27 @@ _log = logging.getLogger(__name__)
 
 API = "https://earthengine.googleapis.com"
 _LONGEST_COMPUTATION = 330.0
-"""Seconds; Earth Engine gives up after 300."""
+"""Timeout of a request, seconds; Earth Engine itself gives up after 300."""
 
 _TRIES = 3
-"""Times that a tile is asked for whose bytes are no image of its grid."""
+"""Attempts for a tile if the response is not an image on its grid."""
 
 _HINT = (
-    "Is the project registered for Earth Engine, and may you use it and the collection? See"
+    "Check that the project is registered for Earth Engine and that you have access to it and to the"
+    " collection; see"
     " https://developers.google.com/earth-engine/guides/access"
 )
 
 
 class EarthEngineFetcher:
-    """Fetches periods and bands of a collection.
+    """Fetcher of image collections, by period and band.
 
     Args:
         url: Address of the service.
-        credentials: Of ``google-auth``; None for those that ``earthengine authenticate`` or
-            Google's application default credentials left.
-        patience: How long to try.
-        tile: Edge of the part of a grid that one request asks for, cells.
+        credentials: Credentials of ``google-auth``; None uses those that ``earthengine
+            authenticate`` saved, or Google's application default credentials.
+        patience: Retries and timeouts.
+        tile: Edge of the tile that one request covers, cells.
     """
 
     def __init__(
@@ -68,7 +69,7 @@ class EarthEngineFetcher:
     def _package(self) -> Any:
         try:
             import ee
-            import rasterio  # noqa: F401 - said now rather than after hours of other downloads
+            import rasterio  # noqa: F401 - fails now rather than after hours of other downloads
         except ImportError as error:
             raise ConfigurationError(
                 "Downloads from Earth Engine need the packages earthengine-api and rasterio:"
@@ -85,16 +86,16 @@ class EarthEngineFetcher:
         except self._package.EEException as error:
             raise ConfigurationError(
                 "Downloads from Earth Engine need your credentials: run `earthengine authenticate`"
-                " once, or name a service account's key in GOOGLE_APPLICATION_CREDENTIALS"
+                " once, or set GOOGLE_APPLICATION_CREDENTIALS to a service account's key file"
             ) from error
 
     def _client(self, project: str) -> Any:
-        """The client, which holds one project at a time."""
+        """Return the client, initialised for a project; it holds one project at a time."""
         ee = self._package
         if project != self._project:
             credentials = self._credentials
-            ee.data.setMaxRetries(0)  # our session's matter
-            with _said(f"Earth Engine, project {project}"):
+            ee.data.setMaxRetries(0)  # our session retries
+            with _client_errors(f"Earth Engine, project {project}"):
                 ee.Initialize(
                     credentials, url=self._url, project=project, http_transport=_Http(self._session)
                 )
@@ -102,14 +103,14 @@ class EarthEngineFetcher:
         return ee
 
     def plan(self, order: EarthEngineImages) -> list[RemoteFile]:
-        """One GeoTIFF a band and period that has images.
+        """List one GeoTIFF per band and period that has images.
 
         Raises:
-            ConfigurationError: If the package or the user's credentials are wanting.
-            InputError: If the service refuses, or the collection has no image there.
+            ConfigurationError: If a package or the user's credentials are missing.
+            InputError: If the service reports an error, or the collection has no image there.
         """
         ee = self._client(order.project)
-        with _said(f"Earth Engine, {order.collection}"):
+        with _client_errors(f"Earth Engine, {order.collection}"):
             stamps = images_of(ee, request_of(order)).aggregate_array("system:time_start").getInfo()
         days = {datetime.fromtimestamp(stamp / 1000, UTC).date() for stamp in stamps}
         if order.step == "month":
@@ -118,7 +119,7 @@ class EarthEngineFetcher:
             raise InputError(
                 f"Earth Engine, {order.collection}",
                 None,
-                expected=f"images from {order.first} to {order.last} on the grid",
+                expected=f"images of {order.first} to {order.last} on the grid",
                 found="none",
             )
         name = order.collection.rsplit("/", 1)[-1]
@@ -137,17 +138,17 @@ class EarthEngineFetcher:
         ]
 
     def fetch(self, file: RemoteFile, partial: Partial) -> RemoteFile:
-        """See :meth:`uflux_kedro.downloads.remote.Fetcher.fetch`."""
+        """Request the tiles of one file and write them to ``partial`` as one GeoTIFF."""
         import rasterio
         from rasterio.transform import Affine
 
         request = file.origin["request"]
         ee = self._client(file.url.split("/")[-2])
-        with _said(f"Earth Engine, {file.name}"):
+        with _client_errors(f"Earth Engine, {file.name}"):
             image = image_of(ee, request)
         grid = request["grid"]
         side, north = grid["resolution"], grid["north"]
-        # What a stopped run left of a file is not whole tiles.
+        # An interrupted run may have left half a tile.
         partial.discard()
         partial.path.parent.mkdir(parents=True, exist_ok=True)
         profile = {
@@ -165,15 +166,15 @@ class EarthEngineFetcher:
             for window in _windows(target.width, target.height, self._tile):
                 transform = target.window_transform(window)
                 target.write(
-                    self._ask(ee, image, file, request, window, transform), 1, window=window
+                    self._tile_values(ee, image, file, request, window, transform), 1, window=window
                 )
         return replace(file, size=partial.size, checksum=checksum(partial.path))
 
-    def _ask(
+    def _tile_values(
         self, ee: Any, image: Any, file: RemoteFile, request: Any, window: Any, transform: Any
     ) -> Any:
-        """Numbers of one part of the grid, asked for again where the answer is no image of it."""
-        asked = {
+        """Return the values of one tile; request it again if the response is not an image of it."""
+        query = {
             "expression": image,
             "fileFormat": "GEO_TIFF",
             "grid": {
@@ -190,18 +191,18 @@ class EarthEngineFetcher:
             },
         }
         for left in reversed(range(_TRIES)):
-            with _said(f"Earth Engine, {file.name}"):
-                answer = ee.data.computePixels(asked)
-            values, fault = _opened(answer, (window.height, window.width), _dtype(request))
+            with _client_errors(f"Earth Engine, {file.name}"):
+                response = ee.data.computePixels(query)
+            values, fault = _decode(response, (window.height, window.width), _dtype(request))
             if fault is None:
                 return values
-            _log.warning("%s: %s; %d more tries", file.name, fault, left)
+            _log.warning("%s: not the tile requested: %s; %d attempts left", file.name, fault, left)
         raise InputError(
             f"Earth Engine, {file.origin['dataset']}",
             file.name,
             expected=f"a GeoTIFF of {window.height} x {window.width} cells",
             found=str(fault),
-            hint="Files that are whole are kept: the next run goes on from there",
+            hint="Finished files are kept: run again to resume",
         )
 
 
@@ -217,23 +218,23 @@ def _windows(width: int, height: int, side: int) -> Iterator[Any]:
             yield Window(column, row, min(side, width - column), min(side, height - row))
 
 
-def _opened(answer: bytes, shape: tuple[int, int], dtype: str) -> tuple[Any, str | None]:
-    """Numbers of a GeoTIFF, or what is wrong with it."""
+def _decode(response: bytes, shape: tuple[int, int], dtype: str) -> tuple[Any, str | None]:
+    """Return the values of a GeoTIFF and None, or None and what is wrong with it."""
     from rasterio.errors import RasterioError
     from rasterio.io import MemoryFile
 
     try:
-        with MemoryFile(answer) as memory, memory.open() as raster:
+        with MemoryFile(response) as memory, memory.open() as raster:
             if raster.count != 1 or raster.shape != shape or raster.dtypes[0] != dtype:
                 return None, f"{raster.count} bands of {raster.shape} cells, {raster.dtypes[0]}"
             return raster.read(1), None
     except (RasterioError, ValueError) as error:
-        return None, f"{len(answer)} bytes, {type(error).__name__}: {error}"
+        return None, f"{len(response)} bytes, {type(error).__name__}: {error}"
 
 
 @contextmanager
-def _said(where: str) -> Iterator[None]:
-    """Turns what the client raises into an error of ours that says where."""
+def _client_errors(where: str) -> Iterator[None]:
+    """Turn exceptions of the client into an ``InputError`` that names the request."""
     from ee import EEException
     from google.auth.exceptions import GoogleAuthError
     from googleapiclient.errors import Error
@@ -242,11 +243,11 @@ def _said(where: str) -> Iterator[None]:
         yield
     except (EEException, GoogleAuthError, Error) as error:
         found = " ".join(str(error).split())
-        raise InputError(where, None, expected="an answer", found=found, hint=_HINT) from error
+        raise InputError(where, None, expected="a response", found=found, hint=_HINT) from error
 
 
 class _Http:
-    """What the client speaks through: the interface of httplib2 over our session."""
+    """Transport of the client: the interface of httplib2 on top of our session."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -262,5 +263,5 @@ class _Http:
         import httplib2
 
         response = self._session.exchange(method, uri, body, headers)
-        told = httplib2.Response(dict(response.headers) | {"status": str(response.status_code)})
-        return told, response.content
+        head = httplib2.Response(dict(response.headers) | {"status": str(response.status_code)})
+        return head, response.content

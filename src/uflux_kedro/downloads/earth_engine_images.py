@@ -1,4 +1,4 @@
-"""What is asked of Earth Engine: requests in words, and the expressions that the client makes of them."""
+"""Requests to Earth Engine as JSON, and the client's expressions built from them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _DAY = timedelta(days=1)
 def request_of(
     order: EarthEngineImages, day: date | None = None, band: str | None = None
 ) -> dict[str, Any]:
-    """What decides over a file's numbers, in words that JSON has; of a whole order without a day."""
+    """Return all that determines the values of a file, as JSON; of the whole order without ``day``."""
     end = order.last
     if day is not None:
         end = day if order.step == "day" else (day + 31 * _DAY).replace(day=1) - _DAY
@@ -31,7 +31,7 @@ def request_of(
 
 
 def images_of(ee: Any, request: dict[str, Any]) -> Any:
-    """The expression of the images that a request is of."""
+    """Return the expression of the images that a request selects."""
     grid = request["grid"]
     corners = [grid[edge] for edge in ("west", "south", "east", "north")]
     region = ee.Geometry.Rectangle(corners, proj=grid["crs"], geodesic=False, evenOdd=True)
@@ -40,7 +40,7 @@ def images_of(ee: Any, request: dict[str, Any]) -> Any:
 
 
 def image_of(ee: Any, request: dict[str, Any]) -> Any:
-    """The expression of one band of one period."""
+    """Return the expression of one band of one period."""
     images, band, clear = images_of(ee, request), request["band"], request["clear"]
     reducer = request["reducer"]
     if clear:

@@ -1,4 +1,4 @@
-"""What was fetched into a folder: from where, which version, when."""
+"""Record of the files downloaded into a folder: source, version, checksum and time."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ State = Literal["absent", "complete", "changed upstream", "changed here"]
 
 
 class Manifest:
-    """The file ``manifest.json`` of one folder: name of a file -> where it came from.
+    """The file ``manifest.json`` of one folder: file name -> source, version, checksum and time.
 
     Args:
-        folder: Folder of the files.
+        folder: Folder of the downloaded files.
 
     Raises:
-        InputError: If there is a manifest that cannot be read.
+        InputError: If the manifest exists but cannot be read.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -38,14 +38,14 @@ class Manifest:
                 None,
                 expected="a manifest of downloads",
                 found=f"{type(error).__name__}: {error}",
-                hint="Remove it: files that are whole are recognised by their checksums",
+                hint="Remove it: intact files are recognised by their checksums",
             ) from error
 
     def state(self, file: RemoteFile, target: Path) -> State:
-        """How what stands here compares with what the service offers now.
+        """Compare the local file with the one that the service offers now.
 
-        A file is read only if the manifest cannot vouch for it. One that was put there by hand
-        and has the right checksum is taken over.
+        The checksum is computed only if size or modification time differ from the manifest's. A
+        file that was put there by hand and has the right checksum is added to the manifest.
         """
         entry = self.entries.get(file.name)
         if not target.exists():
@@ -68,17 +68,17 @@ class Manifest:
         return bool(entry["checksum"] != file.checksum)
 
     def add(self, file: RemoteFile, path: Path, found: str) -> None:
-        """Note a file whose bytes stand at ``path``; keeps the time at which it came."""
+        """Add a file, whose content is at ``path``; a known file keeps its time of download."""
         status = path.stat()
         known = self.entries.get(file.name, {})
-        came = known.get("fetched") if known.get("checksum") == found else None
+        fetched = known.get("fetched") if known.get("checksum") == found else None
         host = urlsplit(file.url).hostname or known.get("host")
         self.entries[file.name] = {
             **file.origin,
             "size": status.st_size,
             "checksum": found,
             "host": host,
-            "fetched": came or datetime.now(UTC).isoformat(timespec="seconds"),
+            "fetched": fetched or datetime.now(UTC).isoformat(timespec="seconds"),
             "mtime_ns": status.st_mtime_ns,
         }
         with replacing(self.path) as temporary:

@@ -1,4 +1,4 @@
-"""What to fetch, as a user asks for it."""
+"""The block ``download``: the files to download, and how patiently."""
 
 from __future__ import annotations
 
@@ -24,25 +24,24 @@ STATES = (
     "10m_u_component_of_wind",
     "10m_v_component_of_wind",
 )
-"""Instantaneous variables of ERA5 that the reader wants."""
+"""Instantaneous variables of ERA5 that the reader ``era5`` uses."""
 
 FLUXES = (
     "surface_solar_radiation_downwards",
     "surface_thermal_radiation_downwards",
     "total_precipitation",
 )
-"""Accumulated variables of ERA5 that the reader wants."""
-
+"""Accumulated variables of ERA5 that the reader ``era5`` uses."""
 
 SENTINEL2_BANDS = ("B02", "B04", "B08", "SCL")
-"""Bands that the reader of Sentinel-2 wants: blue, red, near infrared, scene classification."""
+"""Bands that the reader ``sentinel2`` uses: blue, red, near infrared, scene classification."""
 
 _DAY = timedelta(days=1)
 
 
 def _inside(folder: str) -> str:
     if folder.startswith("/") or set(folder.split("/")) & {"", ".", ".."} or "\\" in folder:
-        raise ValueError(f"expected a folder below the raw data, found {folder!r}")
+        raise ValueError(f"expected a path below the folder of raw data, found {folder!r}")
     return folder
 
 
@@ -52,47 +51,49 @@ Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+$")]
 
 class _Order(Parameters):
     folder: Folder
+    """Folder of the files, below that of the raw data; for a grid, the source's name in ``grids``."""
 
 
 class ZenodoRecord(_Order):
-    """Files of one Zenodo record.
-
-    Attributes:
-        record: The number in the record's address and at the end of its DOI.
-        folder: Where they go, below the raw data.
-        files: Glob patterns of their names; all files by default.
-    """
+    """Files of one Zenodo record."""
 
     record: PositiveInt
+    """Number in the record's address and at the end of its DOI."""
+
     files: Annotated[tuple[str, ...], Field(min_length=1)] = ("*",)
+    """Glob patterns of the files' names; all files by default."""
 
 
 class ClimateDataStoreYears(_Order):
     """Monthly means of a reanalysis from the Copernicus Climate Data Store.
 
-    Each year and group of variables is one request and one zip, so that what has come stays.
-
-    Attributes:
-        folder: Where they go, below the raw data; the source's name, for its reader to find them.
-        first_year: First year.
-        last_year: Last year, included; a finished one, since the store does not say what it
-            will add.
-        dataset: Name of the data set in the store.
-        product_type: Kind of mean.
-        variables: Name of a group -> its variables, as the store calls them.
-        area: North, west, south, east in degrees; the whole Earth by default.
+    Each year and group of variables is one request and one zip file, so that an interrupted run keeps
+    the finished ones.
     """
 
     folder: Folder = "ERA5"
+    """Folder of the files, below that of the raw data: the source's name in ``grids``."""
+
     first_year: int = Field(ge=1940)
+    """First year."""
+
     last_year: int = Field(ge=1940)
+    """Last year, included. Order completed years only: a later update would not be noticed."""
+
     dataset: Word = "reanalysis-era5-single-levels-monthly-means"
+    """Name of the data set in the store."""
+
     product_type: Word = "monthly_averaged_reanalysis"
+    """Kind of mean, as the store names it."""
+
     variables: dict[Word, Annotated[tuple[Word, ...], Field(min_length=1)]] = {
         "state": STATES,
         "flux": FLUXES,
     }
+    """Name of a group -> its variables, as the store names them."""
+
     area: tuple[float, float, float, float] | None = None
+    """North, west, south, east, degrees; the whole Earth by default."""
 
     @model_validator(mode="after")
     def _in_order(self) -> ClimateDataStoreYears:
@@ -104,55 +105,62 @@ class ClimateDataStoreYears(_Order):
 
 
 class ClearPixels(Parameters):
-    """Which pixels of an image are kept in a composite, by a band of classes.
-
-    Attributes:
-        band: The band, such as ``SCL``; of it a composite has the commonest class.
-        classes: Those that are kept.
-    """
+    """Pixels of an image that enter a composite, chosen by a band of classes."""
 
     band: Word
+    """Band of classes, such as ``SCL``; a composite holds its most frequent class."""
+
     classes: Annotated[tuple[int, ...], Field(min_length=1)]
+    """Classes that are kept."""
 
 
 class EarthEngineImages(_Order):
-    """Images of a collection of Google Earth Engine on a grid of our own.
+    """Images of a collection of Google Earth Engine, on a grid of the user's choice.
 
-    Each period and band is one GeoTIFF, so that what has come stays.
-
-    Attributes:
-        folder: Where they go, below the raw data; the source's name, for its reader to find them.
-        project: Google Cloud project that is registered for Earth Engine.
-        collection: The collection's id, such as ``COPERNICUS/S2_SR_HARMONIZED``.
-        bands: Its bands.
-        first: First day.
-        last: Last day, included.
-        step: ``day``, for each day that has images, or ``month``.
-        reducer: What becomes of several images of a period: ``mosaic`` (the last on top),
-            ``median`` or ``mean``.
-        grid: The cells, in a projection.
-        clear: Pixels that are kept; all of them by default.
-        type: Type of the numbers that are stored.
-        fill: Number where there is no data.
+    Each period and band is one GeoTIFF, so that an interrupted run keeps the finished ones.
     """
 
     folder: Folder = "S2"
+    """Folder of the files, below that of the raw data: the source's name in ``grids``."""
+
     project: Annotated[str, StringConstraints(min_length=1)]
+    """Google Cloud project that is registered for Earth Engine."""
+
     collection: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_./-]+$")] = (
         "COPERNICUS/S2_SR_HARMONIZED"
     )
+    """Id of the collection."""
+
     bands: Annotated[tuple[Word, ...], Field(min_length=1)] = SENTINEL2_BANDS
+    """Bands to download."""
+
     first: date
+    """First day."""
+
     last: date
+    """Last day, included."""
+
     step: Literal["day", "month"] = "day"
+    """``day`` for one image per day that has any, ``month`` for monthly composites."""
+
     reducer: Literal["mosaic", "median", "mean"] = "mosaic"
+    """How several images of a period are combined: ``mosaic`` (the latest on top), ``median`` or
+    ``mean``."""
+
     grid: ProjectedGrid
+    """Grid of the images, in a projection."""
+
     clear: ClearPixels | None = None
+    """Pixels that are kept; all by default."""
+
     type: Literal["uint8", "uint16", "int16", "float"] = "uint16"
+    """Data type of the files."""
+
     fill: float = 0
+    """Value where there is no data."""
 
     @model_validator(mode="after")
-    def _can_be_asked_for(self) -> EarthEngineImages:
+    def _ordered_and_whole_months(self) -> EarthEngineImages:
         if self.last < self.first:
             raise ValueError(f"last = {self.last}: expected first = {self.first} or later")
         if self.step == "month" and (self.first.day != 1 or (self.last + _DAY).day != 1):
@@ -161,26 +169,30 @@ class EarthEngineImages(_Order):
 
 
 class DownloadParameters(Parameters):
-    """The block ``download``: what is fetched into the raw data, and how patiently.
-
-    Attributes:
-        zenodo: Records, each with its folder.
-        climate_data_store: Years of ERA5, each order with its folder.
-        earth_engine: Images of Google Earth Engine, each order with its folder.
-        changed: What becomes of a file that its service has changed since it was fetched, or that
-            was changed here: ``refuse`` stops before anything is fetched, ``refetch`` replaces it.
-        retries: Tries after the first one, as long as nothing more comes.
-        longest_wait: Seconds that one wait may last, though the service asks for more.
-        zenodo_api: Address of Zenodo's interface, or of another repository's like it.
-        earth_engine_tile: Edge of the part of a grid that one request to Earth Engine asks for,
-            cells; one answer holds 48 MB at most.
-    """
+    """The block ``download``: the files to download into the raw data, and how patiently."""
 
     zenodo: tuple[ZenodoRecord, ...] = ()
+    """Records of Zenodo, each with its folder."""
+
     climate_data_store: tuple[ClimateDataStoreYears, ...] = ()
+    """Years of ERA5, each order with its folder."""
+
     earth_engine: tuple[EarthEngineImages, ...] = ()
+    """Images of Google Earth Engine, each order with its folder."""
+
     changed: Literal["refuse", "refetch"] = "refuse"
+    """If a file was changed by its service or locally since it was downloaded: ``refuse`` stops
+    before anything is downloaded, ``refetch`` replaces it."""
+
     retries: int = Field(8, ge=0)
+    """Attempts after the first; counted anew whenever more bytes arrive."""
+
     longest_wait: PositiveInt = 600
+    """Longest wait between two attempts, seconds, even if the service asks for more."""
+
     zenodo_api: str = Field("https://zenodo.org/api", pattern=r"^https?://")
+    """Address of Zenodo's API, or of a compatible repository's."""
+
     earth_engine_tile: int = Field(2048, ge=16, le=3500)
+    """Edge of the tile that one request to Earth Engine covers, cells; a response holds 48 MB at
+    most."""

@@ -1,4 +1,4 @@
-"""A file on its way: never under its own name before it is whole."""
+"""An incomplete download, which gets its final name only when it is complete."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from uflux_kedro.files import replacing
 
 
 class Partial:
-    """The bytes that have come so far, and a note that says whose they are.
+    """The bytes received so far, and a note of the download that they belong to.
 
-    They stand beside the target as ``NAME.part`` and ``NAME.part.json`` and outlive the process,
-    so that the next run goes on where this one stopped.
+    They are kept beside the target as ``NAME.part`` and ``NAME.part.json`` when the process ends,
+    so that the next run can resume.
 
     Args:
-        target: Where the finished file shall stand.
+        target: Path of the finished file.
     """
 
     def __init__(self, target: Path) -> None:
@@ -26,12 +26,12 @@ class Partial:
 
     @property
     def size(self) -> int:
-        """Bytes that have come so far."""
+        """Number of bytes received so far."""
         return self.path.stat().st_size if self.path.exists() else 0
 
     @property
     def note(self) -> dict[str, Any]:
-        """What is known of the bytes; empty if nothing is."""
+        """Note of the download that the bytes belong to; empty if there is none."""
         try:
             note = json.loads(self._note_path.read_text())
         except (FileNotFoundError, json.JSONDecodeError):
@@ -39,18 +39,18 @@ class Partial:
         return note if isinstance(note, dict) else {}
 
     def begin(self, **known: Any) -> None:
-        """Drop the bytes that came and note whose the next ones are, beside what was known."""
+        """Delete the bytes received, and add what is known of the next ones to the note."""
         self.path.unlink(missing_ok=True)
         note = self.note | known
         with replacing(self._note_path) as temporary:
             temporary.write_text(json.dumps(note))
 
     def discard(self) -> None:
-        """Drop the bytes and the note."""
+        """Delete the bytes and the note."""
         self.path.unlink(missing_ok=True)
         self._note_path.unlink(missing_ok=True)
 
     def finish(self) -> None:
-        """Give the whole file its name, in place of what stood there."""
+        """Move the complete file to its final name, replacing any file there."""
         self.path.replace(self.target)
         self._note_path.unlink(missing_ok=True)

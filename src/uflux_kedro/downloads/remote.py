@@ -1,4 +1,4 @@
-"""A file that stands elsewhere, and who can fetch it."""
+"""A file of a remote service, and the interface of the fetchers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from uflux_kedro.downloads.partial import Partial
 from uflux_kedro.errors import InputError
 
 MANIFEST = "manifest.json"
-"""Name of the list of what was fetched, one in each folder."""
+"""Name of the manifest, one in each folder of downloads."""
 
 
 @dataclass(frozen=True)
@@ -20,12 +20,12 @@ class RemoteFile:
     """One file as its service describes it.
 
     Attributes:
-        name: Path below the folder that was asked for, parted by ``/``.
-        origin: What the manifest says of its source: service, record, version, request.
-        size: Bytes; None where the service makes the file only when asked for it.
-        checksum: ``algorithm:hexdigest``; None where the service gives none.
-        url: Where its bytes are; empty until it is made.
-        mirrors: Other addresses of the same bytes, asked where ``url`` cannot resume.
+        name: Path below the folder of the order, separated by ``/``.
+        origin: Source, for the manifest: service, record, version, request.
+        size: Bytes; None if the service creates the file on request.
+        checksum: ``algorithm:hexdigest``; None if the service publishes none.
+        url: Address of the content; empty until the service has created it.
+        mirrors: Other addresses of the same content, tried if ``url`` cannot resume.
     """
 
     name: str
@@ -37,46 +37,46 @@ class RemoteFile:
 
 
 class Fetcher(Protocol):
-    """A service that files are fetched from."""
+    """Interface of a service that files are downloaded from."""
 
     def plan(self, order: Any) -> list[RemoteFile]:
-        """List the files of an order; only descriptions are read.
+        """List the files of an order, without downloading them.
 
         Raises:
-            ConfigurationError: If the order cannot be met, or credentials are wanting.
-            InputError: If the service does not know what is asked for.
+            ConfigurationError: If the order cannot be fulfilled, or credentials are missing.
+            InputError: If the service does not have what is ordered.
         """
 
     def fetch(self, file: RemoteFile, partial: Partial) -> RemoteFile:
-        """Fill ``partial`` with all bytes of the file, from where an earlier try left it.
+        """Download a file into ``partial``, resuming where an earlier attempt stopped.
 
         Returns:
-            The file with size, checksum and address as they were found.
+            The file with its actual size, checksum and address.
 
         Raises:
-            InputError: If the bytes cannot be had or are not those described.
+            InputError: If the download fails, or its size or checksum is wrong.
         """
 
 
 def safe_path(folder: Path, name: str, where: str) -> Path:
-    """Path of a file inside a folder, whatever its service calls it.
+    """Return the path of a file inside a folder; reject names that would leave it.
 
     Args:
-        folder: Folder that must hold it.
+        folder: Folder of the file.
         name: Name given by the service.
-        where: The service's record, for the message.
+        where: The service's record, for the error message.
 
     Raises:
-        InputError: If the name leads out of the folder, or means something else there.
+        InputError: If the name leads out of the folder, or is reserved or not printable.
     """
     fault = _fault(name)
     if fault:
         raise InputError(
             where,
             None,
-            expected="names of files that stay inside their folder",
+            expected="file names that stay inside the folder",
             found=f"{name!r}, {fault}",
-            hint="Nothing was fetched: do not trust this source",
+            hint="Nothing was downloaded: do not trust this source",
         )
     return folder.joinpath(*name.split("/"))
 
@@ -86,15 +86,15 @@ def _fault(name: str) -> str | None:
     if PurePosixPath(name).is_absolute() or PureWindowsPath(name).anchor:
         return "an absolute path"
     if "\\" in name or not name.isprintable():
-        return "with characters that no file name should have"
+        return "a name with a backslash or unprintable characters"
     if any(part in {"", ".", ".."} for part in parts):
-        return "a path that leads elsewhere"
+        return "a path with empty parts, . or .."
     if parts[-1].endswith((".part", ".part.json")) or parts[-1] == MANIFEST:
-        return "a name that the download keeps for itself"
+        return "a name that the download uses itself"
     return None
 
 
 def checksum(path: Path, algorithm: str = "md5") -> str:
-    """``algorithm:hexdigest`` of a file."""
+    """Return ``algorithm:hexdigest`` of a file."""
     with path.open("rb") as stream:
         return f"{algorithm}:{hashlib.file_digest(stream, algorithm).hexdigest()}"

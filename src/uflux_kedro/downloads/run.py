@@ -1,4 +1,4 @@
-"""All orders together: planned first, fetched only if everything can be."""
+"""Download all orders: list the files first, then fetch them only if all checks pass."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from uflux_kedro.errors import ConfigurationError, InputError
 _log = logging.getLogger(__name__)
 
 COLUMNS = ("folder", "file", "action", "source", "version", "size", "checksum", "host", "fetched")
-"""Columns of the summary of a download."""
+"""Columns of the table that summarises a download."""
 
 
 class _Item(NamedTuple):
@@ -33,24 +33,24 @@ def download(
     *,
     changed: Literal["refuse", "refetch"] = "refuse",
 ) -> list[dict[str, Any]]:
-    """Fetch what is ordered and not there yet.
+    """Download the ordered files that are missing.
 
-    Each finished file is noted in its folder's ``manifest.json`` at once: a run that is killed
-    loses nothing that has come.
+    Each finished file is added to its folder's ``manifest.json`` at once, so that an interrupted
+    run loses nothing.
 
     Args:
-        orders: Each with the fetcher that can meet it and an attribute ``folder``.
+        orders: Pairs of a fetcher and an order, which has an attribute ``folder``.
         raw_folder: Folder of the raw data.
-        changed: What becomes of a file that its service has changed since it was fetched, or that
-            was changed here: ``refuse`` stops before anything is fetched, ``refetch`` replaces it.
+        changed: If a file was changed by its service or locally since it was downloaded:
+            ``refuse`` stops before anything is downloaded, ``refetch`` replaces it.
 
     Returns:
-        One row a file, see :data:`COLUMNS`; ``action`` is ``fetched`` or ``kept``.
+        One row per file, see :data:`COLUMNS`; ``action`` is ``fetched`` or ``kept``.
 
     Raises:
-        ConfigurationError: If an order cannot be met, or two would write the same file.
-        InputError: If a file changed and that is refused, if the disk is too small, or if the
-            bytes cannot be had or are not those described.
+        ConfigurationError: If an order cannot be fulfilled, or two would write the same file.
+        InputError: If a file changed and ``changed`` is ``refuse``, if the disk has too little
+            room, or if a download fails or its size or checksum is wrong.
     """
     items = _plan(orders, raw_folder)
     wanted = [item for item in items if item.state != "complete"]
@@ -59,7 +59,7 @@ def download(
             _report_change(item, changed)
     missing = sum((i.file.size or 0) - Partial(i.target).size for i in wanted)
     require_room(raw_folder, missing)
-    _log.info("%d files: %d to fetch, %.3g GB", len(items), len(wanted), missing / 1e9)
+    _log.info("%d files, of which %d to download, %.3g GB", len(items), len(wanted), missing / 1e9)
     for item in wanted:
         _fetch(item)
     return [_row(item, raw_folder) for item in items]
@@ -72,13 +72,13 @@ def _plan(orders: Sequence[tuple[Fetcher, Any]], raw_folder: Path) -> list[_Item
         folder = raw_folder / order.folder
         manifest = manifests.setdefault(folder, Manifest(folder))
         for file in fetcher.plan(order):
-            target = safe_path(folder, file.name, where=_named(file))
-            # Some disks take A and a for one name.
+            target = safe_path(folder, file.name, where=_source(file))
+            # Some file systems ignore case in names.
             key = str(target).casefold()
             if key in items:
                 raise ConfigurationError(
-                    f"{target}: both {_named(items[key].file)} and {_named(file)} have it;"
-                    " give them folders of their own"
+                    f"{target}: both {_source(items[key].file)} and {_source(file)} would write this"
+                    " file; give each order a folder of its own"
                 )
             items[key] = _Item(fetcher, file, manifest, target, manifest.state(file, target))
     return list(items.values())
@@ -87,32 +87,32 @@ def _plan(orders: Sequence[tuple[Fetcher, Any]], raw_folder: Path) -> list[_Item
 def _report_change(item: _Item, changed: str) -> None:
     entry = item.manifest.entries.get(item.file.name, {})
     if item.state == "changed upstream":
-        expected = f"what was fetched on {entry.get('fetched')}, {entry.get('checksum')}"
-        found = f"{_named(item.file)} now offers {item.file.checksum or item.file.origin}"
+        expected = f"the file fetched on {entry.get('fetched')}, {entry.get('checksum')}"
+        found = f"{_source(item.file)} now offers {item.file.checksum or item.file.origin}"
     elif entry:
-        expected = f"what was fetched on {entry.get('fetched')}, {entry.get('checksum')}"
-        found = "a file that was changed here"
+        expected = f"the file fetched on {entry.get('fetched')}, {entry.get('checksum')}"
+        found = "a file that was changed locally"
     else:
-        expected = f"nothing, or the file of {_named(item.file)}"
-        found = "another file"
+        expected = f"no file, or that of {_source(item.file)}"
+        found = "a different file"
     if changed == "refuse":
         raise InputError(
             item.target,
             None,
             expected=expected,
             found=found,
-            hint="Nothing was fetched. Move it away, or replace it with download.changed: refetch",
+            hint="Nothing was downloaded. Move it away, or replace it with download.changed: refetch",
         )
-    _log.warning("%s: expected %s; found %s; fetched anew", item.target, expected, found)
+    _log.warning("%s: expected %s; found %s; downloading it again", item.target, expected, found)
 
 
 def _fetch(item: _Item) -> None:
     partial = Partial(item.target)
     arrived = item.fetcher.fetch(item.file, partial)
-    # Noted first: a whole file without its note would be taken for a stranger's.
+    # Recorded first: a file that is not in the manifest counts as the user's own.
     item.manifest.add(arrived, partial.path, str(arrived.checksum))
     partial.finish()
-    _log.info("%s: fetched, %s", item.target, arrived.checksum)
+    _log.info("%s: downloaded, %s", item.target, arrived.checksum)
 
 
 def _row(item: _Item, raw_folder: Path) -> dict[str, Any]:
@@ -125,7 +125,7 @@ def _row(item: _Item, raw_folder: Path) -> dict[str, Any]:
     return {column: known.get(column, entry.get(column)) for column in COLUMNS}
 
 
-def _named(file: RemoteFile) -> str:
+def _source(file: RemoteFile) -> str:
     return " ".join(
         str(file.origin[k]) for k in ("source", "record", "dataset") if k in file.origin
     )

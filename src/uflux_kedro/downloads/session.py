@@ -1,4 +1,4 @@
-"""Questions over HTTP: patient with the service, clear about what it refuses."""
+"""HTTP requests with retries, and error messages that quote the service."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from uflux_kedro.errors import InputError
 _log = logging.getLogger(__name__)
 
 _FOR_A_WHILE = (429, 500, 502, 503, 504)
-"""Answers after which the same question may succeed."""
+"""Status codes after which the same request may succeed."""
 
 
 @dataclass(frozen=True)
 class Patience:
-    """How long to try.
+    """Retries and timeouts.
 
     Attributes:
-        retries: Tries after the first one, as long as nothing more comes.
-        backoff: Seconds that the waits begin with; each is twice the last.
-        longest_wait: Seconds that one wait may last, though ``Retry-After`` says more.
+        retries: Attempts after the first; counted anew whenever more bytes arrive.
+        backoff: First wait, seconds; each further wait is twice the one before.
+        longest_wait: Longest wait, seconds, even if ``Retry-After`` says more.
         timeout: Seconds without a byte after which a connection counts as broken.
     """
 
@@ -40,11 +40,11 @@ class Patience:
 
 
 class BearerToken(AuthBase):
-    """A token that is shown to one site alone, wherever its records may point.
+    """A bearer token that is sent to one site only, whatever its redirects and links.
 
     Args:
         token: The token.
-        site: Any address of the site.
+        site: Any address on the site.
     """
 
     def __init__(self, token: str, site: str) -> None:
@@ -52,20 +52,20 @@ class BearerToken(AuthBase):
         self._site = urlsplit(site)[:2]
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Show the token where it belongs."""
+        """Add the token to requests to the site."""
         if urlsplit(request.url or "")[:2] == self._site:
             request.headers["Authorization"] = f"Bearer {self._token}"
         return request
 
 
 class _Retry(Retry):
-    """Waits as ``Retry-After`` says, or twice as long each time, and says so."""
+    """Waits as ``Retry-After`` says, or twice as long each time, and logs each wait."""
 
     def sleep(self, response: Any = None) -> None:
-        """Say what went wrong, then wait."""
+        """Log what went wrong, then wait."""
         last = self.history[-1]
         _log.warning(
-            "%s: %s; %s more tries",
+            "%s: %s; %s attempts left",
             last.url,
             f"HTTP {last.status}" if last.status else last.error,
             self.total,
@@ -74,16 +74,16 @@ class _Retry(Retry):
 
 
 class Session:
-    """Asks one service for JSON and for files.
+    """HTTP session with one service.
 
     Args:
-        patience: How long to try.
-        auth: Credentials, if the service wants any.
-        hints: HTTP status -> what to do about it, for messages.
-        methods: Methods of HTTP after which the same question may be asked again.
+        patience: Retries and timeouts.
+        auth: Credentials, if the service requires any.
+        hints: HTTP status -> what to do about it, for error messages.
+        methods: HTTP methods that may be retried.
 
     Attributes:
-        retry: The tries that a question begins with.
+        retry: State of the retries at the start of a request.
     """
 
     def __init__(
@@ -106,31 +106,31 @@ class Session:
         )
         self._session = requests.Session()
         self._session.auth = auth
-        # Some services turn away clients that do not say who they are.
+        # Some services reject clients that do not identify themselves.
         self._session.headers["User-Agent"] = f"uflux_kedro {requests.utils.default_user_agent()}"
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, HTTPAdapter(max_retries=self.retry))
 
     def get(self, url: str, headers: Mapping[str, str] | None = None) -> requests.Response:
-        """Ask; the body is left to be read.
+        """Send a GET request; the body is not read yet.
 
         Raises:
-            InputError: If no answer comes.
+            InputError: If there is no response.
         """
-        # Compressed on the way, neither sizes nor ranges would be the file's.
+        # With compression, sizes and ranges would not be those of the file.
         headers = {"Accept-Encoding": "identity", **(headers or {})}
         try:
             return self._session.get(url, headers=headers, stream=True, timeout=self._timeout)
         except requests.RequestException as error:
-            raise _no_answer(url, error) from error
+            raise _no_response(url, error) from error
 
     def exchange(
         self, method: str, url: str, body: Any = None, headers: Mapping[str, str] | None = None
     ) -> requests.Response:
-        """Ask, and read the whole answer, whatever its status.
+        """Send a request and read the whole response, whatever its status.
 
         Raises:
-            InputError: If no whole answer comes.
+            InputError: If there is no complete response.
         """
         retry = self.retry
         while True:
@@ -139,15 +139,17 @@ class Session:
                     method, url, data=body, headers=headers, timeout=self._timeout
                 )
             except requests.exceptions.ChunkedEncodingError as error:
-                retry = wait(retry, url, error, expected="a whole answer", found="a part")
+                retry = wait(
+                    retry, url, error, expected="a complete response", found="a part of it"
+                )
             except requests.RequestException as error:
-                raise _no_answer(url, error) from error
+                raise _no_response(url, error) from error
 
     def require(self, response: requests.Response) -> None:
-        """See that an answer is what was asked for.
+        """Check that the status of a response is one of success.
 
         Raises:
-            InputError: With what the service said.
+            InputError: If it is not; quotes the service.
         """
         if response.ok:
             return
@@ -155,16 +157,16 @@ class Session:
         raise InputError(
             response.url,
             None,
-            expected="an answer",
+            expected="HTTP 200",
             found=f"HTTP {response.status_code} {response.reason}" + (f", {said}" if said else ""),
             hint=self._hints.get(response.status_code),
         )
 
     def json(self, url: str) -> Any:
-        """Read an answer in JSON.
+        """Send a GET request and return the parsed JSON.
 
         Raises:
-            InputError: If there is none.
+            InputError: If there is no response, or it is not JSON.
         """
         retry = self.retry
         while True:
@@ -176,39 +178,41 @@ class Session:
                     raise InputError(
                         url,
                         None,
-                        expected="an answer in JSON",
+                        expected="a response in JSON",
                         found=f"{response.headers.get('Content-Type', 'no content type')}: {error}",
-                        hint="A log-in page of the network may stand in between",
+                        hint="A log-in page of your network may have answered instead",
                     ) from error
                 except requests.RequestException as error:
-                    retry = wait(retry, url, error, expected="a whole answer", found="a part")
+                    retry = wait(
+                        retry, url, error, expected="a complete response", found="a part of it"
+                    )
 
 
-def _no_answer(url: str, error: Exception) -> InputError:
+def _no_response(url: str, error: Exception) -> InputError:
     return InputError(
         url,
         None,
-        expected="an answer",
+        expected="a response",
         found=str(error),
-        hint="What has come is kept: the next run goes on from there",
+        hint="The bytes received are kept: run again to resume",
     )
 
 
 def wait(retry: Retry, url: str, error: Exception, *, expected: str, found: str) -> Retry:
-    """Wait before another try, as is done by itself until an answer begins.
+    """Wait before the next attempt; for failures after the headers, which urllib3 does not retry.
 
     Args:
-        retry: The tries that are left.
-        url: What was asked for.
+        retry: State of the retries.
+        url: Address of the request.
         error: What went wrong.
-        expected: What should have come, for the message.
-        found: What came.
+        expected: What should have arrived, for the error message.
+        found: What arrived.
 
     Returns:
-        The tries that are left then.
+        The next state of the retries.
 
     Raises:
-        InputError: If none is left.
+        InputError: If no attempt is left.
     """
     try:
         retry = retry.increment("GET", url, error=ProtocolError(str(error)))
@@ -218,7 +222,7 @@ def wait(retry: Retry, url: str, error: Exception, *, expected: str, found: str)
             None,
             expected=expected,
             found=f"{found}, then {error}",
-            hint="What has come is kept: the next run goes on from there",
+            hint="The bytes received are kept: run again to resume",
         ) from exhausted
     retry.sleep()
     return retry

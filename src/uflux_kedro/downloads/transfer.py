@@ -1,6 +1,6 @@
-"""Bytes over HTTP: resumed after a break, checked at the end.
+"""Download of a file over HTTP, resumed after interruptions and verified at the end.
 
-A break within a file is mended by asking for the rest (RFC 9110, sections 13.1.5 and 14.2).
+After an interruption the rest is requested as a range (RFC 9110, sections 13.1.5 and 14.2).
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ from uflux_kedro.errors import InputError
 _log = logging.getLogger(__name__)
 
 _BLOCK = 2**16
-"""Bytes read at a time: what a break can lose."""
+"""Bytes read at a time, and so the most that an interruption can lose."""
 
 
 def transfer(session: Session, file: RemoteFile, partial: Partial) -> RemoteFile:
-    """Fill ``partial`` with the file's bytes and check them.
+    """Download a file into ``partial`` and verify its checksum.
 
     Args:
-        session: How to ask its service.
-        file: Its size and address are known.
-        partial: What an earlier try left; begun anew if it belongs to other bytes.
+        session: Session with the service.
+        file: File with known size and address.
+        partial: Bytes of an earlier attempt; discarded if they belong to another version.
 
     Returns:
-        The file with the checksum that was found.
+        The file with its actual checksum.
 
     Raises:
-        InputError: If the bytes cannot be had, or are not those described.
+        InputError: If the download fails, or its size or checksum is wrong.
     """
     size = file.size or 0
     if partial.note.get("checksum") != file.checksum or partial.size > size:
@@ -48,19 +48,19 @@ def transfer(session: Session, file: RemoteFile, partial: Partial) -> RemoteFile
     algorithm = file.checksum.partition(":")[0] if file.checksum else "md5"
     found: list[str] = []
     while len(found) < 2:
-        # What was joined of several answers gets a second chance, as a whole.
+        # A file assembled from several responses gets a second chance, in one piece.
         _fill(session, file, partial)
         found.append(checksum(partial.path, algorithm))
         if file.checksum in {None, found[-1]}:
             return replace(file, checksum=found[-1])
-        _log.warning("%s: checksum %s, not %s", file.name, found[-1], file.checksum)
+        _log.warning("%s: checksum is %s, expected %s", file.name, found[-1], file.checksum)
         partial.discard()
     raise InputError(
         file.url,
         file.name,
         expected=f"checksum {file.checksum}",
         found=" and then ".join(dict.fromkeys(found)),
-        hint="Nothing of it was kept",
+        hint="The bytes were discarded: try later, or tell the record's owner",
     )
 
 
@@ -72,7 +72,7 @@ def _fill(session: Session, file: RemoteFile, partial: Partial) -> None:
         try:
             _append(session, file, partial)
             if partial.size != file.size:
-                raise ProtocolError(f"the service ended after {partial.size} bytes")
+                raise ProtocolError(f"the response ended after {partial.size} bytes")
         except (requests.RequestException, HTTPError) as error:
             if partial.size > most:
                 most, retry = partial.size, session.retry
@@ -105,22 +105,22 @@ def _append(session: Session, file: RemoteFile, partial: Partial) -> None:
             disable=None,
         ) as bar,
     ):
-        come = partial.size
+        received = partial.size
         for block in response.iter_content(_BLOCK):
-            come += len(block)
-            if come > (file.size or 0):
-                raise ProtocolError(f"more bytes than {file.size}")
+            received += len(block)
+            if received > (file.size or 0):
+                raise ProtocolError(f"more than the {file.size} bytes expected")
             _write(stream, block, partial.path)
             bar.update(len(block))
 
 
 def _resume(session: Session, file: RemoteFile, partial: Partial) -> requests.Response | None:
-    """Ask for the rest; None where nobody gives it, or where there is nothing to resume."""
+    """Request the rest; return None if no address supports that or there is nothing to resume."""
     if not partial.size:
         return None
     headers = {"Range": f"bytes={partial.size}-"}
     etag = partial.note.get("etag")
-    # One of another address may differ though the bytes do not; there the checksum guards alone.
+    # A mirror may have another ETag for the same bytes; there only the checksum protects.
     same = {"If-Range": etag} if etag and not etag.startswith("W/") else {}
     for url in (file.url, *file.mirrors):
         try:
@@ -128,27 +128,27 @@ def _resume(session: Session, file: RemoteFile, partial: Partial) -> requests.Re
         except InputError as error:
             if url == file.url:
                 raise
-            _log.info("%s: nothing from %s: %s", file.name, url, error)
+            _log.info("%s: mirror %s failed: %s", file.name, url, error)
             continue
         if _is_the_rest(response, partial.size, file):
-            _log.info("%s: goes on from byte %d", file.name, partial.size)
+            _log.info("%s: resuming at byte %d", file.name, partial.size)
             return response
         with response:
             if url == file.url and response.status_code != 416:
                 session.require(response)
-    _log.info("%s: cannot go on from byte %d, begins anew", file.name, partial.size)
+    _log.info("%s: cannot resume at byte %d, starting again", file.name, partial.size)
     return None
 
 
 def require_room(folder: Path, needed: int) -> None:
-    """See that a disk has room.
+    """Check that a disk has room.
 
     Args:
-        folder: Folder on that disk; it need not exist yet.
+        folder: Folder on the disk; it need not exist yet.
         needed: Bytes.
 
     Raises:
-        InputError: If there is less.
+        InputError: If less is free.
     """
     while not folder.exists():
         folder = folder.parent
@@ -159,7 +159,7 @@ def require_room(folder: Path, needed: int) -> None:
             None,
             expected=f"room for {needed / 1e9:.3g} GB",
             found=f"{free / 1e9:.3g} GB free",
-            hint="Make room, or ask for fewer files",
+            hint="Free some space, or order fewer files",
         )
 
 
@@ -171,7 +171,7 @@ def _require_size(response: requests.Response, file: RemoteFile) -> None:
             response.url,
             file.name,
             expected=f"{file.size} bytes",
-            found=f"{length}, {response.headers.get('Content-Type')}",
+            found=f"{length} bytes of {response.headers.get('Content-Type')}",
         )
 
 
@@ -183,7 +183,7 @@ def _is_the_rest(response: requests.Response, start: int, file: RemoteFile) -> b
 
 
 def _write(stream: Any, block: bytes, path: Path) -> None:
-    """Write without a buffer: what was written outlives a kill."""
+    """Write without a buffer, so that a killed process loses nothing written."""
     rest = memoryview(block)
     try:
         while rest:
@@ -194,5 +194,5 @@ def _write(stream: Any, block: bytes, path: Path) -> None:
             None,
             expected="room on the disk",
             found=str(error.strerror),
-            hint="What has come is kept: make room and run again",
+            hint="The bytes received are kept: free some space and run again",
         ) from error

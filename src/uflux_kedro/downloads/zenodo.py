@@ -1,8 +1,8 @@
-"""Records of Zenodo, or of another repository with the same interface.
+"""Records of Zenodo, or of another repository with the same API.
 
 A record is described at ``/api/records/NUMBER``; its files are listed there, or at ``/files``
-below it (https://developers.zenodo.org). The addresses of files in the interface may ignore
-``Range``, while those on the record's page honour it: they are asked where a file is to go on.
+below it (https://developers.zenodo.org). The API's addresses of files may ignore ``Range``, those on
+the record's page support it: they serve as mirrors to resume from.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ TOKEN_VARIABLE = "ZENODO_TOKEN"
 _HINTS = {
     401: f"The token in {TOKEN_VARIABLE} is not valid",
     403: f"The record is restricted: ask its owner, and put an access token into {TOKEN_VARIABLE}",
-    404: "Is the number that of a published record?",
+    404: "Check that the number is that of a published record",
     410: "The record was withdrawn",
 }
 
@@ -41,7 +41,7 @@ class _Entry(BaseModel):
 
     @field_validator("links")
     @classmethod
-    def _lead_to_the_bytes(cls, links: dict[str, str]) -> dict[str, str]:
+    def _require_a_download_link(cls, links: dict[str, str]) -> dict[str, str]:
         if not links.keys() & {"content", "self"}:
             raise ValueError("expected a link 'content' or 'self'")
         return links
@@ -59,21 +59,21 @@ class _Record(BaseModel):
 
     @field_validator("files", mode="before")
     @classmethod
-    def _listed_here(cls, files: Any) -> Any:
-        # Restricted records, and the interface's other dialect, list them elsewhere.
+    def _ignore_other_layouts(cls, files: Any) -> Any:
+        # Restricted records and newer versions of the API list them elsewhere.
         return files if isinstance(files, list) else []
 
 
-_Answer = TypeVar("_Answer", _Record, _Listing)
+_Description = TypeVar("_Description", _Record, _Listing)
 
 
 class ZenodoFetcher:
-    """Fetches files of records.
+    """Fetcher of files of Zenodo records.
 
     Args:
-        api: Address of the interface.
+        api: Address of the API.
         token: Access token, for restricted records.
-        patience: How long to try.
+        patience: Retries and timeouts.
     """
 
     def __init__(
@@ -88,12 +88,12 @@ class ZenodoFetcher:
         """List the files of a record that match the order's patterns.
 
         Raises:
-            ConfigurationError: If a pattern matches none.
-            InputError: If there is no such record, or it cannot be read.
+            ConfigurationError: If a pattern matches no file.
+            InputError: If there is no such record, or its description cannot be read.
         """
         address = f"{self._api}/records/{order.record}"
-        record = self._ask(address, _Record)
-        entries = record.files or self._ask(f"{address}/files", _Listing).entries
+        record = self._describe(address, _Record)
+        entries = record.files or self._describe(f"{address}/files", _Listing).entries
         for pattern in order.files:
             if not any(fnmatchcase(entry.key, pattern) for entry in entries):
                 raise ConfigurationError(
@@ -120,16 +120,16 @@ class ZenodoFetcher:
         ]
 
     def fetch(self, file: RemoteFile, partial: Partial) -> RemoteFile:
-        """See :meth:`uflux_kedro.downloads.remote.Fetcher.fetch`."""
+        """Download one file of a record into ``partial``."""
         return transfer(self._session, file, partial)
 
     def _on_page(self, record: int, key: str) -> tuple[str, ...]:
-        # Pages know sessions, not tokens.
+        # Pages do not accept access tokens.
         if not self._public:
             return ()
         return (f"{self._api.removesuffix('/api')}/records/{record}/files/{quote(key)}?download=1",)
 
-    def _ask(self, address: str, kind: type[_Answer]) -> _Answer:
+    def _describe(self, address: str, kind: type[_Description]) -> _Description:
         try:
             return kind.model_validate(self._session.json(address))
         except ValidationError as error:

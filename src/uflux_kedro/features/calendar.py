@@ -10,29 +10,28 @@ from uflux_kedro.lazy import pd
 
 DAYS_PER_YEAR = 365.25
 
+PERIOD_DAYS: Mapping[str, float | None] = {"MM": None, "WW": 7.0, "DD": 1.0}
+"""Resolution of towers -> days in a period; None for months, which differ."""
 
 _SHORTEST_MONTH, _LONGEST_MONTH = 28, 31
-
-
-_DAYS: Mapping[str, float | None] = {"MM": None, "WW": 7.0, "DD": 1.0}
-"""Resolution of towers -> length of the periods."""
 
 
 def calendar_features(
     time: pd.DatetimeIndex, days: float | np.ndarray | None = None
 ) -> dict[str, np.ndarray]:
-    """Season and year of each period.
+    """Return season and year of each period.
 
-    A month's season is that of its first day, as in the reference. A day, and half a year, have
-    the season of a month about the same middle, or what was learnt of months would not hold for
-    them.
+    The season of a month is that of its first day, as in the published UFLUX scripts. A day or a
+    half-year gets the season of a month with the same middle; otherwise a model trained on
+    months would see another season.
 
     Args:
-        time: Starts of the periods.
-        days: Their lengths; None for months.
+        time: Starts of the periods, shape (n,).
+        days: Their lengths in days; None for months.
 
     Returns:
-        ``DoY_sin`` and ``DoY_cos``, sine and cosine of 2 pi doy / 365.25, and ``Year``; float32.
+        ``DoY_sin`` and ``DoY_cos`` (sine and cosine of 2 pi doy / 365.25) and ``Year``, each
+        float32, shape (n,).
     """
     season = time.day_of_year.to_numpy().astype(float)
     if days is not None:

@@ -1,13 +1,13 @@
-"""Predictors that carry over to unseen towers: what is known of any place without its fluxes.
+"""Carry-over predictors: what is known of any place without measuring its fluxes.
 
-A model that is to predict towers it never saw gains from what holds everywhere: light absorbed
-by leaves, what optimal leaves would assimilate with it, the pull of temperature on respiration,
-how green a place is through the year, and what is unusual about a month. All follow from climate, vegetation and CO2, on the
-grid as at a tower; nothing here is fitted, and no flux is looked at.
+A model for unseen towers gains from predictors that mean the same everywhere: light absorbed by
+leaves, its assimilation by optimal leaves, the response of respiration to temperature, how green
+a place is through the year, and how a month departs from usual. All follow from climate,
+vegetation and CO2, on the grid as at a tower; nothing is fitted and no flux is used.
 
 The functions take a Dataset with a dimension ``time`` of months and any others: latitude and
-longitude for a map, ``site_id`` for a table of towers, which becomes a Dataset on the way. What
-is lazy stays lazy.
+longitude for a map, ``site_id`` for a table of towers, which is converted to a Dataset. Lazy
+inputs give lazy results.
 """
 
 from __future__ import annotations
@@ -17,30 +17,37 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from uflux_kedro.features.history import HISTORIES, mean_year, of_month
+from uflux_kedro.features.history import from_record, mean_year, of_month
 from uflux_kedro.lazy import pd, xr
-from uflux_kedro.variables import VARIABLES
+from uflux_kedro.variables import HISTORY, VARIABLES, predictor_name, variable_of
 
 if TYPE_CHECKING:
     from uflux_kedro.features.parameters import CarryOverParameters
 
 FILLED, CARRY = "FILLED", "CARRY"
-"""Prefixes: of vegetation without its gaps, and of what comes from several sources."""
+"""Prefixes: of gap-filled vegetation, and of predictors made from several sources."""
 
 _PAR_SHARE = 0.5
 """Photosynthetically active part of the energy of sunlight; Monteith (1972), doi 10.2307/2401901."""
 _EXTINCTION = 0.5
 """Extinction of light in a canopy of randomly turned leaves, per unit of leaf area."""
 _TWILIGHT = 15.0
-"""W m-2 above the atmosphere, below which the share that comes through means nothing."""
+"""W m-2 above the atmosphere; below it, the share that reaches the ground is meaningless."""
 _MOL_PER_DAY = 0.0864
 """mol m-2 d-1 in one umol m-2 s-1."""
 _DAYS_OF_MONTH = (4, 9, 14, 19, 24)
-"""Days after the first that stand for a month's radiation."""
+"""Days after the first of a month at which its radiation is sampled."""
 
 
 class _Feature(NamedTuple):
-    """A variable, its prefix, what it needs, and the formula's arguments in that order."""
+    """How a feature of a month is made.
+
+    Attributes:
+        variable: Canonical name, or the name of an intermediate result.
+        prefix: Source in the predictor's name.
+        needs: Inputs of the formula, in the order of its arguments.
+        formula: The function.
+    """
 
     variable: str
     prefix: str
@@ -49,8 +56,8 @@ class _Feature(NamedTuple):
 
 
 def _features(climate: str) -> tuple[_Feature, ...]:
-    """Features of a month, each after those it needs; what is no variable is a step on the way."""
-    # The formulas bring xarray with them, which naming a predictor must not wait for.
+    """Return the features of a month, each after its inputs, intermediate results included."""
+    # Imported here because the formulas import xarray, which is slow.
     from uflux_kedro.biophysics.radiation import top_of_atmosphere_radiation
     from uflux_kedro.biophysics.respiration import lloyd_taylor
 
@@ -84,24 +91,24 @@ _LEVELS: tuple[tuple[str, str, Callable[[Any], Any]], ...] = (
     ("LAI_MIN", "LAI", lambda year: year.min("month")),
     ("LSWI_MEAN", "LSWI", lambda year: year.mean("month")),
 )
-"""Variable, index, and what is taken of the twelve calendar months of a place's index."""
+"""Variable, vegetation index, and the function of the index's twelve calendar months."""
 
-_OF_RECORD: Mapping[str, tuple[str, ...]] = {
+_RECORD_VARIABLES: Mapping[str, tuple[str, ...]] = {
     "ANOM": ("TA", "SW_IN", "VPD", "P", "NIRv", "EVI", "LAI"),
     "LAG1": ("TA", "SW_IN", "VPD", "NIRv", "EVI", "LAI"),
     "RUN3": ("P",),
 }
-"""Ending -> climate and vegetation of which it is made."""
+"""Ending of a predictor -> variables of climate and vegetation that get it."""
 
 
 def carry_over_names(
     parameters: CarryOverParameters, given: Iterable[str] | None = None
 ) -> tuple[str, ...]:
-    """Predictors that :func:`carry_over_predictors` makes.
+    """Return the names of the predictors that :func:`carry_over_predictors` makes.
 
     Args:
-        parameters: What is climate and vegetation.
-        given: Names that the data have; None takes all that ``parameters`` can use as given.
+        parameters: Names of climate and vegetation.
+        given: Names that the data have; None assumes every name in ``parameters``.
 
     Returns:
         Names of the new predictors.
@@ -114,28 +121,30 @@ def carry_over_names(
     for variable, prefix, needs, _ in _features(parameters.climate):
         if known.issuperset(needs):
             known.add(variable)
-            made += [_named(variable, prefix)] if variable in VARIABLES else []
-    made += [_named(v, CARRY) for v, index, _ in _LEVELS if index in vegetation]
-    return (*made, *(name for name, _, _ in _of_record(parameters, known)))
+            made += [predictor_name(prefix, variable)] if variable in VARIABLES else []
+    made += [predictor_name(CARRY, v) for v, index, _ in _LEVELS if index in vegetation]
+    return (*made, *(name for name, _, _ in _record_predictors(parameters, known)))
 
 
 def carry_over_predictors(data: xr.Dataset, parameters: CarryOverParameters) -> xr.Dataset:
-    """Predictors that carry over, of every place and month; those that lack an input are left out.
+    """Make the carry-over predictors of every place and month.
+
+    A predictor with an absent input is not made.
 
     Args:
-        data: Predictors by their names, canonical units, months along ``time``; a coordinate
-            ``latitude``; ``CO2`` (umol mol-1) for what comes from the P-model.
-        parameters: Which of them are climate and vegetation.
+        data: Predictors by name, canonical units, months along ``time``; a coordinate
+            ``latitude``; ``CO2`` (umol mol-1), required by the P-model alone.
+        parameters: Names of climate and vegetation in ``data``.
 
     Returns:
         The new predictors alone, float32, lazy where the inputs are. ``FILLED_<index>`` is
-        vegetation without gaps; ``SW_POT`` radiation above the atmosphere; ``<climate>_CLEAR``
-        and ``<climate>_FT`` are of the climate alone; ``CARRY_...`` are of both, or the level of
-        vegetation at the place, which does not change with time. Of the place's record are those
-        that end in ``_ANOM`` (departure from the usual month), ``_LAG1`` (the month before) and
-        ``_RUN3`` (mean of three months); see :mod:`uflux_kedro.features.history`.
+        gap-filled vegetation; ``SW_POT`` radiation above the atmosphere; ``<climate>_CLEAR``
+        and ``<climate>_FT`` use the climate alone; ``CARRY_...`` use climate and vegetation, or
+        are the level of vegetation at the place, which is constant in time. Names that end in
+        ``_ANOM`` (departure from the usual month), ``_LAG1`` (the month before) and ``_RUN3``
+        (mean of three months) use the place's record; see :mod:`uflux_kedro.features.history`.
     """
-    known = {o: data[t] for o, t in _inputs(parameters).items() if t in data.variables}
+    known = {ours: data[n] for ours, n in _inputs(parameters).items() if n in data.variables}
     made: dict[str, Any] = {}
     years = {}
     for index in parameters.vegetation:
@@ -146,20 +155,20 @@ def carry_over_predictors(data: xr.Dataset, parameters: CarryOverParameters) -> 
         if known.keys() >= set(needs):
             known[variable] = formula(*(known[n] for n in needs))
             if variable in VARIABLES:
-                made[_named(variable, prefix)] = known[variable]
-    made |= {_named(v, CARRY): level(years[i]) for v, i, level in _LEVELS if i in years}
-    for name, variable, ending in _of_record(parameters, known):
-        made[name] = HISTORIES[ending](known[variable])
+                made[predictor_name(prefix, variable)] = known[variable]
+    made |= {predictor_name(CARRY, v): level(years[i]) for v, i, level in _LEVELS if i in years}
+    for name, variable, ending in _record_predictors(parameters, known):
+        made[name] = from_record(known[variable], HISTORY[ending])
     return xr.Dataset({name: _as_predictor(v, name, data) for name, v in made.items()})
 
 
 def carry_over_at_towers(table: pd.DataFrame, parameters: CarryOverParameters) -> pd.DataFrame:
-    """:func:`carry_over_predictors` for a table of towers, on the same functions as a map.
+    """Add the predictors of :func:`carry_over_predictors` to a table of towers.
 
     Args:
-        table: ``site_id``, ``time`` (months; each once a site), ``latitude`` and the predictors,
-            with every month that a place has: its year is taken from them.
-        parameters: Which of them are climate and vegetation.
+        table: ``site_id``, ``time`` (months, each once per site), ``latitude`` and predictors.
+            All months of a place must be in it, since its mean year is computed from them.
+        parameters: Names of climate and vegetation in ``table``.
 
     Returns:
         The table with the new predictors.
@@ -175,38 +184,38 @@ def carry_over_at_towers(table: pd.DataFrame, parameters: CarryOverParameters) -
 
 
 def year_of(index: xr.DataArray) -> xr.DataArray:
-    """Mean of each calendar month over a place's record of a vegetation index.
+    """Return the mean of each calendar month over a place's record of a vegetation index.
 
     Args:
         index: Index along ``time``.
 
     Returns:
-        Index along ``month``, 1 to 12. A month that was never seen, as in polar night or under
-        snow, takes the lowest of those that were; NaN where there are none.
+        Index along ``month``, 1 to 12. A month without any value, as in polar night or under
+        snow, gets the lowest value of the other months; NaN where no month has a value.
     """
     year = mean_year(index)
     return year.fillna(year.min("month"))
 
 
 def fill_gaps(index: xr.DataArray, year: xr.DataArray) -> xr.DataArray:
-    """A vegetation index with its gaps filled by the same calendar month of other years.
+    """Fill the gaps of a vegetation index with the same calendar month of other years.
 
     Args:
         index: Index along ``time``.
-        year: Its :func:`year_of`.
+        year: Its mean year, from :func:`year_of`.
 
     Returns:
-        Index along ``time``; NaN at places that have no value at all.
+        Index along ``time``; NaN at places without any value.
     """
     return index.fillna(of_month(year, index["time"]))
 
 
 def clearness(SW_IN: Any, SW_POT: Any) -> Any:
-    """Share of the radiation above the atmosphere that reaches the ground.
+    """Return the share of the radiation above the atmosphere that reaches the ground.
 
     Args:
         SW_IN: Incoming shortwave radiation, W m-2.
-        SW_POT: The same above the atmosphere, W m-2; shapes broadcast.
+        SW_POT: Radiation above the atmosphere, W m-2; shapes broadcast.
 
     Returns:
         Share, 0 to 1; 0 in polar night.
@@ -216,7 +225,7 @@ def clearness(SW_IN: Any, SW_POT: Any) -> Any:
 
 
 def fapar_from_lai(LAI: Any) -> Any:
-    """Share of light that a canopy absorbs, 1 - exp(-LAI / 2).
+    """Return the share of light that a canopy absorbs, 1 - exp(-LAI / 2).
 
     Source: Monsi and Saeki (1953), in translation doi 10.1093/aob/mci052.
 
@@ -230,7 +239,7 @@ def fapar_from_lai(LAI: Any) -> Any:
 
 
 def fapar_from_evi(EVI: Any) -> Any:
-    """Share of light that chlorophyll absorbs, taken to be the EVI.
+    """Return the share of light that chlorophyll absorbs, approximated by the EVI.
 
     Source: Xiao et al. (2004), doi 10.1016/j.rse.2003.11.008.
 
@@ -244,11 +253,11 @@ def fapar_from_evi(EVI: Any) -> Any:
 
 
 def apar(SW_IN: Any, fapar: Any) -> Any:
-    """Photosynthetically active radiation that vegetation absorbs.
+    """Return the photosynthetically active radiation that vegetation absorbs.
 
     Args:
         SW_IN: Incoming shortwave radiation, W m-2.
-        fapar: Share that is absorbed, 0 to 1; shapes broadcast.
+        fapar: Absorbed share, 0 to 1; shapes broadcast.
 
     Returns:
         Radiation, W m-2.
@@ -257,7 +266,7 @@ def apar(SW_IN: Any, fapar: Any) -> Any:
 
 
 def potential_productivity(TA: Any, VPD: Any, PA: Any, CO2: Any, SW_IN: Any) -> Any:
-    """What optimal C3 leaves that absorb all light would assimilate, by the P-model.
+    """Return the productivity of optimal C3 leaves that absorb all light, by the P-model.
 
     Args:
         TA: Air temperature, degC.
@@ -277,30 +286,24 @@ def potential_productivity(TA: Any, VPD: Any, PA: Any, CO2: Any, SW_IN: Any) -> 
 
 
 def _inputs(parameters: CarryOverParameters) -> dict[str, str]:
-    """Name in a formula -> name in the data."""
+    """Return name in a formula -> name in the data."""
     climate = {v: f"{parameters.climate}_{v}" for v in ("TA", "SW_IN", "VPD", "PA", "P")}
     shared = {name: name for name in ("latitude", "time", "CO2")}
     return climate | shared | parameters.vegetation
 
 
-def _of_record(
+def _record_predictors(
     parameters: CarryOverParameters, known: Container[str]
 ) -> Iterator[tuple[str, str, str]]:
-    """Name, variable and ending of each predictor of a place's record."""
-    for ending, variables in _OF_RECORD.items():
+    """Yield name, variable and ending of each predictor that uses a place's record."""
+    for ending, variables in _RECORD_VARIABLES.items():
         for variable in variables:
             if variable in known:
                 prefix = FILLED if variable in parameters.vegetation else parameters.climate
                 yield f"{prefix}_{variable}_{ending}", variable, ending
 
 
-def _named(variable: str, prefix: str) -> str:
-    return f"{prefix}_{variable}" if prefix else variable
-
-
 def _as_predictor(values: xr.DataArray, name: str, data: xr.Dataset) -> xr.DataArray:
-    from uflux_kedro.variables import variable_of
-
     order = [d for d in ("time", *data.dims) if d in values.dims]
     values = values.astype("float32").transpose(*dict.fromkeys(order)).reset_coords(drop=True)
     return values.assign_attrs(variable_of(name).cf_attributes())

@@ -1,35 +1,34 @@
-"""Predictors, made by the same functions for a table of towers and for a cube.
+"""Derived predictors, computed by the same functions for a table of towers and for a cube.
 
-A place and month thus have the same numbers in ``training_table`` and in ``drivers``, under the
-same names: ``SOURCE_VARIABLE`` (``ERA5_TA``, ``MODIS_NIRv``), and ``IGBP``, ``Latitude``,
+A place and month therefore have the same numbers in ``training_table`` and in ``drivers``, under
+the same names: ``SOURCE_VARIABLE`` (``ERA5_TA``, ``MODIS_NIRv``), and ``IGBP``, ``Latitude``,
 ``DoY_sin``, ``DoY_cos``, ``Year``.
 """
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from uflux_kedro.errors import ConfigurationError
-from uflux_kedro.features.carry_over import (
-    carry_over_names,
-)
+from uflux_kedro.features.carry_over import carry_over_names
 from uflux_kedro.features.parameters import CarryOverParameters
 from uflux_kedro.lazy import pd, xr
 from uflux_kedro.readers.parameters import ColumnSpec
-from uflux_kedro.variables import SITE_PREDICTORS, VARIABLES, variable_of
-
-logger = logging.getLogger(__name__)
-
+from uflux_kedro.variables import SITE_PREDICTORS, VARIABLES, parse_predictor, predictor_name
 
 LAND_COVER, CO2 = "IGBP", "CO2"
-"""Sources that are no predictors of their own: the land cover map and the CO2 record."""
+"""Inputs without a prefix of their own: the land cover map and the CO2 record."""
 
 
 class _Derivation(NamedTuple):
-    """A variable, what it needs, and the formula's arguments in that order."""
+    """How a variable is derived.
+
+    Attributes:
+        variable: Canonical name.
+        needs: Variables that the formula takes, in the order of its arguments.
+        formula: The function.
+    """
 
     variable: str
     needs: tuple[str, ...]
@@ -37,7 +36,7 @@ class _Derivation(NamedTuple):
 
 
 def _derivations() -> tuple[_Derivation, ...]:
-    # The formulas bring xarray with them, which naming a predictor must not wait for.
+    # Imported here because the formulas import xarray, which is slow.
     from uflux_kedro.biophysics.pmodel import iwue
     from uflux_kedro.biophysics.vapour_pressure import (
         vpd_from_dewpoint,
@@ -58,19 +57,19 @@ def _derivations() -> tuple[_Derivation, ...]:
 def derive_predictors(
     data: Any, prefix: str = "", co2: xr.DataArray | pd.Series | None = None
 ) -> Any:
-    """Add NDVI, EVI2, NIRv, VPD and iWUE where a source has what they need and not them.
+    """Add NDVI, EVI2, NIRv, VPD and iWUE where their inputs are present and they are absent.
 
     Args:
         data: A source's cube, or a table with its columns; canonical units.
-        prefix: Source whose names are ``<prefix>_<variable>``; empty for a cube's own names.
-        co2: CO2 of the same months, umol mol-1; None takes ``CO2`` from ``data`` if it is there.
+        prefix: Source in names of the form ``<prefix>_<variable>``; empty for bare names.
+        co2: CO2 of the same months, umol mol-1; None uses ``CO2`` of ``data`` if present.
 
     Returns:
-        The same kind of data with the new variables, lazily where the inputs are lazy.
+        Data of the same kind with the new variables; lazy where the inputs are lazy.
     """
     for variable, needs, formula in _derivations():
         inputs = {n: _input(data, n, prefix, co2) for n in needs}
-        name = _named(variable, prefix)
+        name = predictor_name(prefix, variable)
         if name in data or any(values is None for values in inputs.values()):
             continue
         if isinstance(data, pd.DataFrame):
@@ -82,14 +81,11 @@ def derive_predictors(
     return data
 
 
-def _named(variable: str, prefix: str) -> str:
-    return f"{prefix}_{variable}" if prefix else variable
-
-
 def _input(data: Any, variable: str, prefix: str, co2: Any) -> Any:
-    """Values of a source's variable, or of the CO2 that all sources share; None if absent."""
-    if _named(variable, prefix) in data:
-        return data[_named(variable, prefix)]
+    """Return a source's variable, or the CO2 that all sources share; None if absent."""
+    name = predictor_name(prefix, variable)
+    if name in data:
+        return data[name]
     if variable == CO2:
         return data.get(CO2) if co2 is None else co2
     return None
@@ -97,37 +93,27 @@ def _input(data: Any, variable: str, prefix: str, co2: Any) -> Any:
 
 def offered_by_table(
     table: Path,
-    columns: Mapping[str, ColumnSpec | str],
+    columns: Mapping[str, ColumnSpec],
     carry_over: CarryOverParameters | None = None,
 ) -> set[str]:
-    """Fluxes and predictors that a tidy table comes to, derived ones included.
+    """Return the fluxes and predictors that a tidy table provides, derived ones included.
 
     Args:
         table: File, or folder of files.
-        columns: As for :func:`uflux_kedro.readers.towers.tidy.read_tidy`.
-        carry_over: As for :func:`build_training_table`.
+        columns: Column mapping, as for :func:`uflux_kedro.readers.towers.tidy.read_tidy`.
+        carry_over: Inputs of the carry-over predictors, as for
+            :func:`uflux_kedro.features.training_table.build_training_table`.
 
     Returns:
-        Names of which the table holds at least one value, and what follows from them.
+        Names with at least one value in the table, and names that can be derived from them.
     """
     from uflux_kedro.readers.towers.tidy import columns_with_values
 
     offered = columns_with_values(table, columns)
-    for prefix in {_prefix(name) for name in offered} - {""}:
+    for prefix in {parse_predictor(name)[0] for name in offered} - {""}:
         for variable, needs, _ in _derivations():
             if all(f"{prefix}_{n}" in offered or (n == CO2 and CO2 in offered) for n in needs):
                 offered.add(f"{prefix}_{variable}")
     if carry_over is not None:
         offered.update(carry_over_names(carry_over, offered))
     return offered | set(SITE_PREDICTORS)
-
-
-def _prefix(column: str) -> str:
-    """Source of a predictor's column; empty for any other column."""
-    if column in VARIABLES or column.endswith("_QC"):
-        return ""
-    try:
-        variable = variable_of(column).name
-    except ConfigurationError:
-        return ""
-    return column.removesuffix(f"_{variable}")

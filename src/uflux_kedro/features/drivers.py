@@ -1,4 +1,4 @@
-"""Every source on one grid and one record of months: the cube that predictors are read from."""
+"""Drivers: the cube of all predictors, with every source on one grid and the same months."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ def build_drivers(
     period: Period = "common",
     carry_over: CarryOverParameters | None = None,
 ) -> xr.Dataset:
-    """Bring every source onto one grid and one record of months, and add what they imply.
+    """Bring every source onto one grid and the same months, and add derived predictors.
 
-    Derived variables are computed on the target grid, so that they agree there with the
-    variables that they come from (NIRv is NDVI times NIR in every cell).
+    Derived variables are computed on the target grid, so that they agree there with their inputs
+    (NIRv is NDVI times NIR in every cell).
 
     Args:
-        cubes: Prefix -> the source's cube; with them the land cover map as ``IGBP`` and, for
-            iWUE, the CO2 record as ``CO2``.
-        grid: The target.
+        cubes: Prefix -> the source's cube. ``IGBP`` is the land cover map; ``CO2``, the CO2
+            record, is required for iWUE alone.
+        grid: Target grid.
         period: ``common`` keeps the months that all sources have; ``strict`` refuses a source
-            that lacks any.
-        carry_over: Of what predictors that carry over to unseen towers are made; None for none.
+            in which months are missing.
+        carry_over: Inputs of the carry-over predictors; None makes none.
 
     Returns:
         Dataset of predictors, float32 (time, latitude, longitude), lazy; ``IGBP`` (latitude,
@@ -42,13 +42,13 @@ def build_drivers(
         ``DoY_cos``, ``Year`` (time); ``time_bnds``.
 
     Raises:
-        ConfigurationError: If there is no land cover map or no other source.
-        InputError: If a source lacks months.
+        ConfigurationError: If the land cover map, or any other source, is absent.
+        InputError: If no month is common, or ``strict`` finds a source with missing months.
     """
     if LAND_COVER not in cubes or not set(cubes) - {LAND_COVER, CO2}:
         raise ConfigurationError(
-            f"Drivers need the land cover map {LAND_COVER} and a source besides: "
-            f"found {', '.join(cubes) or 'none'}"
+            f"Drivers need the land cover map {LAND_COVER} and at least one other source: "
+            f"found {', '.join(cubes) or 'none'}. Name them in the block grids"
         )
     sources = {p: monthly_means(cube, p) for p, cube in cubes.items() if p != LAND_COVER}
     months = common_months(sources, period)
@@ -63,7 +63,7 @@ def build_drivers(
 
 
 def merge_drivers(sources: Mapping[str, xr.Dataset], land_cover: xr.Dataset) -> xr.Dataset:
-    """Join sources that share grid and months under their predictors' names.
+    """Join sources on the same grid and months into one dataset of predictors.
 
     Args:
         sources: Prefix -> cube, all with the same coordinates.
@@ -72,7 +72,7 @@ def merge_drivers(sources: Mapping[str, xr.Dataset], land_cover: xr.Dataset) -> 
     Returns:
         The drivers; see :func:`build_drivers`.
     """
-    from uflux_kedro.statistics.means import period_days  # brings xarray with it
+    from uflux_kedro.statistics.means import period_days  # imports xarray
 
     drivers = xr.merge(
         [
@@ -81,7 +81,7 @@ def merge_drivers(sources: Mapping[str, xr.Dataset], land_cover: xr.Dataset) -> 
         ]
         + [land_cover],
         join="exact",
-        # Only time_bnds stands in several, and is the same in all.
+        # Only time_bnds is in several cubes, and it is the same in all.
         compat="override",
         combine_attrs="drop_conflicts",
     ).drop_attrs(deep=False)

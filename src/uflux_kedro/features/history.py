@@ -1,56 +1,55 @@
-"""What a place's record says beside the month itself: its usual month, and the months before.
+"""Predictors from a place's record: departure from the usual month, and earlier months.
 
-By the calendar, never by the row: a month that the record lacks, before its start or in a gap,
-is taken to have been as that calendar month is there in other years. Arrays have a dimension
-``time`` of starts of months and any others; what is lazy stays lazy.
+Earlier months are found by the calendar, never by the row. A month that is missing, before the
+start of the record or in a gap, gets the mean of that calendar month in other years. Arrays have
+a dimension ``time`` (starts of months) and any others; lazy inputs give lazy results.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-
 import numpy as np
 
 from uflux_kedro.lazy import pd, xr
+from uflux_kedro.variables import History
 
 
 def mean_year(values: xr.DataArray) -> xr.DataArray:
-    """Mean of each calendar month over a place's record.
+    """Return the mean of each calendar month over a place's record.
 
     Args:
         values: Along ``time``.
 
     Returns:
-        Along ``month``, 1 to 12; NaN where a month was never seen.
+        Along ``month``, 1 to 12; NaN for a month without any value.
     """
     return values.groupby("time.month").mean().reindex(month=np.arange(1, 13))
 
 
 def of_month(year: xr.DataArray, time: xr.DataArray) -> xr.DataArray:
-    """A place's year laid along ``time``."""
+    """Repeat a place's mean year, along ``month``, along ``time``."""
     return year.sel(month=time.dt.month).drop_vars("month")
 
 
 def climatology(values: xr.DataArray) -> xr.DataArray:
-    """Mean of the calendar month over the place's record, along ``time``."""
+    """Return the mean of the calendar month over the place's record, along ``time``."""
     return of_month(mean_year(values), values["time"])
 
 
 def anomaly(values: xr.DataArray) -> xr.DataArray:
-    """Departure from the mean of the calendar month; 0 in a record of one year."""
+    """Return the departure from the mean of the calendar month; 0 in a record of one year."""
     return values - climatology(values)
 
 
 def lagged(values: xr.DataArray, months: int) -> xr.DataArray:
-    """Values of ``months`` calendar months before.
+    """Return the values of ``months`` calendar months before.
 
     Args:
         values: Along ``time``.
-        months: How many.
+        months: Number of months.
 
     Returns:
-        Along the same ``time``. Where the record lacks the month before, the mean of that
-        calendar month; where it never saw that one either, the month's own value.
+        Along the same ``time``. Where the earlier month is missing, the mean of that calendar
+        month; where that is unknown too, the month's own value.
     """
     earlier = values.indexes["time"] - pd.DateOffset(months=months)
     before = values.reindex(time=earlier)
@@ -58,14 +57,14 @@ def lagged(values: xr.DataArray, months: int) -> xr.DataArray:
     return before.assign_coords(time=values["time"]).fillna(values)
 
 
-def running_mean(values: xr.DataArray, months: int) -> xr.DataArray:
-    """Mean of the month and of those before, ``months`` in all, as :func:`lagged` gives them."""
-    return sum((lagged(values, k) for k in range(1, months)), values) / months
+def from_record(values: xr.DataArray, history: History) -> xr.DataArray:
+    """Make a predictor from a variable's record, along the same ``time``.
 
-
-HISTORIES: Mapping[str, Callable[[xr.DataArray], xr.DataArray]] = {
-    "ANOM": anomaly,
-    "LAG1": lambda values: lagged(values, 1),
-    "RUN3": lambda values: running_mean(values, 3),
-}
-"""Ending of a predictor's name -> what it takes from the record."""
+    Args:
+        values: Along ``time``.
+        history: Which predictor, of :data:`uflux_kedro.variables.HISTORY`.
+    """
+    if not history.months:
+        return anomaly(values)
+    first, *others = (lagged(values, k) if k else values for k in history.months)
+    return sum(others, first) / len(history.months)

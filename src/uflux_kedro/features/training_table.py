@@ -1,20 +1,24 @@
-"""The towers' fluxes beside the predictors of the same place and period."""
+"""The training table: fluxes of towers with the predictors of the same place and period."""
 
 from __future__ import annotations
 
+import logging
+
 from uflux_kedro.errors import ConfigurationError, InputError
-from uflux_kedro.features.calendar import _DAYS, calendar_features
+from uflux_kedro.features.calendar import PERIOD_DAYS, calendar_features
 from uflux_kedro.features.carry_over import carry_over_at_towers
-from uflux_kedro.features.derived import _prefix, derive_predictors, logger
+from uflux_kedro.features.derived import derive_predictors
 from uflux_kedro.features.parameters import CarryOverParameters
 from uflux_kedro.gridding.sampling import sample_at_sites
 from uflux_kedro.lazy import pd, xr
 from uflux_kedro.readers.towers.sites import check_igbp, check_metadata
-from uflux_kedro.variables import FLUXES, IGBP_CLASSES
+from uflux_kedro.variables import FLUXES, IGBP_CLASSES, parse_predictor
+
+logger = logging.getLogger(__name__)
 
 
 def igbp_codes(classes: pd.Series) -> pd.Series:
-    """Codes (int8) of IGBP classes written as names, such as ENF."""
+    """Return the codes (int8) of IGBP classes given by name, such as ENF."""
     return classes.map(IGBP_CLASSES).astype("int8")
 
 
@@ -28,21 +32,22 @@ def build_training_table(
     """Join the towers' fluxes with predictors for the same place and period.
 
     Args:
-        towers: Fluxes by ``site_id`` and ``time``; without ``drivers`` their predictors too.
+        towers: Fluxes by ``site_id`` and ``time``; without ``drivers`` also predictors.
         sites: Place and IGBP class of each tower.
-        drivers: Cube to read the predictors off; None takes those that stand in ``towers``.
-        carry_over: Without ``drivers``, of what predictors that carry over to unseen towers are
-            made; None for none.
-        footprint: Of ``drivers``, the radius in metres over which a tower's fields are averaged;
+        drivers: Cube from which predictors are read; None uses those in ``towers``.
+        carry_over: Without ``drivers``, inputs of the carry-over predictors; None makes none.
+        footprint: With ``drivers``, radius in metres over which a tower's fields are averaged;
             None reads its cell.
 
     Returns:
         ``site_id``, ``time``, ``latitude``, ``longitude`` (of the tower), ``climate``, fluxes and
-        their ``_QC``, predictors. IGBP is the code of the tower's own class, since the map's
-        cell holds many covers; Latitude is the cell's, or without a cube the tower's.
+        their ``_QC``, predictors. IGBP is the code of the tower's own class, since a cell of the
+        map covers many classes; Latitude is the cell's, or without a cube the tower's.
 
     Raises:
-        InputError: If a tower has no metadata, stands outside the grid, or no period is shared.
+        ConfigurationError: If months are required and the towers have another resolution.
+        InputError: If a tower has no metadata or is outside the grid, or if towers and drivers
+            have no period in common.
     """
     check_metadata(towers, sites, "towers")
     check_igbp(sites, "sites")
@@ -50,13 +55,13 @@ def build_training_table(
     fluxes = [c for c in towers if c.removesuffix("_QC") in FLUXES]
     keys = ["site_id", "time"]
     if drivers is None:
-        days = _DAYS[towers.attrs.get("resolution", "MM")]
+        days = PERIOD_DAYS[towers.attrs.get("resolution", "MM")]
         table = _with_tower_predictors(towers.merge(sites, on="site_id"), days)
         if carry_over is not None:
-            _require_months(towers, "features.carry_over makes predictors of months")
+            _require_months(towers, "features.carry_over works on months")
             table = carry_over_at_towers(table, carry_over)
     else:
-        _require_months(towers, "grids are brought to months")
+        _require_months(towers, "the grids are averaged to months")
         sampled = sample_at_sites(drivers, sites, footprint).drop(columns="IGBP")
         table = towers[[*keys, *fluxes]].merge(sites, on="site_id").merge(sampled, on=keys)
         _report_dropped(towers, table, drivers)
@@ -69,8 +74,8 @@ def build_training_table(
 
 
 def _with_tower_predictors(table: pd.DataFrame, days: float | None) -> pd.DataFrame:
-    """Complete the predictors of a table that already has some."""
-    for prefix in dict.fromkeys(_prefix(c) for c in table):
+    """Derive the predictors that follow from those in the table, and add season and place."""
+    for prefix in dict.fromkeys(parse_predictor(str(c))[0] for c in table):
         if prefix:
             table = derive_predictors(table, prefix)
     features = calendar_features(pd.DatetimeIndex(table["time"]), days)
@@ -80,7 +85,9 @@ def _with_tower_predictors(table: pd.DataFrame, days: float | None) -> pd.DataFr
 def _require_months(towers: pd.DataFrame, because: str) -> None:
     resolution = towers.attrs.get("resolution", "MM")
     if resolution != "MM":
-        raise ConfigurationError(f"{because}, towers.resolution is {resolution}: expected MM")
+        raise ConfigurationError(
+            f"towers.resolution: expected MM, since {because}; found {resolution}"
+        )
 
 
 def _report_dropped(towers: pd.DataFrame, table: pd.DataFrame, drivers: xr.Dataset) -> None:
@@ -90,11 +97,11 @@ def _report_dropped(towers: pd.DataFrame, table: pd.DataFrame, drivers: xr.Datas
         raise InputError(
             "towers",
             "time",
-            expected=f"periods that the drivers have, {covered}",
+            expected=f"periods that the drivers cover, {covered}",
             found=f"{towers['time'].min():%Y-%m-%d} to {towers['time'].max():%Y-%m-%d}",
         )
     if len(table) < len(towers):
         logger.warning(
-            "%d of %d rows of the towers lie outside the drivers' record, %s",
+            "%d of %d rows of the towers are dropped: the drivers cover %s",
             len(towers) - len(table), len(towers), covered,
         )  # fmt: skip

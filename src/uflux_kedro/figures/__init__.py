@@ -1,7 +1,19 @@
-"""Figures, one file a family; plain data in, a matplotlib ``Figure`` out.
+"""Figures, one module per family: plain data in, a matplotlib ``Figure`` out.
 
-matplotlib and cartopy are imported with the first figure that is asked for.
+Every function checks its input and refuses an unknown flux or a missing column. Figures follow
+one style sheet and leave pyplot's state alone. matplotlib and cartopy are imported at first use.
+
+Example:
+    >>> import pandas as pd
+    >>> from uflux_kedro.figures import png_bytes, scatter_figure
+    >>> time = pd.date_range("2020-01-01", periods=4, freq="MS")
+    >>> held_out = pd.DataFrame({"site_id": "DE-Tha", "time": time})
+    >>> held_out = held_out.assign(truth=[1.0, 2.0, 4.0, 7.0], prediction=[1.5, 2.0, 3.5, 6.0])
+    >>> png_bytes(scatter_figure({"GPP": held_out}))[1:4]
+    b'PNG'
 """
+
+from __future__ import annotations
 
 import lazy_loader
 
@@ -14,8 +26,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "peers": ["peer_density_figure", "peer_maps_figure"],
         "profiles": ["profiles_figure", "tower_means"],
         "scatter": ["scatter_figure"],
-        "seasons": ["seasons_figure"],
-        "site_skill": ["site_skill_figure"],
-        "style": ["png_bytes"],
+        "seasons": ["seasonal_cycles", "seasons_figure"],
+        "site_skill": ["site_nse", "site_skill_figure"],
+        "style": ["png_bytes", "styled"],
     },
 )

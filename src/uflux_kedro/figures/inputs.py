@@ -1,4 +1,4 @@
-"""Guards at the door of every figure: a wrong name stops here, not in an empty panel."""
+"""Checks of the input of every figure, so that a wrong name is an error, not an empty panel."""
 
 from __future__ import annotations
 
@@ -13,26 +13,35 @@ PREDICTION_COLUMNS = ("site_id", "time", "truth", "prediction")
 
 
 def require_columns(table: pd.DataFrame, columns: Iterable[str], where: str) -> None:
-    """Refuse a table that lacks a column.
+    """Refuse a table in which a column is missing.
+
+    Args:
+        table: Any table.
+        columns: Required columns.
+        where: Name of the table, for messages.
 
     Raises:
-        InputError: Names the columns that lack and those that are there.
+        InputError: Names the missing columns and those of the table.
     """
     absent = [name for name in columns if name not in table.columns]
     if absent:
         raise InputError(
             where,
             ", ".join(absent),
-            expected="such a column",
+            expected="a column of that name",
             found=f"the columns {', '.join(map(str, table.columns))}",
         )
 
 
 def ordered_fluxes(fluxes: Iterable[str], where: str) -> list[str]:
-    """The fluxes that are there, each once, in the order of the table of variables.
+    """Return the given fluxes, each once, in the order of ``variables.FLUXES``.
+
+    Args:
+        fluxes: Names of fluxes.
+        where: Name of their source, for messages.
 
     Raises:
-        InputError: If there is none, or one is no flux: ``Reco`` is not ``RECO``.
+        InputError: If none is given or a name is no flux: ``Reco`` is not ``RECO``.
     """
     given = set(fluxes)
     unknown = sorted(map(str, given - set(FLUXES)))
@@ -40,21 +49,22 @@ def ordered_fluxes(fluxes: Iterable[str], where: str) -> list[str]:
         raise InputError(
             where,
             "flux",
-            expected=f"some of {', '.join(FLUXES)}",
+            expected=f"one or more of {', '.join(FLUXES)}",
             found=", ".join(unknown) or "none",
         )
     return [flux for flux in FLUXES if flux in given]
 
 
 def held_out_pairs(predictions: pd.DataFrame, where: str) -> pd.DataFrame:
-    """Rows that have both a truth and a prediction.
+    """Return the rows with both a truth and a prediction.
 
     Args:
-        predictions: ``site_id``, ``time``, ``truth`` and ``prediction``, one row a site and time.
-        where: What the table is, for messages.
+        predictions: ``site_id``, ``time``, ``truth`` and ``prediction``, one row per site and
+            time.
+        where: Name of the table, for messages.
 
     Raises:
-        InputError: If a column lacks, or no row is left.
+        InputError: If a column is missing or no row remains.
     """
     require_columns(predictions, PREDICTION_COLUMNS, where)
     pairs = predictions.dropna(subset=["truth", "prediction"])

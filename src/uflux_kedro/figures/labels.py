@@ -1,4 +1,4 @@
-"""Words on axes: names and units out of the table of variables."""
+"""Labels of axes and other text: names and units from the table of variables."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ RECORDS = {
     "MM": "site-months",
     "YY": "site-years",
 }
-"""Resolution, as FLUXNET writes it -> what one row of a table of towers is."""
+"""Resolution, as FLUXNET writes it -> name of the rows of a table of towers."""
 
 SCHEMES = {
     "loso": "leave-one-site-out",
     "kfold": "grouped k-fold",
     "blocks": "spatial blocks",
 }
-"""Validation scheme -> its name in words."""
+"""Validation scheme -> its name as text."""
 
 MINUS = "\N{MINUS SIGN}"
 
@@ -28,7 +28,7 @@ _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def unit_text(unit: str) -> str:
-    """A unit for readers: ``gC m-2 d-1`` becomes ``gC m⁻² d⁻¹``; dimensionless gives ``""``."""
+    """Return a unit for readers: ``gC m⁻² d⁻¹`` for ``gC m-2 d-1``, ``""`` for ``1``."""
     if unit == "1":
         return ""
     words = unit.replace("degC", "°C").replace("umol", "µmol")
@@ -36,16 +36,16 @@ def unit_text(unit: str) -> str:
 
 
 def number(value: float, decimals: int = 2) -> str:
-    """A number with a true minus sign, as matplotlib writes its ticks."""
+    """Return a number as text with a true minus sign, as in matplotlib's ticks."""
     return f"{value:.{decimals}f}".replace("-", MINUS)
 
 
 def flux_unit(flux: str) -> str:
-    """Canonical unit of a flux, for readers."""
+    """Return the canonical unit of a flux, for readers."""
     return unit_text(VARIABLES[flux].unit)
 
 
 def axis_label(flux: str, what: str = "") -> str:
-    """Label of an axis: ``GPP, tower (gC m⁻² d⁻¹)``."""
+    """Return the label of an axis: ``GPP, tower (gC m⁻² d⁻¹)``."""
     name = f"{flux}, {what}" if what else flux
     return f"{name} ({flux_unit(flux)})"

@@ -1,6 +1,6 @@
 """Maps of multi-year means and of the ensemble's spread.
 
-Coastlines are the edges of the product's own land cells, so nothing is downloaded to draw one.
+Coastlines are the edges of the product's own land cells, so that nothing is downloaded.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from matplotlib.ticker import MaxNLocator
 from uflux_kedro.figures.inputs import ordered_fluxes
 from uflux_kedro.figures.labels import flux_unit, number
 from uflux_kedro.figures.style import PAGE_WIDTH, styled
-from uflux_kedro.statistics.means import cell_edges, land_mean, time_mean
+from uflux_kedro.gridding.cells import cell_edges
+from uflux_kedro.statistics.means import area_mean, multi_year_mean
 
 MEAN_SCALES = {
     "GPP": ("YlGn", 0.0, 10.0),
@@ -30,39 +31,43 @@ MEAN_SCALES = {
     "H": ("hot_r", 0.0, 100.0),
     "LE": ("Blues", 0.0, 100.0),
 }
-"""Flux -> colour map and limits of the mean, the same in every run so that runs compare."""
+"""Flux -> colour map and limits of the mean, equal in all runs so that runs can be compared."""
 
 SPREAD_COLOURS = "cividis_r"
 
 WATER, COAST = "#EEF1F3", "#4D4D4D"
-"""Colours of what is no land and of its edge."""
+"""Colours of cells without land and of coastlines."""
 _PIXELS_ACROSS = 1000
 
 
 @styled()
 def mean_maps_figure(products: Mapping[str, xr.Dataset]) -> Figure:
-    """Multi-year ensemble mean of each flux, on an equal-area projection.
+    """Draw the multi-year ensemble mean of each flux, on an equal-area projection.
 
     Args:
-        products: Flux -> dataset with ``<flux>(time, latitude, longitude)`` in the flux's unit;
-            NaN is no land. Latitude and longitude ascend.
+        products: Flux -> dataset with ``<flux>(time, latitude, longitude)`` in the flux's unit,
+            NaN where there is no land. Latitude and longitude ascend.
 
     Returns:
-        The figure; beside each name stands the mean over land, weighted by area.
+        The figure; each title also gives the mean over land, weighted by area.
 
     Raises:
-        InputError: If a flux is unknown or a product lacks its variable.
+        InputError: If a flux is unknown or its variable is missing in the product.
     """
     fluxes = ordered_fluxes(products, "products")
-    fields = {flux: time_mean(products[flux], flux) for flux in fluxes}
+    fields = {flux: _mean_map(products[flux], flux) for flux in fluxes}
     return _draw_maps(fields, {flux: MEAN_SCALES[flux] for flux in fluxes})
+
+
+def _mean_map(product: xr.Dataset, variable: str) -> xr.DataArray:
+    return multi_year_mean(product, variable).transpose("latitude", "longitude").compute()
 
 
 @styled()
 def spread_maps_figure(products: Mapping[str, xr.Dataset]) -> Figure:
-    """Standard deviation among the members, period by period, averaged over time.
+    """Draw the standard deviation among members in each period, averaged over time.
 
-    Fluxes of one unit share one scale, whose upper end is near the highest 98th percentile.
+    Fluxes of the same unit share a scale that ends near the highest of their 98th percentiles.
 
     Args:
         products: Flux -> dataset with ``<flux>_std(time, latitude, longitude)``.
@@ -71,10 +76,10 @@ def spread_maps_figure(products: Mapping[str, xr.Dataset]) -> Figure:
         The figure.
 
     Raises:
-        InputError: If a flux is unknown or a product lacks its variable.
+        InputError: If a flux is unknown or its variable is missing in the product.
     """
     fluxes = ordered_fluxes(products, "products")
-    fields = {flux: time_mean(products[flux], f"{flux}_std") for flux in fluxes}
+    fields = {flux: _mean_map(products[flux], f"{flux}_std") for flux in fluxes}
     tops: dict[str, float] = {}
     for flux, field in fields.items():
         values = field.values[np.isfinite(field.values)]
@@ -89,7 +94,14 @@ def spread_maps_figure(products: Mapping[str, xr.Dataset]) -> Figure:
 
 @dataclass(frozen=True)
 class _View:
-    """A grid seen through a projection: which cell each pixel of the picture shows."""
+    """A grid in a projection.
+
+    Attributes:
+        projection: The projection.
+        extent: West, east, south and north edge of the picture, in the projection.
+        row: Row of the cell that each pixel shows, shape (down, across).
+        column: Column of that cell.
+    """
 
     projection: ccrs.Projection
     extent: tuple[float, float, float, float]
@@ -97,16 +109,16 @@ class _View:
     column: np.ndarray
 
     def picture(self, field: xr.DataArray) -> np.ma.MaskedArray:
-        """Values of ``field`` by pixel; masked where there is no cell or no value."""
+        """Return the values of ``field`` by pixel, masked where there is no cell or value."""
         padded = np.pad(field.values, ((0, 1), (0, 1)), constant_values=np.nan)
         return np.ma.masked_invalid(padded[self.row, self.column])
 
 
 def _view(latitude: np.ndarray, longitude: np.ndarray) -> _View:
-    """Equal Earth for the globe, Lambert's azimuthal equal-area projection for a region.
+    """Choose Equal Earth for the globe, Lambert azimuthal equal-area for a region.
 
-    Each pixel of the picture is traced back to its cell. That costs the same for a fine grid as
-    for a coarse one and shows a cell as it is, without interpolation.
+    Each pixel is traced back to its cell: the cost does not depend on the resolution of the
+    grid, and cells are shown without interpolation.
     """
     south_north, west_east = cell_edges(latitude).clip(-90, 90), cell_edges(longitude)
     if np.ptp(west_east) > 180:
@@ -138,22 +150,22 @@ def _view(latitude: np.ndarray, longitude: np.ndarray) -> _View:
 
 
 def _cell_of(position: np.ndarray, edges: np.ndarray) -> np.ndarray:
-    """Index of the cell that holds each position; one past the last cell if none does."""
+    """Return the index of the cell of each position; one past the last if there is none."""
     index = np.searchsorted(edges, position, side="right") - 1
     return np.where((index < 0) | ~np.isfinite(position), len(edges) - 1, index)
 
 
 def coast_segments(land: xr.DataArray) -> np.ndarray:
-    """Edges between land cells and others.
+    """Return the edges between land cells and other cells.
 
     Args:
         land: Boolean, ``(latitude, longitude)``, both ascending, in degrees.
 
     Returns:
-        Segments ``(n, 2, 2)``: n pairs of (longitude, latitude). The first and the last column
-        of a global grid are neighbours; the frame of a region is no coast.
+        Segments, shape (n, 2, 2): n pairs of (longitude, latitude). The first and last columns
+        of a global grid are neighbours; the border of a region is not a coast.
     """
-    # A grid with nodes on the poles has cells that would reach beyond them.
+    # Cells of a grid with nodes on the poles would extend beyond them.
     y = cell_edges(land["latitude"].values).clip(-90, 90)
     x = cell_edges(land["longitude"].values)
     cells = land.values
@@ -172,12 +184,12 @@ def coast_segments(land: xr.DataArray) -> np.ndarray:
 def _draw_maps(
     fields: Mapping[str, xr.DataArray], scales: Mapping[str, tuple[str, float, float]]
 ) -> Figure:
-    """Two maps a row; an odd one out stands in the middle of the last row."""
+    """Draw two maps per row; a single map in the last row is centred."""
     any_field = next(iter(fields.values()))
     view = _view(any_field["latitude"].values, any_field["longitude"].values)
     land = xr.concat([field.notnull() for field in fields.values()], "flux").any("flux")
     coast = coast_segments(land)
-    # At 180 degrees exactly a segment would run from one border of the map to the other.
+    # A segment at exactly 180 degrees would run from one border of the map to the other.
     coast[..., 0] = coast[..., 0].clip(-180 + 1e-6, 180 - 1e-6)
     coast = view.projection.transform_points(ccrs.PlateCarree(), coast[..., 0], coast[..., 1])
 
@@ -209,7 +221,7 @@ def _draw_maps(
         axis.set_xlim(view.extent[:2])
         axis.set_ylim(view.extent[2:])
         axis.set_title(flux)
-        mean = land_mean(field)
+        mean = float(area_mean(field))
         decimals = 2 if abs(mean) < 10 else 1
         axis.set_title(f"land mean {number(mean, decimals)}", loc="right", size=7, weight="normal")
         figure.colorbar(
@@ -228,6 +240,6 @@ def _draw_maps(
 
 
 def extension(field: xr.DataArray, low: float, high: float) -> str:
-    """Ends of the colour bar that point on, because values go on beyond them."""
+    """Return the ends of the colour bar beyond which there are values."""
     below, above = bool(field.min() < low), bool(field.max() > high)
     return {(0, 0): "neither", (1, 0): "min", (0, 1): "max", (1, 1): "both"}[(below, above)]

@@ -1,4 +1,4 @@
-"""One member at a glance: a small figure for its record."""
+"""A small figure of one member, for its MLflow run."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from uflux_kedro.figures.style import PAGE_WIDTH, styled
 
 @styled()
 def member_figure(predictions: pd.DataFrame, name: str, unit: str) -> Figure:
-    """Scatter, residual by calendar month and NSE by site of one member.
+    """Draw scatter, residuals by calendar month and NSE by site of one member.
 
     Args:
         predictions: Held-out predictions: ``site_id``, ``time``, ``truth``, ``prediction``.
-        name: Name of the member, the figure's title.
+        name: Name of the member, used as the title.
         unit: Canonical unit of the flux, such as ``gC m-2 d-1``.
 
     Returns:
         The figure.
 
     Raises:
-        InputError: If a column lacks or no row has truth and prediction.
+        InputError: If a column is missing or no row has truth and prediction.
     """
     pairs = held_out_pairs(predictions, f"predictions of {name}")
     x, y = pairs["truth"].to_numpy(float), pairs["prediction"].to_numpy(float)
     unit = unit_text(unit)
-    # Margins are set by hand: a layout engine would double the time, and every member has one.
+    # Fixed margins: a layout engine would double the time of this figure, drawn for each member.
     figure = Figure(
         figsize=(PAGE_WIDTH, 2.5),
         dpi=120,
@@ -57,7 +57,7 @@ def member_figure(predictions: pd.DataFrame, name: str, unit: str) -> Figure:
 
 
 def _draw_residuals(axis: Axes, month: np.ndarray, residual: np.ndarray) -> None:
-    """Quartiles of the residual in each calendar month."""
+    """Draw the quartiles of the residual in each calendar month."""
     present = np.unique(month)
     quartiles = np.array([np.percentile(residual[month == m], (25, 50, 75)) for m in present])
     axis.axhline(0, color="#BBBBBB", linewidth=0.6, zorder=0)

@@ -1,4 +1,4 @@
-"""Members by fluxes: the colour of a dot is R2, its area MRAE."""
+"""The leaderboard as a figure: the colour of a dot is R2, its area MRAE."""
 
 from __future__ import annotations
 
@@ -21,45 +21,46 @@ _SKILL = ScalarMappable(Normalize(0, 1), DENSITY_COLOURS)
 
 
 def dot_area(mrae: np.ndarray | float, highest: float) -> np.ndarray:
-    """Area of a dot, proportional to MRAE; the dots and their legend both use it.
+    """Return the area of dots, proportional to MRAE, for the figure and its legend.
 
     Args:
         mrae: MAE / mean(abs(truth)), not negative.
-        highest: The MRAE that gets :data:`LARGEST_AREA`.
+        highest: MRAE with the area :data:`LARGEST_AREA`.
 
     Returns:
-        Areas in points squared, of the shape of ``mrae``.
+        Areas in points squared, with the shape of ``mrae``.
     """
     return LARGEST_AREA * np.asarray(mrae, dtype=float) / highest
 
 
 @styled()
 def leaderboard_figure(leaderboard: pd.DataFrame) -> Figure:
-    """One dot a member: predictor sets down, fluxes across, R2 and MRAE beside it as numbers.
+    """Draw one dot per member, with R2 and MRAE as numbers beside it.
+
+    Rows are predictor sets, the one with the highest mean ``r2`` first; columns are fluxes.
 
     Args:
-        leaderboard: Pooled skill of one validation scheme, one row a member, with
-            ``predictor_set``, ``flux``, ``model``, ``r2`` and ``MRAE``. The predictor
-            set with the highest mean ``r2`` stands first.
+        leaderboard: Pooled skill of one validation scheme, one row per member, with
+            ``predictor_set``, ``flux``, ``model``, ``r2`` and ``MRAE``.
 
     Returns:
         The figure.
 
     Raises:
-        InputError: If a column lacks, a flux is unknown or a member stands twice (for example
-            under two schemes), or no member has a score.
+        InputError: If a column is missing, a flux is unknown, a member appears twice (for
+            example under two schemes), or no member has a score.
     """
     require_columns(leaderboard, ("predictor_set", "flux", "model", "r2", "MRAE"), "leaderboard")
     fluxes = ordered_fluxes(leaderboard["flux"], "leaderboard")
-    twice = leaderboard.duplicated(["predictor_set", "flux", "model"])
-    if twice.any():
-        row = leaderboard[twice].iloc[0]
+    duplicate = leaderboard.duplicated(["predictor_set", "flux", "model"])
+    if duplicate.any():
+        row = leaderboard[duplicate].iloc[0]
         raise InputError(
             "leaderboard",
             f"{row['predictor_set']}.{row['flux']}.{row['model']}",
-            expected="one row a member",
-            found="more",
-            hint="Keep the rows of one validation scheme.",
+            expected="one row per member",
+            found="more than one",
+            hint="Keep the rows of one validation scheme",
         )
 
     names = leaderboard["predictor_set"].astype(str)
@@ -72,7 +73,7 @@ def leaderboard_figure(leaderboard: pd.DataFrame) -> Figure:
 
     if scored.empty:
         raise InputError(
-            "leaderboard", "r2, MRAE", expected="one member with both at least", found="none"
+            "leaderboard", "r2, MRAE", expected="at least one member with both", found="none"
         )
     figure = Figure(figsize=(PAGE_WIDTH, _ROW_HEIGHT * len(rows) + 1.35), layout="constrained")
     grid = figure.add_gridspec(2, 2, height_ratios=(_ROW_HEIGHT * len(rows) + 0.3, 0.75))

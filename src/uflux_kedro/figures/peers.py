@@ -1,6 +1,6 @@
-"""The products beside others: maps of differences with their profiles, and densities of cells.
+"""Comparisons with other products: maps of differences with profiles, and densities of cells.
 
-The maps are plain longitude by latitude, so that the profiles beside them share their axes.
+The maps are in longitude and latitude without projection, so that the profiles share their axes.
 """
 
 from __future__ import annotations
@@ -22,27 +22,27 @@ from uflux_kedro.figures.labels import axis_label, flux_unit, number
 from uflux_kedro.figures.maps import COAST, WATER, coast_segments, extension
 from uflux_kedro.figures.scatter import IDENTITY
 from uflux_kedro.figures.style import DENSITY_COLOURS, FLUX_COLOURS, PAGE_WIDTH, styled
-from uflux_kedro.statistics.means import cell_area, cell_edges
+from uflux_kedro.gridding.cells import cell_area, cell_edges
 
 DIFFERENCE_COLOURS = "RdBu_r"
 _PEER = "#404040"
 _SHOWN = {"NSE": "NSE", "r²": "r2", "RMSE": "RMSE", "bias": "bias"}
-"""Words beside a density -> the score."""
+"""Label beside a density -> score."""
 _MARGIN = 1.15
-"""Axes reach this far beyond the cells that hold all but a thousandth of the area."""
+"""Factor by which axes are wider than the range of all but a thousandth of the area."""
 
 
 @styled()
 def peer_maps_figure(comparisons: Mapping[str, xr.Dataset], peer: str) -> Figure:
-    """Figure 8: product less peer, with the means of both along meridians and parallels.
+    """Draw Figure 8: product minus peer, with the means of both by longitude and latitude.
 
     Args:
-        comparisons: Flux -> what :func:`uflux_kedro.statistics.peers.compare_with_peer` gives.
+        comparisons: Flux -> result of :func:`uflux_kedro.statistics.peers.compare_with_peer`.
         peer: Name of the other product.
 
     Returns:
-        One row a flux: the map of the difference of multi-year means with the spatial R²,
-        below it the means by longitude, beside it those by latitude.
+        One row per flux: the map of the difference of multi-year means, with the spatial R² in
+        its title, the means by longitude below it and those by latitude beside it.
 
     Raises:
         InputError: If a flux is unknown.
@@ -73,7 +73,7 @@ def _draw_flux(
     axis = figure.add_subplot(grid[row, 0])
     picture = _draw_difference(axis, one)
     spatial = f"spatial R² {number(float(one['spatial_r2']))}, bias {number(float(one['bias']))}"
-    axis.set_title(f"{flux}: product less {peer}")
+    axis.set_title(f"{flux}: product minus {peer}")
     axis.set_title(spatial, loc="right", size=7, weight="normal")
     axis.set_ylabel("latitude (° north)")
     axis.tick_params(labelbottom=False)
@@ -130,14 +130,14 @@ def _draw_difference(axis: Axes, one: xr.Dataset) -> QuadMesh:
 
 @styled()
 def peer_density_figure(comparisons: Mapping[str, xr.Dataset], peer: str) -> Figure:
-    """Density of cells and months: peer (x) against product (y), weighted by area.
+    """Draw the density of cells and months: peer (x) against product (y), weighted by area.
 
     Args:
-        comparisons: As for :func:`peer_maps_figure`.
+        comparisons: Flux -> result of :func:`uflux_kedro.statistics.peers.compare_with_peer`.
         peer: Name of the other product.
 
     Returns:
-        One panel a flux, each with its own colour scale in thousand km2 times months.
+        One panel per flux, each with its own colour scale in thousand km2 times months.
 
     Raises:
         InputError: If a flux is unknown.
@@ -190,12 +190,12 @@ def _draw_density(figure: Figure, axis: Axes, one: xr.Dataset, flux: str, peer: 
         orientation="horizontal",
         fraction=0.05,
         shrink=0.85,
-        label="1000 km² months",
+        label="1000 km² · months",
     )
 
 
 def _limits(density: np.ndarray, edges: np.ndarray) -> tuple[float, float]:
-    """Where both hold all but a thousandth of the area on either side."""
+    """Return limits that contain all but a thousandth of the area of either product."""
     ends = []
     for axis in (0, 1):
         share = np.cumsum(density.sum(axis=axis)) / density.sum()

@@ -1,4 +1,4 @@
-"""Latitudinal profiles: every member, the ensemble's mean, and the towers."""
+"""Latitudinal profiles: every member, the ensemble mean, and the towers."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ _TOWER: dict[str, Any] = {"s": 8.0, "facecolors": "none", "edgecolors": "black",
 
 
 def tower_means(towers: pd.DataFrame) -> pd.DataFrame:
-    """Mean annual flux of each tower, every calendar month with the same weight.
+    """Return the mean annual flux of each tower, every calendar month with the same weight.
 
-    A tower that misses a calendar month in all its years gets NaN: the mean of its other months
-    would be a mean of a season.
+    A tower without any value in a calendar month gets NaN, since the mean of its other months
+    would be that of a season.
 
     Args:
-        towers: ``site_id``, ``time``, ``latitude`` and fluxes, one row a site and period.
+        towers: ``site_id``, ``time``, ``latitude`` and fluxes, one row per site and period.
 
     Returns:
-        ``site_id``, ``latitude`` and the fluxes that ``towers`` has, one row a site.
+        ``site_id``, ``latitude`` and the fluxes in ``towers``, one row per site.
 
     Raises:
-        InputError: If a column lacks.
+        InputError: If a column is missing.
     """
     require_columns(towers, ("site_id", "time", "latitude"), "towers")
     fluxes = [flux for flux in FLUXES if flux in towers]
@@ -47,15 +47,15 @@ def tower_means(towers: pd.DataFrame) -> pd.DataFrame:
 
 @styled()
 def profiles_figure(profiles: Mapping[str, xr.DataArray], towers: pd.DataFrame) -> Figure:
-    """Multi-year mean flux by latitude.
+    """Draw the multi-year mean flux by latitude.
 
     Args:
-        profiles: Flux -> zonal means ``(member, latitude)`` in the flux's unit, as
-            :func:`uflux_kedro.statistics.means.zonal_profile` gives them.
-        towers: Mean flux of each tower, as :func:`tower_means` gives it.
+        profiles: Flux -> zonal means ``(member, latitude)`` in the flux's unit, from
+            :func:`uflux_kedro.statistics.means.zonal_mean`.
+        towers: Mean flux of each tower, from :func:`tower_means`.
 
     Returns:
-        The figure: thin lines are members, the thick one their mean, circles towers.
+        The figure: thin lines are members, the thick line is their mean, circles are towers.
 
     Raises:
         InputError: If a flux is unknown or ``towers`` has no latitude.

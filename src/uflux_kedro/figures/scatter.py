@@ -1,4 +1,4 @@
-"""Tower against model: density of all held-out rows, one panel a flux."""
+"""Tower against model: density of all held-out rows, one panel per flux."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ from uflux_kedro.validation.metrics import score
 
 _OLS: dict[str, Any] = {"color": "#D55E00", "linewidth": 1.3}
 IDENTITY: dict[str, Any] = {"color": "#262626", "linewidth": 0.8, "linestyle": (0, (4, 3))}
-"""How the line is drawn on which both are equal."""
+"""Style of the 1:1 line."""
 
 
 @styled()
 def scatter_figure(predictions: Mapping[str, pd.DataFrame], resolution: str = "MM") -> Figure:
-    """Tower (x) against model (y), coloured by the number of rows in each hexagon.
+    """Draw tower (x) against model (y), coloured by the number of rows in each hexagon.
 
-    Every row is counted: nothing is sampled. All panels share one logarithmic colour scale.
+    Every row is counted, without sampling. All panels share one logarithmic colour scale.
 
     Args:
         predictions: Flux -> held-out predictions: ``site_id``, ``time``, ``truth``,
-            ``prediction`` in the flux's unit. Rows without both are left out.
-        resolution: What a row is, as FLUXNET writes it: ``MM``, ``DD``, ...
+            ``prediction`` in the flux's unit. Rows without truth or prediction are left out.
+        resolution: Resolution of the rows, as FLUXNET writes it: ``MM``, ``DD``, ...
 
     Returns:
         The figure.
 
     Raises:
-        InputError: If a flux or a column is unknown, or a flux has no row.
+        InputError: If a flux is unknown, a column is missing, or a flux has no row.
     """
     fluxes = ordered_fluxes(predictions, "predictions")
     columns = min(3, len(fluxes) + 1)
@@ -78,12 +78,12 @@ def draw_density(axis: Axes, x: np.ndarray, y: np.ndarray) -> PolyCollection:
     """Draw hexagons, 1:1 line and OLS line into square axes with equal limits.
 
     Args:
-        axis: Where to draw.
+        axis: Axes to draw into.
         x: Truth, shape (n,).
         y: Prediction, shape (n,).
 
     Returns:
-        The hexagons, whose array holds the counts.
+        The hexagons; their array is the number of rows in each.
     """
     low, high = min(x.min(), y.min()), max(x.max(), y.max())
     margin = 0.04 * (high - low) or 1.0
@@ -111,7 +111,7 @@ def draw_density(axis: Axes, x: np.ndarray, y: np.ndarray) -> PolyCollection:
 
 
 def fit_text(x: np.ndarray, y: np.ndarray) -> str:
-    """``r²`` (Pearson's, squared) and the OLS line of ``y`` on ``x``, in words for a panel."""
+    """Return ``r²`` (Pearson's r, squared) and the OLS line of ``y`` on ``x`` as text."""
     fit = score(x, y)
     if np.isnan(fit["r2"]):
         return "r² undefined: no variation"
@@ -123,7 +123,7 @@ def fit_text(x: np.ndarray, y: np.ndarray) -> str:
 
 
 def _draw_key(figure: Figure, axis: Axes, hexagons: list[PolyCollection], records: str) -> None:
-    """One colour scale and one legend for all panels, in the axes left over."""
+    """Draw one colour scale and one legend for all panels into the empty axes."""
     most = max(h.get_clim()[1] for h in hexagons)
     for h in hexagons:
         h.set_clim(1, most)

@@ -14,11 +14,11 @@ _TOWER_COLOUR = "#262626"
 
 
 def seasonal_cycles(predictions: pd.DataFrame, sites: pd.DataFrame) -> pd.DataFrame:
-    """Mean of each calendar month at each site, seasons of both hemispheres lined up.
+    """Return the mean of each calendar month at each site, with aligned hemispheres.
 
     Args:
-        predictions: ``site_id``, ``time``, ``truth``, ``prediction``; rows without both are
-            left out.
+        predictions: ``site_id``, ``time``, ``truth``, ``prediction``; rows without truth or
+            prediction are left out.
         sites: ``site_id``, ``latitude``, ``IGBP`` (class name).
 
     Returns:
@@ -26,7 +26,7 @@ def seasonal_cycles(predictions: pd.DataFrame, sites: pd.DataFrame) -> pd.DataFr
         ``truth``, ``prediction``.
 
     Raises:
-        InputError: If a column lacks or nothing is left.
+        InputError: If a column is missing or no row has truth and prediction.
     """
     pairs = held_out_pairs(predictions, "predictions")
     require_columns(sites, ("site_id", "latitude", "IGBP"), "sites")
@@ -42,7 +42,7 @@ def seasonal_cycles(predictions: pd.DataFrame, sites: pd.DataFrame) -> pd.DataFr
 
 @styled()
 def seasons_figure(predictions: pd.DataFrame, sites: pd.DataFrame, flux: str) -> Figure:
-    """Seasonal cycle of one flux, one panel an IGBP class, each site with the same weight.
+    """Draw the seasonal cycle of one flux, one panel per IGBP class, sites weighted equally.
 
     Args:
         predictions: Held-out predictions of the flux, in its unit.
@@ -50,10 +50,10 @@ def seasons_figure(predictions: pd.DataFrame, sites: pd.DataFrame, flux: str) ->
         flux: Name of the flux.
 
     Returns:
-        The figure: lines are means over towers, bands one standard deviation among them.
+        The figure: lines are means over towers, bands are one standard deviation among them.
 
     Raises:
-        InputError: As :func:`seasonal_cycles`.
+        InputError: If a column is missing or no row has truth and prediction.
     """
     cycles = seasonal_cycles(predictions, sites)
     classes = (

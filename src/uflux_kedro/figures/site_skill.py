@@ -1,4 +1,4 @@
-"""Skill site by site: how even it is, and where it fails."""
+"""Skill of every site, as the distribution of NSE by flux."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from uflux_kedro.figures.style import FLUX_COLOURS, PAGE_WIDTH, styled
 from uflux_kedro.validation.metrics import score_by_site
 
 LOWEST_NSE = -1.0
-"""Sites below are drawn at this edge, as triangles: NSE has no lower end."""
+"""Sites below this NSE are drawn here, as triangles, since NSE has no lower limit."""
 
 NSE_LABEL = f"NSE of a tower; ◂ below {number(LOWEST_NSE, 0)}"
 
 
 def site_nse(predictions: pd.DataFrame) -> np.ndarray:
-    """Nash-Sutcliffe efficiency of each site whose truth varies.
+    """Return the Nash-Sutcliffe efficiency of each site with a truth that varies.
 
     Args:
         predictions: ``site_id``, ``time``, ``truth``, ``prediction``.
 
     Returns:
-        One value a site, ordered by ``site_id``.
+        One value per site, ordered by ``site_id``.
 
     Raises:
-        InputError: If a column lacks or no row has truth and prediction.
+        InputError: If a column is missing or no row has truth and prediction.
     """
     pairs = held_out_pairs(predictions, "predictions")
     return score_by_site(pairs)["NSE"].dropna().to_numpy(float)
@@ -38,7 +38,7 @@ def site_nse(predictions: pd.DataFrame) -> np.ndarray:
 
 @styled()
 def site_skill_figure(predictions: Mapping[str, pd.DataFrame]) -> Figure:
-    """NSE of every site, one row of dots and one box a flux.
+    """Draw the NSE of every site, one row of dots and one box per flux.
 
     Args:
         predictions: Flux -> held-out predictions.
@@ -47,7 +47,7 @@ def site_skill_figure(predictions: Mapping[str, pd.DataFrame]) -> Figure:
         The figure.
 
     Raises:
-        InputError: If a flux is unknown, a column lacks or a flux has no row.
+        InputError: If a flux is unknown, a column is missing or a flux has no row.
     """
     fluxes = ordered_fluxes(predictions, "predictions")
     figure = Figure(figsize=(PAGE_WIDTH, 0.55 * len(fluxes) + 0.6), layout="constrained")
@@ -67,14 +67,14 @@ def site_skill_figure(predictions: Mapping[str, pd.DataFrame]) -> Figure:
 
 
 def draw_site_nse(axis: Axes, nse: np.ndarray, row: float, colour: str) -> None:
-    """Draw dots, seeded jitter, and a box of quartiles around the median.
+    """Draw dots with seeded jitter, and a box of median and quartiles.
 
-    Whiskers reach from the 5th to the 95th percentile.
+    Whiskers extend from the 5th to the 95th percentile.
 
     Args:
-        axis: Where to draw; x is NSE.
-        nse: One value a site.
-        row: Height at which the dots stand.
+        axis: Axes to draw into; x is NSE.
+        nse: One value per site.
+        row: Vertical position of the dots.
         colour: Colour of the dots.
     """
     jitter = np.random.default_rng(0).uniform(-0.22, 0.22, nse.size)

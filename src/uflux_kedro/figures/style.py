@@ -1,4 +1,4 @@
-"""The style of every figure, and figures as bytes."""
+"""The style of all figures, and their conversion to PNG."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FLUX_COLOURS = {
     "H": "#D55E00",
     "LE": "#0072B2",
 }
-"""One colour a flux, told apart by readers with any colour vision."""
+"""Flux -> colour; the colours can be distinguished with any colour vision."""
 
 DENSITY_COLOURS = "viridis"
 """Colour map of counts and of skill."""
@@ -27,16 +27,16 @@ DENSITY_COLOURS = "viridis"
 
 @contextmanager
 def styled() -> Iterator[None]:
-    """Draw with the package's style sheet; also a decorator. No state of pyplot is touched."""
+    """Draw with the package's style sheet; also a decorator. Pyplot's state stays unchanged."""
     with matplotlib.style.context("uflux_kedro.figures.uflux"):
         yield
 
 
 @styled()
 def png_bytes(figure: Figure) -> bytes:
-    """A figure as PNG, at its own resolution.
+    """Return a figure as PNG at its own resolution.
 
-    The names of the software are left out, so the same figure gives the same bytes.
+    The PNG does not name its software, so that equal figures give equal bytes.
     """
     stream = io.BytesIO()
     figure.savefig(stream, format="png", metadata={"Software": None})

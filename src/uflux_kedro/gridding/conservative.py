@@ -1,12 +1,12 @@
-"""Regridding by area: what a source holds over the sphere, the target holds too.
+"""Regridding by area, which conserves the integral over the sphere.
 
-xarray-regrid, which interpolates states here, weights rows by the cosine of their centres: in
-version 0.4.2 the global mean of a random field moves by up to 3e-3 between grids of 10 to 30
-degrees, here by 1e-14.
+xarray-regrid, used here to interpolate states, weights rows by the cosine of their centres: in
+version 0.4.2 the global mean of a random field changes by up to 3e-3 between grids of 10 to 30
+degrees. Here it changes by 1e-14.
 
 On grids of latitude and longitude the weights factor into rows and columns: the area that two
 cells share is the overlap of their bands in the sine of latitude times that in longitude. Both
-are sparse, a few entries a cell.
+factors are sparse, with a few entries per cell.
 """
 
 from __future__ import annotations
@@ -15,30 +15,32 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from uflux_kedro.gridding.cells import axis_edges
 from uflux_kedro.lazy import xr
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 _LEAST_SHARE = 1e-6
-"""A cell of which less than this share has data has none but rounding."""
+"""A smaller share of a cell with data is a rounding error: the cell is missing."""
 
 
 def mean_by_area(data: xr.DataArray, target: xr.Dataset) -> xr.DataArray:
-    """Mean of the source's cells beneath each target cell, by shared area, of those with data.
+    """Average the source's cells within each target cell, weighted by the area that they share.
 
     Args:
-        data: With ``latitude`` and ``longitude``, ascending; NaN where there are no data.
+        data: With ``latitude`` and ``longitude``, ascending; NaN where data are missing.
         target: Coordinates of the target's cells.
 
     Returns:
-        The field on the target's cells, lazy where ``data`` is; NaN where nothing is beneath.
+        The field on the target's cells, lazy where ``data`` is; NaN where no source cell with
+        data overlaps.
     """
     axes = ["latitude", "longitude"]
     rows = _shares(_sines(data["latitude"]), _sines(target["latitude"]))
-    columns = _shares(_edges(data["longitude"]), _edges(target["longitude"]))
+    columns = _shares(axis_edges(data["longitude"]), axis_edges(target["longitude"]))
     for turn in (-360, 360):
-        columns += _shares(_edges(data["longitude"]) + turn, _edges(target["longitude"]))
+        columns += _shares(axis_edges(data["longitude"]) + turn, axis_edges(target["longitude"]))
     mean = xr.apply_ufunc(
         _mean,
         data,
@@ -56,21 +58,16 @@ def mean_by_area(data: xr.DataArray, target: xr.Dataset) -> xr.DataArray:
     return mean.assign_coords({axis: target[axis] for axis in axes})
 
 
-def _edges(centres: xr.DataArray) -> np.ndarray:
-    """Edges (n + 1,) of cells, half way between their centres."""
-    values = centres.to_numpy()
-    half_way = (values[1:] + values[:-1]) / 2
-    first, last = 2 * values[0] - half_way[0], 2 * values[-1] - half_way[-1]
-    return np.concatenate([[first], half_way, [last]])
-
-
 def _sines(latitude: xr.DataArray) -> np.ndarray:
-    """Sines of the edges; a row at a pole is the cap that ends there."""
-    return np.sin(np.deg2rad(np.clip(_edges(latitude), -90, 90)))
+    """Return the sines of the rows' edges; a row centred on a pole is a cap."""
+    return np.sin(np.deg2rad(axis_edges(latitude)))
 
 
 def _shares(source: np.ndarray, target: np.ndarray) -> csr_array:
-    """Share of each target cell (columns) that each source cell (rows) covers, from their edges."""
+    """Return the share of each target cell (columns) that each source cell (rows) covers.
+
+    Both are given by their edges along one axis.
+    """
     from scipy.sparse import csr_array
 
     edges = np.unique(np.concatenate([source, target]))
@@ -83,10 +80,10 @@ def _shares(source: np.ndarray, target: np.ndarray) -> csr_array:
 
 
 def _mean(values: np.ndarray, rows: csr_array, columns: csr_array) -> np.ndarray:
-    """Weighted mean over the last two axes, latitude and longitude."""
-    there = ~np.isnan(values)
-    share = _sum(there.astype("float64"), rows, columns)
-    total = _sum(np.where(there, values, 0), rows, columns)
+    """Return the weighted mean over the last two axes, latitude and longitude."""
+    valid = ~np.isnan(values)
+    share = _sum(valid.astype("float64"), rows, columns)
+    total = _sum(np.where(valid, values, 0), rows, columns)
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(share > _LEAST_SHARE, total / share, np.nan).astype(values.dtype)
 

@@ -8,42 +8,34 @@ import numpy as np
 from pydantic import Field, field_validator, model_validator
 
 from uflux_kedro.errors import ConfigurationError
-from uflux_kedro.gridding.cells import (
-    DEGREES,
-    METRES_PER_DEGREE,
-    Cells,
-    centres_in,
-    require_whole_cells,
-)
+from uflux_kedro.gridding.cells import require_whole_cells
+from uflux_kedro.gridding.projections import DEGREES, METRES_PER_DEGREE, Cells, project_centres
 from uflux_kedro.lazy import xr
 from uflux_kedro.schemas import Parameters
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
 
-_TILE = 512
-"""Edge of a block of the target, cells: a whole part of a product's region, since a block that two
-regions share is made twice. Across a block GDAL follows the projection along straight lines: on
-0.25 degree cells brought to 100 m, white noise of standard deviation 1 is off by 0.007 at most, with
-blocks twice and four times as long by 0.03 and 0.13."""
+TILE = 512
+"""Edge of a block of the target, cells. It must divide the edge of a product's region, since a block
+that two regions share is computed twice. Within a block GDAL approximates the projection by straight
+lines: from 0.25 degrees to 100 m, white noise of standard deviation 1 is off by 0.007 at most; with
+blocks twice and four times as long, by 0.03 and 0.13."""
 
 
 class TargetGrid(Parameters):
-    """A regular grid of latitude and longitude, given by its edges.
-
-    Attributes:
-        resolution: Edge of a cell, degrees.
-        west: Western edge, degrees east.
-        south: Southern edge, degrees north.
-        east: Eastern edge, degrees east.
-        north: Northern edge, degrees north.
-    """
+    """A regular grid of latitude and longitude, given by its edges."""
 
     resolution: float = Field(gt=0, le=90)
+    """Edge of a cell, degrees."""
     west: float = Field(-180.0, ge=-180, lt=180)
+    """Western edge, degrees east."""
     south: float = Field(-90.0, ge=-90, lt=90)
+    """Southern edge, degrees north."""
     east: float = Field(180.0, gt=-180, le=180)
+    """Eastern edge, degrees east."""
     north: float = Field(90.0, gt=-90, le=90)
+    """Northern edge, degrees north."""
 
     @model_validator(mode="after")
     def _whole_cells(self) -> TargetGrid:
@@ -52,11 +44,11 @@ class TargetGrid(Parameters):
         return self
 
     def cells(self) -> Cells:
-        """Its cells."""
+        """Return the grid's cells."""
         return Cells.between(DEGREES, self.west, self.south, self.east, self.north, self.resolution)
 
     def coordinates(self) -> xr.Dataset:
-        """Centres of the cells: ``latitude`` and ``longitude``, both ascending."""
+        """Return the centres of the cells: ``latitude`` and ``longitude``, both ascending."""
         cells = self.cells()
         axes = {
             "latitude": (self.south, cells.rows, "degrees_north", "Y"),
@@ -71,23 +63,20 @@ class TargetGrid(Parameters):
 
 
 class ProjectedGrid(Parameters):
-    """Square cells in a projection, given by their edges.
-
-    Attributes:
-        crs: The projection as pyproj reads it, such as ``EPSG:27700``; its unit is the metre.
-        resolution: Edge of a cell, metres.
-        west: Western edge, metres in the projection.
-        south: Southern edge.
-        east: Eastern edge.
-        north: Northern edge.
-    """
+    """Square cells in a projection, given by their edges."""
 
     crs: str
+    """Projection as pyproj reads it, such as ``EPSG:27700``; its unit is the metre."""
     resolution: float = Field(gt=0)
+    """Edge of a cell, metres."""
     west: float
+    """Western edge, metres in the projection."""
     south: float
+    """Southern edge, metres."""
     east: float
+    """Eastern edge, metres."""
     north: float
+    """Northern edge, metres."""
 
     @field_validator("crs")
     @classmethod
@@ -110,11 +99,11 @@ class ProjectedGrid(Parameters):
         return self
 
     def coordinates(self) -> xr.Dataset:
-        """Centres of the cells.
+        """Return the centres of the cells.
 
         Returns:
-            Coordinates ``y`` and ``x`` in metres, ascending, and of each cell ``latitude`` and
-            ``longitude`` (y, x) in degrees; ``attrs["crs"]``.
+            Coordinates ``y`` and ``x`` in metres, ascending; ``latitude`` and ``longitude`` (y, x)
+            of each cell in degrees, lazily; the projection in ``attrs["crs"]``.
         """
         import dask.array as da
 
@@ -123,8 +112,8 @@ class ProjectedGrid(Parameters):
             name: (np.arange(count) + 0.5) * self.resolution + low
             for name, count, low in (("y", cells.rows, self.south), ("x", cells.columns, self.west))
         }
-        # Blocks of places: all of them at once are larger than a flux.
-        rows, columns = (da.arange(n, chunks=_TILE) for n in (cells.rows, cells.columns))
+        # In blocks: two coordinates of every cell take more memory than a flux.
+        rows, columns = (da.arange(n, chunks=TILE) for n in (cells.rows, cells.columns))
         longitude, latitude = (
             da.blockwise(
                 _in_degrees, "yx", rows, "y", columns, "x", cells=cells, which=which,
@@ -146,12 +135,12 @@ class ProjectedGrid(Parameters):
         return xr.Dataset(attrs={"crs": self.crs}).assign_coords(in_metres | in_degrees)
 
     def cells(self) -> Cells:
-        """Its cells."""
+        """Return the grid's cells."""
         edges = self.west, self.south, self.east, self.north
         return Cells.between(self.crs, *edges, self.resolution)
 
     def geobox(self) -> GeoBox:
-        """The grid as odc-geo has it, from south to north.
+        """Return the grid as an odc-geo box, from south to north.
 
         Raises:
             ConfigurationError: If the extra ``raster`` is not installed.
@@ -169,7 +158,7 @@ class ProjectedGrid(Parameters):
 
 
 def _in_degrees(rows: np.ndarray, columns: np.ndarray, cells: Cells, which: int) -> np.ndarray:
-    """Longitude (0) or latitude (1) of a block's centres, to a thousandth of a cell."""
+    """Return longitude (0) or latitude (1) of a block's centres, to a thousandth of a cell."""
     part = cells.part(*(slice(places.min(), places.max() + 1) for places in (rows, columns)))
     side = cells.width / METRES_PER_DEGREE
-    return centres_in(part, DEGREES, (side, side))[which]
+    return project_centres(part, DEGREES, (side, side))[which]

@@ -1,9 +1,9 @@
-"""The class of each target cell where source and target lie in different projections.
+"""Regrid classes between projections.
 
-A class is never blended: a coarser cell takes that of most of the source's cells whose centres lie
-in it, a finer one that of the source's cell in which its own centre lies. Centres are counted, since
-GDAL's mode is over a box around the target cell, and in the sinusoidal projection of MODIS that box
-is up to several times as wide as a cell of degrees far from Greenwich.
+A coarser target cell takes the most frequent class among the source cells whose centres lie in it,
+a finer one the class of the source cell in which its own centre lies. Centres are counted because
+GDAL's mode covers a box around the target cell: in the sinusoidal projection of MODIS, far from
+Greenwich, that box is several times as wide as a cell in degrees.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from uflux_kedro.errors import InputError
-from uflux_kedro.gridding.cells import Cells, carry, centres_in
+from uflux_kedro.gridding.projections import Cells, project_centres, project_points
 from uflux_kedro.lazy import xr
 from uflux_kedro.variables import IGBP_CLASSES
 
@@ -25,36 +25,36 @@ if TYPE_CHECKING:
 
 _Blocks = Sequence[Sequence[tuple[tuple[slice, slice], Any]]]
 
-_BLOCK = (400, 3600)
-"""Rows and columns of the source beneath a block of the target. Flat ones share little with their
-neighbours where degrees lie aslant in the source; with that they hold some two million cells."""
+_SOURCE_BLOCK = (400, 3600)
+"""Rows and columns of the source under a block of the target, some two million cells with the
+overlap. Flat blocks overlap little where meridians are slanted in the source's projection."""
 
-_CELLS = 512
-"""Edge of a block of the target in its own cells, at most."""
+_MAX_BLOCK = 512
+"""Longest edge of a block of the target, in its own cells."""
 
 _CHUNK = 2048
-"""Edge of the blocks that are handed on."""
+"""Edge of the chunks that are returned, cells."""
 
 _MARGIN = 2
-"""Cells of the source by which an edge may bulge between those points."""
+"""Source cells added on each side, since an edge may bulge between the points of the lattice."""
 
 
 def class_of_cells(
     data: xr.DataArray, crs: str, grid: TargetGrid | ProjectedGrid, target: xr.Dataset
 ) -> xr.DataArray:
-    """Bring a map of classes onto a grid.
+    """Regrid a map of classes.
 
     Args:
         data: Codes on two evenly spaced axes, ``latitude`` and ``longitude`` or ``y`` and ``x``.
         crs: Their projection, as pyproj reads it.
-        grid: The target.
+        grid: The target grid.
         target: Its coordinates.
 
     Returns:
         Codes of the target's cells, lazy in blocks; water (0) where the source has no cell.
 
     Raises:
-        InputError: If the two have no place in common.
+        InputError: If source and target do not overlap.
     """
     import dask.array as da
 
@@ -63,23 +63,24 @@ def class_of_cells(
     data = data.sortby([a for a in axes if not data.indexes[a].is_monotonic_increasing])
     source = _cells(crs, *(data[axis].to_numpy() for axis in axes))
     names = ("latitude", "longitude") if "x" not in target.dims else ("y", "x")
-    whole = grid.cells()
+    all_cells = grid.cells()
     values = data.data if isinstance(data.data, da.Array) else da.from_array(data.to_numpy())
-    sides = (int(cells * source.metres / whole.metres) for cells in _BLOCK)
+    sides = (int(cells * source.metres / all_cells.metres) for cells in _SOURCE_BLOCK)
     rows, columns = (
-        _spans(count, max(1, min(side, _CELLS)))
-        for count, side in zip((whole.rows, whole.columns), sides, strict=True)
+        _spans(count, max(1, min(side, _MAX_BLOCK)))
+        for count, side in zip((all_cells.rows, all_cells.columns), sides, strict=True)
     )
-    given = _blocks_of(values)
+    source_blocks = _blocks_of(values)
     blocks = [
-        [_block(given, source, whole.part(r, c), values.dtype) for c in columns] for r in rows
+        [_block(source_blocks, source, all_cells.part(r, c), values.dtype) for c in columns]
+        for r in rows
     ]
     if all(block is None for row in blocks for block in row):
         raise InputError(
             str(data.name),
             None,
-            expected=f"cells within {whole.extent()} of {whole.crs}",
-            found=f"none in {source.extent()} of {source.crs}",
+            expected=f"a map that overlaps the grid, {all_cells.extent()} in {all_cells.crs}",
+            found=f"one from {source.extent()} in {source.crs}",
         )
     water = IGBP_CLASSES["WAT"]
     found = da.block(
@@ -109,46 +110,51 @@ def _spans(count: int, side: int) -> Sequence[slice]:
 
 
 class _Part(NamedTuple):
-    """What one block of the source gives to a block of the target: where in it, and its cells."""
+    """The part of one source block under a block of the target.
+
+    Attributes:
+        window: Its rows and columns within the source block.
+        cells: Its cells.
+    """
 
     window: tuple[slice, slice]
     cells: Cells
 
 
 def _block(blocks: _Blocks, source: Cells, target: Cells, dtype: np.dtype) -> da.Array | None:
-    """Classes of a block of the target, lazily; None where the source has nothing beneath it."""
+    """Return the classes of a block of the target, lazily; None where the source has no cells."""
     import dask
     import dask.array as da
 
-    window = _beneath(source, target)
+    window = _source_window(source, target)
     if window is None:
         return None
-    given, parts = [], []
+    used, parts = [], []
     for row in blocks:
-        for whole, block in row:
+        for span, block in row:
             (top, bottom), (left, right) = (
-                (max(seen.start, own.start), min(seen.stop, own.stop))
-                for seen, own in zip(window, whole, strict=True)
+                (max(wanted.start, own.start), min(wanted.stop, own.stop))
+                for wanted, own in zip(window, span, strict=True)
             )
             if top < bottom and left < right:
-                first = whole[0].start, whole[1].start
+                first = span[0].start, span[1].start
                 inner = (
                     slice(top - first[0], bottom - first[0]),
                     slice(left - first[1], right - first[1]),
                 )
-                given.append(block)
+                used.append(block)
                 parts.append(_Part(inner, source.part(slice(top, bottom), slice(left, right))))
-    found = dask.delayed(_classes)(given, parts, target, dtype)
+    found = dask.delayed(_classes)(used, parts, target, dtype)
     return da.from_delayed(found, (target.rows, target.columns), dtype)
 
 
 def _blocks_of(values: da.Array) -> _Blocks:
-    """Rows and columns of each block, and the block itself, which is computed once for all."""
+    """Return each dask block with its rows and columns; a block is computed once for all uses."""
     spans = [
         [slice(end - size, end) for size, end in zip(sizes, np.cumsum(sizes), strict=True)]
         for sizes in values.chunks
     ]
-    # Optimised, every slice of a block would read it again.
+    # With an optimised graph every slice of a block would read the block again.
     delayed = values.to_delayed(optimize_graph=False)
     return [
         [((rows, columns), delayed[i, j]) for j, columns in enumerate(spans[1])]
@@ -156,9 +162,9 @@ def _blocks_of(values: da.Array) -> _Blocks:
     ]
 
 
-def _beneath(source: Cells, target: Cells) -> tuple[slice, slice] | None:
-    """Rows and columns of the source that a block of the target may touch."""
-    x, y = carry(target.crs, source.crs, *target.lattice())
+def _source_window(source: Cells, target: Cells) -> tuple[slice, slice] | None:
+    """Return the rows and columns of the source that a block of the target may touch."""
+    x, y = project_points(target.crs, source.crs, *target.lattice())
     spans = []
     for values, low, size, count in (
         (y, source.south, source.height, source.rows),
@@ -178,30 +184,31 @@ def _beneath(source: Cells, target: Cells) -> tuple[slice, slice] | None:
 def _classes(
     blocks: Sequence[np.ndarray], parts: Sequence[_Part], target: Cells, dtype: np.dtype
 ) -> np.ndarray:
-    """Classes of the target's cells, from what the source's blocks have beneath them."""
+    """Return the classes of the target's cells from the source blocks under them."""
     water = IGBP_CLASSES["WAT"]
     classes = max(IGBP_CLASSES.values()) + 1
     found = np.full(target.rows * target.columns, water, dtype)
-    seen = [block[part.window] for block, part in zip(blocks, parts, strict=True)]
-    if all((values == water).all() for values in seen):
+    windows = [block[part.window] for block, part in zip(blocks, parts, strict=True)]
+    if all((values == water).all() for values in windows):
         return found.reshape(target.rows, target.columns)
     source = parts[0].cells
     coarser = target.metres > 1.01 * source.metres
     counts = np.zeros((found.size if coarser else 0, classes), "int32")
-    x, y = centres_in(target, source.crs, (source.width, source.height))
-    for values, part in zip(seen, parts, strict=True):
+    x, y = project_centres(target, source.crs, (source.width, source.height))
+    for values, part in zip(windows, parts, strict=True):
         of_centre = part.cells.cell_of(x, y).ravel()
         inside = of_centre < values.size
         found[inside] = values.ravel()[of_centre[inside]]
         if coarser:
             cell = target.cell_of(
-                *centres_in(part.cells, target.crs, (target.width, target.height))
+                *project_centres(part.cells, target.crs, (target.width, target.height))
             )
             counted = np.bincount(
                 (cell * classes + values).ravel(), minlength=(found.size + 1) * classes
             )
             counts += counted.reshape(-1, classes)[:-1]
     if coarser:
-        # Where the two are nearly of one size, a cell may hold no centre: then its own decides.
+        # Where the two are nearly of one size, a target cell may hold no source centre: then it
+        # takes the class under its own centre.
         found = np.where(counts.any(axis=1), counts.argmax(axis=1), found).astype(dtype)
     return found.reshape(target.rows, target.columns)

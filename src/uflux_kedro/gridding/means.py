@@ -1,6 +1,6 @@
-"""Means of months and days, every period weighted by its share in them.
+"""Means over time: of months and days, or of given steps, each period weighted by its overlap.
 
-All canonical units are rates or states, so that a mean is right for each of them.
+All canonical units are rates or states, so a mean is the right aggregate for each of them.
 """
 
 from __future__ import annotations
@@ -24,32 +24,32 @@ _FREQUENCIES = {"month": "MS", "day": "D"}
 
 
 def monthly_means(cube: xr.Dataset, source: str, *, whole: bool = False) -> xr.Dataset:
-    """Mean of each month; see :func:`means_over`."""
+    """Return the mean of each month; see :func:`means_over`."""
     return means_over(cube, source, "month", whole=whole)
 
 
 def means_over(cube: xr.Dataset, source: str, span: Span, *, whole: bool = False) -> xr.Dataset:
-    """Mean of each month or day, of the values that are there.
+    """Return the mean of each month or day over the values that are not missing.
 
-    Blocks of the record are summed up one by one, so that memory does not grow with it.
+    Months or days are averaged one after the other, so that memory does not grow with the record.
 
     Args:
-        cube: With ``time`` and ``time_bnds``; without time it is returned as it is.
-        source: Name, for the message.
+        cube: With ``time`` and ``time_bnds``; a cube without time is returned as it is.
+        source: Name of the source, for messages.
         span: ``month`` or ``day``, in UTC.
-        whole: Whether to leave out those of which a part of the record is missing; else they are
-            the mean of what there is, and one of which there is nothing is missing.
+        whole: Whether to drop months or days that the record covers in part. By default they are
+            the mean of the periods that exist, and NaN if there are none.
 
     Returns:
-        The cube by months or days with ``time_bnds``, lazy where the cube is. Those that the
-        record covers in part, at its beginning and end, are left out.
+        The cube by months or days with ``time_bnds``, lazy where the cube is. Incomplete ones at
+        the beginning and the end of the record are dropped.
 
     Raises:
-        InputError: If none is covered in full, or periods are longer than what is asked for.
+        InputError: If no month or day is covered in full, or periods are longer than ``span``.
     """
     if "time" not in cube.dims:
         return cube
-    # A coordinate that waits on dask, as from Zarr, has chunks of its own.
+    # A lazy coordinate, as from Zarr, would have chunks of its own.
     cube = cube.assign_coords(time_bnds=cube["time_bnds"].compute())
     starts, ends = (cube["time_bnds"].isel(bnds=i).to_numpy() for i in (0, 1))
     longest = pd.Timedelta((ends - starts).max())
@@ -66,29 +66,72 @@ def means_over(cube: xr.Dataset, source: str, span: Span, *, whole: bool = False
         )
     for start, end in ((starts[0], edges[0]), (edges[-1], ends[-1])):
         if start < end:
-            logger.info("%s: from %s to %s is no whole %s: left out", source, start, end, span)
+            logger.info("%s: dropped %s to %s, an incomplete %s", source, start, end, span)
     means, kept = [], []
     for first, last in pairwise(edges):
         inside = slice(np.searchsorted(ends, first, "right"), np.searchsorted(starts, last, "left"))
         overlap = np.minimum(ends[inside], last) - np.maximum(starts[inside], first)
-        # A calendar without leap days has all of a February of 29.
+        # A calendar without leap days covers a February of 29 days in full.
         spare = np.timedelta64(int(last - first == _LEAP_FEBRUARY), "D")
         if whole and overlap.sum() < last - first - spare:
-            logger.warning("%s: parts of %s to %s are missing: left out", source, first, last)
+            logger.warning("%s: dropped %s to %s: parts of it are missing", source, first, last)
             continue
         if not overlap.size:
-            logger.warning("%s: nothing from %s to %s: missing", source, first, last)
+            logger.warning("%s: no data from %s to %s: set to missing", source, first, last)
         kept.append((first, last))
-        means.append(_weighted_mean(cube.isel(time=inside), overlap / (last - first)))
+        fields = cube.isel(time=inside).drop_vars("time_bnds")
+        means.append(_weighted_mean(fields, overlap / (last - first)))
     if not kept:
-        raise InputError(source, "time", expected=f"a {span} in full", found="parts of them")
+        raise InputError(source, "time", expected=f"a {span} in full", found="only parts of them")
     bounds = np.array(kept)
     spans = xr.concat(means, dim=pd.DatetimeIndex(bounds[:, 0], name="time"))
     spans["time"].attrs = dict(cube["time"].attrs)
     return spans.assign_coords(time_bnds=(("time", "bnds"), bounds)).assign_attrs(cube.attrs)
 
 
-def _weighted_mean(cube: xr.Dataset, weights: np.ndarray) -> xr.Dataset:
-    """Mean over time by weight, of the values that are there; NaN where there are none."""
-    weighted = cube.drop_vars("time_bnds").weighted(xr.DataArray(weights, dims="time"))
+def means_of_steps(cube: xr.Dataset, edges: pd.DatetimeIndex, source: str) -> xr.Dataset:
+    """Return the mean of a cube over each of the given steps.
+
+    A step within one longer period takes that period's values.
+
+    Args:
+        cube: With ``time`` and ``time_bnds``.
+        edges: Edges (n + 1,) of the steps, in order.
+        source: Name of the source, for the message.
+
+    Returns:
+        The cube on the steps (n), with their ``time_bnds``, lazily.
+
+    Raises:
+        InputError: If the cube does not cover the steps.
+    """
+    starts, ends = cube["time_bnds"].compute().transpose("time", ...).to_numpy().T
+    low, high = edges[:-1].to_numpy(), edges[1:].to_numpy()
+    first = np.searchsorted(ends, low, "right")
+    last = np.searchsorted(starts, high, "left")
+    if starts[0] > low[0] or ends[-1] < high[-1] or (first >= last).any():
+        raise InputError(
+            source,
+            "time",
+            expected=f"periods from {low[0]:.10} to {high[-1]:.10}".replace("T", " "),
+            found=f"{pd.Timestamp(starts[0]):%Y-%m-%d} to {pd.Timestamp(ends[-1]):%Y-%m-%d}",
+        )
+    # Fields grow on a finer grid: one period at a time is in memory.
+    fields = cube.drop_vars("time_bnds").chunk(time=1)
+    if (last - first == 1).all():
+        stepped = fields.isel(time=first)
+    else:
+        means = []
+        for i, j, (begin, end) in zip(first, last, pairwise(edges.to_numpy()), strict=True):
+            overlap = np.minimum(ends[i:j], end) - np.maximum(starts[i:j], begin)
+            means.append(_weighted_mean(fields.isel(time=slice(i, j)), overlap / (end - begin)))
+        stepped = xr.concat(means, "time")
+    stepped = stepped.assign_coords(time=("time", low, dict(cube["time"].attrs)))
+    bounds = ("time", "bnds"), np.column_stack([low, high])
+    return stepped.assign_coords(time_bnds=bounds).assign_attrs(cube.attrs)
+
+
+def _weighted_mean(fields: xr.Dataset, weights: np.ndarray) -> xr.Dataset:
+    """Return the weighted mean over time of the values that are not missing; NaN without any."""
+    weighted = fields.weighted(xr.DataArray(weights, dims="time"))
     return weighted.mean("time", keep_attrs=True).astype("float32", keep_attrs=True)

@@ -1,15 +1,12 @@
-"""One grid and one record of months for sources that each have their own.
+"""Align cubes to one grid, each variable by its kind.
 
-What is conserved (radiation, rain) is regridded by area; states and indices are interpolated,
-or averaged by area where the target is coarser and interpolation would see a few cells out of
-many; a class is never blended. Cells without data take no part, so that a coast stays sharp.
+Rates (radiation, rain) are averaged by area, which conserves them. States and indices are
+interpolated, or averaged by area where the target is coarser and interpolation would see a few
+cells out of many. Classes are never blended. Missing cells are ignored, so that a coast stays sharp.
 """
 
 from __future__ import annotations
 
-import logging
-from functools import reduce
-from operator import and_
 from typing import Any
 
 import numpy as np
@@ -23,21 +20,18 @@ from uflux_kedro.gridding.reproject import align_projected
 from uflux_kedro.lazy import xr
 from uflux_kedro.variables import IGBP_CLASSES, VARIABLES
 
-logger = logging.getLogger(__name__)
-
-
 _SAME_PLACE = 1e-4
-"""Degrees; coordinates of two files that differ by less mean the same cells."""
+"""Degrees; coordinates of two files that differ by less are those of the same cells."""
 
 _MIN_WEIGHT = 0.25 - 1e-6
-"""Interpolation needs one of four neighbours in full, or more of them in part."""
+"""Least weight of the neighbours with data from which a value is interpolated."""
 
 
 def align(cube: xr.Dataset, grid: TargetGrid | ProjectedGrid) -> xr.Dataset:
-    """Bring a cube onto the target grid, each variable by its kind.
+    """Align a cube to a target grid, each variable by its kind.
 
     Args:
-        cube: Canonical names and coordinates; with time or without. A record without place,
+        cube: Canonical names and coordinates, with or without time. A record without place,
             such as CO2, is returned as it is.
         grid: The target, in degrees or in a projection.
 
@@ -46,7 +40,7 @@ def align(cube: xr.Dataset, grid: TargetGrid | ProjectedGrid) -> xr.Dataset:
         cube that is on the grid already keeps its numbers.
 
     Raises:
-        InputError: If cube and grid have no place in common.
+        InputError: If cube and grid do not overlap.
     """
     if "latitude" not in cube.coords and "x" not in cube.dims:
         return cube
@@ -66,14 +60,14 @@ def align(cube: xr.Dataset, grid: TargetGrid | ProjectedGrid) -> xr.Dataset:
 
 
 def _from_projection(cube: xr.Dataset, grid: TargetGrid, target: xr.Dataset) -> xr.Dataset:
-    """Classes of a projected source, such as tiles of land cover, on degrees."""
+    """Regrid the classes of a projected source, such as tiles of land cover, to degrees."""
     fields = [str(n) for n in cube.data_vars if VARIABLES[str(n)].kind != "category"]
     if fields:
         raise InputError(
             str(cube.attrs.get("source", "cube")),
             ", ".join(fields),
-            expected="a target grid in a projection (crs)",
-            found=f"degrees, and a source in {cube.attrs['crs']}",
+            expected=f"a target grid in a projection (crs), as the source is in {cube.attrs['crs']}",
+            found="a target grid in degrees, to which only classes can be regridded",
         )
     classes = {
         n: class_of_cells(v, cube.attrs["crs"], grid, target) for n, v in cube.data_vars.items()
@@ -96,8 +90,8 @@ def _check_overlap(cube: xr.Dataset, target: xr.Dataset) -> None:
             raise InputError(
                 str(cube.attrs.get("source", "cube")),
                 axis,
-                expected=f"some of {wanted.min():g} to {wanted.max():g} degrees",
-                found=f"{source.min():g} to {source.max():g}",
+                expected=f"cells within the target grid, {wanted.min():g} to {wanted.max():g} degrees",
+                found=f"cells from {source.min():g} to {source.max():g}",
             )
 
 
@@ -110,7 +104,7 @@ def _on_grid(cube: xr.Dataset, target: xr.Dataset) -> bool:
 
 
 def _spacing(grid: xr.Dataset) -> float:
-    """Mean step of latitude and longitude, degrees."""
+    """Return the mean step of latitude and longitude, degrees."""
     return float(np.mean([np.abs(np.diff(grid[a])).mean() for a in ("latitude", "longitude")]))
 
 
@@ -126,8 +120,8 @@ def _regrid(data: xr.DataArray, target: xr.Dataset, coarser: bool) -> xr.DataArr
 
 
 def _interpolate(data: xr.DataArray, target: xr.Dataset) -> xr.DataArray:
-    """Bilinear, over those of the four neighbours that have data."""
-    # xarray interpolates in double precision, and under dask without saying so.
+    """Interpolate bilinearly between those of the four neighbours that have data."""
+    # xarray interpolates in double precision, under dask while declaring the original type.
     data = data.astype("float64")
     valid = data.notnull()
     weight = _regridder(valid.astype("float64")).linear(target)
@@ -141,7 +135,7 @@ def _most_common(data: xr.DataArray, target: xr.Dataset) -> xr.DataArray:
 
 
 def _nearest(data: xr.DataArray, target: xr.Dataset) -> xr.DataArray:
-    """Class of the cell in which each centre lies; the library's way blends rows at the poles."""
+    """Return the class of the cell in which each centre lies; xarray-regrid blends polar rows."""
     latitude, longitude = target["latitude"].to_numpy(), target["longitude"].to_numpy()
     row, outside_south_north = nearest(data["latitude"].to_numpy(), latitude)
     column, outside_west_east = nearest(data["longitude"].to_numpy(), longitude)
@@ -153,25 +147,7 @@ def _nearest(data: xr.DataArray, target: xr.Dataset) -> xr.DataArray:
 
 
 def _regridder(data: xr.DataArray) -> Any:
-    # Importing the library registers the accessor.
+    # The import registers the accessor.
     import xarray_regrid  # noqa: F401
 
     return data.regrid
-
-
-def common_mask(drivers: xr.Dataset) -> xr.DataArray:
-    """Land where every driver has data.
-
-    Args:
-        drivers: Fields on one grid and one record, and ``IGBP``, 0 where there is no land.
-
-    Returns:
-        True (time, and the grid's axes) where a prediction can be made from all of them; lazy.
-    """
-    land = drivers["IGBP"] > 0
-    fields = [
-        data.notnull()
-        for name, data in drivers.data_vars.items()
-        if name != "IGBP" and set(land.dims) <= set(data.dims)
-    ]
-    return reduce(and_, [*fields, land])

@@ -1,36 +1,30 @@
-"""A target grid in a projection, such as 100 m cells of EPSG:27700 (extra ``raster``).
+"""Align cubes to a grid in a projection, such as 100 m cells of EPSG:27700 (extra ``raster``).
 
-Regridding is GDAL's, by odc-geo, which keeps it lazy tile by tile. Rates, and whatever the target
-is coarser for, are averaged over the source's cells by the area that falls into a target cell;
-states and indices are interpolated where the target is finer. Classes are counted
-(:mod:`uflux_kedro.gridding.land_cover`). GDAL averages over the box around a target cell that is
-turned against the source: on white noise the mean over 60 km moves by 1e-4 where the target is
-coarser and by 5e-4 where it is finer, a cell by 1 to 6 % of the field's standard deviation.
+GDAL regrids through odc-geo, lazily and block by block. Rates are averaged by area; so are states
+and indices where the target is coarser, and where it is finer they are interpolated. Classes are
+counted (:mod:`uflux_kedro.gridding.land_cover`). GDAL averages over the box around a target cell
+that is rotated against the source: on white noise the mean over 60 km is off by 1e-4 where the
+target is coarser and by 5e-4 where it is finer, a cell by 1 to 6 % of the field's standard deviation.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from uflux_kedro.errors import InputError
-from uflux_kedro.gridding.cells import DEGREES, METRES_PER_DEGREE, carry
-from uflux_kedro.gridding.grids import _TILE, ProjectedGrid
+from uflux_kedro.gridding.grids import TILE, ProjectedGrid
 from uflux_kedro.gridding.land_cover import class_of_cells
+from uflux_kedro.gridding.projections import DEGREES, METRES_PER_DEGREE, project_points
 from uflux_kedro.lazy import xr
 from uflux_kedro.variables import VARIABLES
 
-if TYPE_CHECKING:
-    pass
-
 
 def align_projected(cube: xr.Dataset, grid: ProjectedGrid) -> xr.Dataset:
-    """Bring a cube onto a projected grid, each variable by its kind.
+    """Align a cube to a projected grid, each variable by its kind.
 
     Args:
         cube: Canonical names on ``latitude``, ``longitude``, or on ``y``, ``x`` with
-            ``attrs["crs"]``; with time or without.
+            ``attrs["crs"]``; with or without time.
         grid: The target.
 
     Returns:
@@ -39,7 +33,7 @@ def align_projected(cube: xr.Dataset, grid: ProjectedGrid) -> xr.Dataset:
 
     Raises:
         ConfigurationError: If the extra ``raster`` is not installed.
-        InputError: If cube and grid have no place in common.
+        InputError: If cube and grid do not overlap.
     """
     target = grid.coordinates()
     axes = ("y", "x") if "x" in cube.dims else ("latitude", "longitude")
@@ -61,14 +55,14 @@ def align_projected(cube: xr.Dataset, grid: ProjectedGrid) -> xr.Dataset:
 def _reproject(
     data: xr.DataArray, grid: ProjectedGrid, crs: str, axes: tuple[str, str], size: float
 ) -> xr.DataArray:
-    """One variable on the grid, whose cells are ``size`` times as long as the source's."""
+    """Regrid one variable to a grid whose cells are ``size`` times as long as the source's."""
     from odc.geo.xr import assign_crs, xr_reproject
 
     rate = VARIABLES[str(data.name)].kind == "rate"
     leading = [d for d in data.dims if d not in axes]
     source = data.transpose(*leading, *axes)
     source = source.drop_vars([c for c in data.coords if c not in (*axes, *leading)])
-    # Blocks in space are the library's matter, and one of time keeps memory flat.
+    # odc-geo makes the blocks in space; one period at a time keeps memory flat.
     source = source.chunk({**dict.fromkeys(leading, 1), **dict.fromkeys(axes, -1)})
     box = grid.geobox()
     found = xr_reproject(
@@ -76,7 +70,7 @@ def _reproject(
         box,
         resampling="average" if rate or size > 1.01 else "bilinear",
         dst_nodata=np.nan,
-        chunks=tuple(min(_TILE, edge) for edge in box.shape),
+        chunks=tuple(min(TILE, edge) for edge in box.shape),
     )
     found = found.drop_vars([c for c in found.coords if c not in leading])
     found = found.rename(dict(zip(found.dims[-2:], ("y", "x"), strict=True)))
@@ -89,7 +83,7 @@ def _check_overlap(cube: xr.Dataset, grid: ProjectedGrid, axes: tuple[str, str])
             return
         wanted = {"y": (grid.south, grid.north), "x": (grid.west, grid.east)}
     else:
-        longitude, latitude = carry(grid.crs, DEGREES, *grid.cells().lattice())
+        longitude, latitude = project_points(grid.crs, DEGREES, *grid.cells().lattice())
         wanted = {
             axis: (float(places.min()), float(places.max()))
             for axis, places in zip(axes, (latitude, longitude), strict=True)
@@ -100,6 +94,6 @@ def _check_overlap(cube: xr.Dataset, grid: ProjectedGrid, axes: tuple[str, str])
             raise InputError(
                 str(cube.attrs.get("source", "cube")),
                 axis,
-                expected=f"some of {low:g} to {high:g}",
-                found=f"{found.min():g} to {found.max():g}",
+                expected=f"cells within the target grid, {low:g} to {high:g}",
+                found=f"cells from {found.min():g} to {found.max():g}",
             )

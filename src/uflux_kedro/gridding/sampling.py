@@ -1,4 +1,4 @@
-"""Drivers at the towers: the grid cell in which each tower stands, or the cells around it."""
+"""Sample gridded drivers at towers: from each tower's cell, or from the cells of its footprint."""
 
 from __future__ import annotations
 
@@ -8,38 +8,39 @@ from typing import NamedTuple
 import numpy as np
 
 from uflux_kedro.errors import InputError
-from uflux_kedro.gridding.cells import DEGREES, METRES_PER_DEGREE, nearest, transformer, turn
+from uflux_kedro.gridding.cells import nearest, shortest_turn
+from uflux_kedro.gridding.projections import DEGREES, METRES_PER_DEGREE, transformer
 from uflux_kedro.lazy import pd, xr
 
 _NEIGHBOURS = np.array(sorted(product((-1, 0, 1), repeat=2), key=lambda step: step != (0, 0)))
-"""Steps to a cell itself, first, and to the eight around it."""
+"""Offsets of a cell and its eight neighbours; (0, 0) comes first."""
 
 
 def sample_at_sites(
     drivers: xr.Dataset, sites: pd.DataFrame, radius: float | None = None
 ) -> pd.DataFrame:
-    """Read every driver off the cell in which a tower stands, or off the cells around it.
+    """Sample every driver at towers, from each tower's cell or from the cells of its footprint.
 
-    A tower whose cell is water, as on a coast, takes the nearest land cell around it.
+    A tower whose cell is water, as on a coast, takes the nearest land cell among its neighbours.
 
     Args:
         drivers: Cube with ``IGBP``, 0 where there is no land; on ``latitude`` and ``longitude``,
             or on ``y`` and ``x`` in metres of ``attrs["crs"]``.
         sites: ``site_id``, ``latitude``, ``longitude``.
-        radius: Of the footprint, metres: fields are then means over the land cells whose centres
-            lie within it, weighted by area; the tower's own cell where none does. IGBP and what
-            has no place stay those of the cell. None reads the cell alone.
+        radius: Radius of the footprint, metres: fields are means over the land cells whose centres
+            lie within it, weighted by area, or the tower's own cell where no centre does. IGBP
+            and variables without place are those of the cell. None samples the cell only.
 
     Returns:
-        ``site_id``, ``time`` and the drivers by name; one row a site and period, sorted.
+        ``site_id``, ``time`` and the drivers by name; one row per site and period, sorted.
 
     Raises:
-        InputError: If a tower stands outside the grid, or with no land in its cell or around.
+        InputError: If a tower lies outside the grid, or its cell and all neighbours are water.
     """
     grid = _Grid.of(drivers, sites)
     rows, columns = _land_cells(drivers, sites, grid)
     names = sites["site_id"].to_numpy()
-    # A cube that comes from a store has its variables in any order.
+    # A cube from a store has its variables in any order.
     ordered = drivers[sorted(map(str, drivers.data_vars))].drop_vars("time_bnds", errors="ignore")
     sampled = ordered.isel(
         {
@@ -55,7 +56,16 @@ def sample_at_sites(
 
 
 class _Grid(NamedTuple):
-    """Axes of a grid, and where the sites stand on them."""
+    """Axes of a grid, and the sites' positions along them.
+
+    Attributes:
+        rows: Name of the axis of rows.
+        columns: Name of the axis of columns.
+        y: Centres of the rows, degrees or metres.
+        x: Centres of the columns.
+        site_y: The sites' positions along ``y`` (sites,).
+        site_x: The sites' positions along ``x`` (sites,).
+    """
 
     rows: str
     columns: str
@@ -83,16 +93,16 @@ class _Grid(NamedTuple):
         return self.in_degrees and self.x.size * abs(self.x[1] - self.x[0]) > 360 - 1e-6
 
     def distance(self, row: np.ndarray, column: np.ndarray, site: np.ndarray | int) -> np.ndarray:
-        """Metres from a site to cells' centres, on the plane that touches the globe there."""
+        """Return metres from a site to cells' centres, in the plane tangent to the globe there."""
         north = self.y[row] - self.site_y[site]
         east = self.x[column] - self.site_x[site]
         if not self.in_degrees:
             return np.hypot(north, east)
-        east = turn(east) * np.cos(np.deg2rad(self.site_y[site]))
+        east = shortest_turn(east) * np.cos(np.deg2rad(self.site_y[site]))
         return METRES_PER_DEGREE * np.hypot(north, east)
 
     def within(self, row: int, column: int, radius: float) -> tuple[np.ndarray, np.ndarray]:
-        """Rows and columns of the window around a cell that a circle can reach into."""
+        """Return rows and columns of the window around a cell that holds a circle of a radius."""
         step = abs(self.y[1] - self.y[0]) * (METRES_PER_DEGREE if self.in_degrees else 1)
         shrunk = np.cos(np.deg2rad(min(abs(self.y[row]) + 1, 89))) if self.in_degrees else 1.0
         reach = int(np.ceil(radius / step)) + 1
@@ -112,7 +122,7 @@ def _footprints(
     names: np.ndarray,
     radius: float,
 ) -> xr.Dataset:
-    """Area-weighted means of the fields over the land around each site."""
+    """Return area-weighted means of the fields over the land within each site's footprint."""
     fields = drivers[
         [
             str(name)
@@ -142,11 +152,11 @@ def _footprints(
 def _land_cells(
     drivers: xr.Dataset, sites: pd.DataFrame, grid: _Grid
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Row and column of each site's cell, or of the land cell nearest to it."""
+    """Return row and column of each site's cell, or of the nearest land cell next to it."""
     row, outside_south_north = nearest(grid.y, grid.site_y, grid.in_degrees)
     column, outside_west_east = nearest(grid.x, grid.site_x, grid.in_degrees)
     outside = outside_south_north | outside_west_east
-    _refuse(sites, outside, "a place on the drivers' grid", "outside it")
+    _refuse(sites, outside, "towers within the grid of the drivers", "outside it")
     rows, columns = (row[:, None] + _NEIGHBOURS[:, 0], column[:, None] + _NEIGHBOURS[:, 1])
     if grid.around_the_globe:
         columns %= grid.x.size
@@ -157,7 +167,9 @@ def _land_cells(
     # The tower's own cell wins if it is land, even where a neighbour's centre is nearer.
     distance[:, 0] = -1
     best = np.where(land, distance, np.inf).argmin(axis=1)
-    _refuse(sites, ~land.any(axis=1), "land in the tower's cell or one around it", "water only")
+    _refuse(
+        sites, ~land.any(axis=1), "land in each tower's cell or a neighbouring one", "only water"
+    )
     index = np.arange(len(sites))
     return rows[index, best], columns[index, best]
 

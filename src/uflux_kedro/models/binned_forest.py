@@ -1,4 +1,4 @@
-"""Breiman's random forest on binned columns: that of scikit-learn in a tenth of its time.
+"""Random forest on binned columns: the skill of scikit-learn's in a tenth of its time.
 
 Breiman, L. (2001): Random forests. Machine Learning 45, 5-32, doi 10.1023/A:1010933404324.
 """
@@ -30,33 +30,34 @@ from uflux_kedro.models.trees.ranges import GROWTH_RANGES, check_ranges, check_t
 
 _RANGES = (("n_estimators", True, 1, np.inf), *GROWTH_RANGES)
 _SUBSAMPLE = 200_000
-"""Rows from which the bins are learnt, at most."""
+"""Most rows from which bins are learnt."""
 
 _DRAWS_A_ROW = 1 / (1 - math.exp(-1))
-"""How often a row of a bag was drawn on average: of n draws a share 1 - 1/e of n rows has any."""
+"""Average number of draws of a row in a bag: n draws with replacement reach n (1 - 1/e) rows."""
 
 
 class BinnedForestRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
-    """Random forest whose trees compare bytes: a column's bin among 255 of as many rows.
+    """Random forest on columns that are binned to bytes, 255 bins of equal numbers of rows.
 
-    Bags are bootstrap samples; every column is a candidate at every node; squared error. It
-    differs from scikit-learn's ``RandomForestRegressor`` of the same parameters in three things:
-    thresholds lie between bins, not between rows; the limits on the rows of a node count draws,
-    so they are raised by what a row is drawn on average; and leaves are float32. The same
-    ``random_state`` gives the same model, byte for byte, on any number of threads.
+    Bags are bootstrap samples, every column is a candidate at every node, and splits minimise the
+    squared error. It differs from scikit-learn's ``RandomForestRegressor`` of the same parameters
+    in three ways: thresholds lie between bins, not between rows; the limits on the rows of a node
+    count draws, so they are multiplied by the average number of draws of a row; and leaves are
+    float32. The same ``random_state`` gives the same model, byte for byte, on any number of
+    threads.
 
     Args:
-        n_estimators: Trees.
-        max_depth: Greatest depth of a tree; None for no limit.
-        min_samples_split: Rows that a node needs to be split.
-        min_samples_leaf: Rows that a leaf needs.
+        n_estimators: Number of trees.
+        max_depth: Maximum depth of a tree; None for no limit.
+        min_samples_split: Fewest rows of a node that is split.
+        min_samples_leaf: Fewest rows of a leaf.
         n_jobs: Threads; None is one, -1 all.
         random_state: Seed.
 
     Attributes:
-        n_features_in_: Columns.
-        n_outputs_: Targets.
-        feature_importances_: (columns,), sums to 1.
+        n_features_in_: Number of columns.
+        n_outputs_: Number of targets.
+        feature_importances_: Importance of each column, shape (columns,), sums to 1.
     """
 
     def __init__(
@@ -80,11 +81,12 @@ class BinnedForestRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
         Args:
             X: (rows, columns), finite.
-            y: (rows,) or (rows, targets), finite; one tree serves all targets.
+            y: (rows,) or (rows, targets), finite; each tree predicts all targets.
 
         Raises:
-            ConfigurationError: If a parameter is out of its range.
-            ValueError: If X or y holds NaN or infinity, or their shapes do not fit.
+            ConfigurationError: If a parameter is out of range.
+            InputError: If targets exceed single precision.
+            ValueError: If X or y holds NaN or infinity, or their shapes do not match.
         """
         check_ranges(type(self).__name__, self.get_params(), _RANGES)
         checked = validate_data(
@@ -133,7 +135,7 @@ class BinnedForestRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         return self.predict_on(validate_data(self, X, dtype=np.float64, reset=False), self.n_jobs)
 
     def predict_on(self, X: np.ndarray, n_jobs: int | None) -> np.ndarray:
-        """Predict on a number of threads of this call, without the checks of :meth:`predict`.
+        """Predict on a given number of threads, without the checks of :meth:`predict`.
 
         Args:
             X: (n, columns) float64, finite.
@@ -151,21 +153,21 @@ class BinnedForestRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
     @property
     def feature_importances_(self) -> np.ndarray:
-        """Share of the squared error that each column's cuts save."""
+        """Share of the reduction of the squared error that is due to each column."""
         check_is_fitted(self, "forest_")
         return self.forest_.importances
 
     def to_arrays(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        """What was fitted, for storage: named arrays, and numbers that JSON can hold."""
+        """Return the fitted model for storage: named arrays, and numbers that JSON can hold."""
         check_is_fitted(self, "forest_")
         return self.binner_.to_arrays() | forest_arrays(self.forest_), columns_and_targets(self)
 
     def from_arrays(self, arrays: Mapping[str, np.ndarray], attributes: Mapping[str, Any]) -> Self:
-        """Take over what :meth:`to_arrays` gave.
+        """Set the fitted model that :meth:`to_arrays` returned.
 
         Raises:
             KeyError: If an array or a number is missing.
-            ValueError: If trees lead outside themselves.
+            ValueError: If the arrays are not those of trees.
         """
         take_columns_and_targets(self, attributes)
         self.binner_ = Binner.from_arrays(arrays, self.n_features_in_)
@@ -174,5 +176,5 @@ class BinnedForestRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
 
 def _in_draws(rows: int, least: int) -> int:
-    """Draws that so many rows of a bag stand for; one row, or the least split, stays as it is."""
+    """Convert a limit in rows to one in draws; ``least``, which limits nothing, is kept."""
     return rows if rows <= least else round(rows * _DRAWS_A_ROW)

@@ -1,13 +1,13 @@
-"""A blend of three learners that err in different ways: boosted trees, extra-trees, a kernel.
+"""A blend of three models that err in different ways: boosted trees, extra-trees and a kernel.
 
-On unseen towers their mean is better than the best of them: boosting follows the rows closely,
-averaged random trees hold back, and a smooth kernel goes on where trees end in steps.
+On unseen towers their mean is better than the best of them: boosting fits the rows closely,
+averaged random trees fit them less, and a smooth kernel continues where trees end in steps.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -34,25 +34,25 @@ if TYPE_CHECKING:
 
     from uflux_kedro.models.trees.packed_trees import PackedForest
 
-WEIGHTS = ("equal", "stacked")
+Weights = Literal["equal", "stacked"]
 
 _BLOCK = 8192
-"""Rows of a kernel matrix; the same for any number of threads, so that rounding is too."""
+"""Rows of a kernel matrix; independent of the number of threads, so that rounding is too."""
 
 
 @dataclass(frozen=True)
 class KernelMachine:
-    """Ridge regression on a radial kernel with landmarks (Nystroem), in its shortest form.
+    """Ridge regression on a radial kernel with landmarks (Nystroem), as a sum over the landmarks.
 
-    Columns are standardised and cut at three standard deviations: beyond what the towers saw it
-    goes on level. A missing value is the column's median.
+    Columns are standardised and clipped at three standard deviations, so that predictions are
+    constant beyond the values at the towers. A missing value counts as the column's median.
 
     Attributes:
-        median: Shape (columns,), of what is not missing.
-        mean: Shape (columns,).
+        median: Medians of the known values, shape (columns,).
+        mean: Means, shape (columns,).
         scale: Standard deviations, shape (columns,).
         landmarks: Standardised rows, shape (landmarks, columns).
-        coefficients: Shape (landmarks,).
+        coefficients: Weight of each landmark's kernel, shape (landmarks,).
         intercept: Constant.
     """
 
@@ -78,13 +78,13 @@ class KernelMachine:
         mean, scale = filled.mean(axis=0), filled.std(axis=0)
         scale[scale == 0] = 1.0
         rows = np.clip((filled - mean) / scale, -cls.cut, cls.cut)
-        # The sums of linear algebra depend on the number of threads.
+        # The rounding of linear algebra depends on the number of threads.
         with threadpool_limits(limits=1, user_api="blas"):
             features = Nystroem(
                 gamma=cls.gamma, n_components=min(n_landmarks, len(rows)), random_state=seed
             ).fit(rows)
             line = Ridge(alpha=cls.ridge).fit(features.transform(rows), y)
-        # A line in the features is a sum over the landmarks' kernels.
+        # A linear function of the features is a weighted sum of the landmarks' kernels.
         coefficients = features.normalization_.T @ line.coef_
         return cls(median, mean, scale, features.components_, coefficients, float(line.intercept_))
 
@@ -108,13 +108,13 @@ class KernelMachine:
 
 @dataclass(frozen=True)
 class PackedBlend:
-    """Exact predictor of a fitted blend, its trees packed.
+    """Exact predictor of a fitted blend, with packed trees.
 
     Attributes:
         boosted: Packed boosted trees.
         trees: Packed extra-trees.
         kernel: The kernel machine.
-        weights: Share of each, shape (3,).
+        weights: Weight of each, shape (3,).
     """
 
     boosted: PackedForest
@@ -145,21 +145,22 @@ class BlendRegressor(RegressorMixin, BaseEstimator):
     """Mean of boosted trees (XGBoost), extra-trees and a kernel machine.
 
     Args:
-        weights: ``equal``; or ``stacked``, non-negative weights of sum 1 that fit best what each
-            learner predicts for groups that it did not see. Stacking costs ``n_splits`` fits more.
+        weights: ``equal``; or ``stacked``: non-negative weights of sum 1, fitted to the
+            predictions of each model for groups that it did not see. Stacking costs ``n_splits``
+            more fits.
         boosting_rounds: Boosted trees.
         n_trees: Extra-trees.
-        n_landmarks: Rows on which the kernel stands.
-        n_splits: Folds of whole groups that the weights are fitted on.
-        n_jobs: Threads; None is one, -1 all. They change no number.
+        n_landmarks: Landmarks of the kernel.
+        n_splits: Folds of whole groups on which the weights are fitted.
+        n_jobs: Threads; None is one, -1 all. They change no result.
         random_state: Seed.
 
     Attributes:
         boosted_: Fitted XGBRegressor.
         trees_: Fitted ExtraTreesRegressor.
         kernel_: Fitted :class:`KernelMachine`.
-        weights_: Share of each in this order, shape (3,).
-        n_features_in_: Columns of X.
+        weights_: Weight of each in this order, shape (3,).
+        n_features_in_: Number of columns of X.
     """
 
     boosted_: XGBRegressor
@@ -169,7 +170,7 @@ class BlendRegressor(RegressorMixin, BaseEstimator):
 
     def __init__(
         self,
-        weights: str = "equal",
+        weights: Weights = "equal",
         *,
         boosting_rounds: int = 200,
         n_trees: int = 100,
@@ -187,23 +188,23 @@ class BlendRegressor(RegressorMixin, BaseEstimator):
         self.random_state = random_state
 
     def fit(self, X: ArrayLike, y: ArrayLike, groups: ArrayLike | None = None) -> BlendRegressor:
-        """Fit all three, and the weights if they are to be stacked.
+        """Fit all three models, and the weights if they are stacked.
 
         Args:
             X: Shape (n, columns); NaN is missing.
             y: Shape (n,).
-            groups: Group of each row, shape (n,), such as its site; for stacked weights alone.
+            groups: Group of each row, such as its site, shape (n,); used by stacked weights only.
 
         Returns:
-            Itself.
+            This estimator.
 
         Raises:
             ConfigurationError: If ``weights`` is unknown.
-            InputError: If weights are to be stacked without two groups or more.
+            InputError: If weights are stacked with fewer than two groups.
         """
-        if self.weights not in WEIGHTS:
+        if self.weights not in get_args(Weights):
             raise ConfigurationError(
-                f"Unknown weights {self.weights!r}: expected one of {', '.join(WEIGHTS)}"
+                f"Unknown weights {self.weights!r}: expected one of {', '.join(get_args(Weights))}"
             )
         rows, y = validate_data(
             self, X, y, y_numeric=True, ensure_all_finite="allow-nan", ensure_min_samples=2
@@ -247,7 +248,7 @@ class BlendRegressor(RegressorMixin, BaseEstimator):
         )
         boosted.fit(X, y)
         trees.fit(X, y)
-        # On several threads scikit-learn adds trees up in the order in which they come.
+        # On several threads scikit-learn sums trees in the order in which threads finish.
         trees.set_params(n_jobs=1)
         return boosted, trees, KernelMachine.fit(X, y, self.n_landmarks, seed)
 
@@ -259,9 +260,9 @@ class BlendRegressor(RegressorMixin, BaseEstimator):
             raise InputError(
                 "BLEND",
                 "groups",
-                expected="the group of each row, at least two, to stack weights by",
+                expected="a group for each row, at least two groups, for stacked weights",
                 found="none" if groups is None else f"{found}",
-                hint="Give the sites to fit, or set weights: equal",
+                hint="Pass the sites to fit, or set weights: equal",
             )
         folds = GroupKFold(min(self.n_splits, found), shuffle=True, random_state=seed)
         unseen = np.empty((3, len(y)))
@@ -278,5 +279,5 @@ class BlendRegressor(RegressorMixin, BaseEstimator):
 
 
 def _predict_parts(parts: tuple[Any, ...], X: NDArray) -> NDArray[np.float64]:
-    """Predictions of each part, shape (parts, n)."""
+    """Return the predictions of each part, shape (parts, n)."""
     return np.stack([np.asarray(part.predict(X), dtype=np.float64) for part in parts])

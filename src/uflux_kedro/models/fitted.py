@@ -1,4 +1,4 @@
-"""A fitted member of the ensemble: a model, the predictors it wants, and its card."""
+"""A fitted member of the ensemble: a model, its predictors and a card that describes it."""
 
 from __future__ import annotations
 
@@ -28,20 +28,22 @@ logger = logging.getLogger(__name__)
 
 _CARD, _MODEL = "card.json", "model"
 
-_SUSPICIOUS = 0.5
-"""Share of rows out of the training range from which the unit is doubted: a cold month may
-well be colder than any at the towers, half a map may not."""
+SUSPICIOUS_SHARE = 0.5
+"""Share of rows outside the training range above which a warning asks about the unit.
+
+A cold month may be colder than any at the towers; half a map may not.
+"""
 
 
 class FittedMember:
-    """A member that predicts.
+    """A member of the ensemble with its fitted model.
 
-    One that was loaded reads its model at the first prediction, once a process, and goes to
-    worker processes as its path. It predicts by packed trees: exactly as the estimator does, in
-    a fraction of the time.
+    A loaded member reads its model at the first prediction, once a process, and is sent to worker
+    processes as a path. It predicts with packed trees: exactly as the estimator does, in a
+    fraction of the time.
 
     Attributes:
-        card: What is known of it: ``member``, ``flux``, ``unit``, ``predictors`` (name ->
+        card: Description of the member: ``member``, ``flux``, ``unit``, ``predictors`` (name ->
             unit, minimum and maximum in training), ``parameters``, ``rows``, ``sites``,
             ``scores``, ``versions``, ``seed``, ``checksum``.
     """
@@ -57,12 +59,12 @@ class FittedMember:
 
     @property
     def name(self) -> str:
-        """The member's name."""
+        """Name of the member."""
         return self.card["member"]
 
     @property
     def predictors(self) -> tuple[str, ...]:
-        """Predictor columns, in the order in which the model sees them."""
+        """Predictor columns, in the model's order."""
         return tuple(self.card["predictors"])
 
     @property
@@ -72,12 +74,12 @@ class FittedMember:
 
     @property
     def packed(self) -> Any:
-        """Its exact predictor of complete rows, for those who checked them."""
+        """Packed model, for callers who pass complete rows only."""
         return self._ready().packed
 
     def _ready(self) -> _Ready:
         if self._model is None and self._folder is not None:
-            # Threads that come at once wait for the first, instead of each reading the file.
+            # Of several threads one reads the file and the others wait.
             with _READING:
                 return _read(self._folder.resolve(), self.card["checksum"])
         if self._packed is None:
@@ -90,16 +92,16 @@ class FittedMember:
         """Predict the flux.
 
         Args:
-            data: A table that has the predictors as columns, in any order, or an array of
-                shape (n, predictors) in their order; canonical units.
+            data: A table with the predictors as columns, in any order, or an array of shape
+                (n, predictors) in the model's order; canonical units.
             n_jobs: Threads; None is one, -1 all.
 
         Returns:
             Shape (n,), in the flux's canonical unit; NaN where a predictor is missing.
 
         Raises:
-            InputError: If predictors are missing from the table, stand there twice or are no
-                numbers, or their number is another.
+            InputError: If a predictor is absent from the table, appears in it twice or is not
+                numeric, or if the array has another number of columns.
         """
         X = self._matrix(data)
         known = np.isfinite(X).all(axis=1)
@@ -133,7 +135,7 @@ class FittedMember:
     def _column(self, table: pd.DataFrame, name: str) -> NDArray[np.float32]:
         column = table[name]
         if isinstance(column, pd.DataFrame):
-            expected, found = "one column of that name", f"{column.shape[1]}"
+            expected, found = "one column of that name", f"{column.shape[1]} columns"
         else:
             try:
                 return column.to_numpy("float32")
@@ -142,11 +144,11 @@ class FittedMember:
         raise InputError(f"table given to {self.name}", name, expected=expected, found=found)
 
     def save(self, folder: Path) -> None:
-        """Write the member, whole or not at all."""
+        """Write the member to a folder, completely or not at all."""
         with replacing(folder) as temporary:
             temporary.mkdir()
             if self._model is None and self._folder is not None:
-                # It stands in files already: reading it would cost memory and time.
+                # The model is copied as files: loading it would cost memory and time.
                 _copy(self._folder / _MODEL, temporary / _MODEL, self.card["checksum"])
             else:
                 save_model(self.model, temporary / _MODEL)
@@ -155,10 +157,10 @@ class FittedMember:
 
     @classmethod
     def load(cls, folder: Path) -> FittedMember:
-        """Read a member's card; the model waits until it is needed.
+        """Read a member's card; its model is read at the first prediction.
 
         Raises:
-            InputError: If there is no member.
+            InputError: If the folder holds no member.
         """
         try:
             card = json.loads((Path(folder) / _CARD).read_text())
@@ -169,26 +171,26 @@ class FittedMember:
         return cls(card, folder=Path(folder))
 
     def _warn_outside(self, X: NDArray[np.float32]) -> None:
-        """Say of each predictor, once, if it looks like another unit or another world."""
+        """Warn once of each predictor with most values outside its training range."""
         if not len(X):
             return
         for column, (name, known) in zip(X.T, self.card["predictors"].items(), strict=True):
-            # A class or a place without towers is no matter of units.
+            # Land cover and latitude beyond the towers' are no sign of a wrong unit.
             if name in SITE_PREDICTORS or name in self._warned:
                 continue
             share = np.mean((column < known["min"]) | (column > known["max"]))
-            if share > _SUSPICIOUS:
+            if share > SUSPICIOUS_SHARE:
                 self._warned.add(name)
                 logger.warning(
                     "%s: %.0f %% of %d rows have %s outside the training range, %g to %g %s; "
-                    "found %g to %g. Is it in that unit?",
+                    "found %g to %g. Check its unit",
                     *(self.name, 100 * share, len(X), name, known["min"], known["max"]),
                     *(known["unit"], column.min(), column.max()),
                 )
 
 
 class _Ready(NamedTuple):
-    """A model in memory, and its packed form."""
+    """A model in memory and its packed form."""
 
     model: Any
     packed: Any
@@ -197,12 +199,12 @@ class _Ready(NamedTuple):
 _READING = Lock()
 
 
-@lru_cache(maxsize=16)  # the members of a flux
+@lru_cache(maxsize=16)  # a flux has thirteen members
 def _read(folder: Path, checksum: str) -> _Ready:
-    """Model of a folder; the checksum is part of the key, so that a new fit is read anew.
+    """Read the model in a folder; the checksum is part of the key, so a new fit is read again.
 
     Raises:
-        InputError: If the model is not the one of the card.
+        InputError: If the model's checksum differs from the card's.
     """
     _check(folder / _MODEL, checksum)
     model = load_model(folder / _MODEL)
@@ -217,7 +219,7 @@ def _check(model: Path, checksum: str) -> None:
             "checksum",
             expected=checksum,
             found=found,
-            hint="The model is not the one that the card describes; fit the member anew",
+            hint="The model is not the one that the card describes; fit the member again",
         )
 
 
@@ -236,16 +238,16 @@ def fit_member(
     scores: Mapping[str, Any] | None = None,
     with_sites: bool = False,
 ) -> FittedMember:
-    """Fit a member on all rows that are given.
+    """Fit a member on all given rows.
 
     Args:
-        member: Who it is.
-        rows: Usable rows: ``site_id``, the flux, the predictors; none missing.
+        member: The member.
+        rows: Usable rows with ``site_id``, the flux and the predictors, without missing values.
         model: Unfitted estimator.
         parameters: Settings of the model, for the card.
         seed: Seed of the model, for the card.
         scores: Held-out scores, for the card.
-        with_sites: Hand each row's site to the model's ``fit``, as ``groups``.
+        with_sites: Whether to pass each row's site to the model's ``fit``, as ``groups``.
 
     Returns:
         The fitted member.
@@ -254,7 +256,7 @@ def fit_member(
     y = rows[member.flux].to_numpy("float64")
     model.fit(X, y, **({"groups": rows["site_id"].to_numpy()} if with_sites else {}))
     if hasattr(model, "to_cascade"):
-        # Its own form is pickles for another interpreter; its trees can be stored and packed.
+        # The fitted package is pickles for another interpreter; a cascade can be stored and packed.
         model = model.to_cascade()
     card = {
         "member": member.name,
@@ -264,7 +266,7 @@ def fit_member(
             name: {"unit": variable_of(name).unit, "min": float(low), "max": float(high)}
             for name, low, high in zip(member.predictors, X.min(0), X.max(0), strict=True)
         },
-        # XGBoost lists missing=nan, which is no JSON.
+        # XGBoost lists missing=nan, which JSON cannot hold.
         "parameters": {
             k: v
             for k, v in parameters.items()

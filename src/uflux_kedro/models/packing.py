@@ -1,27 +1,31 @@
-"""Fitted models as packed trees, whichever library grew them."""
+"""Packed form of a fitted model, whichever library grew its trees."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from uflux_kedro.errors import ConfigurationError
-from uflux_kedro.models.trees.packed_trees import PackedForest
 
 if TYPE_CHECKING:
+    from sklearn.ensemble import RandomForestRegressor
+    from xgboost import XGBRegressor
+
     from uflux_kedro.models.binned_forest import BinnedForestRegressor
-    from uflux_kedro.models.blend import PackedBlend
+    from uflux_kedro.models.blend import BlendRegressor, PackedBlend
     from uflux_kedro.models.cascade.forest import CascadeForestRegressor
+    from uflux_kedro.models.trees.packed_trees import PackedForest
 
 
 @dataclass(frozen=True)
 class PackedBytes:
-    """A fitted forest of this project, whose trees are packed already, on threads of a call's own.
+    """A fitted cascade or binned forest, whose trees are packed from the start.
 
     Attributes:
-        model: The cascade forest or binned forest.
+        model: The forest.
     """
 
     model: CascadeForestRegressor | BinnedForestRegressor
@@ -31,26 +35,47 @@ class PackedBytes:
         return self.model.predict_on(np.asarray(X, dtype=np.float64), n_jobs)
 
 
-def pack(model: Any) -> PackedForest | PackedBytes | PackedBlend:
-    """The fastest exact predictor of a fitted model.
+class PackedModel(Protocol):
+    """Exact and fast predictor of a fitted model."""
+
+    def predict(self, X: np.ndarray, n_jobs: int | None = None) -> np.ndarray:
+        """Predict (n,) or (n, targets) from (n, columns) on ``n_jobs`` threads."""
+
+
+def pack(model: Any) -> PackedModel:
+    """Return the fastest exact predictor of a fitted model.
 
     Raises:
         ConfigurationError: If there is none for the model's type.
     """
     name = type(model).__name__
-    if name in {"CascadeForestRegressor", "BinnedForestRegressor"}:
-        return PackedBytes(model)
-    from uflux_kedro.models.trees.library_trees import pack_random_forest, pack_xgboost
+    if name not in PACKERS:
+        raise ConfigurationError(f"No packed form of {name}: expected one of {', '.join(PACKERS)}")
+    return PACKERS[name](model)
 
-    if name == "RandomForestRegressor":
-        return pack_random_forest(model)
-    if name == "XGBRegressor":
-        return pack_xgboost(model)
-    if name == "BlendRegressor":
-        from uflux_kedro.models.blend import PackedBlend
 
-        return PackedBlend.of(model)
-    raise ConfigurationError(
-        f"No packed form of {name}: expected CascadeForestRegressor, BinnedForestRegressor, "
-        "RandomForestRegressor, XGBRegressor or BlendRegressor"
-    )
+def _pack_random_forest(model: RandomForestRegressor) -> PackedForest:
+    from uflux_kedro.models.trees.library_trees import pack_random_forest
+
+    return pack_random_forest(model)
+
+
+def _pack_xgboost(model: XGBRegressor) -> PackedForest:
+    from uflux_kedro.models.trees.library_trees import pack_xgboost
+
+    return pack_xgboost(model)
+
+
+def _pack_blend(model: BlendRegressor) -> PackedBlend:
+    from uflux_kedro.models.blend import PackedBlend
+
+    return PackedBlend.of(model)
+
+
+PACKERS: Mapping[str, Callable[[Any], PackedModel]] = {
+    "CascadeForestRegressor": PackedBytes,
+    "BinnedForestRegressor": PackedBytes,
+    "XGBRegressor": _pack_xgboost,
+    "RandomForestRegressor": _pack_random_forest,
+    "BlendRegressor": _pack_blend,
+}

@@ -1,8 +1,8 @@
-"""Fitted models as files, none of which runs code when read.
+"""Storage of fitted models in files that run no code when read.
 
 A folder holds ``model.json`` (kind, parameters, versions, checksum) and one payload: UBJSON for
-XGBoost, npz for the cascade forest, skops for the random forest, a zip of these for the blend of
-several. The same model gives the same bytes, and the number of threads is no part of it.
+XGBoost, npz for the forests of this project, skops for scikit-learn's random forest, and a zip of
+all three for the blend. The same model gives the same bytes, whatever the number of threads.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_HOW_IT_RAN = ("n_jobs", "verbose", "verbosity", "device")
-"""Parameters that do not change the model."""
+_RUN_SETTINGS = ("n_jobs", "verbose", "verbosity", "device")
+"""Parameters that do not change the model, so they are not stored."""
 
 
 def save_model(model: Any, folder: str | Path) -> str:
-    """Write a fitted model; an older folder of that name is replaced whole.
+    """Write a fitted model, in place of an existing folder of that name.
 
     Args:
-        model: CascadeForestRegressor, XGBRegressor or RandomForestRegressor.
-        folder: Where to.
+        model: Fitted model of a type in :data:`MODEL_TYPES`.
+        folder: Folder to write.
 
     Returns:
         SHA-256 of the payload.
@@ -53,9 +53,10 @@ def save_model(model: Any, folder: str | Path) -> str:
         InputError: If the model is of another type.
     """
     name = type(model).__name__
-    if name not in _KINDS:
-        raise InputError(folder, None, expected=f"a model of type {', '.join(_KINDS)}", found=name)
-    kind = _KINDS[name]
+    if name not in MODEL_TYPES:
+        expected = f"a model of type {', '.join(MODEL_TYPES)}"
+        raise InputError(folder, None, expected=expected, found=name)
+    kind = MODEL_TYPES[name]
     payload, attributes = kind.write(model)
     checksum = hashlib.sha256(payload).hexdigest()
     description = {
@@ -64,7 +65,7 @@ def save_model(model: Any, folder: str | Path) -> str:
         "attributes": attributes,
         "payload": kind.payload,
         "sha256": checksum,
-        "versions": versions(*kind.libraries),
+        "versions": _versions(*kind.libraries),
     }
     with replacing(folder) as temporary:
         temporary.mkdir()
@@ -79,17 +80,16 @@ def load_model(folder: str | Path) -> Any:
     """Read a model that :func:`save_model` wrote.
 
     Raises:
-        InputError: If the folder is not one, its kind is unknown, or the payload is not the one
-            that was written.
+        InputError: If the folder holds no model, the model's kind is unknown, or the payload was
+            changed after it was written.
     """
     folder = Path(folder)
     description = _read_json(folder / "model.json")
-    name = description.get("kind")
-    if name not in _KINDS:
-        raise InputError(
-            folder / "model.json", "kind", expected=f"one of {', '.join(_KINDS)}", found=repr(name)
-        )
-    kind = _KINDS[name]
+    name = description.get("kind", "")
+    if name not in MODEL_TYPES:
+        expected = f"one of {', '.join(MODEL_TYPES)}"
+        raise InputError(folder / "model.json", "kind", expected=expected, found=repr(name))
+    kind = MODEL_TYPES[name]
     path = folder / kind.payload
     if not path.is_file():
         raise InputError(path, None, expected="the model's payload", found="no such file")
@@ -101,9 +101,9 @@ def load_model(folder: str | Path) -> Any:
             None,
             expected=f"SHA-256 {description.get('sha256')}",
             found=checksum,
-            hint="The file was changed or cut short after it was written; do not trust it",
+            hint="The file was changed or truncated after it was written; fit the model again",
         )
-    warn_of_versions(str(folder), description.get("versions", {}), kind.libraries)
+    _warn_of_versions(str(folder), description.get("versions", {}), kind.libraries)
     try:
         return kind.read(payload, description["parameters"], description["attributes"])
     except (KeyError, TypeError, ValueError) as error:
@@ -112,26 +112,26 @@ def load_model(folder: str | Path) -> Any:
         raise InputError(folder, None, expected=f"a {name}", found=str(error)) from error
 
 
-def versions(*libraries: str) -> dict[str, str]:
-    """Versions of Python, of this package and of ``libraries``."""
+def _versions(*libraries: str) -> dict[str, str]:
+    """Return the versions of Python, of this package, of NumPy and of ``libraries``."""
     return {"python": platform.python_version()} | {
         library: version(library) for library in ("uflux_kedro", "numpy", *libraries)
     }
 
 
-def warn_of_versions(where: str, then: Mapping[str, str], libraries: tuple[str, ...]) -> None:
-    """Log a warning if a library that reads the model is of another version than its writer."""
-    now = versions(*libraries)
-    other = [
+def _warn_of_versions(where: str, then: Mapping[str, str], libraries: tuple[str, ...]) -> None:
+    """Log a warning if a library's version differs from the one that wrote the model."""
+    now = _versions(*libraries)
+    changed = [
         f"{library} {then[library]} (now {now[library]})"
         for library in ("uflux_kedro", *libraries)
         if library in then and then[library] != now[library]
     ]
-    if other:
+    if changed:
         logger.warning(
-            "%s was written with %s: predictions may differ; train it again if they matter",
+            "%s was written with %s: predictions may differ; fit the model again if they matter",
             where,
-            ", ".join(other),
+            ", ".join(changed),
         )
 
 
@@ -139,7 +139,7 @@ def _read_json(path: Path) -> dict[str, Any]:
     """Read a JSON object.
 
     Raises:
-        InputError: If the file is absent or holds something else.
+        InputError: If the file is absent or holds no JSON object.
     """
     try:
         content = json.loads(path.read_text())
@@ -153,22 +153,27 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 
 def _json_parameters(model: Any) -> dict[str, Any]:
-    """Parameters that JSON can hold; a generator in place of a seed is left out."""
+    """Return the parameters that JSON can hold; a generator in place of a seed is left out."""
     kept = {}
     for name, value in model.get_params(deep=False).items():
-        if name in _HOW_IT_RAN or (isinstance(value, float) and not np.isfinite(value)):
+        if name in _RUN_SETTINGS or (isinstance(value, float) and not np.isfinite(value)):
             continue
         try:
-            kept[name] = json.loads(json.dumps(value, default=_plain_number))
+            kept[name] = json.loads(json.dumps(value, default=plain_number))
         except TypeError:
             continue
     return kept
 
 
-def _plain_number(value: Any) -> Any:
+def plain_number(value: Any) -> Any:
+    """Turn a NumPy scalar into a Python number, as ``default`` of :func:`json.dumps`.
+
+    Raises:
+        TypeError: If ``value`` is anything else.
+    """
     if isinstance(value, np.generic):
         return value.item()
-    raise TypeError
+    raise TypeError(f"found {type(value).__name__}")
 
 
 # --- XGBoost ---------------------------------------------------------------------------------
@@ -186,8 +191,9 @@ def _read_xgboost(payload: bytes, parameters: dict[str, Any], _: dict[str, Any])
     try:
         model.load_model(bytearray(payload))
     except XGBoostError as error:
-        raise ValueError(f"XGBoost cannot read it: {str(error).splitlines()[0]}") from error
-    # Reading fills in what was left to the library.
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"a file that XGBoost cannot read: {reason}") from error
+    # load_model sets parameters that were left to XGBoost's defaults.
     for name, value in parameters.items():
         setattr(model, name, value)
     return model
@@ -208,10 +214,10 @@ def _write_random_forest(model: RandomForestRegressor) -> tuple[bytes, dict[str,
 
 
 def _without_addresses(archive: bytes) -> bytes:
-    """A skops archive whose bytes depend on its content alone.
+    """Rewrite a skops archive so that its bytes depend only on its content.
 
-    skops names parts by their addresses in memory, dates its files and writes what stands between
-    the fields of a node; here parts are numbered in the order in which the schema names them.
+    skops names parts by their memory addresses, dates its files, and writes the uninitialised
+    bytes between the fields of a node. Here parts are numbered in the order of the schema.
     """
     numbers: dict[str, str] = {}
 
@@ -226,7 +232,7 @@ def _without_addresses(archive: bytes) -> bytes:
         new: dict[str, Any] = {}
         for key, value in node.items():
             if key == "__id__" and node.get("is_json"):
-                # Whether two equal numbers were one object is no part of the model.
+                # Two equal numbers are two parts, even if they were one object in memory.
                 new[key] = int(number(f"{value}, written as part {len(numbers)}"))
             elif key == "__id__":
                 new[key] = int(number(str(value)))
@@ -252,21 +258,21 @@ def _without_addresses(archive: bytes) -> bytes:
 
 
 def _zipped(parts: Mapping[str, bytes]) -> bytes:
-    """A zip archive whose bytes depend on the parts alone."""
+    """Return a zip archive whose bytes depend only on the parts."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as target:
         for name in sorted(parts):
-            # A ZipInfo made from a name alone is dated 1980.
+            # Without a date a ZipInfo is dated 1980.
             target.writestr(zipfile.ZipInfo(name), parts[name], zipfile.ZIP_DEFLATED)
     return buffer.getvalue()
 
 
 def _without_padding(array: bytes) -> bytes:
-    """An npy file of nodes without what happened to stand between their fields."""
+    """Set the padding between the fields of an npy file of nodes to zero."""
     found = np.load(io.BytesIO(array), allow_pickle=False)
     if found.dtype.names is None:
         return array
-    clean = np.zeros(found.shape, found.dtype)  # zeros_like would leave the gaps as they are
+    clean = np.zeros(found.shape, found.dtype)  # zeros_like would keep the padding
     for field in found.dtype.names:
         clean[field] = found[field]
     buffer = io.BytesIO()
@@ -285,7 +291,7 @@ def _read_forest(payload: bytes, kind: str) -> Any:
     from skops.io.exceptions import UntrustedTypesFoundException
 
     try:
-        # Its node numbers are used unchecked by scikit-learn, so they are checked here.
+        # scikit-learn does not check the node numbers of a tree, so they are checked below.
         model = skops.io.loads(payload, trusted=[_TREE_TYPE])
     except (UntrustedTypesFoundException, zipfile.BadZipFile) as error:
         raise ValueError(str(error)) from error
@@ -302,7 +308,7 @@ def _read_forest(payload: bytes, kind: str) -> Any:
             and np.all(np.minimum(left, right)[inner] > place[inner])
             and np.all((tree.feature[inner] >= 0) & (tree.feature[inner] < model.n_features_in_))
         ):
-            raise ValueError("a tree whose nodes lead nowhere")
+            raise ValueError("a tree with child or column numbers out of range")
     return model
 
 
@@ -381,19 +387,19 @@ def _read_blend(
         model.feature_names_in_ = np.array(attributes["feature_names_in"], dtype=object)
     columns = {model.boosted_.n_features_in_, model.trees_.n_features_in_, len(kernel["median"])}
     if columns != {model.n_features_in_} or model.weights_.shape != (3,):
-        raise ValueError("parts that do not belong together")
+        raise ValueError("parts of different numbers of columns, or without three weights")
     return model
 
 
 @dataclass(frozen=True)
-class _Kind:
-    """How one type of model is stored.
+class _Format:
+    """File format of one type of model.
 
     Attributes:
-        payload: Name of its file.
-        libraries: Libraries whose version matters.
-        write: Model to payload and attributes.
-        read: Payload, parameters and attributes to model.
+        payload: Name of the file.
+        libraries: Libraries of which another version may read another model.
+        write: Turns a model into payload and attributes.
+        read: Turns payload, parameters and attributes into a model.
     """
 
     payload: str
@@ -402,14 +408,14 @@ class _Kind:
     read: Callable[[bytes, dict[str, Any], dict[str, Any]], Any]
 
 
-_KINDS = {
-    "CascadeForestRegressor": _Kind("model.npz", (), _write_own, _read_cascade),
-    "BinnedForestRegressor": _Kind("model.npz", (), _write_own, _read_binned),
-    "XGBRegressor": _Kind("model.ubj", ("xgboost",), _write_xgboost, _read_xgboost),
-    "RandomForestRegressor": _Kind(
+MODEL_TYPES: Mapping[str, _Format] = {
+    "CascadeForestRegressor": _Format("model.npz", (), _write_own, _read_cascade),
+    "BinnedForestRegressor": _Format("model.npz", (), _write_own, _read_binned),
+    "XGBRegressor": _Format("model.ubj", ("xgboost",), _write_xgboost, _read_xgboost),
+    "RandomForestRegressor": _Format(
         "model.skops", ("scikit-learn", "skops"), _write_random_forest, _read_random_forest
     ),
-    "BlendRegressor": _Kind(
+    "BlendRegressor": _Format(
         "model.zip", ("xgboost", "scikit-learn", "skops"), _write_blend, _read_blend
     ),
 }

@@ -1,4 +1,4 @@
-"""Models by name, with the settings of the published ensemble as defaults."""
+"""Models by name, with the settings of the published UFLUX ensemble as defaults."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, Literal, get_args
 
 from uflux_kedro.errors import ConfigurationError
 
-DEVICES = ("cpu", "cuda", "auto")
+Device = Literal["cpu", "cuda", "auto"]
+"""Where a model runs; ``auto`` is ``cuda`` for models that can use a GPU if there is one."""
 
 
 @dataclass(frozen=True)
@@ -20,35 +21,33 @@ class ModelSpec:
 
     Attributes:
         name: Name in the configuration.
-        long_name: Name for people.
-        estimator: Imports and returns the estimator's class.
-        defaults: Parameters unless told otherwise.
-        on_gpu: Whether it can run on a GPU.
+        estimator: Function that imports and returns the estimator's class.
+        defaults: Default parameters.
+        on_gpu: Whether the model can run on a GPU.
     """
 
     name: str
-    long_name: str
     estimator: Callable[[], type]
     defaults: Mapping[str, Any]
     on_gpu: bool = False
 
     @property
     def takes_sites(self) -> bool:
-        """Whether its ``fit`` can use the site of each row."""
+        """Whether the model's ``fit`` can use the site of each row."""
         from sklearn.utils.validation import has_fit_parameter
 
         return has_fit_parameter(self.estimator(), "groups")
 
     def parameters(self) -> tuple[str, ...]:
-        """Parameters that a configuration may set."""
+        """Return the names of the parameters that a configuration may set."""
         cls = self.estimator()
-        # XGBoost's signature ends in **kwargs; an instance lists all.
+        # XGBoost's signature ends in **kwargs, so its parameters are read from an instance.
         known = cls().get_params() if self.on_gpu else inspect.signature(cls).parameters
         return tuple(sorted(set(known) - _FROM_CALLER))
 
 
 _FROM_CALLER = {"random_state", "n_jobs", "device", "missing"}
-"""Set by arguments of :func:`make_model`, the same for every model; and NaN alone is missing."""
+"""Parameters that no configuration sets: :func:`make_model` does, and only NaN is ``missing``."""
 
 
 def _cascade_forest() -> type:
@@ -75,11 +74,13 @@ def _random_forest() -> type:
     return BinnedForestRegressor
 
 
-def _library_forest() -> type:
+def _sklearn_forest() -> type:
     from sklearn.ensemble import RandomForestRegressor
 
     return RandomForestRegressor
 
+
+_DEEP_FOREST = {"n_estimators": 2, "n_trees": 100}
 
 _RANDOM_FOREST = {
     "n_estimators": 100,
@@ -98,16 +99,10 @@ def _blend() -> type:
 MODELS: Mapping[str, ModelSpec] = {
     spec.name: spec
     for spec in (
-        ModelSpec("DF21", "deep forest", _cascade_forest, {"n_estimators": 2, "n_trees": 100}),
-        ModelSpec(
-            "deep-forest",
-            "deep forest, by the package deep-forest 0.1.7 in an interpreter of its own",
-            _deep_forest_package,
-            {"n_estimators": 2, "n_trees": 100},
-        ),
+        ModelSpec("DF21", _cascade_forest, _DEEP_FOREST),
+        ModelSpec("deep-forest", _deep_forest_package, _DEEP_FOREST),
         ModelSpec(
             "XGB",
-            "gradient-boosted trees",
             _xgboost,
             {
                 "tree_method": "hist",
@@ -120,18 +115,27 @@ MODELS: Mapping[str, ModelSpec] = {
                 "gamma": 0,
                 "reg_alpha": 0,
                 "reg_lambda": 1,
-                # Not stated by the reference. A fit takes 0.6 of the time of the library's 256
-                # bins, and the skill on held-out towers is the same within its bootstrap interval.
+                # Not set by the published UFLUX scripts. A fit takes 0.6 of the time that it takes
+                # with XGBoost's default of 256 bins, and the skill on held-out towers is the same
+                # within its bootstrap interval.
                 "max_bin": 64,
             },
             on_gpu=True,
         ),
-        ModelSpec("RF", "random forest", _random_forest, _RANDOM_FOREST),
-        ModelSpec("RF-sklearn", "random forest, by scikit-learn", _library_forest, _RANDOM_FOREST),
-        ModelSpec("BLEND", "mean of boosted trees, extra-trees and a kernel", _blend, {}),
+        ModelSpec("RF", _random_forest, _RANDOM_FOREST),
+        ModelSpec("RF-sklearn", _sklearn_forest, _RANDOM_FOREST),
+        ModelSpec("BLEND", _blend, {}),
     )
 }
-"""The models, by name."""
+"""The models by name.
+
+- ``DF21``: deep forest, computed by this project.
+- ``deep-forest``: deep forest, computed by the package deep-forest 0.1.7 in its own interpreter.
+- ``XGB``: gradient-boosted trees of XGBoost.
+- ``RF``: random forest, computed by this project on binned columns.
+- ``RF-sklearn``: random forest of scikit-learn.
+- ``BLEND``: mean of boosted trees, extra-trees and a kernel machine.
+"""
 
 
 def make_model(
@@ -140,32 +144,35 @@ def make_model(
     *,
     random_state: int | None = None,
     n_jobs: int | None = None,
-    device: str = "cpu",
+    device: Device = "cpu",
 ) -> Any:
-    """An estimator that is not fitted yet.
+    """Make an unfitted estimator.
 
     Args:
         name: A name of :data:`MODELS`.
-        parameters: Override the defaults.
+        parameters: Parameters that override the defaults.
         random_state: Seed.
         n_jobs: Threads; None is one, -1 all.
-        device: ``cpu``; ``cuda``, which XGBoost alone can use; or ``auto``, which is ``cuda`` for
-            XGBoost where there is a GPU and else ``cpu``.
+        device: ``cpu``; ``cuda``, only for XGBoost; or ``auto``, which is ``cuda`` for XGBoost
+            if there is a GPU and ``cpu`` otherwise.
 
     Raises:
-        ConfigurationError: If the name, a parameter or the device is unknown or cannot be had.
+        ConfigurationError: If the name, a parameter or the device is unknown, or if the device
+            is not available.
     """
     if name not in MODELS:
         raise ConfigurationError(f"Unknown model {name!r}: expected one of {', '.join(MODELS)}")
-    if device not in DEVICES:
-        raise ConfigurationError(f"Unknown device {device!r}: expected one of {', '.join(DEVICES)}")
+    if device not in get_args(Device):
+        raise ConfigurationError(
+            f"Unknown device {device!r}: expected one of {', '.join(get_args(Device))}"
+        )
     spec = MODELS[name]
     settings = dict(parameters or {})
     allowed = spec.parameters()
     for parameter in settings:
         if parameter in _FROM_CALLER:
             raise ConfigurationError(
-                f"{name}: {parameter} is set for all models at once, not among one's parameters"
+                f"{name}: {parameter} is set for all models together, not for one model"
             )
         if parameter not in allowed:
             near = get_close_matches(parameter, allowed, n=3)
@@ -179,12 +186,12 @@ def make_model(
         settings["device"] = _device(name, device)
     elif device == "cuda":
         raise ConfigurationError(
-            f"{name} runs on the CPU alone: expected device cpu, or auto for models of both kinds"
+            f"{name} runs only on the CPU: expected device cpu, or auto, found cuda"
         )
     return spec.estimator()(**settings)
 
 
-def _device(name: str, device: str) -> str:
+def _device(name: str, device: Device) -> str:
     if device == "cpu":
         return "cpu"
     found = has_cuda()
@@ -194,7 +201,7 @@ def _device(name: str, device: str) -> str:
 
 
 def has_cuda() -> bool:
-    """Whether a GPU of NVIDIA's answers."""
+    """Return whether the CUDA driver finds an NVIDIA GPU."""
     try:
         driver = ctypes.CDLL("libcuda.so.1")
     except OSError:

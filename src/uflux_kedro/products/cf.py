@@ -1,4 +1,4 @@
-"""Finished products: CF-1.11 attributes, provenance, and netCDF files that are whole or absent."""
+"""CF-1.11 attributes and provenance of products, and netCDF files that are complete or absent."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import xarray as xr
 
 from uflux_kedro.errors import InputError
 from uflux_kedro.files import replacing
-from uflux_kedro.statistics.means import cell_area, cell_bounds
+from uflux_kedro.gridding.cells import cell_area, cell_bounds
 
 FILL_VALUE = np.float32(-9999)
 
@@ -53,7 +53,7 @@ _PROJECTED = {
     }
     for name in ("y", "x")
 }
-# UDUNITS, which CF asks for, has no "gC": that the mass is carbon stands in the standard name.
+# UDUNITS, which CF requires, has no "gC"; the standard name says that the mass is carbon.
 _CF_UNITS = {"gC m-2 d-1": "g m-2 d-1"}
 _REFERENCES = "Flux-tower data: FLUXNET2015, https://doi.org/10.1038/s41597-020-0534-3"
 
@@ -69,21 +69,21 @@ def finish_product(
     history: str | None = None,
     references: str = _REFERENCES,
 ) -> xr.Dataset:
-    """Give a cube what CF asks for and what tells how it was made.
+    """Add CF attributes and provenance to a product.
 
-    No time of day is written, so that the same input gives the same product; pass a ``history``
-    to have one.
+    No time stamp is written, so that the same input gives the same product; pass a ``history`` to
+    include one.
 
     Args:
         dataset: Fields of one flux, or none yet, with ``time``, ``time_bnds`` and ``latitude``,
             ``longitude``, or ``y``, ``x`` with ``attrs["crs"]``.
-        title: What the product is, in a line.
+        title: Title of the product, one line.
         members: Names of the members that made it.
-        parameters: Settings that it was made with; whatever JSON can hold.
+        parameters: Settings that it was made with, as JSON can hold them.
         checksums: Input -> SHA-256.
-        institution: Who made it.
-        history: Audit trail, as CF has it.
-        references: Where its making is described.
+        institution: Institution that made it.
+        history: CF's audit trail; None for one without a time stamp.
+        references: CF's references: how the product was made.
 
     Returns:
         The same data with global attributes, attributes and bounds of the coordinates, areas of
@@ -133,10 +133,10 @@ def finish_product(
 
 
 def field_attributes(attributes: Mapping[str, Any], axes: Sequence[str]) -> dict[str, Any]:
-    """Attributes of a field on the grid, with CF units and what tells of its cells.
+    """Return a field's attributes with CF units, and those that refer to its grid.
 
     Args:
-        attributes: Its own, with the canonical unit.
+        attributes: The field's own, with the canonical unit.
         axes: Axes of the grid.
     """
     found = dict(attributes)
@@ -153,15 +153,15 @@ def _grid_mapping(crs: str) -> dict[str, Any]:
 
 
 def write_netcdf(dataset: xr.Dataset, path: Path | str) -> None:
-    """Write a netCDF-4 file: float32, compressed, one map a chunk.
+    """Write a netCDF-4 file: float32, compressed, one map per chunk.
 
-    Fields are read and written chunk by chunk, so that memory does not grow with them. CF wants
-    numbers along a dimension, so names that stand there (``member``) become the auxiliary
-    coordinate ``member_name``.
+    Fields are read and written chunk by chunk, so that memory does not grow with them. CF requires
+    numeric coordinates, so names along a dimension (``member``) become the auxiliary coordinate
+    ``member_name``.
 
     Args:
         dataset: The product, lazily or in memory.
-        path: The file. It is replaced when the new one is complete, and not before.
+        path: The file. An existing one is replaced when the new one is complete.
     """
     import netCDF4
 
@@ -187,7 +187,7 @@ def write_netcdf(dataset: xr.Dataset, path: Path | str) -> None:
 
 
 def _write_field(file: Any, field: xr.DataArray) -> None:
-    """Write one field map by map; maps of more than a chunk by chunks."""
+    """Write one field map by map, and larger maps chunk by chunk."""
     sizes = [min(n, _CHUNK) if d in _PLACE else 1 for d, n in field.sizes.items()]
     real = field.dtype.kind == "f"
     variable = file.createVariable(
@@ -203,7 +203,7 @@ def _write_field(file: Any, field: xr.DataArray) -> None:
     attrs = dict(field.attrs)
     if "member" in field.dims and "member_name" in file.variables:
         attrs["coordinates"] = "member_name"
-    if "flag_masks" in attrs:  # a store's attributes are JSON, which has no types of numbers
+    if "flag_masks" in attrs:  # a store's attributes are JSON, without integer types
         attrs["flag_masks"] = np.asarray(attrs["flag_masks"], dtype=field.dtype)
     variable.setncatts(attrs)
     counts = (range(-(-n // size)) for n, size in zip(field.shape, sizes, strict=True))

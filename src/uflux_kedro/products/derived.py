@@ -1,4 +1,4 @@
-"""What follows from products: evapotranspiration and water-use efficiency, as products."""
+"""Products derived from others: evapotranspiration and water-use efficiency."""
 
 from __future__ import annotations
 
@@ -13,19 +13,26 @@ from uflux_kedro.products.cf import finish_product
 from uflux_kedro.variables import VARIABLES
 
 LEAST_ET = 0.1
-"""mm d-1; below it the ratio of two small numbers says nothing."""
+"""mm d-1; below it the ratio of two small numbers is meaningless."""
+
+_PREFIXES = {
+    "": "",
+    "_std": "standard deviation over the members: ",
+    "_member": "of each member: ",
+}
+"""Suffix of a field -> prefix of its long name."""
 
 
 def air_temperature(drivers: xr.Dataset, predictors: Iterable[str]) -> xr.DataArray:
-    """Air temperature as the members know it.
+    """Return the air temperature that the members use.
 
     Args:
         drivers: Predictors on the products' cells.
-        predictors: Those of the members; the first air temperature among them is taken, else
-            the first that the drivers have.
+        predictors: Predictors of the members. The first air temperature among them is taken, or
+            the first one in the drivers if the members use none.
 
     Raises:
-        InputError: If there is none.
+        InputError: If the drivers have no air temperature.
     """
     for name in [*predictors, *sorted(map(str, drivers.data_vars))]:
         if name.endswith("_TA") and name in drivers:
@@ -33,37 +40,37 @@ def air_temperature(drivers: xr.Dataset, predictors: Iterable[str]) -> xr.DataAr
     raise InputError(
         "drivers",
         "TA",
-        expected="air temperature of some source, such as ERA5_TA",
-        found=", ".join(map(str, drivers.data_vars)),
-        hint="Leave ET and WUE out of inference.derived",
+        expected="the air temperature of a source, such as ERA5_TA",
+        found=f"the variables {', '.join(map(str, drivers.data_vars))}",
+        hint="Remove ET and WUE from inference.derived",
     )
 
 
-def evapotranspiration(latent: xr.Dataset, warmth: xr.DataArray) -> xr.Dataset:
-    """Evapotranspiration of a product of LE, by the latent heat at the air's temperature.
+def evapotranspiration(latent: xr.Dataset, temperature: xr.DataArray) -> xr.Dataset:
+    """Return evapotranspiration from a product of LE and the latent heat of vaporisation.
 
     Args:
         latent: Finished product of LE, W m-2.
-        warmth: Air temperature on its cells and periods (others may be there too), degC.
+        temperature: Air temperature on its cells and periods, degC; further periods are ignored.
 
     Returns:
-        ``ET`` in mm d-1 with ``ET_std`` and ``ET_member`` where LE has them, lazily. Where it is
-        NaN, LE or the temperature is.
+        ``ET`` in mm d-1, with ``ET_std`` and ``ET_member`` where LE has them, lazily. NaN where LE
+        or the temperature is.
     """
-    warmth = warmth.sel(time=latent["time"]).reset_coords(drop=True)
+    temperature = temperature.sel(time=latent["time"]).reset_coords(drop=True)
     fields: dict[str, xr.DataArray] = {}
-    for ending, what in {"": "", "_std": "standard deviation over the members: ", "_member": "of each member: "}.items():  # fmt: skip
-        if f"LE{ending}" in latent:
-            source = latent[f"LE{ending}"]
-            water = evapotranspiration_from_le(source, warmth).astype("float32")
-            fields[f"ET{ending}"] = water.transpose(*source.dims).assign_attrs(
-                _attributes("ET", what, source=f"LE, {warmth.name}")
+    for suffix, prefix in _PREFIXES.items():
+        if f"LE{suffix}" in latent:
+            source = latent[f"LE{suffix}"]
+            water = evapotranspiration_from_le(source, temperature).astype("float32")
+            fields[f"ET{suffix}"] = water.transpose(*source.dims).assign_attrs(
+                _attributes("ET", prefix, source=f"LE, {temperature.name}")
             )
-    return _finished(fields, "ET", {"LE": latent}, {"air temperature": str(warmth.name)})
+    return _finished(fields, "ET", {"LE": latent}, {"air temperature": str(temperature.name)})
 
 
 def water_use_efficiency(gpp: xr.Dataset, water: xr.Dataset) -> xr.Dataset:
-    """Carbon taken up by water lost, GPP / ET.
+    """Return water-use efficiency, GPP / ET: carbon taken up per water lost.
 
     Args:
         gpp: Finished product of GPP.
@@ -80,12 +87,12 @@ def water_use_efficiency(gpp: xr.Dataset, water: xr.Dataset) -> xr.Dataset:
     return _finished({"WUE": field}, "WUE", {"GPP": gpp, "ET": water}, {"least ET": LEAST_ET})
 
 
-def _attributes(name: str, what: str = "", source: str = "") -> dict[str, Any]:
+def _attributes(name: str, prefix: str = "", source: str = "") -> dict[str, Any]:
     attributes = VARIABLES[name].cf_attributes()
-    if what.startswith("standard deviation"):
+    if prefix == _PREFIXES["_std"]:
         attributes.pop("standard_name", None)
     return attributes | {
-        "long_name": f"{what}{attributes['long_name']}",
+        "long_name": f"{prefix}{attributes['long_name']}",
         "cell_methods": "time: mean",
         "source": f"computed from {source}",
     }

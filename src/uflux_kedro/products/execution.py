@@ -1,4 +1,4 @@
-"""Work on regions, one after the other, on threads, or on the workers of dask.distributed."""
+"""Run work on regions one after the other, on threads, or on workers of dask.distributed."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from uflux_kedro.errors import ConfigurationError
 logger = logging.getLogger(__name__)
 
 ADDRESS = "DASK_SCHEDULER_ADDRESS"
-"""Environment variable with a scheduler's address; it goes before the parameter."""
+"""Environment variable with a scheduler's address; it takes precedence over the parameter."""
 
 Item = TypeVar("Item")
 
 
 def process_and_memory() -> tuple[str, float]:
-    """Name of this process among all machines', and its highest resident memory in GB."""
+    """Return a name of this process, unique among all machines, and its peak memory in GB."""
     unit = 1024**3 if sys.platform == "darwin" else 1024**2
     used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
     return f"{platform.node()}:{os.getpid()}", used
@@ -34,14 +34,15 @@ def process_and_memory() -> tuple[str, float]:
 
 @dataclass(frozen=True)
 class Execution:
-    """Where work runs.
+    """Where work runs: on threads of this process, or on workers.
 
     Attributes:
-        n_jobs: Threads of this process; -1 takes all cores. On workers, threads of a task.
+        n_jobs: Threads of this process; -1 for all cores. On workers, threads of a task.
         address: Scheduler of dask.distributed, such as ``tcp://10.0.0.1:8786``.
-        local_workers: Worker processes to start here where there is no address; 0 for none.
-        retries: Times that a failed region is tried again on workers; one whose worker was lost
-            goes to another in any case.
+        local_workers: Worker processes to start on this machine if there is no address; 0 for
+            none.
+        retries: Number of times that a failed region is tried again on workers. A region of a lost
+            worker always goes to another one.
     """
 
     n_jobs: int = 1
@@ -52,12 +53,15 @@ class Execution:
     def run(
         self, work: Callable[[Any, Item, int], Any], shared: Any, items: Sequence[Item]
     ) -> Iterator[Any]:
-        """Call ``work(shared, item, threads)`` on every item; results as they come.
+        """Call ``work(shared, item, threads)`` on every item and yield results as they finish.
 
         Args:
-            work: A function of a module; it and its arguments can be pickled.
-            shared: What all items need; it goes to each worker once.
+            work: A module-level function; its arguments can be pickled.
+            shared: Data that all items need, sent to each worker once.
             items: The items.
+
+        Raises:
+            ConfigurationError: If workers are requested and dask.distributed is not installed.
         """
         if not items:
             return
@@ -78,7 +82,7 @@ class Execution:
                 for future in as_completed(futures):
                     yield future.result()
             finally:
-                # After an error what runs is finished, and nothing else is begun.
+                # After an error running items are finished and no others are started.
                 pool.shutdown(cancel_futures=True)
 
     def _on_workers(
@@ -102,7 +106,7 @@ class Execution:
             threads = effective_n_jobs(self.n_jobs) if self.n_jobs > 0 else 1
         with Client(address, set_as_default=False) as client:
             logger.info("Workers of %s; dashboard %s", address, client.dashboard_link)
-            # A future that is computed, unlike scattered data, outlives the worker that held it.
+            # A computed future, unlike scattered data, survives the loss of its worker.
             everywhere = client.submit(pickle.loads, pickle.dumps(shared), pure=False)
             futures = client.map(
                 work, [everywhere] * len(items), items, [threads] * len(items),
@@ -117,10 +121,10 @@ _CLUSTERS: dict[int, Any] = {}
 
 
 def _workers_here(number: int) -> str:
-    """Address of worker processes on this machine.
+    """Return the address of worker processes on this machine, starting them at the first call.
 
-    They start once: the fluxes of a run find them there, with models' libraries imported. They
-    end with the process that started them.
+    All fluxes of a run share them, with the models' libraries imported. They end with the process
+    that started them.
     """
     from distributed import LocalCluster
 

@@ -1,4 +1,4 @@
-"""Fields of a product: their names, types and CF attributes."""
+"""Fields of a product: names, types and CF attributes."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import numpy as np
 
 from uflux_kedro.variables import VARIABLES
 
-LACKED, OUTSIDE, NO_MEMBER, NO_LAND = 1, 2, 4, 8
-"""Bits of the flag: some member lacked a predictor; a predictor lies outside the range in which
-some member was trained; no member could predict; not a cell of the product."""
+INCOMPLETE, OUTSIDE, NO_MEMBER, NO_LAND = 1, 2, 4, 8
+"""Bits of the flag: a predictor of some member is missing; a predictor lies outside the training
+range of some member; no member could predict; not a cell of the product."""
 
 _FLAGS = {
-    "member_lacked_predictor": LACKED,
+    "member_lacked_predictor": INCOMPLETE,
     "predictor_outside_training_range": OUTSIDE,
     "no_member": NO_MEMBER,
     "no_land": NO_LAND,
@@ -27,11 +27,11 @@ class Field:
     """One field of a product.
 
     Attributes:
-        key: What it is of: ``mean``, ``std``, ``count``, ``flag``, ``quantiles``, ``members``.
+        key: Kind: ``mean``, ``std``, ``count``, ``flag``, ``quantiles`` or ``members``.
         name: Name in the product.
         dims: Dimensions; time and the grid's axes come last.
-        dtype: Type of its numbers.
-        empty: Number where there is no land.
+        dtype: Type of the values.
+        empty: Value where there is no land.
         attrs: CF attributes.
     """
 
@@ -50,18 +50,18 @@ def product_fields(
     quantiles: Sequence[float] = (),
     keep_members: bool = False,
 ) -> tuple[Field, ...]:
-    """Fields of a flux's product.
+    """Return the fields of a flux's product.
 
     Args:
         variable: The flux: GPP, RECO, NEE, H or LE.
         axes: Axes of the grid: latitude and longitude, or y and x.
-        quantiles: Shares of the members below a quantile; none makes no such field.
-        keep_members: Whether the members' own fields are kept.
+        quantiles: Quantiles over the members, 0 to 1; empty for no such field.
+        keep_members: Whether to keep the members' own fields.
     """
     flux = VARIABLES[variable]
     dims = ("time", *axes)
-    of_flux: dict[str, Any] = flux.cf_attributes()
-    long_name = of_flux.pop("long_name")
+    flux_attrs: dict[str, Any] = flux.cf_attributes()
+    long_name = flux_attrs.pop("long_name")
     mean_of_period = {"cell_methods": "time: mean"}
     ancillary = [f"{variable}_{name}" for name in ("std", "n_members", "flag")]
     real, nan = np.dtype("float32"), float("nan")
@@ -73,7 +73,7 @@ def product_fields(
             real,
             nan,
             {"long_name": long_name}
-            | of_flux
+            | flux_attrs
             | mean_of_period
             | {"ancillary_variables": " ".join(ancillary)},
         ),
@@ -124,7 +124,7 @@ def product_fields(
             )
         )
     if keep_members:
-        attrs = {"long_name": f"of each member: {long_name}"} | of_flux
+        attrs = {"long_name": f"of each member: {long_name}"} | flux_attrs
         fields.append(
             Field(
                 "members",
@@ -139,7 +139,7 @@ def product_fields(
 
 
 def label_coordinates(members: Sequence[str], quantiles: Sequence[float]) -> dict[str, Any]:
-    """Coordinates ``member`` and ``quantile``, those of them that are not empty."""
+    """Return the coordinates ``member`` and ``quantile``, without those that are empty."""
     labels: dict[str, Any] = {}
     if members:
         names = np.array(members, dtype=object)

@@ -1,4 +1,4 @@
-"""What drivers are, so that a change is noticed: by region where they lie in a store."""
+"""Fingerprints of drivers, which tell whether a region's inputs have changed."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ import numpy as np
 import xarray as xr
 
 from uflux_kedro.files import sha256
-from uflux_kedro.products.zarr_reads import with_quick_arrays
+from uflux_kedro.products.zarr_reads import with_direct_arrays
 
 SOURCES = "sources"
-"""Attribute of drivers made as they are read: the identity of what they are made from."""
+"""Attribute of drivers computed as they are read: the fingerprint of their sources."""
 
 
 @dataclass(frozen=True)
 class StoredDrivers:
-    """Drivers in a Zarr store, opened where they are needed, without dask.
+    """Drivers in a Zarr store, opened by each worker, without dask.
 
     Attributes:
         url: The store.
-        first: Place of the first period that is wanted.
-        last: Place after the last one.
-        production: Whose they are; each opens the store anew, which may have been replaced while
-            the process that reads it lives on.
+        first: Index of the first period.
+        last: Index after the last one.
+        production: Key of the production in the cache of opened stores: a store may be replaced
+            between two productions of one process.
     """
 
     url: str
@@ -40,45 +40,48 @@ class StoredDrivers:
     production: str
 
     def open(self) -> xr.Dataset:
-        """The drivers, lazily."""
+        """Open the drivers lazily."""
         return _open(self.url, self.production).isel(time=slice(self.first, self.last))
 
 
 @lru_cache(maxsize=4)
 def _open(url: str, production: str) -> xr.Dataset:
-    del production  # the cache's matter
-    # Were values kept, memory would grow with every region.
-    found = xr.open_dataset(url, engine="zarr", chunks=None, cache=False, consolidated=False)
-    return with_quick_arrays(found, url)
+    del production  # a key of the cache only
+    # Without xarray's own cache, in which memory would grow with every region.
+    opened = xr.open_dataset(url, engine="zarr", chunks=None, cache=False, consolidated=False)
+    return with_direct_arrays(opened, url)
 
 
 def stored(drivers: xr.Dataset) -> StoredDrivers | None:
-    """The store of drivers that were opened from one and cut in time alone; None for others."""
+    """Return the store from which drivers were opened.
+
+    None if they were not opened from one, or changed since by more than a selection in time.
+    """
     url = drivers.encoding.get("source")
     if url is None:
         return None
     production = uuid4().hex
-    whole = _open(str(url), production)
+    store = _open(str(url), production)
     axes = [dim for dim in ("latitude", "longitude", "y", "x") if dim in drivers.dims]
-    if any(not drivers.indexes[a].equals(whole.indexes[a]) for a in axes):
+    if any(not drivers.indexes[a].equals(store.indexes[a]) for a in axes):
         return None
-    first = whole.indexes["time"].get_indexer(drivers.indexes["time"][:1])[0]
+    first = store.indexes["time"].get_indexer(drivers.indexes["time"][:1])[0]
     last = first + drivers.sizes["time"]
-    if first < 0 or not whole.indexes["time"][first:last].equals(drivers.indexes["time"]):
+    if first < 0 or not store.indexes["time"][first:last].equals(drivers.indexes["time"]):
         return None
     return StoredDrivers(str(url), int(first), int(last), production)
 
 
-class Identity:
-    """Tells regions' drivers apart from those of another time.
+class DriverFingerprints:
+    """Fingerprints of the drivers of each region.
 
-    Drivers in a store are known by their arrays' metadata and by the checksums (in a remote store
-    the ETags) of the chunks under a region; drivers made as they are read by what they are made from; others by
-    their values.
+    For drivers in a store it covers the arrays' metadata and the checksums (in a remote store the
+    ETags) of the chunks under a region, for drivers computed as they are read their sources, for
+    others their values.
 
     Args:
         drivers: The drivers.
-        names: Variables that count.
+        names: Variables to cover; ``IGBP`` always is.
     """
 
     def __init__(self, drivers: xr.Dataset, names: Sequence[str]) -> None:
@@ -90,18 +93,18 @@ class Identity:
             self._arrays = {n: _StoredArray(self._store.url, n) for n in self._names}
 
     def of(self, region: Mapping[str, slice]) -> str:
-        """Identity of a region, given by places on each axis."""
+        """Return the fingerprint of a region, given by index ranges along each axis."""
         if self._store is None:
             if SOURCES in self._drivers.attrs:
                 return fingerprint(self._drivers.attrs[SOURCES])
-            return values_identity(self._drivers[self._names].isel(region))
+            return values_fingerprint(self._drivers[self._names].isel(region))
         shift = self._store.first
         steps = slice(region["time"].start + shift, region["time"].stop + shift)
         return fingerprint([a.of({**region, "time": steps}) for a in self._arrays.values()])
 
 
 class _StoredArray:
-    """One array of a store: its metadata and what its chunks are."""
+    """One array of a store: its metadata and a stamp of each chunk."""
 
     def __init__(self, url: str, name: str) -> None:
         import fsspec
@@ -114,6 +117,7 @@ class _StoredArray:
         self._stamps = _stamps(fs, path)
 
     def of(self, region: Mapping[str, slice]) -> list[Any]:
+        """Return the metadata and the stamps of the chunks under a region."""
         ranges = [
             range(region[dim].start // size, (region[dim].stop - 1) // size + 1)
             for dim, size in zip(self._dims, self._chunks, strict=True)
@@ -123,7 +127,7 @@ class _StoredArray:
 
 
 def _stamps(fs: Any, path: str) -> dict[str, str]:
-    """What each object below a path is: its checksum, or what a remote store says of it."""
+    """Return a stamp of each object below a path: its checksum, or a remote store's own."""
     found = fs.find(path, detail=True)
     if "file" in fs.protocol:
         with ThreadPoolExecutor() as pool:
@@ -134,9 +138,9 @@ def _stamps(fs: Any, path: str) -> dict[str, str]:
 
 @cache
 def _checksum(path: str, size: int, date: float) -> str:
-    """SHA-256 of a file; size and date are part of the key, so that a new file is read anew.
+    """Return the SHA-256 of a file, cached while its size and date stay the same.
 
-    Five fluxes share their drivers, whose files are read for this once.
+    Five fluxes share their drivers, whose files are read once for this.
     """
     return sha256(path)
 
@@ -146,8 +150,8 @@ def _remote_stamp(info: Mapping[str, Any]) -> str:
     return f"{info['size']} {when}"
 
 
-def store_identity(url: str) -> str:
-    """Identity of a whole store."""
+def store_fingerprint(url: str) -> str:
+    """Return the fingerprint of all objects of a store."""
     import fsspec
 
     fs, path = fsspec.core.url_to_fs(url)
@@ -155,18 +159,18 @@ def store_identity(url: str) -> str:
     return fingerprint({key.removeprefix(path): stamp for key, stamp in stamps.items()})
 
 
-def values_identity(data: xr.Dataset) -> str:
-    """Identity of what all variables hold."""
+def values_fingerprint(data: xr.Dataset) -> str:
+    """Return the SHA-256 of the values of all variables."""
     digest = hashlib.sha256()
     for name in sorted(map(str, data.variables)):
         values = data[name].to_numpy()
         if values.dtype == object:
-            values = values.astype(str)  # names; the bytes of an object are its address
+            values = values.astype(str)  # names: the bytes of an object array are addresses
         digest.update(name.encode())
         digest.update(np.ascontiguousarray(values).tobytes())
     return digest.hexdigest()
 
 
 def fingerprint(value: Any) -> str:
-    """SHA-256 of what JSON can hold."""
+    """Return the SHA-256 of a value as JSON."""
     return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()

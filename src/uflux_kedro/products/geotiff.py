@@ -1,4 +1,4 @@
-"""Cloud-optimised GeoTIFF of products in a projection (extra ``raster``)."""
+"""Cloud-optimised GeoTIFF files of products in a projection (extra ``raster``)."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ import xarray as xr
 
 from uflux_kedro.errors import ConfigurationError
 from uflux_kedro.files import replacing
+from uflux_kedro.gridding.cells import cell_edges
 
 _WINDOW = 1024
-"""Edge of the windows that are in memory at a time, cells."""
+"""Edge of the window that is in memory at a time, cells."""
 
 
 def write_geotiffs(product: xr.Dataset, folder: Path) -> list[Path]:
-    """Write one cloud-optimised GeoTIFF a field and period: ``<field>_<start>.tif``.
+    """Write one cloud-optimised GeoTIFF per field and period: ``<field>_<start>.tif``.
 
-    Fields with further dimensions, such as members, are left to the Zarr store.
+    Fields with further dimensions, such as members, are not written.
 
     Args:
         product: A finished product with ``y``, ``x`` and ``crs``.
-        folder: Where they go; it is replaced when all are complete.
+        folder: Folder of the files; an existing one is replaced when all files are complete.
 
     Returns:
         The files.
@@ -41,7 +42,7 @@ def write_geotiffs(product: xr.Dataset, folder: Path) -> list[Path]:
 
 
 def _write(field: xr.DataArray, crs: str, path: Path) -> None:
-    """One field of one period, window by window from the north."""
+    """Write one field of one period, window by window from the north."""
     try:
         import rasterio
         from rasterio.shutil import copy
@@ -49,6 +50,7 @@ def _write(field: xr.DataArray, crs: str, path: Path) -> None:
     except ImportError as error:
         raise ConfigurationError("GeoTIFF needs rasterio: install uflux_kedro[raster]") from error
     y, x = field["y"].to_numpy(), field["x"].to_numpy()
+    x_edges, y_edges = cell_edges(x, "x"), cell_edges(y, "y")
     side = float(x[1] - x[0])
     real = field.dtype.kind == "f"
     shape: dict[str, Any] = {
@@ -57,7 +59,7 @@ def _write(field: xr.DataArray, crs: str, path: Path) -> None:
         "count": 1,
         "dtype": field.dtype.name,
         "crs": crs,
-        "transform": rasterio.Affine(side, 0, x[0] - side / 2, 0, -side, y[-1] + side / 2),
+        "transform": rasterio.Affine(side, 0, x_edges[0], 0, -side, y_edges[-1]),
     }
     plain = path.with_suffix(".plain.tif")
     with rasterio.open(

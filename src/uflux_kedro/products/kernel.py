@@ -1,7 +1,7 @@
-"""The kernel of every map: all members of a flux on one read of a region's drivers.
+"""Kernel of the products: predict a region with all members of a flux, reading its drivers once.
 
-It holds one region's land cells, whatever the size of the whole. Only land is predicted, in
-blocks of rows; a missing or an unusual driver is flagged.
+Memory holds the land cells of one region, whatever the size of the product. Only land is predicted,
+in blocks of rows; missing and out-of-range drivers are flagged.
 """
 
 from __future__ import annotations
@@ -19,37 +19,46 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
 from uflux_kedro.errors import ConfigurationError, InputError
-from uflux_kedro.products.fields import LACKED, NO_MEMBER, OUTSIDE, Field
+from uflux_kedro.models.fitted import SUSPICIOUS_SHARE
+from uflux_kedro.products.fields import INCOMPLETE, NO_MEMBER, OUTSIDE, Field
 from uflux_kedro.variables import SITE_PREDICTORS
 
 logger = logging.getLogger(__name__)
 
 WHERE = "drivers cube"
 
-_SUSPICIOUS = 0.5
-"""Share of a region's rows out of the training range from which a unit is doubted: a cold month
-may well be colder than any at the towers, half a map may not."""
-
 
 class Predictor(Protocol):
-    """A fitted member: which columns it wants, and what it makes of them.
+    """A fitted member: its predictors and their prediction.
 
-    One that has a ``card`` tells the ranges in which it was trained; one that has ``packed`` is
-    asked for the prediction of complete rows there.
+    Its ``card``, if there is one, holds the training ranges of the predictors; its ``packed``
+    model, if there is one, predicts complete rows.
     """
 
     @property
     def predictors(self) -> Sequence[str]:
-        """Columns, in the order in which the model sees them."""
+        """Names of the columns, in the model's order."""
 
     def predict(self, X: NDArray[np.float32], /) -> NDArray:
-        """Flux of rows, shape (n, predictors) to (n,)."""
+        """Predict the flux of rows, shape (n, predictors) to (n,)."""
 
 
 def check_drivers(members: Mapping[str, Predictor], drivers: xr.Dataset) -> tuple[str, str]:
-    """Axes of the grid, of drivers that have all that is needed."""
+    """Check that the drivers hold everything that the members need.
+
+    Args:
+        members: Name -> fitted member.
+        drivers: Predictors and ``IGBP`` on one grid, with time.
+
+    Returns:
+        Axes of the grid: y and x, or latitude and longitude.
+
+    Raises:
+        ConfigurationError: If there are no members.
+        InputError: If a coordinate, a predictor or ``IGBP`` is missing or has other dimensions.
+    """
     if not members:
-        raise ConfigurationError("No member to predict with")
+        raise ConfigurationError("Expected one or more members to predict with, found none")
     axes = ("y", "x") if "x" in drivers.dims else ("latitude", "longitude")
     dims = ("time", *axes)
     needed = dict.fromkeys(dims, "a coordinate of that name")
@@ -67,20 +76,18 @@ def check_drivers(members: Mapping[str, Predictor], drivers: xr.Dataset) -> tupl
         extra = set(drivers[name].dims) - set(dims)
         if extra:
             raise InputError(
-                WHERE, name, expected=f"dimensions among {', '.join(dims)}", found=f"{extra}"
+                WHERE,
+                name,
+                expected=f"dimensions among {', '.join(dims)}",
+                found=f"also {', '.join(map(str, extra))}",
             )
     return axes
 
 
-def time_chunks(drivers: xr.Dataset, time_steps: int | None = None) -> list[slice]:
-    """Stretches of time: of so many steps, or as the drivers are chunked."""
-    length = drivers.sizes["time"]
-    if time_steps:
-        edges = [*range(0, length, time_steps), length]
-    else:
-        chunks = drivers.unify_chunks().chunksizes.get("time", (length,))
-        edges = [0, *accumulate(chunks)]
-    return [slice(start, end) for start, end in pairwise(edges)]
+def time_chunks(drivers: xr.Dataset) -> list[slice]:
+    """Return the chunks along time; one if the drivers are in memory."""
+    chunks = drivers.unify_chunks().chunksizes.get("time", (drivers.sizes["time"],))
+    return [slice(start, end) for start, end in pairwise([0, *accumulate(chunks)])]
 
 
 def predict_region(
@@ -94,24 +101,24 @@ def predict_region(
     mask: NDArray[np.bool_] | None = None,
     timing: dict[str, float] | None = None,
 ) -> dict[str, NDArray]:
-    """Predict all cells of ``drivers``: the kernel.
+    """Predict all cells of a region.
 
     Args:
         members: Name -> fitted member.
         drivers: Drivers of the region, checked by :func:`check_drivers`.
-        fields: Fields that are wanted.
-        quantiles: Of the field ``quantiles``.
-        n_jobs: As for :func:`predict_cube`.
-        block_rows: As for :func:`predict_cube`.
-        mask: Further limit on the cells (rows, columns).
-        timing: Takes the seconds of ``reading``.
+        fields: Fields to compute.
+        quantiles: Quantiles of the field ``quantiles``.
+        n_jobs: Blocks predicted at a time, on threads; -1 for all cores.
+        block_rows: Rows of a block.
+        mask: Cells to predict (rows, columns), on top of the land mask; None for all land.
+        timing: If given, its ``reading`` is set to the seconds spent on reading.
 
     Returns:
-        Name of the field -> its grid, in the field's dimensions and type.
+        Name of the field -> its values, in the field's dimensions and type.
     """
     started = time.perf_counter()
     axes = fields[0].dims[-2:]
-    # The variable alone: the coordinates of a projection's cells wait on dask as well.
+    # As a variable, without coordinates: those of a projection's cells are lazy as well.
     land_cover = drivers["IGBP"].variable.transpose(*axes)
     land = (land_cover > 0).compute(scheduler="synchronous").to_numpy()
     if mask is not None:
@@ -143,7 +150,10 @@ def _read(
     shape: tuple[int, ...],
     cells: NDArray[np.int64],
 ) -> NDArray[np.float32]:
-    """Predictors of land cells (predictors, times x cells), given by their places on the map."""
+    """Return the predictors of land cells (predictors, times x cells).
+
+    ``cells`` are indices into the flattened map.
+    """
     table = np.empty((len(names), drivers.sizes["time"], cells.size), dtype=np.float32)
     wanted = drivers[[*names, "time"]]
     for steps in time_chunks(wanted):
@@ -152,22 +162,22 @@ def _read(
         for rows, name, values in zip(table, names, _loaded(part, names), strict=True):
             on_grid = xr.Variable(part[name].dims, values).set_dims(sizes).to_numpy()
             maps = on_grid.reshape(len(on_grid), -1)
-            # A mask would be looked through for every predictor, and `raise` would make a copy.
+            # Indices, since a mask would be scanned for every predictor; "clip", since "raise" copies.
             for row, one in zip(rows[steps], maps.astype(rows.dtype, copy=False), strict=True):
                 np.take(one, cells, out=row, mode="clip")
     return table.reshape(len(names), -1)
 
 
 def _loaded(drivers: xr.Dataset, names: Sequence[str]) -> Iterable[NDArray]:
-    """Values of the drivers, one after the other.
+    """Return the values of the drivers, in the order of their names.
 
-    Those that dask makes come all at once, since derived predictors share their inputs.
+    Lazy ones are computed together, since derived predictors share their inputs.
     """
     if all(drivers[name].chunks is None for name in names):
         return (drivers[name].to_numpy() for name in names)
     import dask
 
-    # A worker or a thread has its own piece of work; there is nothing to part further.
+    # Each worker or thread has its own region, so there is nothing to parallelise further.
     return dask.compute(*(drivers[n].variable.data for n in names), scheduler="synchronous")
 
 
@@ -179,7 +189,7 @@ def _predict_rows(
     n_jobs: int,
     block_rows: int,
 ) -> dict[str, NDArray]:
-    """Fields of rows by key; rows are the columns of ``table``."""
+    """Return the fields of rows by key; the rows are the columns of ``table``."""
     position = {name: i for i, name in enumerate(names)}
     columns = [[position[name] for name in model.predictors] for model in members.values()]
     low, high = _ranges(members, names)
@@ -199,7 +209,7 @@ def _predict_rows(
             known = finite[wanted].all(axis=0)
             X = values[wanted].T if known.all() else values[wanted][:, known].T
             if len(X):
-                # A row lies in one piece, as the trees walk it.
+                # Rows are contiguous, as the trees traverse one row at a time.
                 field[known] = np.ravel(_predict(model, np.ascontiguousarray(X)))
         mean[rows], spread[rows], count[rows] = _ensemble(block)
         if quantiles:
@@ -207,7 +217,7 @@ def _predict_rows(
         outside = (values < low) | (values > high)
         beyond.append(outside.sum(axis=1))
         flag[rows] = (
-            LACKED * (count[rows] < len(members))
+            INCOMPLETE * (count[rows] < len(members))
             + OUTSIDE * outside.any(axis=0)
             + NO_MEMBER * (count[rows] == 0)
         )
@@ -216,8 +226,8 @@ def _predict_rows(
         delayed(predict)(slice(start, start + block_rows)) for start in range(0, n_rows, block_rows)
     )
     for name, share in zip(names, sum(beyond) / n_rows, strict=True):
-        if share > _SUSPICIOUS and name not in SITE_PREDICTORS:
-            _doubt(name)
+        if share > SUSPICIOUS_SHARE and name not in SITE_PREDICTORS:
+            _warn_of_unit(name)
     return {
         "members": of_members,
         "quantiles": of_quantiles,
@@ -229,11 +239,11 @@ def _predict_rows(
 
 
 @cache
-def _doubt(name: str) -> None:
-    """Say, once, that a predictor looks like another unit or another world."""
+def _warn_of_unit(name: str) -> None:
+    """Warn, once per predictor, that its unit may differ from the one in training."""
     logger.warning(
         "%s: more than half of a region's values lie outside the range in which the members were "
-        "trained. Is it in their unit?",
+        "trained. Is it in the same unit?",
         name,
     )
 
@@ -245,7 +255,10 @@ def _predict(model: Any, X: NDArray[np.float32]) -> NDArray:
 def _ranges(
     members: Mapping[str, Any], names: Sequence[str]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """What all members that have a predictor know of it: highest minimum, lowest maximum."""
+    """Return the training range (predictors, 1) common to all members that use a predictor.
+
+    It is the highest of their minima and the lowest of their maxima.
+    """
     low = np.full((len(names), 1), -np.inf, dtype=np.float32)
     high = -low
     for model in members.values():
@@ -256,7 +269,7 @@ def _ranges(
 
 
 def _ensemble(block: NDArray[np.float32]) -> tuple[NDArray, NDArray, NDArray]:
-    """Mean, standard deviation and number of the members that are not NaN, shape (rows,)."""
+    """Return mean, standard deviation and number of the members that are not NaN, each (rows,)."""
     count = np.isfinite(block).sum(axis=0)
     some = np.where(count, count, np.nan)
     mean = np.nansum(block, axis=0, dtype=float) / some
@@ -268,7 +281,7 @@ def _ensemble(block: NDArray[np.float32]) -> tuple[NDArray, NDArray, NDArray]:
 def _quantiles(
     block: NDArray[np.float32], count: NDArray, quantiles: Sequence[float]
 ) -> NDArray[np.float64]:
-    """Quantiles (quantiles, rows) of the members that are not NaN, linear between two."""
+    """Return quantiles (quantiles, rows) of the members that are not NaN, linearly interpolated."""
     ordered = np.sort(block, axis=0)  # NaN last
     place = np.multiply.outer(np.asarray(quantiles), np.maximum(count - 1, 0))
     below = np.floor(place).astype(int)

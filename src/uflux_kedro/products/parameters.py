@@ -1,4 +1,4 @@
-"""The blocks ``inference`` and ``dask``: what is mapped, and where the work runs."""
+"""The parameters ``inference`` and ``dask``: the products, and where the work runs."""
 
 from __future__ import annotations
 
@@ -12,54 +12,45 @@ from uflux_kedro.schemas import Parameters
 
 
 class WholeProduct(Parameters):
-    """Size of a product of which a run makes a part, for the estimate in the log.
-
-    Attributes:
-        land_cells: Cells on land.
-        periods: Periods of the record.
-        members: Members of a flux.
-    """
+    """Size of the whole product, if a run makes a part of it: the log estimates its cost."""
 
     land_cells: PositiveInt
+    """Cells on land."""
     periods: PositiveInt
+    """Periods of the record."""
     members: PositiveInt
+    """Members of a flux."""
 
 
 class InferenceParameters(Parameters):
-    """The block ``inference``: which months are mapped, and how.
-
-    Attributes:
-        first_month: First month, ``YYYY-MM``.
-        last_month: Last month, included.
-        last_day: Last day of daily products, ``YYYY-MM-DD`` in these months; None is the last
-            month's own.
-        grid: Grid of the products; None takes that of the drivers of training.
-        step: Period of the products; other than a month with a ``grid`` alone.
-        block_rows: Pixels predicted at a time.
-        n_jobs: Cores; -1 takes all.
-        keep_members: Keep the members' own fields beside mean and spread.
-        quantiles: Quantiles over the members to keep, such as 0.05 and 0.95.
-        regions: Axis -> cells or periods of a region, what is in memory at a time; an axis that
-            is not named is not parted.
-        chunks: Axis -> cells or periods of a chunk of the store, a whole part of a region.
-        derived: Products that follow from those of fluxes: ``ET`` from LE, ``WUE`` from GPP and
-            ET; one whose fluxes are not made is left out.
-        whole: Size of the whole product, where a run makes a part of it.
-    """
+    """The parameters ``inference``: the period, grid and fields of the products."""
 
     first_month: str = Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")
+    """First month, ``YYYY-MM``."""
     last_month: str = Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")
+    """Last month, included."""
     last_day: date | None = None
+    """Last day of daily products, ``YYYY-MM-DD``; null for the end of the last month."""
     grid: TargetGrid | ProjectedGrid | None = None
+    """Grid of the products; null for that of the drivers of training."""
     step: Literal["month", "day", "half-year"] = "month"
+    """Period of the products; day and half-year need a ``grid``."""
     block_rows: PositiveInt = 8192
+    """Pixels predicted at a time."""
     n_jobs: int = -1
+    """Cores; -1 for all."""
     keep_members: bool = True
+    """Whether to keep each member's own field next to mean and spread."""
     quantiles: tuple[Annotated[float, Field(ge=0, le=1)], ...] = ()
+    """Quantiles over the members to keep, such as 0.05 and 0.95."""
     regions: dict[Literal["time", "latitude", "longitude", "y", "x"], PositiveInt] = {}
+    """Axis -> cells or periods of a region, which is in memory at a time; other axes are not split."""
     chunks: dict[Literal["time", "latitude", "longitude", "y", "x"], PositiveInt] = {}
+    """Axis -> cells or periods of a chunk of the store; it must divide the region's."""
     derived: tuple[Literal["ET", "WUE"], ...] = ()
+    """Products computed from others: ``ET`` from LE, ``WUE`` from GPP and ET, where these are made."""
     whole: WholeProduct | None = None
+    """Size of the whole product, if a run makes a part of it."""
 
     @field_validator("last_month")
     @classmethod
@@ -73,7 +64,7 @@ class InferenceParameters(Parameters):
         if self.last_day is None:
             return self
         if self.step != "day":
-            raise ValueError(f"last_day is of daily products, found step {self.step!r}")
+            raise ValueError(f"last_day: expected step 'day', found {self.step!r}")
         if not self.first_month <= f"{self.last_day:%Y-%m}" <= self.last_month:
             raise ValueError(
                 f"expected a last_day from {self.first_month} to {self.last_month}, "
@@ -85,23 +76,21 @@ class InferenceParameters(Parameters):
     def _months_on_the_training_grid(self) -> InferenceParameters:
         if self.step != "month" and self.grid is None:
             raise ValueError(
-                f"step {self.step!r} needs a grid: the drivers of training are monthly"
+                f"step {self.step!r} needs inference.grid: the drivers of training are monthly"
             )
         return self
 
 
 class DaskParameters(Parameters):
-    """The block ``dask``: workers that make the products.
+    """The parameters ``dask``: workers that make the products.
 
-    The environment variable ``DASK_SCHEDULER_ADDRESS`` goes before ``address``; without either
-    and without ``local_workers`` threads of the run itself do the work.
-
-    Attributes:
-        address: Scheduler of dask.distributed, such as ``tcp://10.0.0.1:8786``.
-        local_workers: Worker processes to start on this machine; 0 for none.
-        retries: Times that a region that failed is tried again.
+    The environment variable ``DASK_SCHEDULER_ADDRESS`` takes precedence over ``address``. Without
+    either, and without ``local_workers``, the run makes the products on its own threads.
     """
 
     address: str | None = None
+    """Scheduler of dask.distributed, such as ``tcp://10.0.0.1:8786``."""
     local_workers: int = Field(0, ge=0)
+    """Worker processes to start on this machine; 0 for none."""
     retries: int = Field(2, ge=0)
+    """Number of times that a failed region is tried again."""

@@ -1,8 +1,8 @@
-"""Products of any size: made region by region, on any number of machines, and never twice.
+"""Production of products of any size, region by region, on one or more machines.
 
-What a region is made of (models, settings, its drivers) stands in its mark. A production that
-starts again keeps the regions whose mark still holds and whose objects have the checksums that
-the mark says, and makes the others.
+Each finished region has a mark with a fingerprint of its inputs (models, settings, drivers) and the
+checksums of its objects. A production that starts again keeps the regions whose fingerprint and
+checksums still match, and makes the others.
 """
 
 from __future__ import annotations
@@ -24,17 +24,25 @@ from tqdm import tqdm
 from uflux_kedro import __version__
 from uflux_kedro.errors import InputError
 from uflux_kedro.products.cf import field_attributes, finish_product
+from uflux_kedro.products.cost import Production
 from uflux_kedro.products.execution import process_and_memory
-from uflux_kedro.products.fields import LACKED, OUTSIDE, Field, label_coordinates, product_fields
+from uflux_kedro.products.fields import (
+    INCOMPLETE,
+    OUTSIDE,
+    Field,
+    label_coordinates,
+    product_fields,
+)
 from uflux_kedro.products.fingerprints import (
-    Identity,
+    DriverFingerprints,
     StoredDrivers,
     fingerprint,
     stored,
-    values_identity,
+    values_fingerprint,
 )
 from uflux_kedro.products.kernel import check_drivers, predict_region
-from uflux_kedro.products.plan import Made, Plan
+from uflux_kedro.products.plan import Plan
+from uflux_kedro.products.stac import write_record
 from uflux_kedro.products.store import FINISHED, UNFINISHED, ProductStore
 
 if TYPE_CHECKING:
@@ -42,7 +50,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
 
 
@@ -53,7 +61,7 @@ class _Region(NamedTuple):
 
 @dataclass(frozen=True)
 class _Work:
-    """What a worker needs for every region."""
+    """Everything that a worker needs for every region."""
 
     members: Mapping[str, FittedMember]
     drivers: xr.Dataset | StoredDrivers
@@ -65,24 +73,27 @@ class _Work:
 
     @cached_property
     def arrays(self) -> dict[str, Any]:
-        """The product's arrays by field, opened once a worker."""
+        """The product's arrays by field, opened once per worker."""
         group = self.store.group()
         return {field.name: group[field.name] for field in self.fields}
 
 
-def produce(plan: Plan, store: ProductStore) -> Made:
-    """Make a product, or what is missing of it.
+def produce(plan: Plan, store: ProductStore) -> Production:
+    """Make a product, or the regions of it that are missing or outdated.
+
+    The store is marked as finished when all regions are written, and its record, a STAC item, is
+    written next to it.
 
     Args:
-        plan: The product.
-        store: Where it goes.
+        plan: Plan of the product.
+        store: Store of the product.
 
     Returns:
-        What was done. The store is finished then.
+        The work done and its cost.
 
     Raises:
-        InputError: If the drivers lack something, the disk is full, or the target read-only;
-            regions that are done are kept.
+        InputError: If a driver is missing, the disk is full, or the store cannot be written.
+            Finished regions are kept.
     """
     started = time.perf_counter()
     axes = check_drivers(plan.members, plan.drivers)
@@ -103,11 +114,11 @@ def produce(plan: Plan, store: ProductStore) -> Made:
     )
     regions = list(_regions(sizes, shape))
     names = [name for model in plan.members.values() for name in model.predictors]
-    identity = Identity(plan.drivers, names)
+    identity = DriverFingerprints(plan.drivers, names)
     made_by = fingerprint([__version__, layout, _members(plan), list(plan.quantiles)])
     fingerprints = {r.key: fingerprint([made_by, identity.of(r.slices)]) for r in regions}
     missing = regions
-    results: list[_Done] = []
+    results: list[_RegionCost] = []
     try:
         if store.has_template() and store.marks().get("layout") == {"layout": layout}:
             store.set_status(UNFINISHED, **template.attrs)
@@ -115,8 +126,9 @@ def produce(plan: Plan, store: ProductStore) -> Made:
         else:
             store.create(template, fields, list(shape.values()), list(inner.values()))
             store.mark("layout", {"layout": layout})
-        if len(missing) < len(regions):
-            logger.info("%s: %d of %d regions are kept", store.url, len(regions) - len(missing), len(regions))  # fmt: skip
+        kept = len(regions) - len(missing)
+        if kept:
+            logger.info("%s: %d of %d regions are kept", store.url, kept, len(regions))
         work = _Work(
             plan.members,
             stored(plan.drivers) or plan.drivers,
@@ -126,30 +138,32 @@ def produce(plan: Plan, store: ProductStore) -> Made:
             store,
             fingerprints,
         )
-        done = plan.execution.run(_make, work, missing)
-        # To a terminal alone; elsewhere the log's last line says it.
+        done = plan.execution.run(_make_region, work, missing)
+        # The progress bar is shown on terminals only.
         results.extend(tqdm(done, plan.flux, len(missing), unit="region", disable=None))
         marks = store.marks()
         checksum = fingerprint({r.key: marks[r.key]["objects"] for r in regions})
         store.set_status(FINISHED, product_checksum=checksum)
+        write_record(store)
     except OSError as error:
-        if error.errno not in (*_FULL, *_READ_ONLY):
+        if error.errno not in (*_DISK_FULL, *_READ_ONLY):
             raise
-        full = error.errno in _FULL
-        kept = len(regions) - len(missing) + len(results)
+        full = error.errno in _DISK_FULL
+        finished = len(regions) - len(missing) + len(results)
         raise InputError(
             store.url,
             None,
-            expected="room for the product" if full else "a place that can be written",
+            expected="room for the product" if full else "a folder that can be written",
             found=str(error),
-            hint=f"{kept} of {len(regions)} regions are kept; mend that and start the run again",
+            hint=f"{finished} of {len(regions)} regions are finished and kept. "
+            f"{'Free some space' if full else 'Make it writable'} and start the run again",
         ) from error
-    return Made(
+    return Production(
         made=len(missing),
-        kept=len(regions) - len(missing),
+        kept=kept,
         cells=sum(r.cells for r in results),
         all_cells=sum(marks[r.key]["cells"] for r in regions),
-        lacked=sum(r.lacked for r in results),
+        incomplete=sum(r.incomplete for r in results),
         outside=sum(r.outside for r in results),
         seconds=time.perf_counter() - started,
         busy=(
@@ -158,23 +172,36 @@ def produce(plan: Plan, store: ProductStore) -> Made:
             sum(r.writing for r in results),
         ),
         size=store.size(),
-        # Of each process the highest, which comes last.
+        # Each process counts with its highest value, which comes last.
         memory=sum(dict(sorted([*(r.used for r in results), process_and_memory()])).values()),
     )
 
 
 def verify(store: ProductStore) -> list[str]:
-    """Regions of a product whose objects are not those that were written."""
+    """Check the objects of a product against the checksums in its marks.
+
+    Args:
+        store: Store of the product. Of an unfinished one the finished regions are checked.
+
+    Returns:
+        Keys of the regions with a missing or changed object, such as ``5-1-0`` (places along
+        time and the grid's axes); empty if these regions are intact.
+    """
     marks = {key: mark for key, mark in store.marks().items() if "objects" in mark}
-    return [k for k, mark in marks.items() if store.checksums(list(mark["objects"])) != mark["objects"]]  # fmt: skip
+    return [key for key, mark in marks.items() if not _intact(store, mark)]
+
+
+def _intact(store: ProductStore, mark: Mapping[str, Any]) -> bool:
+    """Return whether the objects of a region have the checksums in its mark."""
+    return store.checksums(list(mark["objects"])) == mark["objects"]
 
 
 def _template(plan: Plan, dims: Sequence[str]) -> xr.Dataset:
-    """Coordinates, bounds and attributes of the product."""
+    """Return coordinates, bounds and attributes of the product."""
     # Latitude and longitude of every cell of a projection would be larger than a flux.
-    wanted = {name: plan.drivers[name].variable for name in (*dims, "time_bnds")}
+    axes = {name: plan.drivers[name].variable for name in (*dims, "time_bnds")}
     crs = {k: v for k, v in plan.drivers.attrs.items() if k == "crs"}
-    coords = xr.Dataset(wanted, attrs=crs).compute()
+    coords = xr.Dataset(axes, attrs=crs).compute()
     members = list(plan.members) if plan.keep_members else []
     finished = finish_product(
         coords.assign_coords(label_coordinates(members, plan.quantiles)),
@@ -188,8 +215,8 @@ def _template(plan: Plan, dims: Sequence[str]) -> xr.Dataset:
 
 
 def _coordinates(template: xr.Dataset) -> list[Any]:
-    # Spelled out, the areas of a globe's cells would take longer than a month's prediction.
-    return [values_identity(template), template.to_dict(data=False)]
+    # As JSON, the areas of a globe's cells would take longer than a month's prediction.
+    return [values_fingerprint(template), template.to_dict(data=False)]
 
 
 def _members(plan: Plan) -> list[tuple[str, str]]:
@@ -209,25 +236,29 @@ def _regions(sizes: Mapping[str, int], shape: Mapping[str, int]) -> Iterator[_Re
 def _missing(
     store: ProductStore, regions: Sequence[_Region], fingerprints: Mapping[str, str]
 ) -> list[_Region]:
-    """Regions without a mark that holds, or whose objects are not those of the mark."""
+    """Return the regions that are not finished, have other inputs now, or were damaged."""
     marks = store.marks()
 
-    def holds(region: _Region) -> bool:
+    def valid(region: _Region) -> bool:
         mark = marks.get(region.key, {})
         if mark.get("fingerprint") != fingerprints[region.key]:
             return False
-        if store.checksums(list(mark["objects"])) == mark["objects"]:
+        if _intact(store, mark):
             return True
-        logger.warning("%s: region %s is not what was written; it is made anew", store.url, region.key)  # fmt: skip
+        logger.warning(
+            "%s: region %s: its files do not match their checksums; it is made again",
+            store.url,
+            region.key,
+        )
         return False
 
     with ThreadPoolExecutor(2) as pool:
-        return [r for r, good in zip(regions, pool.map(holds, regions), strict=True) if not good]
+        return [r for r, good in zip(regions, pool.map(valid, regions), strict=True) if not good]
 
 
-class _Done(NamedTuple):
+class _RegionCost(NamedTuple):
     cells: int
-    lacked: int
+    incomplete: int
     outside: int
     reading: float
     predicting: float
@@ -235,8 +266,8 @@ class _Done(NamedTuple):
     used: tuple[str, float]
 
 
-def _make(work: _Work, region: _Region, threads: int) -> _Done:
-    """Predict and write one region; the mark comes last."""
+def _make_region(work: _Work, region: _Region, threads: int) -> _RegionCost:
+    """Predict and write one region; its mark is written last."""
     start = time.perf_counter()
     drivers = work.drivers.open() if isinstance(work.drivers, StoredDrivers) else work.drivers
     timing: dict[str, float] = {}
@@ -265,9 +296,9 @@ def _make(work: _Work, region: _Region, threads: int) -> _Done:
     }
     work.store.mark(region.key, mark)
     reading = timing.get("reading", 0.0)
-    return _Done(
+    return _RegionCost(
         cells=cells,
-        lacked=int(np.count_nonzero(by_key["flag"] & LACKED)),
+        incomplete=int(np.count_nonzero(by_key["flag"] & INCOMPLETE)),
         outside=int(np.count_nonzero(by_key["flag"] & OUTSIDE)),
         reading=reading,
         predicting=predicted - start - reading,

@@ -1,22 +1,22 @@
-"""The record of a product: a STAC item beside its store, for catalogues and for people."""
+"""Record of a product: a STAC item next to its store, for catalogues and readers."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
-import numpy as np
 import xarray as xr
 
+from uflux_kedro.gridding.cells import axis_edges
 from uflux_kedro.products.store import ProductStore
 
 
 def stac_item(product: xr.Dataset, href: str) -> dict[str, Any]:
-    """A STAC 1.1 item of a product; https://github.com/radiantearth/stac-spec.
+    """Return the STAC 1.1 item of a product; https://github.com/radiantearth/stac-spec.
 
     Args:
         product: The finished product.
-        href: Where it lies.
+        href: Address of its store.
     """
     west, south, east, north = _bounds(product)
     corners = [[west, south], [east, south], [east, north], [west, north], [west, south]]
@@ -49,14 +49,14 @@ def stac_item(product: xr.Dataset, href: str) -> dict[str, Any]:
 
 
 def write_record(store: ProductStore) -> None:
-    """Write ``<name>.stac.json`` beside a finished product."""
+    """Write ``<name>.stac.json`` next to a finished product."""
     href = store.url.rstrip("/").rsplit("/", 1)[-1] if store.is_local else store.url
     item = stac_item(store.open(), href)
     store.write_beside(".stac.json", json.dumps(item, indent=2) + "\n")
 
 
 def _bounds(product: xr.Dataset) -> tuple[float, float, float, float]:
-    """West, south, east and north in degrees."""
+    """Return west, south, east and north in degrees."""
     if "x" not in product.dims:
         longitude, latitude = product["longitude_bnds"], product["latitude_bnds"]
         edges = (longitude.min(), latitude.min(), longitude.max(), latitude.max())
@@ -64,8 +64,7 @@ def _bounds(product: xr.Dataset) -> tuple[float, float, float, float]:
         return west, south, east, north
     from pyproj import CRS, Transformer
 
-    half = np.diff(product["x"].to_numpy()[:2])[0] / 2
-    x, y = (product[a].to_numpy()[[0, -1]] + [-half, half] for a in ("x", "y"))
+    x, y = (axis_edges(product[axis])[[0, -1]] for axis in ("x", "y"))
     crs = CRS.from_cf(product["crs"].attrs)
     to_degrees = Transformer.from_crs(crs, "EPSG:4326", always_xy=True)
     west, south, east, north = to_degrees.transform_bounds(x[0], y[0], x[1], y[1])

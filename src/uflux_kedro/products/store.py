@@ -1,9 +1,9 @@
-"""A product's store: a Zarr v3 group anywhere that fsspec reaches, and marks of what is done.
+"""Store of a product: a Zarr v3 group anywhere that fsspec reaches, and marks of finished regions.
 
-The template comes first: the group's metadata and coordinates, without a single chunk. Then
-come regions, each an object a field, and when a region's objects stand its mark: what it was made
-from, and its objects' checksums. The marks lie beside the group, in ``<name>.regions``. Last, the
-group's own attribute tells that the product is finished; a reader refuses one that is not.
+The template is written first: the group's metadata and coordinates, without chunks. Regions follow,
+one object per field, and after its objects each region's mark: the fingerprint of its inputs and the
+objects' checksums. Marks are files in ``<name>.regions`` next to the group. Last, an attribute of the
+group marks the product as finished; :meth:`ProductStore.open` refuses one that is not.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ _TEMPLATE = "template.json"
 
 @dataclass(frozen=True)
 class ProductStore:
-    """Where a product lies.
+    """Store of a product.
 
     Attributes:
         url: Folder of the Zarr group: a path, or a URL such as ``s3://bucket/GPP.zarr``.
-        options: What fsspec needs to reach it.
+        options: Options of the fsspec file system, such as credentials.
     """
 
     url: str
@@ -47,7 +47,7 @@ class ProductStore:
 
     @property
     def is_local(self) -> bool:
-        """Whether it lies on a disk of this machine."""
+        """Whether the store is on a disk of this machine."""
         return "://" not in self.url or self.url.startswith("file://")
 
     def _marks(self) -> tuple[Any, str]:
@@ -55,16 +55,16 @@ class ProductStore:
         return fs, f"{path.removesuffix('.zarr')}.regions"
 
     def group(self) -> Any:
-        """The Zarr group, to write into."""
+        """Open the Zarr group for writing."""
         import zarr
 
         return zarr.open_group(self.url, mode="r+", storage_options=dict(self.options) or None)
 
     def open(self) -> xr.Dataset:
-        """The finished product, lazily.
+        """Open the finished product lazily.
 
         Raises:
-            InputError: If there is none, or it is not finished.
+            InputError: If there is no product, or it is not finished.
         """
         status = self.status()
         if status != FINISHED:
@@ -72,15 +72,15 @@ class ProductStore:
                 self.url,
                 STATUS,
                 expected="a finished product",
-                found="none" if status is None else "one whose production was cut short",
-                hint="Start the same run again: what is done is kept",
+                found="none" if status is None else "an unfinished one",
+                hint="Start the same run again: finished regions are kept",
             )
         return xr.open_zarr(
             self.url, chunks={}, consolidated=False, storage_options=dict(self.options) or None
         )
 
     def status(self) -> str | None:
-        """``finished``, ``unfinished``, or None where there is no product."""
+        """Return ``finished``, ``unfinished``, or None where there is no product."""
         fs, path = self._reach()
         fs.invalidate_cache()
         try:
@@ -118,13 +118,13 @@ class ProductStore:
         regions: Sequence[int],
         chunks: Sequence[int],
     ) -> None:
-        """Write the template; whatever stood there is removed.
+        """Write the template, replacing an earlier product.
 
         Args:
             template: Coordinates, bounds and attributes, in memory.
-            fields: Fields, whose last three dimensions are time and the grid's axes.
+            fields: Fields; their last three dimensions are time and the grid's axes.
             regions: Shape of a region over these.
-            chunks: Shape of a chunk; where a region holds several, they share one object.
+            chunks: Shape of a chunk; the chunks of a region share one object.
         """
         from zarr.codecs import ZstdCodec
 
@@ -141,18 +141,18 @@ class ProductStore:
         for wanted in fields:
             leading = [template.sizes[dim] for dim in wanted.dims[:-3]]
             shape = (*leading, *(template.sizes[dim] for dim in wanted.dims[-3:]))
-            whole, part = (*leading, *regions), (*(1 for _ in leading), *chunks)
+            region, chunk = (*leading, *regions), (*(1 for _ in leading), *chunks)
             group.create_array(
                 wanted.name,
                 shape=shape,
                 dtype=wanted.dtype,
-                shards=whole if whole != part else None,
-                chunks=part,
+                shards=region if region != chunk else None,
+                chunks=chunk,
                 fill_value=wanted.empty,
                 dimension_names=wanted.dims,
                 attributes=_jsonable(wanted.attrs),
-                # Trees answer with few distinct numbers, whose bytes are better left together;
-                # a higher level takes two to three times as long for a fiftieth of the size.
+                # No byte shuffle: trees predict few distinct numbers. A higher level takes two to
+                # three times as long and saves 2 % of the size.
                 compressors=ZstdCodec(level=1),
             )
         layout = self.checksums(self._template_keys())
@@ -161,13 +161,13 @@ class ProductStore:
         self._write(f"{path}/{_TEMPLATE}", json.dumps(layout, indent=1, sort_keys=True))
 
     def _template_keys(self) -> list[str]:
-        """All objects but the group's own, as long as no region is written."""
+        """Return all objects but the group's own; called before any region is written."""
         fs, path = self._reach()
         found = (str(PurePosixPath(key)).removeprefix(f"{path}/") for key in fs.find(path))
         return sorted(key for key in found if key != "zarr.json")
 
     def has_template(self) -> bool:
-        """Whether a template stands there whole."""
+        """Return whether there is a complete template."""
         fs, path = self._marks()
         try:
             layout = json.loads(fs.cat_file(f"{path}/{_TEMPLATE}"))
@@ -176,7 +176,7 @@ class ProductStore:
         return self.status() is not None and self.checksums(list(layout)) == layout
 
     def checksums(self, keys: Sequence[str]) -> dict[str, str | None]:
-        """SHA-256 of objects of the group; None for one that is not there."""
+        """Return the SHA-256 of objects of the group; None for a missing one."""
         fs, path = self._reach()
 
         def checksum(key: str) -> str | None:
@@ -192,7 +192,7 @@ class ProductStore:
         return {key: checksum(key) for key in keys}
 
     def marks(self) -> dict[str, dict[str, Any]]:
-        """Marks by region; one that cannot be read counts as none."""
+        """Return the marks by region; unreadable ones are ignored."""
         fs, path = self._marks()
         fs.invalidate_cache()
         found = {}
@@ -206,23 +206,23 @@ class ProductStore:
         return found
 
     def mark(self, region: str, mark: Mapping[str, Any]) -> None:
-        """Mark a region as done."""
+        """Mark a region as finished."""
         _, path = self._marks()
         self._write(f"{path}/{region}.json", json.dumps(mark, indent=1, sort_keys=True))
 
     def unmark(self, region: str) -> None:
-        """Remove a region's mark, before its objects are written anew."""
+        """Remove a region's mark, before its objects are overwritten."""
         fs, path = self._marks()
         if fs.exists(f"{path}/{region}.json"):
             fs.rm(f"{path}/{region}.json")
 
     def size(self) -> int:
-        """Bytes of all objects."""
+        """Return the bytes of all objects."""
         fs, path = self._reach()
         return int(fs.du(path))
 
     def write_beside(self, suffix: str, text: str) -> None:
-        """Write a text file beside the group, under its name and a suffix."""
+        """Write a text file next to the group: the group's name with another suffix."""
         self._write(self._reach()[1].removesuffix(".zarr") + suffix, text)
 
 
@@ -230,10 +230,10 @@ def _jsonable(attrs: Mapping[str, Any]) -> dict[str, Any]:
     return {k: v.tolist() if hasattr(v, "tolist") else v for k, v in attrs.items()}
 
 
-def read_often() -> dict[str, Any]:
-    """Encoding of a variable of a cube that every flux reads: quick first, small second.
+def fast_encoding() -> dict[str, Any]:
+    """Return the encoding of a variable that every flux reads: fast to decode.
 
-    Fields of reals take half to two thirds of the time, and no more room, than by zstd.
+    Compared with zstd, floats take half to two thirds of the time and no more space.
     """
     from zarr.codecs import BloscCodec
 

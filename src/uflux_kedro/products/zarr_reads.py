@@ -1,7 +1,7 @@
-"""Arrays of a store on a disk of this machine, read by the thread that wants them.
+"""Direct reads of Zarr arrays on a local disk, in the calling thread.
 
-zarr-python hands every chunk from thread to thread on its way. For a map that takes longer than
-decoding it, and on a busy machine many times as long.
+zarr-python passes every chunk between threads. For a map that takes longer than decoding it, and on
+a busy machine many times as long.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from xarray.backends import BackendArray
 from xarray.core import indexing
 
 _DECODED = {"scale_factor", "add_offset", "missing_value", "_Unsigned"}
-"""Attributes by which xarray makes other numbers of the stored ones, in the same type or another.
-Units of time make another type."""
+"""Attributes with which xarray decodes stored values, possibly without a change of type. (Time units
+change the type.)"""
 
 
-def with_quick_arrays(opened: xr.Dataset, url: str) -> xr.Dataset:
-    """The same dataset; variables that :class:`QuickArray` can read are read by it.
+def with_direct_arrays(opened: xr.Dataset, url: str) -> xr.Dataset:
+    """Return the dataset with those variables that :class:`DirectArray` supports read by it.
 
     Args:
         opened: As ``xarray.open_dataset`` opens the store without dask.
@@ -34,21 +34,21 @@ def with_quick_arrays(opened: xr.Dataset, url: str) -> xr.Dataset:
     if "://" in url:
         return opened
     group: Any = zarr.open_group(url, mode="r")
-    quick: dict[str, Any] = {}
+    direct: dict[str, Any] = {}
     for name, variable in opened.data_vars.items():
         array = group[str(name)]
-        if variable.dtype == array.dtype and QuickArray.reads(array):
-            lazy = indexing.LazilyIndexedArray(QuickArray(array, Path(url) / str(name)))
-            quick[str(name)] = variable.variable._replace(data=lazy)
-    return opened.assign(quick)
+        if variable.dtype == array.dtype and DirectArray.supports(array):
+            lazy = indexing.LazilyIndexedArray(DirectArray(array, Path(url) / str(name)))
+            direct[str(name)] = variable.variable._replace(data=lazy)
+    return opened.assign(direct)
 
 
-class QuickArray(BackendArray):
-    """An array whose chunks are files of numbers under Blosc.
+class DirectArray(BackendArray):
+    """An array whose chunks are files of numbers compressed by Blosc.
 
     Args:
-        array: The array as zarr-python has it.
-        folder: Where it lies.
+        array: The array, opened by zarr-python.
+        folder: Folder of the array.
     """
 
     def __init__(self, array: Any, folder: Path) -> None:
@@ -60,8 +60,8 @@ class QuickArray(BackendArray):
         self._folder = folder
 
     @staticmethod
-    def reads(array: Any) -> bool:
-        """Whether the chunks of an array of zarr-python are such files."""
+    def supports(array: Any) -> bool:
+        """Return whether the chunks of an array are such files, and not decoded further."""
         names = [type(codec).__name__ for codec in array.metadata.codecs]
         missing = array.attrs.get("_FillValue")
         return (
@@ -86,11 +86,11 @@ class QuickArray(BackendArray):
             wanted = [len(r) for r, k in zip(ranges, key, strict=True) if isinstance(k, slice)]
             return np.empty(wanted, self.dtype)
         box = self._box([(min(r[0], r[-1]), max(r[0], r[-1]) + 1) for r in ranges])
-        # Every so manieth of the box, and the only one along an axis without a slice.
+        # Apply the steps of slices; along an axis with a single index the box has one element.
         return box[tuple(slice(None, None, k.step) if isinstance(k, slice) else 0 for k in key)]
 
     def _box(self, edges: list[tuple[int, int]]) -> NDArray:
-        """Cells from edge to edge."""
+        """Return the elements of a box, given by its edges along each axis."""
         places = [
             range(low // size, (high - 1) // size + 1)
             for (low, high), size in zip(edges, self._chunks, strict=True)
@@ -98,7 +98,7 @@ class QuickArray(BackendArray):
         shape = tuple(high - low for low, high in edges)
         box = np.empty(shape, self.dtype) if np.prod([len(p) for p in places]) > 1 else None
         for place in product(*places):
-            # Of each axis: where the chunk begins, and the part of it that is wanted.
+            # Along each axis: where the chunk begins, and its part within the box.
             starts = [i * size for i, size in zip(place, self._chunks, strict=True)]
             wanted = [
                 (max(low, start), min(high, start + size))
@@ -118,7 +118,7 @@ class QuickArray(BackendArray):
         return box
 
     def _chunk(self, place: tuple[int, ...]) -> NDArray:
-        """A chunk, which at the array's edge is as large as elsewhere."""
+        """Return a chunk, in full size also at the array's edge."""
         try:
             stored = (self._folder / self._key(place)).read_bytes()
         except FileNotFoundError:

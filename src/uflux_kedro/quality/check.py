@@ -1,4 +1,4 @@
-"""All checks of a table of towers, and what is done about what they find."""
+"""All checks of a table of towers, and the removal of suspects."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from uflux_kedro.biophysics.solar_clock import SolarClock
 from uflux_kedro.errors import InputError
 from uflux_kedro.quality.clock import Clock, check_clock
 from uflux_kedro.quality.closure import check_carbon_balance, check_carbon_timing, compare_sources
-from uflux_kedro.quality.findings import Finding
+from uflux_kedro.quality.findings import Finding, months_in_words
 from uflux_kedro.quality.levels import check_levels
-from uflux_kedro.quality.month_order import months_in_text_order
+from uflux_kedro.quality.month_order import IN_TEXT_ORDER, months_in_text_order
 from uflux_kedro.quality.natural import family, seasonal_columns
 from uflux_kedro.quality.parameters import QualityParameters
 from uflux_kedro.quality.phase import Seasons, pair_lags
@@ -29,9 +29,9 @@ from uflux_kedro.quality.record import (
 )
 from uflux_kedro.quality.shifts import Shift, circular_median, shifts
 from uflux_kedro.quality.values import check_bounds, mend_values
-from uflux_kedro.quality.years import Years, canonical
+from uflux_kedro.quality.years import Years
 from uflux_kedro.readers.towers.impossible import Impossible, in_words
-from uflux_kedro.variables import VARIABLES, bounds_of_step
+from uflux_kedro.variables import VARIABLES, bounds_of_step, parse_predictor
 
 logger = logging.getLogger(__name__)
 
@@ -41,11 +41,11 @@ class Checked:
     """Towers after the checks, and the evidence.
 
     Attributes:
-        towers: With what was beyond doubt mended.
-        findings: Of all checks.
-        years: Site-years of the columns below.
-        columns: Columns that hold numbers of a known variable.
-        lags: Pairs of seasons, see :func:`uflux_kedro.quality.phase.pair_lags`.
+        towers: The towers; defects with a certain cause are corrected.
+        findings: Findings of all checks.
+        years: Site-years of ``columns``.
+        columns: Columns with numbers of a known variable.
+        lags: Lags of pairs of seasons; see :func:`uflux_kedro.quality.phase.pair_lags`.
         coverage: Share of periods with a value, sites by columns.
         closure: Energy-balance closure by site.
     """
@@ -73,15 +73,15 @@ def check_towers(
         towers: Canonical towers as read, bounds not yet enforced.
         sites: Canonical sites.
         parameters: The block ``quality``.
-        outside: What becomes of values out of bounds that nothing explains: ``mask`` makes them
-            missing.
-        second: A second source of the same towers, if there is one.
+        outside: What happens to values out of bounds without another explanation: ``mask``
+            makes them missing.
+        second: A second source of the same towers; None if there is none.
 
     Returns:
-        Mended towers, findings and evidence. Nothing is dropped yet and nothing raised.
+        Corrected towers, findings and evidence. Nothing is dropped or raised here.
     """
     resolution = towers.attrs.get("resolution", "MM")
-    taken = _single_steps(towers.attrs.get("impossible", []))
+    single_steps = _single_steps(towers.attrs.get("impossible", []))
     towers, findings = mend_values(towers)
     units = [
         *check_levels(towers, sites),
@@ -95,16 +95,18 @@ def check_towers(
         f for f in bounds if f.mended or not all((f.variable, s) in explained for s in f.sites)
     ]
     columns = [
-        str(c) for c in towers if canonical(str(c)) and pd.api.types.is_float_dtype(towers[c])
+        str(c)
+        for c in towers
+        if parse_predictor(str(c))[1] in VARIABLES and pd.api.types.is_float_dtype(towers[c])
     ]
     years = Years.of(towers, columns)
     seasons, lags = check_phase(years, sites, seasonal_columns(columns), parameters.false_alarm)
     findings += [
         *seasons,
-        *_not_yet(check_carbon_timing(years), [*seasons, *units]),
+        *_without_known(check_carbon_timing(years), [*seasons, *units]),
         *units,
         *bounds,
-        *taken,
+        *single_steps,
         *_clocks(sites, parameters.clock),
         *missing_periods(towers),
         *repeated_years(years, columns),
@@ -125,13 +127,14 @@ def check_towers(
 def check_phase(
     years: Years, sites: pd.DataFrame, columns: list[str], false_alarm: float
 ) -> tuple[list[Finding], pd.DataFrame]:
-    """The phase check: months in text order first, then seasons out of place.
+    """Check the phase of seasons: first for months in text order, then for shifted seasons.
 
     Args:
         years: Site-years.
         sites: Canonical sites.
-        columns: Columns whose seasons are judged.
-        false_alarm: Chance of any false alarm in a healthy table; half for each of both parts.
+        columns: Columns with a season to judge.
+        false_alarm: Chance of any false alarm in a healthy table; each of the two parts gets
+            half of it.
 
     Returns:
         Findings, and the lags of all pairs.
@@ -147,26 +150,21 @@ def check_phase(
             findings.append(_in_text_order(str(column), hit, years, everywhere))
     lags = pair_lags(years, seasons)
     scrambled = {(f.variable, s) for f in findings for s in f.sites}
-    sound = [
+    in_order = [
         (a, s) not in scrambled and (b, s) not in scrambled
         for a, b, s in zip(lags["late"], lags["reference"], lags["site_id"], strict=True)
     ]
-    found = shifts(lags[np.asarray(sound, bool)], false_alarm / 2)
+    found = shifts(lags[np.asarray(in_order, bool)], false_alarm / 2)
     return findings + [_shifted(shift, lags) for shift in found], lags
 
 
-def _not_yet(findings: Iterable[Finding], known: Iterable[Finding]) -> Iterable[Finding]:
-    """Findings less the sites at which one of their columns was found already."""
-    seen = {(v, s) for f in known if f.open for v in _variables(f) for s in f.sites}
+def _without_known(findings: Iterable[Finding], known: Iterable[Finding]) -> Iterable[Finding]:
+    """Yield findings without the sites at which one of their columns already has a finding."""
+    seen = {(c, s) for f in known if f.open for c in f.columns for s in f.sites}
     for finding in findings:
-        mine = _variables(finding)
-        sites = tuple(s for s in finding.sites if not any((v, s) in seen for v in mine))
+        sites = tuple(s for s in finding.sites if not any((c, s) in seen for c in finding.columns))
         if sites:
             yield replace(finding, sites=sites)
-
-
-def _variables(finding: Finding) -> list[str]:
-    return (finding.variable or "").split(", ")
 
 
 def _in_text_order(column: str, hit: pd.DataFrame, years: Years, everywhere: bool) -> Finding:
@@ -177,41 +175,36 @@ def _in_text_order(column: str, hit: pd.DataFrame, years: Years, everywhere: boo
         column,
         tuple(sorted(sites)),
         expected="a season in step with the fluxes and the sun",
-        found=f"{_months(circular_median(hit['lag'].to_numpy()))}: months in text order (1, 10, 11, 12, 2 ... 9); "
-        f"correlation with what it is tied to {hit['r'].median():.2f}, put right "
-        f"{hit['r_right'].median():.2f} (medians of {len(hit)} sites)",
+        found=f"{months_in_words(circular_median(hit['lag'].to_numpy()))}: {IN_TEXT_ORDER}; "
+        f"correlation with related seasons {hit['r'].median():.2f} as read, "
+        f"{hit['r_right'].median():.2f} in calendar order (medians of {len(hit)} sites)",
     )
-
-
-def _months(lag: float) -> str:
-    whole = max(1, round(abs(lag)))
-    return f"{whole} month{'s' if whole > 1 else ''} {'late' if lag > 0 else 'early'}"
 
 
 def _shifted(shift: Shift, lags: pd.DataFrame) -> Finding:
     against = ", ".join(dict.fromkeys("the sun" if p == "SUN" else p for p in shift.pairs))
-    scope = "all sites together" if shift.pooled else "each site"
-    found = f"{_months(shift.months)} ({shift.months:+.1f}) against {against}, on {scope}"
+    scope = "pooled over all sites" if shift.pooled else "at each site"
+    found = f"{months_in_words(shift.months)} ({shift.months:+.1f}) against {against}, {scope}"
     if shift.column is None:
         opposite = abs(shift.months) > 4.5
         cause = (
-            "the latitude has the wrong sign, or the record is half a year off"
+            "the latitude has the wrong sign, or the record is shifted by half a year"
             if opposite
-            else "the timestamps of all columns are off"
+            else "the timestamps of all columns are shifted"
         )
         return Finding(
             "phase", None, shift.sites, "weather in step with the sun at its latitude",
             f"weather {found}: {cause}",
         )  # fmt: skip
     if abs(shift.months) > 4.5:
-        found += ": half a year off, or of the other sign"
+        found += ": shifted by half a year, or of the opposite sign"
     return Finding(
         "phase", shift.column, shift.sites, "a season in step with the fluxes and the sun", found
     )
 
 
 def _clocks(sites: pd.DataFrame, clock: Clock) -> Iterable[Finding]:
-    """What the sun says of the clocks, where the reader had hours to tell it from."""
+    """Yield findings on clocks, for sites of which the reader saw hours and so the sun."""
     if "clock_ahead" not in sites:
         return
     for site in sites.dropna(subset="clock_ahead").itertuples():
@@ -219,10 +212,10 @@ def _clocks(sites: pd.DataFrame, clock: Clock) -> Iterable[Finding]:
         yield from check_clock(str(site.site_id), sun, float(site.longitude), clock)
 
 
-def _single_steps(taken: Iterable[Impossible]) -> Iterable[Finding]:
-    """What the readers left out of the averages."""
+def _single_steps(impossible: Iterable[Impossible]) -> Iterable[Finding]:
+    """Yield findings on impossible single values that readers left out of averages."""
     by_variable: dict[str, list[Impossible]] = {}
-    for one in taken:
+    for one in impossible:
         by_variable.setdefault(one["variable"], []).append(one)
     for variable, cases in by_variable.items():
         worst = max(cases, key=lambda one: one["steps"])
@@ -233,13 +226,13 @@ def _single_steps(taken: Iterable[Impossible]) -> Iterable[Finding]:
             tuple(sorted({one["site_id"] for one in cases})),
             expected=f"{variable} {lower:g} to {upper:g} {VARIABLES[variable].unit} in any "
             f"{worst['step']}",
-            found=f"most at {worst['site_id']}: {in_words(worst)}",
-            mended="taken as missing before periods were averaged",
+            found=f"most of them at {worst['site_id']}: {in_words(worst)}",
+            mended="treated as missing before periods were averaged",
         )
 
 
 def _steps(years: Years, columns: list[str], false_alarm: float) -> Iterable[Finding]:
-    # CO2 rises everywhere, and rain comes as it likes.
+    # CO2 rises everywhere, and rain is irregular.
     steady = [c for c in columns if family(c) not in ("CO2", "P", "Year")]
     for column, table in steps(years, steady, false_alarm).groupby("variable", sort=False):
         largest = table.loc[table["deviations"].abs().idxmax()]
@@ -247,8 +240,8 @@ def _steps(years: Years, columns: list[str], false_alarm: float) -> Iterable[Fin
             "steps",
             str(column),
             tuple(sorted(table["site_id"])),
-            expected="one level",
-            found=f"a step, largest at {largest['site_id']}: {largest['step']:+.3g} in "
+            expected="one level throughout the record",
+            found=f"a step, the largest at {largest['site_id']}: {largest['step']:+.3g} in "
             f"{largest['month']} ({largest['deviations']:+.1f} standard deviations)",
             weight="note",
         )
@@ -257,36 +250,42 @@ def _steps(years: Years, columns: list[str], false_alarm: float) -> Iterable[Fin
 def drop_suspects(
     towers: pd.DataFrame, findings: Iterable[Finding]
 ) -> tuple[pd.DataFrame, list[Finding]]:
-    """Take out what calls for a decision: a column at its sites, or sites as a whole.
+    """Drop everything that requires a decision: a column at its sites, or complete sites.
 
     Args:
         towers: Checked towers.
-        findings: Of all checks.
+        findings: Findings of all checks.
 
     Returns:
-        Towers without the suspects, and the findings, now mended.
+        Towers without the suspects, and the findings, now marked as mended.
 
     Raises:
-        InputError: If no row is left.
+        InputError: If no row remains.
     """
     towers = towers.copy(deep=False)
     attrs = dict(towers.attrs)
     known = []
     for finding in findings:
-        taken = None
+        action = None
         if finding.open:
             at = towers["site_id"].isin(finding.sites)
             if finding.variable is None:
                 towers = towers[~at]
-                taken = "sites left out"
+                action = "sites dropped"
             else:
-                for column in _variables(finding):
+                for column in finding.columns:
                     towers[column] = towers[column].mask(at)
-                taken = "column dropped at these sites"
-            logger.warning("%s: %s; %s", finding.subject, finding.found, taken)
-        known.append(replace(finding, mended=taken) if taken else finding)
+                action = "column dropped at these sites"
+            logger.warning("%s: %s; %s", finding.subject, finding.found, action)
+        known.append(replace(finding, mended=action) if action else finding)
     if towers.empty:
-        raise InputError("the towers", None, expected="a site that passes the checks", found="none")
+        raise InputError(
+            "towers",
+            None,
+            expected="at least one site that passes the checks of quality",
+            found="none",
+            hint="See quality.html; quality.on_suspicion: report keeps all sites",
+        )
     towers = towers.reset_index(drop=True)
     towers.attrs.update(attrs)
     return towers, known

@@ -1,8 +1,8 @@
-"""Units and timing read from balances: carbon within a file, and one source against another.
+"""Units and timing from balances: carbon within a file, and one source against another.
 
-umol CO2 m-2 s-1 and gC m-2 d-1 differ by a factor of 1.0377, which no level can show. The balance
-of a file's own columns can, NEE = RECO - GPP, as it holds to the last digit; and so can a second
-source of the same tower.
+umol CO2 m-2 s-1 and gC m-2 d-1 differ by a factor of 1.0377, too little for a check of levels.
+The balance NEE = RECO - GPP of a file's own columns, exact to the last digit, shows it, and so
+does a second source of the same tower.
 """
 
 from __future__ import annotations
@@ -12,37 +12,37 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
-from uflux_kedro.quality.findings import Finding
+from uflux_kedro.quality.findings import Finding, months_in_words
 from uflux_kedro.quality.mistakes import CARBON_PER_MICROMOLE, MISTAKES
-from uflux_kedro.quality.month_order import put_right
+from uflux_kedro.quality.month_order import IN_TEXT_ORDER, in_calendar_order
 from uflux_kedro.quality.years import Array, Years
 from uflux_kedro.variables import VARIABLES
 
 _LEAST_ROWS = 12
 _EXACT = 1e-4
-"""Share of NEE's variance that a balance may leave for its coefficients to be read exactly."""
+"""Largest unexplained share of NEE's variance at which a balance counts as exact."""
 _BROKEN = 1e-2
-"""The same, from which on a balance has failed."""
-_UNKNOWN = 1e-3  # neither exact nor failed: too few months to say
+"""Smallest unexplained share of NEE's variance at which a balance counts as failed."""
+_UNKNOWN = 1e-3  # between the two: too few months to judge
 _MOST = 0.8
-"""Share of exact balances from which on one that is not is a fault."""
+"""Share of sites with an exact balance above which a failed balance is a defect."""
 _BALANCE = ("GPP", "RECO", "NEE")
-_TEXT_ORDER = "3 months late: months in text order (1, 10, 11, 12, 2 ... 9)"
 _TOLERANCE = 0.006
-"""Relative error of a coefficient that is told from 1.0377."""
+"""Largest relative error of a coefficient; it must separate 1 from 1.0377."""
 _SAME_UNIT = (0.5, 2.0)
-"""Ratio of two sources that can be of one unit."""
+"""Range of the ratio of two sources in the same unit."""
 
 
 def check_carbon_balance(towers: pd.DataFrame) -> list[Finding]:
-    """Hold NEE against RECO - GPP at each site.
+    """Compare NEE with RECO - GPP at each site.
 
     Args:
-        towers: With GPP, RECO and NEE, gC m-2 d-1; else nothing is found.
+        towers: With GPP, RECO and NEE, gC m-2 d-1; without all three, there are no findings.
 
     Returns:
-        Findings that name the column of another unit (a factor of 1.0377) or a turned sign. Where
-        all three columns share a wrong unit the balance holds, and only a second source tells.
+        Findings that name the column in another unit (a factor of 1.0377) or with the opposite
+        sign. If all three columns share a wrong unit the balance holds, and only a second
+        source shows it.
     """
     if not set(_BALANCE) <= set(towers):
         return []
@@ -55,7 +55,7 @@ def check_carbon_balance(towers: pd.DataFrame) -> list[Finding]:
         (of_reco, of_gpp), *_ = np.linalg.lstsq(design, NEE, rcond=None)
         residual = NEE - design @ (of_reco, of_gpp)
         if np.sum(residual**2) > _EXACT * np.sum((NEE - NEE.mean()) ** 2):
-            continue  # partitioned by a model, such as the day-time method: no exact balance
+            continue  # partitioned by a model, such as the daytime method: no exact balance
         explained = _explain(of_reco, -of_gpp)
         if explained:
             cases.setdefault(explained, []).append(str(site))
@@ -65,45 +65,45 @@ def check_carbon_balance(towers: pd.DataFrame) -> list[Finding]:
             column,
             tuple(sorted(sites)),
             expected="NEE = RECO - GPP in gC m-2 d-1",
-            found=f"a balance that is exact if {said}",
+            found=f"a balance that is exact only with {cause}",
         )
-        for (column, said), sites in cases.items()
+        for (column, cause), sites in cases.items()
     ]
 
 
 def _explain(of_reco: float, of_gpp: float) -> tuple[str, str] | None:
-    """Which columns are in umol, or of the other sign, so that the coefficients are as found."""
+    """Return the columns in umol or with the opposite sign that explain the coefficients."""
     if max(abs(of_reco - 1), abs(of_gpp - 1)) < _TOLERANCE:
         return None
     in_umol = 1 / CARBON_PER_MICROMOLE
-    # The simplest account first: the fewest columns in another unit.
+    # The simplest explanation first: the fewest columns in another unit.
     for names in sorted(product((False, True), repeat=3), key=sum):
         GPP, RECO, NEE = (in_umol if other else 1.0 for other in names)
         for sign in (1.0, -1.0):
             fits = (abs(of_reco - sign * NEE / RECO), abs(of_gpp - sign * NEE / GPP))
             if max(fits) < _TOLERANCE:
                 wrong = [n for n, other in zip(("GPP", "RECO", "NEE"), names, strict=True) if other]
-                said = (
+                causes = (
                     [f"{' and '.join(wrong)} in umol CO2 m-2 s-1 (factor 1.0377)"] if wrong else []
                 )
-                said += ["NEE positive to the ecosystem (sign turned)"] if sign < 0 else []
-                return ", ".join(wrong or ["NEE"]), " and ".join(said)
+                causes += ["NEE positive into the ecosystem (opposite sign)"] if sign < 0 else []
+                return ", ".join(wrong or ["NEE"]), " and ".join(causes)
     return None
 
 
 def compare_sources(
     towers: pd.DataFrame, second: pd.DataFrame, where: str = "the second source"
 ) -> list[Finding]:
-    """Hold towers against a second source of the same towers.
+    """Compare towers with a second source of the same towers.
 
     Args:
         towers: Canonical towers of any resolution.
-        second: Canonical towers, months.
-        where: What the second source is, for the message.
+        second: Canonical towers, any resolution.
+        where: Name of the second source, for messages.
 
     Returns:
-        Findings that name columns whose ratio to the second source is that of another unit:
-        a known factor within 0.6 %, or any factor of two or more.
+        Findings on columns with a ratio to the second source that points to another unit: a
+        known factor within 0.6 %, or any factor of two or more.
     """
     months = _monthly(towers)
     both = months.merge(_monthly(second), on=["site_id", "time"], suffixes=("", " of second"))
@@ -112,18 +112,18 @@ def compare_sources(
         cases: dict[str, list[str]] = {}
         for site, table in both[["site_id", name, f"{name} of second"]].dropna().groupby("site_id"):
             if len(table) >= _LEAST_ROWS:
-                said = _ratio(str(name), *(table.iloc[:, i].to_numpy(float) for i in (1, 2)))
-                if said:
-                    cases.setdefault(said, []).append(str(site))
+                ratio = _ratio(str(name), *(table.iloc[:, i].to_numpy(float) for i in (1, 2)))
+                if ratio:
+                    cases.setdefault(ratio, []).append(str(site))
         findings += [
             Finding(
                 "units",
                 str(name),
                 tuple(sorted(sites)),
                 expected=f"{name} in {VARIABLES[str(name)].unit}, as in {where}",
-                found=said,
+                found=ratio,
             )
-            for said, sites in cases.items()
+            for ratio, sites in cases.items()
         ]
     return findings
 
@@ -135,6 +135,7 @@ def _monthly(towers: pd.DataFrame) -> pd.DataFrame:
 
 
 def _ratio(name: str, first: np.ndarray, second: np.ndarray) -> str | None:
+    """Describe the ratio of two sources; None if both can be in the same unit."""
     if np.sum(second**2) == 0:
         return None
     slope = float(np.sum(first * second) / np.sum(second**2))
@@ -144,30 +145,30 @@ def _ratio(name: str, first: np.ndarray, second: np.ndarray) -> str | None:
     if name in ("GPP", "RECO", "NEE"):
         known.append(("umol CO2 m-2 s-1 (factor 1.0377)", 1 / CARBON_PER_MICROMOLE))
         known.append(("gC times 1.0377 (converted twice)", CARBON_PER_MICROMOLE))
-    for said, factor in known:
+    for unit, factor in known:
         near = abs(slope / factor - 1)
-        # Factors near 1 take a source of the same measurements; large ones any that goes along.
+        # A factor near 1 requires the same measurements; a large one any correlated source.
         if (exact and near < _TOLERANCE) or (
             near < 0.3 and correlation > 0.7 and not 0.4 < factor < 2.5
         ):
-            return f"{slope:.4g} times the values there (r = {correlation:.3f}): likely {said}"
+            return f"{slope:.4g} times the second source (r = {correlation:.3f}): likely {unit}"
     if correlation > 0.7 and not _SAME_UNIT[0] < slope < _SAME_UNIT[1]:
-        return f"{slope:.4g} times the values there (r = {correlation:.3f})"
+        return f"{slope:.4g} times the second source (r = {correlation:.3f})"
     return None
 
 
 def check_carbon_timing(years: Years) -> list[Finding]:
-    """Find the one of GPP, RECO and NEE that is out of step with the other two.
+    """Find which of GPP, RECO and NEE is shifted in time against the other two.
 
-    Where the balance fails as it stands, yet is exact once one column is moved by some months or
-    its months are taken out of text order, no chance can have made it so.
+    If the balance fails as read but is exact once one column is moved by some months, or its
+    months are put into calendar order, chance cannot be the cause.
 
     Args:
-        years: Site-years; without all three columns nothing is found.
+        years: Site-years; without all three columns there are no findings.
 
     Returns:
-        Findings that name the column and its lag; and one of the sites at which the balance fails
-        for another cause, if it is exact at most others.
+        Findings that name the column and its lag, and one with the sites at which the balance
+        fails for another cause, if it is exact at most sites.
     """
     if not set(_BALANCE) <= years.months.keys():
         return []
@@ -186,36 +187,35 @@ def check_carbon_timing(years: Years) -> list[Finding]:
                 failed.append(site)
     expected = "NEE = RECO - GPP month by month"
     findings = [
-        Finding("phase", name, tuple(sites), expected, said)
-        for (name, said), sites in cases.items()
+        Finding("phase", name, tuple(sites), expected, found)
+        for (name, found), sites in cases.items()
     ]
     if failed and exact > _MOST * (exact + len(failed)):
-        said = f"a carbon balance that fails, while it is exact at {exact} other sites"
-        findings.append(Finding("units", ", ".join(_BALANCE), tuple(failed), expected, said))
+        found = f"a carbon balance that fails, although it is exact at {exact} other sites"
+        findings.append(Finding("units", ", ".join(_BALANCE), tuple(failed), expected, found))
     return findings
 
 
 def _cause(record: dict[str, Array]) -> tuple[str, str] | None:
-    """Column that is out of step, and how, so that the balance is exact with it put right."""
+    """Return the column that is shifted, and how; correcting it makes the balance exact."""
     for name in _BALANCE:
-        right = put_right(record[name].reshape(-1, 12)).ravel()
+        right = in_calendar_order(record[name].reshape(-1, 12)).ravel()
         if _unexplained(record | {name: right}) < _EXACT:
             return (
                 name,
-                f"{_TEXT_ORDER}: the carbon balance fails as it stands and is exact put right",
+                f"3 months late: {IN_TEXT_ORDER}: the carbon balance fails as read and is exact in calendar order",
             )
         for months in (m for m in range(-6, 7) if m):
             if _unexplained(record | {name: _moved(record[name], -months)}) < _EXACT:
                 return name, (
-                    f"{abs(months)} month{'s' * (abs(months) > 1)} "
-                    f"{'late' if months > 0 else 'early'}: the carbon balance fails as it stands "
+                    f"{months_in_words(months)}: the carbon balance fails as read "
                     f"and is exact with {name} moved by {-months:+d}"
                 )
     return None
 
 
 def _unexplained(record: dict[str, Array]) -> float:
-    """Share of NEE's variance that RECO - GPP leaves."""
+    """Return the share of NEE's variance that RECO - GPP does not explain."""
     NEE = record["NEE"]
     residual = NEE - record["RECO"] + record["GPP"]
     both = np.isfinite(residual)
@@ -225,7 +225,7 @@ def _unexplained(record: dict[str, Array]) -> float:
 
 
 def _moved(record: Array, months: int) -> Array:
-    """A record moved to later months, or to earlier ones where negative."""
+    """Move a record to later months, or to earlier ones if ``months`` is negative."""
     moved = np.full_like(record, np.nan)
     moved[max(months, 0) : len(record) + min(months, 0)] = record[
         max(-months, 0) : len(record) - max(months, 0)

@@ -1,4 +1,4 @@
-"""Pictures of the quality report."""
+"""Figures of the quality page."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from matplotlib.figure import Figure
 from uflux_kedro.figures.style import PAGE_WIDTH, styled
 from uflux_kedro.quality.check import Checked
 from uflux_kedro.quality.findings import Finding
-from uflux_kedro.quality.month_order import put_right
+from uflux_kedro.quality.month_order import in_calendar_order
 from uflux_kedro.quality.natural import family
 from uflux_kedro.quality.years import Array
 
 _PANELS = 12
 _LABELS = 60
-"""Sites beyond which not each has its name under the picture."""
+"""Most sites that are labelled individually."""
 
 
 @styled()
 def coverage_figure(checked: Checked) -> Figure:
-    """Share of periods that hold a value: columns downwards, sites along; any number of sites."""
+    """Draw the share of periods with a value: one row per column, one pixel per site."""
     table = checked.coverage
     sites, columns = list(table.index), list(table.columns)
     figure = Figure(figsize=(PAGE_WIDTH, 0.9 + 0.16 * len(columns)), layout="constrained")
@@ -40,10 +40,12 @@ def coverage_figure(checked: Checked) -> Figure:
 
 @styled()
 def suspicious_years_figure(checked: Checked) -> Figure | None:
-    """Mean years of what the phase check found, beside the reference and, if it helps, put right.
+    """Draw mean years of columns with a finding of the phase check, beside another column.
+
+    Columns with months in text order are also shown in calendar order.
 
     Returns:
-        Up to twelve panels, a site and column each; None where nothing was found.
+        Up to twelve panels, each one site and column; None without such findings.
     """
     cases = _cases([f for f in checked.findings if f.check == "phase" and f.variable])
     if not cases:
@@ -63,13 +65,13 @@ def suspicious_years_figure(checked: Checked) -> Figure | None:
 
 
 def _cases(findings: list[Finding]) -> list[tuple[str, Finding]]:
-    """Sites to show, the findings by turns."""
-    by_turns = [
+    """Return the sites to show, taking the findings in turn."""
+    in_turn = [
         (turn, order, site, finding)
         for order, finding in enumerate(findings)
         for turn, site in enumerate(finding.sites[:_PANELS])
     ]
-    return [(site, f) for _, _, site, f in sorted(by_turns, key=lambda c: c[:2])[:_PANELS]]
+    return [(site, f) for _, _, site, f in sorted(in_turn, key=lambda c: c[:2])[:_PANELS]]
 
 
 def _panel(axes: Axes, checked: Checked, site: str, finding: Finding) -> None:
@@ -82,19 +84,19 @@ def _panel(axes: Axes, checked: Checked, site: str, finding: Finding) -> None:
         other = checked.years.mean_year(reference)[index] * (
             -1 if family(reference) == "NEE" else 1
         )
-        axes.plot(months, _standard(other), color="#999999", label=f"reference: {reference}")
-    axes.plot(months, _standard(year), color="#D55E00", marker="o", ms=2, label="as it stands")
+        axes.plot(months, _standard(other), color="#999999", label=f"for comparison: {reference}")
+    axes.plot(months, _standard(year), color="#D55E00", marker="o", ms=2, label="as read")
     if "text order" in finding.found:
-        right = put_right(checked.years.months[column])
+        right = in_calendar_order(checked.years.months[column])
         right = checked.years.by_site(right)[index]
-        axes.plot(months, _standard(right), color="#0072B2", ls="--", label="put right")
+        axes.plot(months, _standard(right), color="#0072B2", ls="--", label="in calendar order")
     axes.set_title(f"{site} {column}", fontsize=7)
     axes.set_xticks([1, 4, 7, 10])
     axes.set_yticks([])
 
 
 def _reference(checked: Checked, column: str, index: int) -> str | None:
-    """First flux or weather column with a complete year at the site."""
+    """Return the first flux, or else other column, with at least 8 months at the site."""
     for name in ("GPP", "NEE", "LE", *checked.columns):
         known = name in checked.columns and name != column and family(name) != family(column)
         if known and np.isfinite(checked.years.mean_year(name)[index]).sum() >= 8:

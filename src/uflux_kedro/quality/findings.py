@@ -1,4 +1,4 @@
-"""What a check found: where, which variable, on what evidence, and what it led to."""
+"""Findings: what a check found, where, on what evidence, and what was done about it."""
 
 from __future__ import annotations
 
@@ -12,21 +12,22 @@ import pandas as pd
 from uflux_kedro.errors import InputError
 
 Weight = Literal["defect", "note"]
-"""A ``defect`` cannot be real and calls for action; a ``note`` is for the reader's eye."""
+"""A ``defect`` cannot be real and requires a decision; a ``note`` is only to review."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that a check found.
+    """One finding of a check.
 
     Attributes:
-        check: Which check: ``phase``, ``units``, ``bounds``, ``time``, ``steps``.
-        variable: Column concerned; None for the place or the calendar of whole sites.
+        check: Name of the check: ``phase``, ``units``, ``bounds``, ``time``, ``steps``.
+        variable: Column concerned, or several joined by ``, ``; None for the place or the
+            calendar of whole sites.
         sites: Sites concerned, sorted.
-        expected: What would have been right.
-        found: What is there instead, with the evidence.
-        weight: Whether it calls for action.
-        mended: What was done about it, if that was beyond doubt.
+        expected: What the data should be.
+        found: What they are, with the evidence.
+        weight: Whether it requires a decision.
+        mended: How the data were corrected, if the cause is beyond doubt.
     """
 
     check: str
@@ -39,56 +40,66 @@ class Finding:
 
     @property
     def open(self) -> bool:
-        """Whether a decision is still due."""
+        """Whether a decision is still required."""
         return self.weight == "defect" and self.mended is None
 
     @property
+    def columns(self) -> list[str]:
+        """The columns that ``variable`` names; none for whole sites."""
+        return self.variable.split(", ") if self.variable else []
+
+    @property
     def subject(self) -> str:
-        """Variable and sites in words."""
-        what = self.variable or "place or calendar"
-        return f"{what} at {listed(self.sites)}"
+        """Variable and sites as text."""
+        return f"{self.variable or 'place or calendar'} at {listed(self.sites)}"
 
 
 def listed(sites: Sequence[str], most: int = 4) -> str:
-    """Sites as text, shortened where they are many."""
+    """Return sites as text, shortened to the first ``most``."""
     shown = ", ".join(sites[:most])
     return f"{shown} and {len(sites) - most} more" if len(sites) > most else shown
 
 
+def months_in_words(lag: float) -> str:
+    """Return a lag as text: ``2 months late``; at least one month."""
+    whole = max(1, round(abs(lag)))
+    return f"{whole} month{'s' if whole > 1 else ''} {'late' if lag > 0 else 'early'}"
+
+
 def refuse(findings: Iterable[Finding], where: str | Path, hint: str) -> None:
-    """Stop on what calls for a decision.
+    """Stop the run if a finding requires a decision.
 
     Args:
-        findings: Of all checks.
+        findings: Findings of all checks.
         where: File or folder that was read.
-        hint: Where the evidence can be seen and what can be done.
+        hint: Where the evidence is and what to do.
 
     Raises:
-        InputError: Naming the variables, what was expected and what is there, the clearest
-            findings first; nothing is raised where no decision is due.
+        InputError: If a finding is open. Names the variables, what was expected and what was
+            found, with the findings of most sites first.
     """
-    due = [f for f in findings if f.open]
-    if not due:
+    undecided = [f for f in findings if f.open]
+    if not undecided:
         return
-    due.sort(key=lambda f: -len(f.sites))
-    variables = ", ".join(dict.fromkeys(f.variable or "place or calendar" for f in due))
-    shown = "; ".join(f"{f.subject}: {f.found}" for f in due[:6])
-    more = f"; and {len(due) - 6} findings more" if len(due) > 6 else ""
-    expected = "; ".join(dict.fromkeys(f.expected for f in due[:6]))
+    undecided.sort(key=lambda f: -len(f.sites))
+    variables = ", ".join(dict.fromkeys(f.variable or "place or calendar" for f in undecided))
+    shown = "; ".join(f"{f.subject}: {f.found}" for f in undecided[:6])
+    more = f"; and {len(undecided) - 6} more findings" if len(undecided) > 6 else ""
+    expected = "; ".join(dict.fromkeys(f.expected for f in undecided[:6]))
     raise InputError(where, variables, expected=expected, found=shown + more, hint=hint)
 
 
 def as_table(findings: Iterable[Finding]) -> pd.DataFrame:
-    """Findings as a table for readers, the gravest first."""
+    """Return the findings as a table for readers, the gravest first."""
     rows = [
         {
             "check": f.check,
             "variable": f.variable or "",
             "towers": len(f.sites),
-            "which": listed(f.sites, 6),
+            "names": listed(f.sites, 6),
             "expected": f.expected,
             "found": f.found,
-            "done": f.mended or ("" if f.weight == "defect" else "for the eye"),
+            "action": f.mended or ("decision required" if f.open else "to review"),
         }
         for f in sorted(
             findings,
@@ -96,5 +107,5 @@ def as_table(findings: Iterable[Finding]) -> pd.DataFrame:
         )
     ]
     return pd.DataFrame(
-        rows, columns=["check", "variable", "towers", "which", "expected", "found", "done"]
+        rows, columns=["check", "variable", "towers", "names", "expected", "found", "action"]
     )

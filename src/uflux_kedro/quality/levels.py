@@ -1,9 +1,9 @@
-"""Units read from levels: each site's typical value against what physics allows there.
+"""Units from levels: each site's typical value against the range that physics allows there.
 
-A yardstick is taken where there is one: the barometric formula for pressure, the radiation above
-the atmosphere for that at the ground, saturation for the vapour pressure deficit, radiation for
-the fluxes it drives. Ranges are wide enough for every tower of the FLUXNET family; a wrong unit is
-mostly a factor of ten or more.
+The range is relative to a yardstick where there is one: the barometric formula for pressure,
+radiation above the atmosphere for radiation at the ground, saturation for the vapour pressure
+deficit, radiation for the fluxes that it drives. Ranges are wide enough for every tower of the
+FLUXNET family; a wrong unit is mostly a factor of ten or more.
 """
 
 from __future__ import annotations
@@ -23,20 +23,19 @@ from uflux_kedro.biophysics.vapour_pressure import saturation_vapour_pressure
 from uflux_kedro.quality.findings import Finding
 from uflux_kedro.quality.mistakes import explanations
 from uflux_kedro.quality.natural import SUN
-from uflux_kedro.quality.years import canonical
-from uflux_kedro.variables import VARIABLES
+from uflux_kedro.variables import VARIABLES, parse_predictor, predictor_name
 
 
 class Yardstick(NamedTuple):
-    """What a site's typical value is held against.
+    """Plausible range of a site's typical value.
 
     Attributes:
-        low: Lowest plausible typical value, or ratio to the yardstick.
-        high: Highest plausible.
-        usual: Range of nearly all towers, into which another unit must bring a value to explain it.
-        against: Variable by whose typical value it is divided, None for the value itself.
-        words: What the ratio is, for the message.
-        quantile: Which value of a site is typical.
+        low: Lowest plausible typical value, or lowest ratio to the yardstick.
+        high: Highest plausible typical value, or highest ratio.
+        against: Yardstick by which the typical value is divided; None for the value itself.
+        words: Name of the value or ratio, for messages.
+        usual: Range of nearly all towers; a unit explains a value if it brings it into this range.
+        quantile: Quantile of a site's values that is its typical value; -1 for the mean.
     """
 
     low: float
@@ -47,16 +46,20 @@ class Yardstick(NamedTuple):
     quantile: float = 0.5
 
 
-_FLUX = 0.9  # the growing season tells of the unit; the winter's values are near 0 in any
+_FLUX = 0.9  # the growing season shows the unit; values of winter are near 0 in any unit
 _DEGREES = Yardstick(-32, 36, None, "typical temperature, degC", (-20, 32))
-_BY_SUN = Yardstick(0.0003, 0.12, "SW_IN", "gC a day for each W m-2 of sun", (0.004, 0.08), _FLUX)
-_SEASON = "growing season's value"
+_BY_SUN = Yardstick(
+    0.0003, 0.12, "SW_IN", "gC m-2 d-1 per W m-2 of radiation", (0.004, 0.08), _FLUX
+)
+_SEASON = "growing-season value"
 _INDEX = Yardstick(-0.1, 0.9, None, _SEASON, (0.08, 0.75), _FLUX)
 _OF_SUN = "ratio to shortwave radiation"
 
 YARDSTICKS: dict[str, tuple[Yardstick, ...]] = {
     "PA": (
-        Yardstick(0.93, 1.07, "PRESSURE", "ratio to the pressure at that elevation", (0.95, 1.05)),
+        Yardstick(
+            0.93, 1.07, "PRESSURE", "ratio to the standard pressure at its elevation", (0.95, 1.05)
+        ),
         Yardstick(48, 107, None, "typical pressure, kPa", (55, 104)),
     ),
     "TA": (_DEGREES,),
@@ -90,29 +93,29 @@ YARDSTICKS: dict[str, tuple[Yardstick, ...]] = {
     "NIRv": (_INDEX._replace(low=-0.05, high=0.7, usual=(0.03, 0.5)),),
     "LAI": (Yardstick(0.01, 9, None, _SEASON, (0.3, 7), _FLUX),),
 }
-"""Variable -> yardsticks; the first whose reference is there is taken."""
+"""Variable -> yardsticks; each site is judged by the first that can be computed there."""
 
 _LEAST_ROWS = 6
 _COLDEST, _HOTTEST = VARIABLES["TA"].lower, VARIABLES["TA"].upper
 
 
 def check_levels(towers: pd.DataFrame, sites: pd.DataFrame) -> list[Finding]:
-    """Name columns whose level speaks of another unit.
+    """Find columns with levels that point to another unit.
 
     Args:
-        towers: Canonical towers; bounds need not hold.
+        towers: Canonical towers; values may be out of bounds.
         sites: ``site_id``, ``latitude``, ``elevation`` (m, NaN where unknown).
 
     Returns:
-        One finding a column and explanation, with the sites that it holds for; a note where no
-        unit in common use explains the level.
+        One finding per column and explanation, with its sites; a note where no common unit
+        explains the level.
     """
     codes, names = pd.factorize(towers["site_id"], sort=True)
     place = sites.set_index("site_id").reindex(names)
     references = _references(towers, codes, place)
     findings = []
     for column in towers:
-        name = canonical(str(column))
+        _, name = parse_predictor(str(column))
         if name not in YARDSTICKS:
             continue
         values = towers[column].to_numpy(float)
@@ -128,18 +131,18 @@ def check_levels(towers: pd.DataFrame, sites: pd.DataFrame) -> list[Finding]:
                 now & ~((typical >= yardstick.low) & (typical <= yardstick.high))
             ):
                 found = explanations(name, typical[i], *yardstick.usual)
-                said = " or ".join(m.name for m in found[:2])
-                key = (said, yardstick.words)
+                unit = " or ".join(m.name for m in found[:2])
+                key = (unit, yardstick.words)
                 unlikely.setdefault(key, []).append((str(names[i]), float(typical[i])))
         findings += [
-            _finding(str(column), name, said, words, cases)
-            for (said, words), cases in unlikely.items()
+            _finding(str(column), name, unit, words, cases)
+            for (unit, words), cases in unlikely.items()
         ]
     return findings
 
 
 def _finding(
-    column: str, name: str, said: str, words: str, cases: list[tuple[str, float]]
+    column: str, name: str, unit: str, words: str, cases: list[tuple[str, float]]
 ) -> Finding:
     values = [v for _, v in cases]
     spread = f"{min(values):.4g}" + (f" to {max(values):.4g}" if len(values) > 1 else "")
@@ -149,20 +152,22 @@ def _finding(
         column,
         tuple(sorted(s for s, _ in cases)),
         expected=f"{column} in {VARIABLES[name].unit}: {words} {bounds.low:g} to {bounds.high:g}",
-        found=f"{words} {spread}" + (f"; likely unit: {said}" if said else "; no unit explains it"),
-        weight="defect" if said else "note",
+        found=f"{words} {spread}"
+        + (f"; likely unit: {unit}" if unit else "; no common unit explains it"),
+        weight="defect" if unit else "note",
     )
 
 
 def _references(
     towers: pd.DataFrame, codes: np.ndarray, place: pd.DataFrame
 ) -> Callable[[str, str, float], np.ndarray]:
-    """Function that gives the yardstick's own typical value at each site, NaN where it has none."""
+    """Return a function of yardstick, column and quantile: its value at each site, or NaN."""
     size = len(place)
 
     def same_source(name: str, column: str) -> np.ndarray | None:
-        prefix = column[: -len(canonical(column) or "")]
-        for candidate in (prefix + name, name, *(c for c in towers if canonical(str(c)) == name)):
+        source, _ = parse_predictor(column)
+        others = (c for c in towers if parse_predictor(str(c))[1] == name)
+        for candidate in (predictor_name(source, name), name, *others):
             if candidate in towers:
                 return towers[candidate].to_numpy(float)
         return None
@@ -181,12 +186,12 @@ def _references(
             present = np.isfinite(towers[column].to_numpy(float))
             return _typical(np.where(present, sun, np.nan), codes, size, quantile)
         if against == "SW_IN":
-            # Measured or not, the sun is the yardstick; about half of it reaches the ground.
+            # Measured radiation may be wrong itself; about half of the sun's reaches the ground.
             return 0.5 * reference(SUN, column, quantile)
         TA = same_source("TA", column)
         if TA is None:
             return nothing
-        # Kelvin is no yardstick for others.
+        # A temperature in kelvin cannot be a yardstick.
         TA = np.where((TA > _COLDEST) & (TA < _HOTTEST), TA, np.nan)
         if against == "SATURATION":
             return _typical(np.asarray(saturation_vapour_pressure(TA)), codes, size, quantile)
@@ -196,7 +201,7 @@ def _references(
 
 
 def _typical(values: np.ndarray, codes: np.ndarray, size: int, quantile: float) -> np.ndarray:
-    """Quantile of each site's values, or their mean where ``quantile`` is -1."""
+    """Return a quantile of each site's values, or their mean if ``quantile`` is -1."""
     groups = pd.Series(values).groupby(codes)
     typical = groups.mean() if quantile == -1 else groups.quantile(quantile)
     return typical.where(groups.count() >= _LEAST_ROWS).reindex(range(size)).to_numpy(float)

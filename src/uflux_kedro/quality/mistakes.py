@@ -1,29 +1,30 @@
-"""Units that are taken for one another in the field, as what they do to a value.
+"""Units that are mistaken for one another, each as a factor and an offset.
 
-Each mistake is the line by which a true value, in the canonical unit of ``variables.py``, becomes
-the one that stands in the table. Nothing is converted here: the lines serve to name a suspicion.
+A mistake turns a true value, in the canonical unit of ``variables.py``, into the value in the
+table. Nothing is converted here: the mistakes only serve to name the likely unit.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-CARBON_PER_MICROMOLE = 86400 * 12.011e-6
+from uflux_kedro.biophysics.constants import CARBON_MOLAR_MASS, CO2_MOLAR_MASS, DAYS_PER_MONTH
+
+CARBON_PER_MICROMOLE = 86400 * CARBON_MOLAR_MASS * 1e-6
 """gC m-2 d-1 in 1 umol CO2 m-2 s-1: 1.0377."""
 _DAY = 86400.0
 _MEGAJOULE = 0.0864
 _LATENT = 28.4
 """W m-2 that evaporate 1 mm of water a day, at 2.45 MJ kg-1."""
-_MONTH = 30.44
 
 
 class Mistake(NamedTuple):
-    """What stands in the table is ``factor * true + offset``.
+    """A wrong unit: the value in the table is ``factor * true + offset``.
 
     Attributes:
-        name: The unit that the numbers really have, in words.
-        factor: Times the true value.
-        offset: Plus this.
+        name: Unit that the numbers have, as text.
+        factor: Factor.
+        offset: Offset.
     """
 
     name: str
@@ -36,16 +37,16 @@ _POWER = (
     Mistake("J m-2 d-1 (not divided by the seconds of a day)", _DAY),
     Mistake("J m-2 h-1 (not divided by the seconds of an hour)", 3600),
     Mistake("kJ m-2 d-1", 86.4),
-    Mistake("J m-2 month-1", _DAY * _MONTH),
+    Mistake("J m-2 month-1", _DAY * DAYS_PER_MONTH),
     Mistake("J m-2 a half-hour", 1800),
     Mistake("W m-2 divided by the seconds of a day", 1 / _DAY),
 )
 _CARBON = (
-    Mistake("gC m-2 month-1", _MONTH),
+    Mistake("gC m-2 month-1", DAYS_PER_MONTH),
     Mistake("gC m-2 yr-1", 365.25),
-    Mistake("g CO2 m-2 d-1", 44.01 / 12.011),
+    Mistake("g CO2 m-2 d-1", CO2_MOLAR_MASS / CARBON_MOLAR_MASS),
     Mistake("kgC m-2 d-1", 1e-3),
-    Mistake("mg CO2 m-2 s-1", 44.01 / 12.011 / 86.4),
+    Mistake("mg CO2 m-2 s-1", CO2_MOLAR_MASS / CARBON_MOLAR_MASS / 86.4),
     Mistake("mol CO2 m-2 s-1", 1e-6 / CARBON_PER_MICROMOLE),
     Mistake("kgC m-2 s-1", 1e-3 / _DAY),
     Mistake("mgC m-2 d-1", 1e3),
@@ -94,12 +95,12 @@ MISTAKES: dict[str, tuple[Mistake, ...]] = {
     **dict.fromkeys(("H", "LE"), (*_POWER, Mistake("mm d-1", 1 / _LATENT))),
     **dict.fromkeys(("GPP", "RECO", "NEE"), _CARBON),
     "P": (
-        Mistake("mm month-1", _MONTH),
+        Mistake("mm month-1", DAYS_PER_MONTH),
         Mistake("mm yr-1", 365.25),
         Mistake("m d-1", 1e-3),
         Mistake("kg m-2 s-1", 1 / _DAY),
         Mistake("inches d-1 (times 25.4)", 25.4),
-        Mistake("m month-1", _MONTH / 1000),
+        Mistake("m month-1", DAYS_PER_MONTH / 1000),
     ),
     "RH": (Mistake("a fraction", 0.01),),
     "SWC": (Mistake("percent", 100),),
@@ -108,17 +109,17 @@ MISTAKES: dict[str, tuple[Mistake, ...]] = {
     **dict.fromkeys(("EVI", "EVI2", "NDVI", "NIRv", "LSWI"), _SCALED),
     "LAI": (Mistake("integers with a scale of 0.1", 10), Mistake("values scaled twice", 0.1)),
 }
-"""Variable -> units that are taken for its canonical one."""
+"""Variable -> units that are mistaken for its canonical unit."""
 
 
 def explanations(variable: str, found: float, low: float, high: float) -> list[Mistake]:
-    """Mistakes that would bring a usual true value to the one found, the likeliest first.
+    """Return the mistakes that explain a value, the likeliest first.
 
     Args:
         variable: Canonical name.
         found: Typical value in the table, or its ratio to a physical yardstick.
-        low: Lowest usual, on the same scale.
-        high: Highest usual.
+        low: Lowest usual true value, on the same scale.
+        high: Highest usual true value.
     """
     middle = (low + high) / 2
     fitting = [

@@ -1,8 +1,8 @@
-"""Months in text order: 1, 10, 11, 12, 2, ... 9, as a sort of month numbers as text leaves them.
+"""Months in text order: 1, 10, 11, 12, 2, ... 9, the order of month numbers sorted as text.
 
-Where a year's months stand in text order, putting them right brings its season into step with
-what it is tied to; where they stand right, "putting them right" takes it out of step. The gain in
-correlation is the evidence.
+If the months of a year are in text order, putting them into calendar order raises the
+correlation of its season with related seasons; if they are in calendar order, it lowers it. The
+gain in correlation is the evidence.
 """
 
 from __future__ import annotations
@@ -16,44 +16,43 @@ from uflux_kedro.quality.phase import Seasons, standard_error
 from uflux_kedro.quality.years import LAGS, Array, Years, lag_profile, peak
 
 TEXT_ORDER = tuple(int(m) - 1 for m in sorted(str(m) for m in range(1, 13)))
-"""Month (0 to 11) whose value stands at each position of a year in text order."""
+"""Month (0 to 11) at each position of a year in text order."""
+
+IN_TEXT_ORDER = "months in text order (1, 10, 11, 12, 2 ... 9)"
+"""Name of the defect in findings."""
 
 _LEAST_GAIN = 0.1
-"""Of the correlation; less is no gain."""
+"""Smallest gain in correlation that counts."""
 _BETTER = 0.02
-"""By how much putting right must beat the best lag, or a lag is the simpler account."""
+"""Least advantage in correlation over the best lag; otherwise the lag is the simpler account."""
 _MONTHS = 3
-"""By how much February to September are late in text order."""
+"""Months by which February to September are late in text order."""
 _SOME = 0.25
-"""Share of a column's sites at which text order must be the better account for it to be taken
-where a lag is as good."""
+"""Share of a column's sites at which text order must explain more than a lag, for it to be
+preferred at sites where both explain as much."""
 _LEAST_CORRELATION = 0.7
-"""Of the year put right, with what it is tied to."""
+"""Smallest correlation of the year in calendar order with related seasons."""
 
 
-def as_text_order(year: Array) -> Array:
-    """A year, shape (..., 12), as a sort of its month numbers as text leaves it."""
-    return year[..., list(TEXT_ORDER)]
-
-
-def put_right(year: Array) -> Array:
-    """The way back from :func:`as_text_order`."""
+def in_calendar_order(year: Array) -> Array:
+    """Return a year, shape (..., 12), with its months moved from text to calendar order."""
     return year[..., np.argsort(TEXT_ORDER)]
 
 
 def months_in_text_order(years: Years, seasons: Seasons, false_alarm: float) -> pd.DataFrame:
-    """Sites whose months stand in text order.
+    """Find sites with months in text order.
 
     Args:
         years: Site-years.
-        seasons: Of their columns.
-        false_alarm: Chance of any alarm in a table without such columns, shared among all sites
+        seasons: Seasons of their columns.
+        false_alarm: Chance of any alarm in a table without such columns, divided among all sites
             and columns (Bonferroni).
 
     Returns:
-        One row a site and column judged: ``site_id``, ``variable``, ``r`` and ``r_right``
-        (correlation with what it is tied to, as it stands and put right), ``gain``,
-        ``error``, ``lag`` (months, as it stands), ``alarm``, and ``everywhere``, whether the column is in text order on all its sites together.
+        One row per judged site and column: ``site_id``, ``variable``, ``r`` and ``r_right``
+        (correlation with related seasons as read and in calendar order), ``gain`` and its
+        ``error``, ``lag`` (months, as read), ``alarm``, and ``everywhere`` (whether the column
+        is in text order on all its sites pooled).
     """
     columns = [c for c in seasons.mean if c != SUN]
     found = [_of_column(years, seasons, c, _references(c, columns)) for c in columns]
@@ -66,8 +65,8 @@ def months_in_text_order(years: Years, seasons: Seasons, false_alarm: float) -> 
     gains = (table["gain"] - _LEAST_GAIN > z * table["error"]) & (table["least"] > 0)
     gains &= table["r_right"] > _LEAST_CORRELATION
     better = gains & (table["r_right"] > table["best"] + _BETTER)
-    # A short summer moves by three months as a whole, so that a lag explains it as well: what it
-    # is, is told by the column's other sites.
+    # In text order a short summer moves by three months without changing its shape, so that a lag
+    # explains it equally well; the column's other sites decide between the two.
     as_good = gains & ~better & (table["r_right"] > table["best"] - _BETTER)
     as_good &= (table["lag"] - _MONTHS).abs() < 0.6
     of_column = table["variable"]
@@ -82,16 +81,17 @@ def months_in_text_order(years: Years, seasons: Seasons, false_alarm: float) -> 
 
 
 def _references(column: str, columns: list[str]) -> list[str]:
-    """Columns of another kind to which this one's season is tied, the sun among them."""
+    """Return related columns of another kind, the sun among them."""
     return [
         other
         for other in [*columns, SUN]
         if kind(other) != kind(column)
-        and (_tied(column, other) is not None or _tied(other, column) is not None)
+        and (_usual_lag(column, other) is not None or _usual_lag(other, column) is not None)
     ]
 
 
-def _tied(late: str, reference: str) -> float | None:
+def _usual_lag(late: str, reference: str) -> float | None:
+    """Return the usual lag of the first season behind the second; None if they are unrelated."""
     natural = NATURAL_LAGS.get((family(late), family(reference)))
     return None if natural is None else natural.middle
 
@@ -101,23 +101,23 @@ def _of_column(
 ) -> pd.DataFrame | None:
     if not references:
         return None
-    right = put_right(seasons.mean[column])
+    right = in_calendar_order(seasons.mean[column])
     profiles, profiles_right, gains = [], [], []
     for reference in references:
-        tied = _tied(column, reference)
-        middle = tied if tied is not None else -(_tied(reference, column) or 0.0)
+        usual = _usual_lag(column, reference)
+        middle = usual if usual is not None else -(_usual_lag(reference, column) or 0.0)
         near = round(middle) + np.arange(-1, 2)
-        here = ~seasons.clear[reference]
+        unclear = ~seasons.clear[reference]
         profile = lag_profile(seasons.mean[column], seasons.mean[reference])
         profile_right = lag_profile(right, seasons.mean[reference], near)
         drawn = [
             lag_profile(year, seasons.drawn[reference], near).max(-1)
-            for year in (seasons.drawn[column], put_right(seasons.drawn[column]))
+            for year in (seasons.drawn[column], in_calendar_order(seasons.drawn[column]))
         ]
-        profile[here], profile_right[here] = np.nan, np.nan
+        profile[unclear], profile_right[unclear] = np.nan, np.nan
         profiles.append(np.roll(profile, -round(middle), axis=-1))
         profiles_right.append(profile_right.max(-1))
-        gains.append(np.where(here, np.nan, drawn[1] - drawn[0]))
+        gains.append(np.where(unclear, np.nan, drawn[1] - drawn[0]))
     at = (-LAGS[0] + np.arange(-1, 2)) % 12
     r_by_lag, r_right = _mean(profiles), _mean(profiles_right)
     gain_each = [b - a[..., at].max(-1) for a, b in zip(profiles, profiles_right, strict=True)]
@@ -143,7 +143,7 @@ def _of_column(
 
 
 def _pooled(gain: pd.Series, level: float) -> bool:
-    """Whether the gain of many sites is above nothing, and that of most."""
+    """Return whether the gain pooled over sites is significant, and positive at most sites."""
     n = len(gain)
     if n < 4 or gain.std() == 0:
         return False

@@ -1,15 +1,14 @@
-"""What nature leaves between the seasons of vegetation, weather, fluxes and the sun."""
+"""Usual lags between the seasons of vegetation, weather, fluxes and the sun."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from uflux_kedro.quality.years import canonical
-from uflux_kedro.variables import FLUXES
+from uflux_kedro.variables import FLUXES, VARIABLES, parse_predictor
 
 SUN = "SUN"
-"""The radiation above the atmosphere, which follows from latitude and date alone."""
+"""Radiation above the atmosphere, which follows from latitude and date alone."""
 
 _FAMILIES = {"TA_MIN": "TA", "TA_MAX": "TA", "EVI2": "EVI", "CSIF": "SIF"}
 
@@ -17,12 +16,12 @@ VEGETATION = ("EVI", "NIRv", "NDVI", "LAI", "SIF")
 
 
 class Natural(NamedTuple):
-    """Lag that nature leaves between two seasons, months.
+    """Natural range of the lag between two seasons, months.
 
     Attributes:
         middle: Usual lag of the first behind the second.
-        site: How far a healthy site may be from it.
-        pooled: How far the median of healthy sites may be from it.
+        site: Largest deviation from it at a healthy site.
+        pooled: Largest deviation of the median of healthy sites.
     """
 
     middle: float
@@ -31,13 +30,13 @@ class Natural(NamedTuple):
 
 
 NATURAL_LAGS: dict[tuple[str, str], Natural] = {
-    # The sun drives, temperature follows a month behind; clouds and rainy seasons move both.
+    # Temperature follows the sun by a month; clouds and rainy seasons shift radiation and warmth.
     ("SW_IN", SUN): Natural(-0.05, 0.65, 0.3),
     ("TA", SUN): Natural(1.0, 0.8, 0.35),
     ("LW_IN", SUN): Natural(1.15, 1.0, 0.4),
     ("SW_IN", "TA"): Natural(-1.05, 0.8, 0.35),
     ("LW_IN", "TA"): Natural(0.1, 1.1, 0.4),
-    # Two sources of the same.
+    # Two sources of the same variable.
     ("SW_IN", "SW_IN"): Natural(0.0, 0.3, 0.15),
     ("TA", "TA"): Natural(0.0, 0.5, 0.25),
     ("VPD", "VPD"): Natural(0.0, 0.5, 0.25),
@@ -49,7 +48,7 @@ NATURAL_LAGS: dict[tuple[str, str], Natural] = {
     ("EVI", "LAI"): Natural(0.0, 0.9, 0.3),
     ("NIRv", "LAI"): Natural(0.0, 0.9, 0.3),
     ("LAI", "NDVI"): Natural(-0.2, 1.2, 0.35),
-    # Leaves and what they take up; snow, drought and harvest move one against the other.
+    # Leaves and their fluxes; snow, drought and harvest shift one against the other.
     ("EVI", "GPP"): Natural(0.25, 1.4, 0.45),
     ("NIRv", "GPP"): Natural(0.25, 1.4, 0.45),
     ("LAI", "GPP"): Natural(0.2, 1.4, 0.45),
@@ -65,26 +64,29 @@ NATURAL_LAGS: dict[tuple[str, str], Natural] = {
     ("GPP", "LE"): Natural(0.1, 1.3, 0.45),
     ("RECO", "LE"): Natural(0.35, 1.6, 0.5),
 }
-"""Lag of the first behind the second. Ranges are those of 138 towers of FLUXNET2015 in both
-hemispheres from 37 S to 79 N, and a tenth more for towers yet unseen. Pairs that nature does not tie
-(grassland under summer drought breathes half a year before the warmest month) are left out."""
+"""Pair of seasons -> lag of the first behind the second. Ranges are those of 138 towers of
+FLUXNET2015 in both hemispheres from 37 S to 79 N, widened by a tenth for other towers. Unrelated
+pairs are not in the table (grassland with summer drought respires half a year before the warmest
+month)."""
 
 
 def family(column: str) -> str:
-    """Which season a column has: ``ERA_TA_MIN`` that of TA."""
-    name = column if column == SUN else canonical(column) or column
+    """Return the variable with the same season as a column: TA for ``ERA_TA_MIN``."""
+    name = parse_predictor(column)[1] or column
     return _FAMILIES.get(name, name)
 
 
 def kind(column: str) -> str:
-    """Vegetation, flux, weather, or the sun."""
+    """Return the kind of a column: vegetation, flux, weather, or :data:`SUN`."""
     name = family(column)
-    if name in (*VEGETATION, SUN):
-        return "vegetation" if name != SUN else SUN
+    if name == SUN:
+        return SUN
+    if name in VEGETATION:
+        return "vegetation"
     return "flux" if name in FLUXES else "weather"
 
 
 def seasonal_columns(columns: Iterable[str]) -> list[str]:
-    """Those of the columns of a table of towers whose seasons can be judged."""
+    """Return the columns with a season that can be judged."""
     known = {name for pair in NATURAL_LAGS for name in pair}
-    return [c for c in columns if canonical(c) and family(c) in known]
+    return [c for c in columns if parse_predictor(c)[1] in VARIABLES and family(c) in known]

@@ -1,4 +1,4 @@
-"""The quality report: one HTML page that holds all it shows."""
+"""The quality page: one HTML file with its style, script and figures inside."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from uflux_kedro.variables import FLUXES
 
 
 def render_quality(checked: Checked, where: str) -> str:
-    """Write the page.
+    """Render the quality page.
 
     Args:
-        checked: What the checks found.
+        checked: Results of the checks.
         where: File or folder that was read.
 
     Returns:
-        Complete HTML with style, script and pictures inside; the same checks give the same text.
+        Complete HTML with style, script and figures inside; equal results give equal text.
     """
     years = suspicious_years_figure(checked)
     findings = as_table(checked.findings)
@@ -37,7 +37,7 @@ def render_quality(checked: Checked, where: str) -> str:
         "quality.html.j2",
         where=where,
         facts=_facts(checked),
-        due=[f for f in checked.findings if f.open],
+        undecided=[f for f in checked.findings if f.open],
         findings=_table(findings, "findings"),
         coverage=_png(coverage_figure(checked)),
         suspicious=_png(years) if years is not None else None,
@@ -63,51 +63,50 @@ def _facts(checked: Checked) -> list[tuple[str, str]]:
         ("rows", f"{len(towers):,}"),
         ("years", f"{towers['time'].min():%Y}\N{EN DASH}{towers['time'].max():%Y}"),
         ("columns", f"{len(checked.columns)}"),
-        ("to decide", f"{sum(f.open for f in findings)}"),
-        ("mended", f"{sum(f.mended is not None for f in findings)}"),
-        ("for the eye", f"{sum(f.weight == 'note' for f in findings)}"),
+        ("decisions required", f"{sum(f.open for f in findings)}"),
+        ("corrected", f"{sum(f.mended is not None for f in findings)}"),
+        ("to review", f"{sum(f.weight == 'note' for f in findings)}"),
     ]
     if len(closure):
-        facts.append(("energy balance closed to", f"{closure.median():.0%}"))
+        facts.append(("median energy balance closure", f"{closure.median():.0%}"))
     return facts
 
 
 def _phase(checked: Checked) -> pd.DataFrame:
-    """Pairs of seasons on all sites together."""
+    """Return the pairs of seasons, pooled over all sites."""
     table = pool(checked.lags)
     return pd.DataFrame(
         {
             "season of": table["late"],
-            "against": table["reference"].replace(SUN, "the sun"),
+            "compared with": table["reference"].replace(SUN, "the sun"),
             "towers judged": table["n"].astype(int),
-            "months late beyond usual": table["lag"],
-            "standard error": table["error"],
-            "nature leaves": table["pooled"],
+            "late beyond usual (months)": table["lag"],
+            "standard error (months)": table["error"],
+            "natural range (± months)": table["pooled"],
         }
-    ).sort_values("months late beyond usual", key=abs, ascending=False)
+    ).sort_values("late beyond usual (months)", key=abs, ascending=False)
 
 
 def _columns(checked: Checked) -> pd.DataFrame:
-    """Each column: coverage and findings."""
+    """Return one row per column: coverage, values and number of findings."""
     values = checked.towers[list(checked.columns)]
     return pd.DataFrame(
         {
             "column": checked.columns,
             "coverage": values.notna().mean().to_numpy(),
-            "towers without": (checked.coverage[list(checked.columns)] == 0).sum().to_numpy(),
+            "towers without values": (checked.coverage[list(checked.columns)] == 0)
+            .sum()
+            .to_numpy(),
             "lowest": values.min().to_numpy(),
             "median": values.median().to_numpy(),
             "highest": values.max().to_numpy(),
-            "findings": [
-                sum(c in (f.variable or "").split(", ") for f in checked.findings)
-                for c in checked.columns
-            ],
+            "findings": [sum(c in f.columns for f in checked.findings) for c in checked.columns],
         }
     )
 
 
 def _towers(checked: Checked) -> pd.DataFrame:
-    """Each tower: record, coverage of the fluxes, closure and findings."""
+    """Return one row per tower: record, coverage of the fluxes, closure and findings."""
     groups = checked.towers.groupby("site_id")["time"]
     fluxes = [f for f in FLUXES if f in checked.coverage]
     sites = checked.coverage.index
@@ -123,10 +122,10 @@ def _towers(checked: Checked) -> pd.DataFrame:
     )
     if checked.closure.empty:
         table = table.drop(columns="closure")
-    for name, wanted in {
-        "to decide": lambda f: f.open,
-        "mended": lambda f: f.mended is not None,
-        "for the eye": lambda f: f.weight == "note",
+    for name, selected in {
+        "decisions required": lambda f: f.open,
+        "corrected": lambda f: f.mended is not None,
+        "to review": lambda f: f.weight == "note",
     }.items():
-        table[name] = [sum(wanted(f) and s in f.sites for f in checked.findings) for s in sites]
+        table[name] = [sum(selected(f) and s in f.sites for f in checked.findings) for s in sites]
     return table

@@ -1,4 +1,4 @@
-"""The block ``quality``: what happens to towers that look wrong."""
+"""The block ``quality``: checks of towers, and what happens to towers that look wrong."""
 
 from __future__ import annotations
 
@@ -10,19 +10,16 @@ from uflux_kedro.schemas import Parameters
 
 
 class QualityParameters(Parameters):
-    """The block ``quality``: what becomes of towers that look wrong.
-
-    Attributes:
-        on_suspicion: ``stop`` ends the run once the report is written; ``drop`` takes the column
-            out at the sites concerned, or the sites where place or calendar is wrong; ``report``
-            leaves all as it is.
-        false_alarm: Chance that a healthy table raises any alarm of the phase check.
-        second_source: Canonical towers of another run (``towers.parquet``), to compare with.
-        clock: What the hours of half-hourly and hourly tables are said to be: ``local`` standard
-            time, as the networks have it, or ``UTC``.
-    """
+    """The block ``quality``: checks of towers, and what happens to towers that look wrong."""
 
     on_suspicion: Literal["stop", "drop", "report"] = "stop"
+    """``stop`` ends the run after the quality page is written; ``drop`` removes the column at the
+    sites concerned, or the sites if their place or calendar is wrong; ``report`` changes
+    nothing."""
     false_alarm: float = Field(0.01, gt=0, lt=0.5)
+    """Chance that a healthy table raises any alarm of the phase check."""
     second_source: str | None = None
+    """Canonical towers of another run (``towers.parquet``) to compare with; null for none."""
     clock: Literal["local", "UTC"] = "local"
+    """Declared time of half-hourly and hourly tables: ``local`` standard time, as in the networks'
+    files, or ``UTC``."""

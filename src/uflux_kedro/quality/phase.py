@@ -1,8 +1,8 @@
 """The phase check: seasons of vegetation, weather and fluxes against each other and the sun.
 
-Of every two columns whose seasons are tied by physics the lag is estimated at each site, with its
-uncertainty from a bootstrap of years; :mod:`uflux_kedro.quality.shifts` holds it against the range
-that nature leaves.
+For every two columns with seasons related by physics, the lag is estimated at each site, with its
+uncertainty from a bootstrap of years; :mod:`uflux_kedro.quality.shifts` compares it with the
+natural range.
 """
 
 from __future__ import annotations
@@ -29,37 +29,37 @@ _LEAST_AMPLITUDE = {
     "SW_IN": 0.7, "VPD": 0.8, "GPP": 0.8, "RECO": 0.8, "LE": 0.8, "LAI": 0.8, "EVI": 0.4,
     "NIRv": 0.55, "NDVI": 0.4, "SIF": 0.8,
 }  # fmt: skip
-"""Range of the mean year over its mean, below which a season is too faint to be judged: evergreen
-forest, the tropics."""
+"""Smallest range of the mean year over its mean; a season below it, as in evergreen forest or the
+tropics, is too faint to judge."""
 _LEAST_RANGE = {"TA": 8.0, "LW_IN": 30.0}
-"""The same as a range in the variable's unit, where zero has no meaning."""
+"""Smallest range in the variable's unit, for variables without a meaningful zero."""
 _LEAST_CORRELATION = 0.85
-"""Of two mean years at their best lag, below which a pair of a site is not judged."""
+"""Smallest correlation of two mean years at their best lag for a pair to be judged at a site."""
 _LARGEST_ERROR = 0.6
-"""Standard error of a lag, months, beyond which a pair of a site is not judged."""
+"""Largest standard error of a lag, months, for a pair to be judged at a site."""
 _FLOOR = 0.5
-"""Error of the lag of a single year, months, beside what the bootstrap sees; it falls as 1/years."""
+"""Error of the lag of a single year, months, added to the bootstrap's; it falls as 1/years."""
 _FULL_SUN = 0.25
-"""Relative amplitude of the sun (standard deviation over mean: 30 degrees of latitude) below which
-rainy seasons move the weather against it, so that nature leaves more."""
+"""Relative amplitude of the sun (standard deviation over mean; reached at 30 degrees of latitude)
+below which rainy seasons shift the weather against it, so that the natural range is wider."""
 _LEAST_SUN = 0.1
-"""The same, below which the sun is no reference."""
+"""Relative amplitude below which the sun is no reference."""
 _LOW_SUN = 80.0
-"""W m-2 above the atmosphere; months below it are no evidence on vegetation seen from space."""
+"""W m-2 above the atmosphere; satellites see no reliable vegetation in months below it."""
 _DRAWS = 16
-"""Bootstrap draws of years; the standard error they give is drawn towards that of all sites."""
+"""Bootstrap draws of years; their standard error is shrunk towards that of all sites."""
 
 
 def pair_lags(years: Years, seasons: Seasons) -> pd.DataFrame:
-    """Lag of every pair of columns at every site that can be judged.
+    """Return the lag of every pair of columns at every site that can be judged.
 
     Args:
         years: Site-years.
-        seasons: Of their columns.
+        seasons: Seasons of their columns.
 
     Returns:
         ``late``, ``reference`` (columns, or :data:`SUN`), ``site_id``, ``lag`` (months by which
-        the first is later than the second beyond what is usual), ``error`` (standard error),
+        the first is later than the second, minus the usual lag), ``error`` (standard error),
         ``r``, ``site`` and ``pooled`` (see :class:`Natural`).
     """
     tables = []
@@ -100,9 +100,10 @@ class Seasons:
 
     Attributes:
         mean: Column, or :data:`SUN` -> mean year, shape (sites, 12).
-        drawn: The same of draws of years, shape (draws, sites, 12).
-        clear: Whether each site's season is strong enough to be judged, shape (sites,).
-        sun: Relative seasonal amplitude of the sun at each site.
+        drawn: Column, or :data:`SUN` -> mean year of each draw, shape (draws, sites, 12).
+        clear: Column, or :data:`SUN` -> whether the season is strong enough to judge, shape
+            (sites,).
+        sun: Relative seasonal amplitude of the sun, shape (sites,).
     """
 
     mean: dict[str, Array]
@@ -112,7 +113,13 @@ class Seasons:
 
     @classmethod
     def of(cls, years: Years, latitude: Array, columns: list[str]) -> Seasons:
-        """Draw the years and average them."""
+        """Draw years and average them.
+
+        Args:
+            years: Site-years.
+            latitude: Degrees north, shape (sites,).
+            columns: Columns with a season.
+        """
         draws = years.draws(_DRAWS)
         sun = solar_years(latitude)
         amplitude = sun.std(-1) / sun.mean(-1)
@@ -137,6 +144,7 @@ class Seasons:
 
 
 def _pairs(columns: Iterable[str]) -> list[tuple[str, str, Natural]]:
+    """Return the related pairs of columns, with their natural range."""
     names = list(columns)
     pairs = []
     for i, a in enumerate(names):
@@ -150,12 +158,12 @@ def _pairs(columns: Iterable[str]) -> list[tuple[str, str, Natural]]:
 
 
 def standard_error(deviation: Array, count: NDArray[np.intp], floor: float) -> Array:
-    """Standard error by site from bootstrap draws, drawn towards that of all sites.
+    """Return standard errors by site from bootstrap draws, shrunk towards that of all sites.
 
     Args:
-        deviation: What the draws give less what the data give, shape (draws, sites).
-        count: Years of each site.
-        floor: Error of a single year beside what the draws see.
+        deviation: Estimate of each draw minus that of the data, shape (draws, sites).
+        count: Number of years of each site, shape (sites,).
+        floor: Error of a single year that the draws do not see.
 
     Returns:
         Standard errors, shape (sites,); infinite where no draw gives a number.
@@ -163,7 +171,7 @@ def standard_error(deviation: Array, count: NDArray[np.intp], floor: float) -> A
     known = np.isfinite(deviation)
     with np.errstate(invalid="ignore"):
         variance = (np.where(known, deviation, 0.0) ** 2).sum(0) / known.sum(0)
-    # A draw of n years has (n - 1) / n of the variance of their mean, and one year none.
+    # Draws of n years have (n - 1) / n of the variance of their mean; draws of one year have none.
     of_a_year = np.where(count > 1, variance * count**2 / np.maximum(count - 1, 1), np.nan)
     usual = float(np.nanmedian(of_a_year)) if np.isfinite(of_a_year).any() else 1.0
     freedom = np.maximum(count - 1, 0)

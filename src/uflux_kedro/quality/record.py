@@ -1,4 +1,4 @@
-"""The record itself: how much of it there is, whether years stand in it twice, where it steps."""
+"""Checks of the record: its completeness, repeated years, steps, and energy-balance closure."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ from uflux_kedro.quality.findings import Finding
 from uflux_kedro.quality.years import Array, Years
 
 _LEAST_STEP = 1.5
-"""Size of a step in standard deviations of the months about their mean year."""
+"""Smallest step, in standard deviations of the months about their mean year."""
 _LEAST_MONTHS = 36
+"""Months that a record must have to be searched for a step."""
 
 
 def coverage(towers: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
-    """Share of each site's periods that hold a value, sites by columns."""
+    """Return the share of each site's periods with a value, sites by columns."""
     return towers[columns].notna().groupby(towers["site_id"]).mean()
 
 
 def missing_periods(towers: pd.DataFrame) -> list[Finding]:
-    """Sites whose record leaves out periods between its first and last, or times off the step."""
+    """Find missing periods between a site's first and last, and times that start no period."""
     step = {"MM": "MS", "DD": "D"}.get(towers.attrs.get("resolution", "MM"))
     if step is None:
         return []
@@ -30,20 +31,20 @@ def missing_periods(towers: pd.DataFrame) -> list[Finding]:
         len(pd.date_range(a, b, freq=step)) for a, b in zip(span["min"], span["max"], strict=True)
     ]
     lost = pd.Series(full, index=span.index) - span["count"]
-    off = towers.loc[~_on_step(towers["time"], step), "site_id"].unique()
+    between = towers.loc[~_on_step(towers["time"], step), "site_id"].unique()
     findings = []
     if (lost > 0).any():
         sites = tuple(lost.index[lost > 0])
-        found = f"{int(lost[lost > 0].sum())} periods not in the record, most at {lost.idxmax()}"
-        findings.append(Finding("time", None, sites, "a row a period", found, weight="note"))
-    if len(off):
+        found = f"{int(lost[lost > 0].sum())} periods without a row, most at {lost.idxmax()}"
+        findings.append(Finding("time", None, sites, "one row per period", found, weight="note"))
+    if len(between):
         findings.append(
             Finding(
                 "time",
                 None,
-                tuple(sorted(off)),
-                f"times at the start of periods ({step})",
-                "others",
+                tuple(sorted(between)),
+                f"times at the start of {'months' if step == 'MS' else 'days'}",
+                "times between them",
             )
         )
     return findings
@@ -55,11 +56,11 @@ def _on_step(time: pd.Series, step: str) -> pd.Series:
 
 
 def repeated_years(years: Years, columns: list[str]) -> list[Finding]:
-    """Years of a site that stand in its record twice, month by month the same."""
+    """Find years that appear twice in a site's record, every month equal."""
     findings = []
     for column in columns:
         values = years.months[column]
-        # A year that hardly varies says nothing: a scale of constants may repeat.
+        # A constant year is no evidence: constants may repeat.
         varied = np.all(np.isfinite(values), axis=-1)
         varied[varied] = np.ptp(values[varied], axis=-1) > 1e-6
         rows = np.column_stack([years.site[varied], values[varied]])
@@ -72,8 +73,8 @@ def repeated_years(years: Years, columns: list[str]) -> list[Finding]:
                     "time",
                     column,
                     tuple(years.sites[i] for i in sites),
-                    "each year measured once",
-                    f"{int(twice.sum())} years that are the same month by month as another of the site",
+                    "years that differ from each other",
+                    f"{int(twice.sum())} years equal to another year of the same site in every month",
                     weight="note",
                 )
             )
@@ -81,22 +82,22 @@ def repeated_years(years: Years, columns: list[str]) -> list[Finding]:
 
 
 def steps(years: Years, columns: list[str], false_alarm: float) -> pd.DataFrame:
-    """Where a record steps from one level to another.
+    """Find steps of a record from one level to another.
 
-    The months less their mean year are searched for the point at which the means before and after
-    differ most, in units of their standard error (Alexandersson 1986,
-    doi 10.1002/joc.3370060607); the error counts as many independent months as their
-    autocorrelation leaves.
+    The test looks for the month at which the means of the anomalies before and after differ most,
+    in units of their standard error (Alexandersson 1986, doi 10.1002/joc.3370060607). The
+    error uses the number of independent months, which follows from their autocorrelation.
 
     Args:
         years: Site-years.
-        columns: Which of them.
-        false_alarm: Chance of an alarm in a record without steps, shared among all sites and
-            columns and among the months at which a record may step (Bonferroni).
+        columns: Columns to search.
+        false_alarm: Chance of an alarm in a record without steps, divided among all sites,
+            columns and months at which a record may step (Bonferroni).
 
     Returns:
-        One row a step: ``site_id``, ``variable``, ``month`` (YYYY-MM, the first after the step), ``step`` (in
-        the variable's unit), ``deviations`` (the same over the standard deviation), ``p_value``.
+        One row per step: ``site_id``, ``variable``, ``month`` (YYYY-MM, the first after the
+        step), ``step`` (in the variable's unit), ``deviations`` (step over standard deviation),
+        ``p_value``.
     """
     found = []
     for column in columns:
@@ -119,7 +120,7 @@ def steps(years: Years, columns: list[str], false_alarm: float) -> pd.DataFrame:
 
 
 def _step(anomaly: Array) -> tuple[int, float, float, float] | None:
-    """Month (counted from the site's first January), size, size over spread, p value."""
+    """Return month (from the site's first January), size, size over spread, and p value."""
     place = np.flatnonzero(np.isfinite(anomaly))
     n = len(place)
     if n < _LEAST_MONTHS:
@@ -143,11 +144,14 @@ def _step(anomaly: Array) -> tuple[int, float, float, float] | None:
 
 
 def energy_closure(towers: pd.DataFrame) -> pd.DataFrame:
-    """Closure of the energy balance, by site.
+    """Return the closure of the energy balance by site.
+
+    Args:
+        towers: ``site_id``, H, LE, NETRAD and, optionally, G, W m-2.
 
     Returns:
-        ``ratio`` of the sums of H + LE over NETRAD - G on periods that have all four (G is left
-        out where a site has none), and ``n``; empty where a column lacks.
+        ``ratio``, the sum of H + LE over that of NETRAD - G on periods with both (a missing G
+        counts as 0), and ``n``, the number of periods; empty if H, LE or NETRAD is absent.
     """
     if not {"H", "LE", "NETRAD"} <= set(towers):
         return pd.DataFrame(columns=["ratio", "n"])

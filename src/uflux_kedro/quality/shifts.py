@@ -1,8 +1,8 @@
-"""Who is to blame where seasons disagree.
+"""Attribution: which column is shifted where seasons disagree.
 
-Where pairs of seasons are out of the range that nature leaves, the column (or the site's calendar,
-or its latitude) that most of the broken pairs share is to blame. What many sites share is judged
-on all of them together, which is far sharper than any one site.
+If pairs of seasons are outside their natural range, the column (or the site's calendar, or its
+latitude) that most of these pairs share is blamed. Shifts common to many sites are judged on all
+sites pooled, which detects much smaller shifts than a single site does.
 """
 
 from __future__ import annotations
@@ -16,26 +16,26 @@ from scipy import stats
 from uflux_kedro.quality.natural import SUN, kind
 from uflux_kedro.quality.years import Array, wrapped
 
-_SPEAKS = 1.5
-"""Standard errors beyond its range from which on a pair speaks at all; alone it must be far more."""
+_SUSPECT = 1.5
+"""Standard errors outside its range from which a pair counts; a single pair needs far more."""
 _PREFERENCE = {"vegetation": 0.04, "flux": 0.03, "weather": 0.02, SUN: 0.0}
-"""Who is blamed where two stand against each other: vegetation was joined to the tower's table
-from elsewhere, and the sun cannot err."""
+"""Kind of column -> bonus that decides ties: vegetation is blamed first, since it was joined to
+the tower's table from another source, and the sun last, since it cannot err."""
 _ENDS = ("late", "reference")
 _POOLED_SITES = 5
-"""Sites from which on a pair is judged on all of them together."""
+"""Sites that a pair must have to be judged on all of them pooled."""
 
 
 @dataclass(frozen=True)
 class Shift:
-    """A season that is out of place.
+    """A shifted season.
 
     Attributes:
         column: Column to blame; None for place or calendar of the sites.
-        months: By how much it is late; negative is early.
+        months: Months by which it is late; negative is early.
         sites: Sites concerned, sorted.
-        pairs: Columns against which it shows.
-        pooled: Whether it was judged on all sites together.
+        pairs: Columns against which it is shifted.
+        pooled: Whether it was judged on all sites pooled.
     """
 
     column: str | None
@@ -46,15 +46,15 @@ class Shift:
 
 
 def shifts(lags: pd.DataFrame, false_alarm: float) -> list[Shift]:
-    """Seasons out of place, those of all sites first.
+    """Find shifted seasons, those of all sites first.
 
     Args:
-        lags: As :func:`pair_lags` gives them.
-        false_alarm: Chance that a healthy table raises any alarm, shared among all columns and
-            sites (Bonferroni); half of it goes to the pools.
+        lags: Lags from :func:`uflux_kedro.quality.phase.pair_lags`.
+        false_alarm: Chance that a healthy table raises any alarm, divided among all columns and
+            sites (Bonferroni); half of it is for the pooled test.
 
     Returns:
-        What explains the pairs out of range.
+        Shifts that explain the pairs outside their natural range.
     """
     found = []
     pooled = pool(lags)
@@ -67,7 +67,7 @@ def shifts(lags: pd.DataFrame, false_alarm: float) -> list[Shift]:
     lags = lags.assign(excess=(lags["lag"].abs() - lags["site"]) / lags["error"])
     ends = pd.concat([lags[["site_id", end]].set_axis(["site", "name"], axis=1) for end in _ENDS])
     level = false_alarm / 2 / max(len(ends.drop_duplicates()), 1)
-    suspects = lags[lags["site_id"].isin(lags.loc[lags["excess"] > _SPEAKS, "site_id"])]
+    suspects = lags[lags["site_id"].isin(lags.loc[lags["excess"] > _SUSPECT, "site_id"])]
     cases: dict[tuple[str | None, int], list[tuple[str, float, tuple[str, ...]]]] = {}
     for site, table in suspects.groupby("site_id"):
         for column, months, against in _to_blame(table, level):
@@ -80,7 +80,10 @@ def shifts(lags: pd.DataFrame, false_alarm: float) -> list[Shift]:
 
 
 def pool(lags: pd.DataFrame) -> pd.DataFrame:
-    """Median lag of each pair over its sites, with its standard error; pairs of few sites left out."""
+    """Return the median lag of each pair over its sites, with its standard error.
+
+    Pairs with fewer than five sites are left out.
+    """
     groups = lags.groupby(["late", "reference"], sort=False)
     table = groups.agg(
         lag=("lag", "median"),
@@ -90,7 +93,7 @@ def pool(lags: pd.DataFrame) -> pd.DataFrame:
         pooled=("pooled", "first"),
     ).reset_index()
     table = table[table["n"] >= _POOLED_SITES].copy()
-    # 1.2533: the median's standard error over the mean's, for normal values.
+    # 1.2533 is the ratio of the standard errors of median and mean, for normal values.
     spread = np.maximum(table["spread"], table["within"])
     table["error"] = 1.2533 * spread / np.sqrt(table["n"])
     return table
@@ -102,23 +105,25 @@ def _with(lags: pd.DataFrame, column: str | None) -> pd.DataFrame:
 
 
 def _to_blame(pairs: pd.DataFrame, level: float) -> list[tuple[str | None, float, tuple[str, ...]]]:
-    """Columns that explain the pairs out of range: the one with the largest share of them, in turn.
+    """Return the columns that explain the pairs outside their range.
+
+    The column with the largest share of such pairs is blamed, its pairs are removed, and so on.
 
     Args:
-        pairs: Of one site, or of all together, with ``excess``: how far each is out of range, in
-            standard errors.
-        level: Chance of blaming a column by chance.
+        pairs: Pairs of one site, or of all sites pooled, with ``excess``: distance from the
+            natural range, in standard errors.
+        level: Probability of blaming a column by chance.
     """
     found: list[tuple[str | None, float, tuple[str, ...]]] = []
-    while (pairs["excess"] > _SPEAKS).any():
+    while (pairs["excess"] > _SUSPECT).any():
         ends = pd.concat(
             [
                 pairs.assign(name=pairs["late"], other=pairs["reference"], months=pairs["lag"]),
                 pairs.assign(name=pairs["reference"], other=pairs["late"], months=-pairs["lag"]),
             ]
         )
-        ends["broken"] = ends["excess"] > _SPEAKS
-        # Kinds of columns weigh alike, so that many indices of leaves do not outvote few fluxes.
+        ends["broken"] = ends["excess"] > _SUSPECT
+        # Kinds have equal weight, so that many vegetation indices do not outvote few fluxes.
         kinds = ends.groupby(["name", ends["other"].map(kind)])["broken"].mean()
         share = kinds.groupby("name").mean()
         share += share.index.map(lambda name: _PREFERENCE[kind(name)])
@@ -127,7 +132,7 @@ def _to_blame(pairs: pd.DataFrame, level: float) -> list[tuple[str | None, float
         broken = ends[(ends["name"] == name) & ends["broken"]]
         if _beyond_chance(broken["excess"].to_numpy(), level):
             months = circular_median(broken["months"].to_numpy())
-            # Where the sun is "late" the site's rows are early.
+            # If the sun seems late, the site's rows are early.
             of_sun = name == SUN
             found.append(
                 (None if of_sun else name, -months if of_sun else months, tuple(broken["other"]))
@@ -137,14 +142,17 @@ def _to_blame(pairs: pd.DataFrame, level: float) -> list[tuple[str | None, float
 
 
 def _beyond_chance(excess: Array, level: float) -> bool:
-    """Whether one pair is far out of range, or two or three pairs are that agree."""
+    """Return whether one pair, or two or three together, are significantly out of range."""
     largest = np.sort(excess)[::-1][:3]
     needed = stats.norm.isf(level ** (1 / np.arange(1, len(largest) + 1)))
     return bool((largest > needed).any())
 
 
 def circular_median(months: Array) -> float:
-    """Median of lags about their mean direction: 5.9 and -5.9 are neighbours; -5.5 to 6.5 months."""
+    """Return the median of lags on the circle of a year, -5.5 to 6.5 months.
+
+    Lags of 5.9 and -5.9 months are neighbours.
+    """
     months = months[np.isfinite(months)]
     middle = np.angle(np.exp(1j * np.pi / 6 * months).mean()) * 6 / np.pi
     return float((middle + np.median(wrapped(months - middle)) + 5.5) % 12 - 5.5)

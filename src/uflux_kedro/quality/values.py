@@ -1,8 +1,8 @@
-"""Single values that cannot be real, and what made them.
+"""Single values that cannot be real, and their causes.
 
-A value out of physical bounds mostly tells its own story: -9999 that went into an average, a
-fraction among percents, a broken rain gauge. What is beyond doubt is mended here and logged; the
-rest is left to the user's decision.
+A value out of physical bounds often shows its cause: -9999 in an average, a fraction among
+percentages, a broken rain gauge. If the cause is certain, the value is corrected here and logged;
+other values are left to the user's decision.
 """
 
 from __future__ import annotations
@@ -14,42 +14,42 @@ from typing import Literal
 import pandas as pd
 
 from uflux_kedro.quality.findings import Finding
-from uflux_kedro.quality.years import canonical
-from uflux_kedro.variables import VARIABLES
+from uflux_kedro.variables import VARIABLES, parse_predictor
 
 logger = logging.getLogger(__name__)
 
 _FILL = -9999.0
 _FAR_BELOW = 0.2
-"""Of the width of the bounds: only what lies so far below them is put down to -9999."""
+"""Share of the bounds' width by which a value must be below them to be attributed to -9999."""
 _RECORD_RAIN = {"MM": 310.0, "WW": 700.0, "DD": 1830.0}
 """mm d-1; Cherrapunji, July 1861, a month of 9,300 mm; Reunion, 1980 and 1966, seven days and one:
 World Meteorological Organization, archive of extremes."""
 _HEAVY_RAIN = 60.0
-"""Monthly mean, mm d-1, that only a few places on Earth ever had: part of a fault beside one."""
+"""mm d-1; a monthly mean that few places on Earth ever had. Next to an impossible month it is part
+of the same fault."""
 _PRESSURE_SWING = 0.08
-"""Relative deviation of pressure from its median at a place that no weather makes."""
+"""Relative deviation of pressure from its median at a place that no weather reaches."""
 _MOST_WATER = 1.5
-"""m3 m-3; no soil holds more than its volume, so what lies above is in percent."""
+"""m3 m-3; soil water cannot exceed the soil's volume, so larger values are in percent."""
 _LEAST_HUMIDITY = 1.5
-"""Percent; no month and no day of any tower is drier, so what lies below is a fraction."""
+"""Percent; no month or day at a tower is drier, so smaller values are fractions."""
 
 
 def mend_values(towers: pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]:
-    """Find values that cannot be real; mend those whose cause is beyond doubt.
+    """Find values that cannot be real, and correct those with a certain cause.
 
     Args:
         towers: Canonical towers as read, bounds not yet enforced.
 
     Returns:
-        The towers with the mended values, and a finding for each column and cause. Those
-        without ``mended`` are still as they were.
+        The towers with corrected values, and a finding for each column and cause. Values of
+        findings without ``mended`` are unchanged.
     """
     towers = towers.copy(deep=False)
     findings = []
     for column in list(towers):
-        name = canonical(str(column))
-        if name is None or not pd.api.types.is_float_dtype(towers[column]):
+        _, name = parse_predictor(str(column))
+        if name not in VARIABLES or not pd.api.types.is_float_dtype(towers[column]):
             continue
         causes = (
             _averaged_fill,
@@ -59,9 +59,9 @@ def mend_values(towers: pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]:
             _slightly_negative,
         )
         for cause in causes:
-            found = cause(towers, str(column), name)
-            if found is not None:
-                towers[column], finding = found
+            result = cause(towers, str(column), name)
+            if result is not None:
+                towers[column], finding = result
                 findings.append(finding)
                 if finding.mended:
                     logger.warning("%s: %s; %s", finding.subject, finding.found, finding.mended)
@@ -71,23 +71,23 @@ def mend_values(towers: pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]:
 def check_bounds(
     towers: pd.DataFrame, outside: Literal["raise", "mask", "keep"]
 ) -> tuple[pd.DataFrame, list[Finding]]:
-    """Hold every value against the bounds of its variable.
+    """Compare every value with the bounds of its variable.
 
     Args:
         towers: Canonical towers.
-        outside: ``mask`` makes such values missing, which mends the finding; ``raise`` leaves
-            them for a decision.
+        outside: ``mask`` makes values out of bounds missing, which closes the finding; otherwise
+            they are unchanged and the finding requires a decision.
 
     Returns:
-        Towers and one finding a column.
+        Towers, and one finding per column with values out of bounds.
     """
     towers = towers.copy(deep=False)
     findings = []
     for column in list(towers):
-        name = canonical(str(column))
+        _, name = parse_predictor(str(column))
         if str(column).endswith("_QC"):
             lower, upper, unit = 0.0, 1.0, "as a fraction"
-        elif name is not None and pd.api.types.is_numeric_dtype(towers[column]):
+        elif name in VARIABLES and pd.api.types.is_numeric_dtype(towers[column]):
             variable = VARIABLES[name]
             lower, upper, unit = variable.lower, variable.upper, variable.unit
         else:
@@ -104,7 +104,7 @@ def check_bounds(
             )
             if outside == "mask":
                 towers[column] = towers[column].mask(wrong)
-                finding = replace(finding, mended="taken as missing")
+                finding = replace(finding, mended="treated as missing")
             findings.append(finding)
     return towers, findings
 
@@ -136,11 +136,11 @@ Mended = tuple[pd.Series, Finding] | None
 
 
 def _averaged_fill(towers: pd.DataFrame, column: str, name: str) -> Mended:
-    """-9999 in an average: far below the bounds, or a pressure that no weather makes."""
+    """Find averages that include -9999: far below the bounds, or an impossible pressure."""
     values = towers[column]
     lower, upper = VARIABLES[name].lower, VARIABLES[name].upper
     usual = values.groupby(towers["site_id"]).transform("median")
-    # Where most of a site is out of bounds, it is the unit that is wrong.
+    # If most values of a site are out of bounds, its unit is wrong instead.
     usual = usual.where(usual.between(lower, upper))
     share = (usual - values) / (usual - _FILL)
     wrong = (values < lower - _FAR_BELOW * (upper - lower)) & (share <= 1)
@@ -157,9 +157,9 @@ def _averaged_fill(towers: pd.DataFrame, column: str, name: str) -> Mended:
         column,
         wrong,
         f"at least {lower:g} {VARIABLES[name].unit}",
-        f"as an average gives in which -9999 stood for {span} of the time",
+        f"that fit an average in which -9999 stands for {span} of the time",
     )
-    return values.mask(wrong), replace(finding, mended="taken as missing")
+    return values.mask(wrong), replace(finding, mended="treated as missing")
 
 
 def _humidity_as_fraction(towers: pd.DataFrame, column: str, name: str) -> Mended:
@@ -174,16 +174,16 @@ def _humidity_as_fraction(towers: pd.DataFrame, column: str, name: str) -> Mende
 
 
 def _water_in_percent(towers: pd.DataFrame, column: str, name: str) -> Mended:
-    """Soil water in percent; not mended, as months in which the unit changed are of neither."""
+    """Find soil water in percent; not corrected, since a month may mix both units."""
     wrong = (towers[column] > _MOST_WATER) & (towers[column] <= 100)
     if name != "SWC" or not wrong.any():
         return None
-    finding = _finding(towers, column, wrong, "as a fraction, m3 m-3", "as in percent")
+    finding = _finding(towers, column, wrong, "as a fraction, m3 m-3", "that look like percent")
     return towers[column], finding
 
 
 def _rain(towers: pd.DataFrame, column: str, name: str) -> Mended:
-    """More rain than ever fell on Earth, and the heavy months beside it."""
+    """Find more rain than was ever recorded on Earth, and the adjacent heavy months."""
     if name != "P":
         return None
     values = towers[column]
@@ -197,14 +197,14 @@ def _rain(towers: pd.DataFrame, column: str, name: str) -> Mended:
         towers,
         column,
         wrong,
-        "below the world's record",
-        "beyond it or in one run with such, mm d-1",
+        "below the highest rain on record",
+        "(mm d-1) above that, or heavy and adjacent to such values",
     )
-    return values.mask(wrong), replace(finding, mended="taken as missing")
+    return values.mask(wrong), replace(finding, mended="treated as missing")
 
 
 def _slightly_negative(towers: pd.DataFrame, column: str, name: str) -> Mended:
-    """A deficit below 0, as a hygrometer that reads above 100 % gives."""
+    """Set small negative deficits to 0; a hygrometer may read above 100 %."""
     if name != "VPD":
         return None
     values = towers[column]
@@ -212,4 +212,4 @@ def _slightly_negative(towers: pd.DataFrame, column: str, name: str) -> Mended:
     if not wrong.any():
         return None
     finding = _finding(towers, column, wrong, "of 0 or more", "slightly negative")
-    return values.mask(wrong, 0.0), replace(finding, mended="taken as 0, saturated air")
+    return values.mask(wrong, 0.0), replace(finding, mended="set to 0, saturated air")

@@ -1,4 +1,4 @@
-"""Monthly values by site and year, and what is drawn from them: mean years, anomalies, lags."""
+"""Monthly values by site and year, their mean years and lags between them."""
 
 from __future__ import annotations
 
@@ -11,34 +11,25 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from uflux_kedro.biophysics.radiation import top_of_atmosphere_radiation
-from uflux_kedro.variables import VARIABLES
 
 Array = NDArray[np.float64]
 
 LAGS = np.arange(-5, 7)
-"""Lags of a year's cycle, months; positive is late."""
+"""Lags of an annual cycle, months; positive is late."""
 
 _MID_MONTH = np.array([15, 46, 75, 105, 135, 162, 198, 228, 258, 288, 318, 344])
 """Day of the year at the middle of each month."""
 
 
-def canonical(column: str) -> str | None:
-    """Variable of a column of towers, ``PA`` of ``ERA_PA``; None for keys, QC flags and others."""
-    if column in VARIABLES:
-        return column
-    tail = column.partition("_")[2]
-    return tail if tail in VARIABLES else None
-
-
 @dataclass(frozen=True)
 class Years:
-    """Columns of towers as months of site-years, without gaps between a site's years.
+    """Columns of towers as months of site-years; a site's years are consecutive rows.
 
     Attributes:
         sites: Sites, sorted.
-        first: Row at which each site's years begin.
-        site: Index of the site of each row.
-        begin: First year of each site.
+        first: First row of each site, shape (sites,).
+        site: Index of the site of each row, shape (rows,).
+        begin: First year of each site, shape (sites,).
         months: Column -> monthly means, shape (rows, 12), NaN where there are none.
     """
 
@@ -50,9 +41,9 @@ class Years:
 
     @classmethod
     def of(cls, towers: pd.DataFrame, columns: Sequence[str]) -> Years:
-        """Put the columns of ``towers`` (``site_id``, ``time``) into site-years.
+        """Arrange the columns of ``towers`` (``site_id``, ``time``) as site-years.
 
-        Days and weeks become monthly means; a month counts with whatever it has.
+        Days and weeks become monthly means of the values present.
         """
         codes, names = pd.factorize(towers["site_id"], sort=True)
         year = towers["time"].dt.year.to_numpy()
@@ -80,37 +71,37 @@ class Years:
         return np.bincount(self.site, minlength=len(self.sites))
 
     def mean_year(self, column: str, rows: NDArray[np.intp] | None = None) -> Array:
-        """Mean of each calendar month, shape (..., sites, 12).
+        """Return the mean of each calendar month, shape (..., sites, 12).
 
         Args:
-            column: Which one.
-            rows: Rows that stand for the site-years, shape (..., rows): a draw with
-                replacement within each site; None takes each once.
+            column: Name of the column.
+            rows: Rows drawn with replacement within each site, shape (..., rows); None uses
+                each row once.
         """
         return self.by_site(self.months[column] if rows is None else self.months[column][rows])
 
     def by_site(self, values: Array) -> Array:
-        """Mean of site-years, shape (..., rows, k), by site, NaN left out."""
+        """Return the mean of site-years, shape (..., rows, k), by site, ignoring NaN."""
         ok = np.isfinite(values)
         total = np.add.reduceat(np.where(ok, values, 0.0), self.first, axis=-2)
         with np.errstate(invalid="ignore"):
             return total / np.add.reduceat(ok.astype(float), self.first, axis=-2)
 
     def draws(self, number: int, seed: int = 0) -> NDArray[np.intp]:
-        """Rows of bootstrap draws of years within each site, shape (number, rows)."""
+        """Draw years with replacement within each site; rows, shape (number, rows)."""
         uniform = np.random.default_rng(seed).random((number, len(self.site)))
         return self.first[self.site] + np.floor(uniform * self.count[self.site]).astype(np.intp)
 
 
 def solar_years(latitude: Array) -> Array:
-    """Radiation above the atmosphere through the year, W m-2, shape (sites, 12)."""
+    """Return the radiation above the atmosphere by month, W m-2, shape (sites, 12)."""
     return np.asarray(
         top_of_atmosphere_radiation(np.asarray(latitude)[:, None], _MID_MONTH), dtype=float
     )
 
 
 def lag_profile(late: Array, reference: Array, lags: NDArray[np.intp] = LAGS) -> Array:
-    """Correlation of two years' cycles at each lag.
+    """Return the correlation of two annual cycles at each lag.
 
     Args:
         late: Shape (..., 12), NaN where unknown.
@@ -118,8 +109,8 @@ def lag_profile(late: Array, reference: Array, lags: NDArray[np.intp] = LAGS) ->
         lags: Lags to try, months.
 
     Returns:
-        Pearson's r at each lag, shape (..., lags): at lag k, month m + k of ``late`` stands
-        against month m of ``reference``. NaN where fewer than 8 months have both.
+        Pearson's r at each lag, shape (..., lags): lag k pairs month m + k of ``late`` with
+        month m of ``reference``. NaN where fewer than 8 months have both.
     """
     if np.isfinite(late).all() and np.isfinite(reference).all():
         shifted = _unit(late)[..., (np.arange(12) + lags[:, None]) % 12]
@@ -128,7 +119,7 @@ def lag_profile(late: Array, reference: Array, lags: NDArray[np.intp] = LAGS) ->
 
 
 def _unit(year: Array) -> Array:
-    """Years, shape (..., 12), less their mean and of length one."""
+    """Return years, shape (..., 12), minus their mean and scaled to length one."""
     year = year - year.mean(-1, keepdims=True)
     with np.errstate(invalid="ignore", divide="ignore"):
         return year / np.linalg.norm(year, axis=-1, keepdims=True)
@@ -145,13 +136,13 @@ def _correlation(a: Array, b: Array) -> Array:
 
 
 def peak(profile: Array) -> tuple[Array, Array]:
-    """Lag of the highest correlation, by a parabola through its neighbours, and that correlation.
+    """Return the lag of the highest correlation, by a parabola, and that correlation.
 
     Args:
-        profile: As :func:`lag_profile` gives it, shape (..., 12).
+        profile: Correlations from :func:`lag_profile`, shape (..., 12).
 
     Returns:
-        Lag in months, -6 to 6, and r; NaN where the profile is not complete.
+        Lag in months, -6 to 6, and r; NaN where the profile is incomplete.
     """
     known = np.all(np.isfinite(profile), axis=-1)
     filled = np.where(known[..., None], profile, 0.0)
@@ -166,12 +157,12 @@ def peak(profile: Array) -> tuple[Array, Array]:
 
 
 def peak_near(late: Array, reference: Array, lag: Array) -> Array:
-    """Lag of the highest correlation within a month or so of a lag that is known roughly.
+    """Return the lag of the highest correlation near a rough lag, by a parabola.
 
     Args:
         late: Shape (..., sites, 12).
         reference: Same shape.
-        lag: Rough lag of each site, shape (sites,).
+        lag: Rough lag of each site, months, shape (sites,).
 
     Returns:
         Lags, shape (..., sites).
@@ -188,5 +179,5 @@ def peak_near(late: Array, reference: Array, lag: Array) -> Array:
 
 
 def wrapped(lag: Array) -> Array:
-    """Lag brought to -6 to 6 months."""
+    """Return a lag on the circle of a year, -6 to 6 months."""
     return (lag + 6) % 12 - 6

@@ -1,71 +1,83 @@
-"""The blocks ``towers`` and ``grids``: how sources are read."""
+"""Parameters of the blocks ``towers`` and ``grids``: how sources are read."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from uflux_kedro.schemas import Parameters
 
 
 class ColumnSpec(Parameters):
-    """Where a column of ours stands in a tidy table.
-
-    Attributes:
-        column: Name in the file.
-        unit: Unit there; None where it is the canonical one. A unit by ``month`` counts the
-            month's own days.
-        sign: -1 where the file counts the other way: net ecosystem productivity for NEE.
-    """
+    """A column of a tidy table: its name, unit and sign."""
 
     column: str
+    """Name of the column in the file."""
+
     unit: str | None = None
+    """Unit in the file; ``null`` if it is the canonical one. A unit per ``month`` is divided by the
+    days of each month."""
+
     sign: Literal[1, -1] = 1
+    """-1 if the file counts in the other direction: net ecosystem productivity for NEE."""
+
+
+def _named_column(value: Any) -> Any:
+    return {"column": value} if isinstance(value, str) else value
+
+
+Column = Annotated[
+    ColumnSpec, BeforeValidator(_named_column, json_schema_input_type=ColumnSpec | str)
+]
+"""A :class:`ColumnSpec`; the name of the column alone is enough where unit and sign are ours."""
 
 
 class TowerParameters(Parameters):
-    """The block ``towers``: how tower data are read.
-
-    Attributes:
-        reader: ``auto`` tells each file's family by its name, else by its header; any other
-            takes files of that family alone: ``fluxnet`` (FLUXNET2015, AmeriFlux FLUXNET, ICOS
-            L2), ``ameriflux`` (BASE), ``fluxdatakit``, ``parquet`` (the published UFLUX training
-            table), ``tidy`` (tables of many towers, their columns mapped below).
-        resolution: Length of the periods: ``MM`` months, ``WW`` weeks, ``DD`` days.
-        completeness: Where periods are averaged from shorter steps, the least share of the steps
-            (0-1) that must have a value, of a flux one measured or well filled.
-        partition: Partition of GPP and RECO: ``NT`` night-time, ``DT`` day-time.
-        energy_balance: H and LE corrected for closure (``CORR``) or as measured (``RAW``).
-        allow_missing: Variables that a tower may lack.
-        outside: What becomes of values that cannot be real: ``raise`` stops, ``mask`` makes
-            them missing and says so. The pipeline reads with ``keep``, since the check of
-            quality that follows knows more of their cause. Single hours and days among those
-            that are averaged to longer periods are taken as missing in any case.
-        columns: Tidy tables: our name -> the file's column.
-    """
+    """The block ``towers``: how tower data are read."""
 
     reader: Literal[
         "auto", "fluxnet", "ameriflux", "fluxdatakit", "reddyproc", "parquet", "tidy"
     ] = "auto"
+    """``auto`` recognises the family of each file by its name, else by its header. Any other value
+    reads files of that family only: ``fluxnet`` (FLUXNET2015, AmeriFlux FLUXNET, ICOS L2),
+    ``ameriflux`` (BASE), ``fluxdatakit``, ``reddyproc`` (half-hourly text), ``parquet`` (the
+    published UFLUX training table), ``tidy`` (tables of many towers, mapped by ``columns``)."""
+
     resolution: Literal["MM", "WW", "DD"] = "MM"
+    """Length of the periods: ``MM`` months, ``WW`` weeks, ``DD`` days."""
+
     completeness: float = Field(default=0.5, ge=0, le=1)
+    """Where periods are averaged from shorter steps: least share of the steps (0-1) that must have
+    a value; for a flux, a measured or well-filled one."""
+
     partition: Literal["NT", "DT"] = "NT"
+    """Partitioning of GPP and RECO: ``NT`` night-time, ``DT`` day-time method."""
+
     energy_balance: Literal["CORR", "RAW"] = "CORR"
+    """H and LE corrected for energy balance closure (``CORR``) or as measured (``RAW``)."""
+
     allow_missing: tuple[str, ...] = ()
+    """Variables that a tower need not have."""
+
     outside: Literal["raise", "mask", "keep"] = "raise"
-    columns: dict[str, ColumnSpec | str] = {}
+    """Values out of physical bounds: ``raise`` stops with an error, ``mask`` makes them missing with
+    a warning, ``keep`` leaves them. The pipeline always reads with ``keep``, since the quality check
+    that follows can tell their cause. Single impossible hours and days are made missing before
+    they enter an average, whatever this says."""
+
+    columns: dict[str, Column] = {}
+    """Tidy tables: canonical name -> column of the file, as a name or with its unit and sign."""
 
 
 class GridParameters(Parameters):
-    """One entry of the block ``grids``.
-
-    Attributes:
-        reader: Name of the reader; see :data:`uflux_kedro.readers.READERS`.
-        means_over: Means that are kept of hours or days; None keeps the source's own periods.
-        options: What the reader takes besides, such as ``variables`` or ``class_offset``.
-    """
+    """One entry of the block ``grids``: how a gridded source is read."""
 
     reader: str
+    """Name of the reader, one of :data:`uflux_kedro.readers.READERS`."""
+
     means_over: Literal["month", "day"] | None = None
+    """Average hours or days to these periods; ``null`` keeps the periods of the source."""
+
     options: dict[str, Any] = {}
+    """Options of the reader, such as ``variables`` or ``class_offset``."""

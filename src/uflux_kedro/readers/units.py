@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from uflux_kedro.biophysics.constants import CARBON_MOLAR_MASS, CO2_MOLAR_MASS
 from uflux_kedro.errors import InputError
 from uflux_kedro.variables import Variable
 
@@ -18,9 +19,6 @@ else:
     import lazy_loader
 
     pint = lazy_loader.load("pint")
-
-DAYS_PER_MEAN_MONTH = 30.4375
-"""Days of pint's month, a twelfth of 365.25 days."""
 
 
 @cache
@@ -32,8 +30,8 @@ def registry() -> pint.UnitRegistry:
     """
     units: pint.UnitRegistry = pint.UnitRegistry(preprocessors=[_spell_out])
     units.define("gC = [carbon]")
-    units.define("molco = 12.011 * gC")
-    units.define("gco = 12.011 / 44.009 * gC")
+    units.define(f"molco = {CARBON_MOLAR_MASS} * gC")
+    units.define(f"gco = {CARBON_MOLAR_MASS} / {CO2_MOLAR_MASS} * gC")
     units.define("fraction = 1")
     units.define("Celsius = degC")
     water = pint.Context("water")

@@ -1,13 +1,32 @@
-"""The report of a run: one HTML page that opens offline."""
+"""The report of a run: one HTML page with its figures and tables inside, which opens offline.
+
+Example::
+
+    from pathlib import Path
+    from uflux_kedro.report import ReportContext, render_report
+
+    context = ReportContext(
+        title="My towers",
+        members=members,
+        scheme="loso",
+        training_table=table,
+        leaderboard=leaderboard,
+    )
+    Path("report.html").write_text(render_report(context), encoding="utf-8")
+"""
+
+from __future__ import annotations
 
 import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "captions": ["FIGURES"],
+        "captions": ["FIGURES", "Caption"],
         "context": ["ReportContext"],
+        "parameters": ["PeerParameters", "PeerVariable", "ReportingParameters"],
         "render": ["render_report"],
         "sections": ["Section", "map_sections"],
+        "tables": ["html_table"],
     },
 )

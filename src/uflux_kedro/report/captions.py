@@ -1,4 +1,4 @@
-"""Titles and captions of the report's figures: what is drawn, in which unit, what n counts."""
+"""Numbers, titles and captions of the report's figures."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from uflux_kedro.variables import FLUXES
 
 @dataclass(frozen=True)
 class Caption:
-    """Words of one figure.
+    """Caption of one figure.
 
     Attributes:
-        number: Number in the report; those of the published figures keep theirs.
+        number: Number in the report; figures of the UFLUX publication keep their number.
         title: Short title, also the alternative text.
-        text: Caption with the fields ``{shown}``, ``{scheme}``, ``{records}``, ``{units}``.
-        gridded: Whether it needs a grid.
-        section: Key of the section in which it stands; empty for the page's own.
+        text: Text with the fields ``{shown}``, ``{scheme}``, ``{records}``, ``{units}``.
+        gridded: Whether the figure requires grids.
+        section: Key of the section that shows it; empty for the main part of the page.
     """
 
     number: str
@@ -33,97 +33,103 @@ FIGURES: Mapping[str, Caption] = {
     "scatter": Caption(
         "Figure 2",
         "Tower against model",
-        "Fluxes at towers that the models had not seen ({scheme}), model: {shown}. Colour counts "
-        "{records} in a hexagon, on one logarithmic scale; n is the number of {records} with "
-        "both values, all of them drawn. Solid line: ordinary least squares of model on tower; "
-        "dashed: 1:1; r² is Pearson's, squared. {units}.",
+        "Held-out predictions at towers that the model was not trained on ({scheme}). Model: "
+        "{shown}. Colour is the number of {records} in a hexagon, on one logarithmic scale; n is "
+        "the number of {records} with both values, all of which are drawn. Solid line: ordinary "
+        "least squares of model on tower; dashed line: 1:1. r² is Pearson's r, squared. {units}.",
     ),
     "leaderboard": Caption(
         "Figure 3",
-        "Members by fluxes",
-        "Pooled skill of each member at unseen towers ({scheme}). Colour and upper number: R² "
-        "(Pearson's, squared). Area and lower number: MRAE, the mean absolute error over the "
-        "mean absolute flux at the towers; the area is proportional to it, in the dots as in "
-        "the legend. Both have no unit. n and the number of towers of each member stand in the "
-        "leaderboard.",
+        "Skill of members by flux",
+        "Pooled skill of each member at towers that it was not trained on ({scheme}). Colour and "
+        "upper number: R² (Pearson's r, squared). Area and lower number: MRAE, the mean absolute "
+        "error divided by the mean absolute flux at the towers; the area is proportional to it. "
+        "Both have no unit. The leaderboard gives n and the number of towers of each member.",
     ),
     "mean_maps": Caption(
         "Figure 4a",
         "Multi-year mean of the ensemble",
-        "Mean over all mapped periods, each weighted by its length. The land mean weights cells "
-        "by their area. Coastlines are the edges of the product's land cells; scales are the "
-        "same in every run. {units}.",
+        "Mean over all mapped periods, weighted by their length. The land mean is weighted by the "
+        "area of cells. Coastlines are the edges of the product's land cells. Colour scales are "
+        "the same in every run. {units}.",
         gridded=True,
     ),
     "spread_maps": Caption(
         "Figure 4b",
         "Spread among members",
-        "Standard deviation among the members in each period, averaged over time. It tells how "
-        "far the members differ, not how far they are from the truth. Fluxes of one unit share "
-        "one scale. {units}.",
+        "Standard deviation among the members in each period, averaged over time. It measures how "
+        "much the members differ from each other, not from the truth. Fluxes of the same unit "
+        "share a colour scale. {units}.",
         gridded=True,
     ),
     "profiles": Caption(
         "Figure 5",
         "Latitudinal profiles",
-        "Multi-year mean over the land cells of each latitude: thin lines are members, the thick "
-        "one is their mean. Circles: towers whose record covers all twelve calendar months, each "
-        "month with the same weight. {units}.",
+        "Multi-year mean over the land cells of each latitude. Thin lines: members; thick line: "
+        "their mean. Circles: towers with values in all twelve calendar months, each month with "
+        "the same weight. {units}.",
         gridded=True,
     ),
     "site_skill": Caption(
         "Figure S1",
-        "Skill tower by tower",
-        "Nash-Sutcliffe efficiency of each tower ({scheme}), model: {shown}. Boxes: quartiles "
-        "and median; whiskers: 5th to 95th percentile; triangles: towers below \N{MINUS SIGN}1.",
+        "Skill at each tower",
+        "Nash-Sutcliffe efficiency (NSE) at each tower ({scheme}). Model: {shown}. Boxes: "
+        "quartiles and median; whiskers: 5th to 95th percentile; triangles: towers below "
+        "\N{MINUS SIGN}1.",
     ),
     **{
         f"seasons_{flux}": Caption(
             f"Figure S{place}",
             f"Seasonal cycle of {flux} by IGBP class",
-            "Mean of each calendar month at unseen towers ({scheme}), model: {shown}. Towers "
-            "weigh alike; bands are one standard deviation among towers; the number beside the "
-            f"class counts towers. {flux} in {flux_unit(flux)}.",
+            "Mean of each calendar month at towers that the model was not trained on ({scheme}). "
+            "Model: {shown}. Towers have equal weight; bands are one standard deviation among "
+            "towers; the number beside the class is that of its towers. "
+            f"{flux} in {flux_unit(flux)}.",
         )
         for place, flux in enumerate(FLUXES, start=2)
     },
 }  # fmt: skip
-"""Key of a figure -> its words, in the order of the page."""
+"""Key of a figure -> its caption, in the order of the page."""
 
 
-_BESIDE = {
+_PEER_FIGURES = {
     "difference": Caption(
         "Figure 8",
-        "Product less {peer}",
-        "Difference of the means over the months and cells that both have, with the spatial R² "
-        "(of the cells' means, weighted by area). Below each map: means along the meridians; "
-        "beside it: along the parallels. {{units}}.",
+        "Product minus {peer}",
+        "Difference of multi-year means over the months and cells that both products have. "
+        "Spatial R² compares the means of cells, weighted by area. Below each map: means by "
+        "longitude; beside it: means by latitude. {{units}}.",
         gridded=True,
         section="peers",
     ),
     "density": Caption(
         "Figure 8, companion",
-        "Cells and months of {peer} and of the product",
-        "Area and months in each pair of values, on a logarithmic scale; dashed: 1:1. r² is "
-        "Pearson's, squared; all scores are weighted by area and days. Values beyond the axes, "
-        "less than a thousandth of the area at either end, are counted but not shown. {{units}}.",
+        "Product against {peer}, by cell and month",
+        "Colour is the area times months with a pair of values, on a logarithmic scale; dashed "
+        "line: 1:1. r² is Pearson's r, squared; all scores are weighted by area and days. Values "
+        "outside the axes, less than a thousandth of the area at either end, are included in the "
+        "scores but not shown. {{units}}.",
         gridded=True,
         section="peers",
     ),
 }
-"""What a figure of a peer shows -> its words; its key is that and the peer's name."""
+"""Kind of a figure of a peer -> its caption; the figure's key is ``<kind>_<peer>``."""
 
 
 def caption_of(key: str) -> Caption:
-    """Words of a figure.
+    """Return the caption of a figure.
 
     Raises:
-        ConfigurationError: If the report knows no such figure.
+        ConfigurationError: If the report has no such figure.
     """
-    shows, _, peer = key.partition("_")
-    if shows in _BESIDE and peer:
-        words = _BESIDE[shows]
-        return replace(words, title=words.title.format(peer=peer), text=words.text.format(peer=peer))  # fmt: skip
+    kind, _, peer = key.partition("_")
+    if kind in _PEER_FIGURES and peer:
+        caption = _PEER_FIGURES[kind]
+        return replace(
+            caption,
+            title=caption.title.format(peer=peer),
+            text=caption.text.format(peer=peer),
+        )
     if key not in FIGURES:
         raise ConfigurationError(
             f"The report has no figure {key!r}: expected one of {', '.join(FIGURES)}"
@@ -132,7 +138,7 @@ def caption_of(key: str) -> Caption:
 
 
 def units_text(fluxes: list[str]) -> str:
-    """Units of some fluxes in words: ``GPP, RECO in gC m⁻² d⁻¹; LE in W m⁻²``."""
+    """Return the units of fluxes as text: ``GPP, RECO in gC m⁻² d⁻¹; LE in W m⁻²``."""
     units: dict[str, list[str]] = {}
     for flux in fluxes:
         units.setdefault(flux_unit(flux), []).append(flux)

@@ -1,4 +1,4 @@
-"""What a report is made of."""
+"""Input of a report."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from uflux_kedro.report.sections import Section
 
 @dataclass(frozen=True)
 class ReportContext:
-    """Plain data of one run; what is empty leaves its section out.
+    """Results of one run; an empty field omits its section.
 
     Attributes:
         title: Title of the page.
         members: Members that were trained.
         scheme: Validation scheme of the figures and of the pooled skill, such as ``loso``.
-        training_table: ``site_id``, ``time``, fluxes and predictors, one row a site and period;
-            ``attrs["resolution"]`` says what a period is (``MM`` if it does not).
-        leaderboard: Pooled held-out skill, one row a member and scheme.
-        comparison: Members against the first of their flux, as
-            :func:`uflux_kedro.validation.comparison.compare_with_first` gives it, with ``flux``
-            and ``predictor_set`` as columns.
-        figures: Key of :data:`uflux_kedro.report.captions.FIGURES` -> PNG.
-        shown: Whose predictions the figures of tower against model show, such as "the mean of
+        training_table: ``site_id``, ``time``, fluxes and predictors, one row per site and
+            period; ``attrs["resolution"]`` is the resolution (default ``MM``).
+        leaderboard: Pooled held-out skill, one row per member and scheme.
+        comparison: Members compared with the first of their flux, from
+            :func:`uflux_kedro.validation.comparison.compare_with_first`, with ``flux`` and
+            ``predictor_set`` as columns.
+        figures: Key of a figure (see :func:`uflux_kedro.report.captions.caption_of`) -> PNG.
+        shown: Predictions shown in the figures of tower against model, such as "the mean of
             all members".
-        sources: Name of a source of data -> what it is, or where it came from.
+        sources: Name of a data source -> description or origin.
         skill: Title such as "By IGBP class" -> table.
-        sections: Parts of the page about the products, in order.
-        left_out: Members, sites or sources that were left out, and why.
-        warnings: What a reader must know before using a number.
+        sections: Sections about the products, in order.
+        left_out: Members, sites or sources that were left out, with the reason.
+        warnings: Warnings for readers of the numbers.
         provenance: Title such as "Versions" -> name -> value.
-        generated: When the page was made, if it shall say so; the same run gives the same
-            bytes without.
+        generated: Time at which the page was made; None omits it, so that equal runs give equal
+            bytes.
     """
 
     title: str

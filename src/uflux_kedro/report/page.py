@@ -1,4 +1,4 @@
-"""What every page of ours shares: its look, and that all of it stands in one file."""
+"""Rendering of a page from a template, with its style and script inside."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 
 def fill_page(package: str, template: str, **content: Any) -> str:
-    """Fill a package's template; every string that is not Markup is escaped.
+    """Fill a package's template; every string that is not ``Markup`` is escaped.
 
     Args:
         package: Package with a folder ``templates``.
-        template: File of that folder.
-        **content: What the template names, besides ``style`` and ``script``.
+        template: File in that folder.
+        **content: Variables of the template other than ``style`` and ``script``.
 
     Returns:
         Complete HTML with style and script inside.
@@ -26,9 +26,9 @@ def fill_page(package: str, template: str, **content: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    look = resources.files(__package__) / "templates"
+    assets = resources.files(__package__) / "templates"
     return environment.get_template(template).render(
         **content,
-        style=(look / "report.css").read_text(encoding="utf-8"),
-        script=(look / "report.js").read_text(encoding="utf-8"),
+        style=(assets / "report.css").read_text(encoding="utf-8"),
+        script=(assets / "report.js").read_text(encoding="utf-8"),
     )

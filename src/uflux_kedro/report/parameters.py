@@ -1,4 +1,4 @@
-"""The block ``reporting``."""
+"""The block ``reporting``: products that the report compares the maps with."""
 
 from __future__ import annotations
 
@@ -10,49 +10,40 @@ from uflux_kedro.schemas import Parameters
 
 
 class PeerVariable(Parameters):
-    """One flux of a peer.
-
-    Attributes:
-        variable: Its name in the files.
-        unit: Unit there, where the files say none or a wrong one.
-        sign: -1 where the files count the other way: net ecosystem productivity for NEE.
-    """
+    """One flux in the files of a peer."""
 
     variable: str
+    """Name of the variable in the files."""
     unit: str | None = None
+    """Unit of the variable, where the files give none or a wrong one; null reads it from them."""
     sign: Literal[1, -1] = 1
+    """-1 if the files have the opposite sign, as net ecosystem productivity has for NEE."""
 
 
 class PeerParameters(Parameters):
-    """One entry of ``reporting.peers``: a product to compare ours with.
-
-    Attributes:
-        path: netCDF file, or a pattern of files that split the record; below the project's
-            folder if it is relative.
-        variables: Flux -> its variable there.
-        optional: Whether the peer is left out where there is no such file; else that stops.
-    """
+    """One entry of ``reporting.peers``: a product to compare the maps with."""
 
     path: str
+    """netCDF file, or a pattern of files that split the record; a relative path starts in the
+    project's folder."""
     variables: dict[Literal["GPP", "RECO", "NEE", "H", "LE"], PeerVariable | str] = Field(
         min_length=1
     )
+    """Flux -> its variable in the files."""
     optional: bool = False
+    """Whether the peer is left out if no file exists; otherwise the run stops."""
 
     def by_flux(self) -> dict[str, PeerVariable]:
-        """Flux -> its variable there, whichever way it was written."""
+        """Return flux -> variable, whether it was given by name or in full."""
         return {
-            flux: PeerVariable(variable=found) if isinstance(found, str) else found
-            for flux, found in self.variables.items()
+            flux: PeerVariable(variable=given) if isinstance(given, str) else given
+            for flux, given in self.variables.items()
         }
 
 
 class ReportingParameters(Parameters):
-    """The block ``reporting``.
-
-    Attributes:
-        peers: Name -> product to compare ours with; null takes back one that another environment
-            names.
-    """
+    """The block ``reporting``."""
 
     peers: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+$")], PeerParameters | None] = {}
+    """Name -> product to compare the maps with; null removes a peer that another environment
+    defines."""

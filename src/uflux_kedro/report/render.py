@@ -1,4 +1,4 @@
-"""One HTML page that holds all it shows: no file beside it, no address to fetch."""
+"""The report as one HTML page, which needs no other file and no network."""
 
 from __future__ import annotations
 
@@ -22,24 +22,23 @@ from uflux_kedro.report.tables import (
 )
 
 _LONG_TABLE = 25
-"""Rows beyond which a table of skill starts folded."""
+"""Rows beyond which a table is folded at first."""
 
 
 def render_report(context: ReportContext) -> str:
-    """Write the report.
+    """Render the report.
 
-    Every string that comes from data is escaped.
+    Strings from data are escaped.
 
     Args:
-        context: What was run, and what came of it.
+        context: Results of the run.
 
     Returns:
-        The page, complete HTML with style, script and pictures inside; the same context gives
-        the same text.
+        Complete HTML with style, script and figures inside; equal contexts give equal text.
 
     Raises:
-        ConfigurationError: If ``context.figures`` holds a key that the report does not know.
-        InputError: If the leaderboard or the training table lacks a column.
+        ConfigurationError: If a key of ``context.figures`` is unknown.
+        InputError: If a column is missing in the leaderboard or the training table.
     """
     leaderboard = context.leaderboard
     of_scheme = leaderboard[leaderboard["scheme"] == context.scheme]
@@ -82,7 +81,7 @@ def render_report(context: ReportContext) -> str:
 
 
 def _facts(context: ReportContext, records: str) -> list[tuple[str, str]]:
-    """The run in a few numbers, for the head of the page."""
+    """Return the run in a few numbers, for the top of the page."""
     table = context.training_table
     present = ordered_fluxes(context.leaderboard["flux"], "leaderboard")
     years = pd.DatetimeIndex(table["time"]).year
@@ -97,18 +96,18 @@ def _facts(context: ReportContext, records: str) -> list[tuple[str, str]]:
 
 
 def _comparison(context: ReportContext) -> Markup | None:
-    """Members against the first, if there are others; differences are small, so to 3 decimals."""
+    """Return the comparison of members, with 3 decimals as differences are small."""
     if context.comparison.empty:
         return None
     return html_table(comparison_table(context.comparison), "comparison", decimals=3)
 
 
 def _figures(context: ReportContext, records: str) -> list[dict[str, object]]:
-    """Figures in the order of the page, each with its words and its picture as text."""
+    """Return the figures in the order of the page, with their captions and PNG as base64."""
     captions = {key: caption_of(key) for key in context.figures}
     places = list(FIGURES)
     order = sorted(captions, key=lambda k: places.index(k) if k in FIGURES else len(places))
-    words = {
+    fields = {
         "scheme": SCHEMES.get(context.scheme, context.scheme),
         "shown": context.shown,
         "records": records,
@@ -121,7 +120,7 @@ def _figures(context: ReportContext, records: str) -> list[dict[str, object]]:
             "section": caption.section,
             "number": caption.number,
             "title": caption.title,
-            "text": caption.text.format(**words),
+            "text": caption.text.format(**fields),
             "png": base64.b64encode(context.figures[key]).decode("ascii"),
         }
         for key, caption in ((k, captions[k]) for k in order)

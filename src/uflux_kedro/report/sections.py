@@ -1,4 +1,4 @@
-"""Parts of the page about the products: totals, other products beside them, budgets."""
+"""Sections of the report about the products: totals, comparisons with peers, budgets."""
 
 from __future__ import annotations
 
@@ -15,38 +15,39 @@ from uflux_kedro.variables import FLUXES
 _KINDS = {"zonal": "By latitude", "IGBP": "By IGBP class", "country": "By country"}
 
 _TOTALS = (
-    "Sums and means over the cells that have a value, weighted by their area and the length of "
-    "the periods. ± is the standard deviation among the members' own totals; it is empty where "
-    "their fields were not kept, and no measure of the distance to the truth. Carbon in "
-    "PgC yr⁻¹, water in 1000 km³ yr⁻¹, energy as a mean in W m⁻²; a flux whose record has no full "
-    "year as a mean. A cell on a border is parted by area; countries are Natural Earth's at "
-    "1:110 million. All years, statistics and regions: 08_reporting/aggregates.csv."
+    "Sums and means over the cells with a value, weighted by the area of cells and the length of "
+    "periods. ± is the standard deviation among the totals of the members. It does not measure "
+    "the distance to the truth, and it is empty if the fields of members were not kept. Carbon is "
+    "in PgC yr⁻¹ and water in 1000 km³ yr⁻¹; energy, and a flux without a full year, is a mean. "
+    "A cell on a border is split by area; countries are those of Natural Earth at 1:110 million. "
+    "All years, statistics and regions are in 08_reporting/aggregates.csv."
 )
 _PEERS = (
-    "Each product beside another one on the coarser of their grids, over the cells and months "
-    "that both have, so totals are not those of the whole product. Scores take the other one as "
-    "the reference and are weighted by area and days: of cells and months, of the cells' "
-    "means (spatial), and of their mean seasonal cycles less their means. Coverage is the share "
-    "of the other within two standard deviations of the members; if the members were a sample "
-    "of what is possible, it would be about 0.95."
+    "Each map is compared with another product on the coarser of both grids, over the cells and "
+    "months that both have; totals therefore differ from those of the complete map. Scores use the "
+    "other product as the reference and are weighted by area and days. They compare values of "
+    "cells and months, means of cells (spatial), and mean seasonal cycles of cells minus their "
+    "means (seasonal). Coverage is the share of the other product's values within two standard "
+    "deviations among the members of the ensemble mean; about 0.95 would be expected if the "
+    "spread were the uncertainty."
 )
 _BUDGETS = (
-    "The fluxes are predicted apart: nothing makes NEE what RECO and GPP leave, or H and LE "
-    "what radiation brings. No source has net radiation: it is estimated from incoming "
-    "radiation and the temperature of the surface with one albedo, that of grass, which is too "
-    "dark for deserts, snow and ice; ground heat is left out."
+    "Each flux is predicted separately, so that NEE need not equal RECO minus GPP, nor H plus LE "
+    "the net radiation. The tables show how far they differ. Net radiation is in no source: it is "
+    "estimated from incoming radiation and surface temperature with the albedo of grass "
+    "everywhere, which is too low for deserts, snow and ice. Ground heat flux is neglected."
 )
 
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page.
+    """A section of the page.
 
     Attributes:
-        key: Its identifier, to which figures of the section refer.
+        key: Identifier, which figures of the section refer to.
         title: Heading.
-        text: What a reader must know.
-        tables: Heading, table and decimals of each.
+        text: Explanation of the tables.
+        tables: Heading, table and number of decimals of each table.
     """
 
     key: str
@@ -58,26 +59,26 @@ class Section:
 def map_sections(
     aggregates: pd.DataFrame | None, peers: pd.DataFrame | None, budgets: pd.DataFrame | None
 ) -> list[Section]:
-    """Sections of what a run has; none where it has no maps.
+    """Return the sections about maps; None as argument omits its section.
 
     Args:
-        aggregates: As :func:`uflux_kedro.statistics.aggregates.aggregate` gives it, of all fluxes.
-        peers: One row a peer and flux with the scores of
+        aggregates: Tables of :func:`uflux_kedro.statistics.aggregates.aggregate` for all fluxes.
+        peers: One row per peer and flux, with the scores of
             :data:`uflux_kedro.statistics.peers.SCORES`.
-        budgets: As :func:`uflux_kedro.statistics.budgets.budgets` gives it.
+        budgets: Table of :func:`uflux_kedro.statistics.budgets.budget_residuals`.
     """
     sections = []
     if aggregates is not None:
         aggregates = aggregates.assign(year=aggregates["year"].astype(str))
-        tables = [("The globe, or all that is mapped, by year", years_table(aggregates), 2)]
+        tables = [("All mapped cells, by year", years_table(aggregates), 2)]
         given = aggregates["region_kind"].unique()
         for kind in (k for k in given if k != "global"):
             title = _KINDS.get(kind, f"By {kind}")
             tables.append((title, zones_table(aggregates, kind), 2 if kind in ("zonal", "IGBP") else 3))  # fmt: skip
         sections.append(Section("totals", "Totals and means", _TOTALS, tables))
     if peers is not None:
-        tables = [(f"Beside {name}", _peer_table(part), 2) for name, part in peers.groupby("peer", sort=False)]  # fmt: skip
-        sections.append(Section("peers", "Beside other products", _PEERS, tables))
+        tables = [(f"Compared with {name}", _peer_table(part), 2) for name, part in peers.groupby("peer", sort=False)]  # fmt: skip
+        sections.append(Section("peers", "Comparison with other products", _PEERS, tables))
     if budgets is not None:
         table = budgets.assign(unit=budgets["unit"].map(unit_text))
         sections.append(Section("budgets", "Budgets", _BUDGETS, [("Means over cells and periods", table, 3)]))  # fmt: skip
@@ -85,7 +86,7 @@ def map_sections(
 
 
 def years_table(aggregates: pd.DataFrame) -> pd.DataFrame:
-    """All cells by year, the mean of the years and the deviation about their trend."""
+    """Return all cells by year, the mean of years, and the deviation about their trend."""
     rows = _shown(aggregates[aggregates["region_kind"] == "global"])
     table = _wide(rows, "year")
     last = table["year"] == ALL_YEARS
@@ -98,7 +99,7 @@ def years_table(aggregates: pd.DataFrame) -> pd.DataFrame:
 
 
 def zones_table(aggregates: pd.DataFrame, kind: str) -> pd.DataFrame:
-    """One row a zone of a kind: its area, and of each flux the total or mean and its spread."""
+    """Return one row per zone: its area, and the total or mean of each flux with its spread."""
     part = aggregates[(aggregates["region_kind"] == kind) & (aggregates["year"] == ALL_YEARS)]
     table = _wide(_shown(part), "region")
     area = part.groupby("region", sort=False)["area_km2"].max() / 1e6
@@ -107,7 +108,7 @@ def zones_table(aggregates: pd.DataFrame, kind: str) -> pd.DataFrame:
 
 
 def _shown(aggregates: pd.DataFrame) -> pd.DataFrame:
-    """Totals of what has them, else means, with the heading of their column."""
+    """Return totals of fluxes that have them and means of others, with column headings."""
     has_total = set(aggregates.loc[aggregates["statistic"] == "total", "flux"])
     wanted = np.where(aggregates["flux"].isin(has_total), "total", "mean")
     rows = aggregates[aggregates["statistic"] == wanted]
@@ -116,6 +117,7 @@ def _shown(aggregates: pd.DataFrame) -> pd.DataFrame:
 
 
 def _wide(rows: pd.DataFrame, index: str) -> pd.DataFrame:
+    """Return one row per value of ``index`` and two columns per flux: value and spread."""
     fluxes = [f for f in FLUXES if f in set(rows["flux"])]
     fluxes += [f for f in rows["flux"].unique() if f not in fluxes]
     columns: dict[str, pd.Series] = {}
@@ -129,7 +131,7 @@ def _wide(rows: pd.DataFrame, index: str) -> pd.DataFrame:
 
 
 def _peer_table(part: pd.DataFrame) -> pd.DataFrame:
-    """Scores of one peer, those that a page has room for."""
+    """Return the scores of one peer, without those that the page has no room for."""
     table = part.drop(columns=["peer", "area", "r2"]).assign(
         unit=part["unit"].map(unit_text), months=part["months"].astype(int)
     )
@@ -138,9 +140,9 @@ def _peer_table(part: pd.DataFrame) -> pd.DataFrame:
 
 _PEER_HEADINGS = {
     "product_mean": "product",
-    "peer_mean": "other",
+    "peer_mean": "other product",
     "product_total": "product (PgC yr⁻¹)",
-    "peer_total": "other (PgC yr⁻¹)",
+    "peer_total": "other product (PgC yr⁻¹)",
     "spatial_r2": "spatial R²",
     "seasonal_r2": "seasonal R²",
     "seasonal_NSE": "seasonal NSE",

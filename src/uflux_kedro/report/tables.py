@@ -1,4 +1,4 @@
-"""Tables of the report, and their HTML."""
+"""Tables of the report, and their conversion to HTML."""
 
 from __future__ import annotations
 
@@ -38,15 +38,15 @@ _SKILL_COLOURS = ("r2", "NSE")
 
 
 def _heading(name: str) -> str:
-    """Words of a column; a deviation stands beside what it is of."""
+    """Return the heading of a column; ± alone for a deviation, which follows its value."""
     return "±" if name.endswith(" ±") else _HEADINGS.get(name, name)
 
 
 def leaderboard_table(leaderboard: pd.DataFrame) -> pd.DataFrame:
-    """The leaderboard for readers: flux by flux, best NSE first, with the unit of the errors.
+    """Return the leaderboard for readers: by flux, best NSE first, with the unit of errors.
 
     Raises:
-        InputError: If a column lacks or a flux is unknown.
+        InputError: If a column is missing or a flux is unknown.
     """
     require_columns(leaderboard, LEADERBOARD_COLUMNS, "leaderboard")
     fluxes = ordered_fluxes(leaderboard["flux"], "leaderboard")
@@ -63,9 +63,10 @@ def leaderboard_table(leaderboard: pd.DataFrame) -> pd.DataFrame:
 
 
 def comparison_table(comparison: pd.DataFrame) -> pd.DataFrame:
-    """Members against the first of their flux, flux by flux, the largest gain of NSE first.
+    """Return the comparison of members for readers: by flux, the largest gain of NSE first.
 
-    One p is shown: on the same draws, RMSE falls where NSE rises, so both have the same.
+    Only one p-value is shown: NSE and RMSE have the same, since on the same draws one rises
+    where the other falls.
 
     Raises:
         InputError: If a flux is unknown.
@@ -79,7 +80,7 @@ def comparison_table(comparison: pd.DataFrame) -> pd.DataFrame:
 
 
 def pooled_table(leaderboard: pd.DataFrame) -> pd.DataFrame:
-    """One row a flux: the best member by NSE, and the range of NSE among members.
+    """Return one row per flux: the best member by NSE, and the range of NSE among members.
 
     Args:
         leaderboard: Rows of one scheme.
@@ -108,11 +109,11 @@ def pooled_table(leaderboard: pd.DataFrame) -> pd.DataFrame:
 
 
 def data_table(training_table: pd.DataFrame, records: str) -> pd.DataFrame:
-    """One row a flux: towers, rows with a value, first and last year.
+    """Return one row per flux: towers, rows with a value, first and last year.
 
     Args:
         training_table: ``site_id``, ``time`` and fluxes.
-        records: What a row is, such as ``site-months``.
+        records: Name of the rows, such as ``site-months``.
     """
     require_columns(training_table, ("site_id", "time"), "training table")
     rows = []
@@ -132,7 +133,7 @@ def data_table(training_table: pd.DataFrame, records: str) -> pd.DataFrame:
 
 
 def members_table(members: Sequence[Member]) -> pd.DataFrame:
-    """One row a predictor set and model: its fluxes and its predictors."""
+    """Return one row per predictor set and model: its fluxes and its predictors."""
     sets: dict[tuple[str, str, tuple[str, ...]], list[str]] = {}
     for member in members:
         key = (member.predictor_set, member.model, member.predictors)
@@ -151,15 +152,15 @@ def members_table(members: Sequence[Member]) -> pd.DataFrame:
 
 
 def html_table(table: pd.DataFrame, table_id: str, decimals: int = 2) -> Markup:
-    """A table as HTML: numbers aligned and rounded, skill coloured as in Figure 3.
+    """Return a table as HTML: numbers aligned and rounded, skill coloured as in Figure 3.
 
-    The page's own style sheet dresses the table, so that it follows light and dark; the one
-    that great-tables brings is taken out.
+    The page's style sheet formats the table, so that it follows light and dark mode; the style
+    sheet of great-tables is removed.
 
     Args:
         table: Any table.
-        table_id: Identifier in the page, from which great-tables derives those of the cells.
-        decimals: Decimals of numbers that are not whole.
+        table_id: Identifier in the page, from which great-tables derives those of cells.
+        decimals: Decimals of floating-point numbers.
     """
     whole = [name for name in table if pd.api.types.is_integer_dtype(table[name])]
     real = [name for name in table if pd.api.types.is_float_dtype(table[name])]

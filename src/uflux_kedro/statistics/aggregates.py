@@ -15,7 +15,7 @@ from uflux_kedro.statistics.zone_sums import ZoneSums, sum_over_zones
 from uflux_kedro.statistics.zones import Zones
 
 ALL_YEARS = "all"
-"""What stands for the year where a row is of the whole record."""
+"""Year of the rows that are of the whole record."""
 
 AGGREGATE_COLUMNS = (
     "flux", "region_kind", "region", "year", "statistic", "value", "unit", "std_members",
@@ -37,9 +37,9 @@ class _Statistic:
     name: str
     unit: str
     yearly: np.ndarray
-    """(rows, zones, years): the ensemble, the bound, then each member; NaN for a part of a year."""
+    """(rows, zones, years): the ensemble, the bound, then each member; NaN for incomplete years."""
     record: np.ndarray
-    """(rows, zones): the same of the whole record."""
+    """(rows, zones): the same for the whole record."""
 
 
 def aggregate(
@@ -48,32 +48,32 @@ def aggregate(
     zones: Sequence[Zones],
     land_cover: xr.DataArray | None = None,
 ) -> pd.DataFrame:
-    """Totals and means of a product.
+    """Return totals and means of a product by zone and year.
 
-    Totals are of carbon and water; energy has means alone. A cell without a value adds nothing
-    to a total and takes no part in a mean. A year that the periods do not fill, or with a period
-    in which the zone has no value at all, has no row.
+    Carbon and water have totals and means, energy has means only. Missing cells add nothing to a
+    total and are ignored in a mean. A year that the record does not cover in full, or with a
+    period in which the zone has no value at all, has no row.
 
     The members' spread is that of their totals (or means), each summed over all cells first:
-    errors that are alike everywhere add up, others cancel, and only the members know which. Where
-    their fields were not kept it is NaN, and ``std_bound`` says what it cannot exceed: the sum of
-    the cells' own spreads (the triangle inequality).
+    errors that are alike everywhere add up and others cancel, which only the members' fields
+    show. Where these were not kept it is NaN, and ``std_bound`` is its upper bound: the sum of the
+    cells' own spreads (the triangle inequality).
 
     Args:
         product: A finished product; see :func:`uflux_kedro.statistics.zone_sums.sum_over_zones`.
         variable: The field, such as GPP.
-        zones: Zones of every kind wanted.
+        zones: Zones of one or more kinds.
         land_cover: IGBP classes on the product's cells.
 
     Returns:
-        :data:`AGGREGATE_COLUMNS`, one row a zone, statistic (``total``, ``mean``) and year. Year
+        :data:`AGGREGATE_COLUMNS`, one row per zone, statistic (``total``, ``mean``) and year. Year
         ``all`` is the mean of the full years' totals, or the mean over all periods; its
         ``std_years`` is the standard deviation over the years about their trend (NaN for fewer
         than three). ``area_km2`` is the area with values, averaged over the year; zones without
-        any are left out.
+        any value are omitted.
 
     Raises:
-        InputError: If the product has no ``time_bnds``.
+        InputError: If the product has no ``time_bnds``, or no value in any zone.
     """
     sums = sum_over_zones(product, variable, zones, land_cover)
     unit = str(product[variable].attrs.get("units"))
@@ -93,19 +93,19 @@ def _table(sums: ZoneSums, days: xr.DataArray, unit: str) -> pd.DataFrame:
     of_year = (year[:, None] == years).astype(float) * length[:, None]  # (periods, years)
     rows = np.concatenate([sums.value[None], sums.spread[None], sums.members])
     amount, area = rows @ of_year, sums.area @ of_year
-    # A period without a value at all leaves no annual value.
-    whole = full.to_numpy() & (((sums.area > 0).astype(float) @ (of_year > 0)) == (of_year > 0).sum(0))  # fmt: skip
+    # A period in which a zone has no value at all leaves no annual value.
+    complete = full.to_numpy() & (((sums.area > 0).astype(float) @ (of_year > 0)) == (of_year > 0).sum(0))  # fmt: skip
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = _Statistic(
             "mean",
             _CANONICAL.get(unit, unit),
-            np.where(whole, amount / area, np.nan),
+            np.where(complete, amount / area, np.nan),
             (rows @ length) / (sums.area @ length),
         )
     found = [mean]
     if unit in TOTALS:
         factor, total_unit = TOTALS[unit]
-        yearly = np.where(whole, amount * factor, np.nan)
+        yearly = np.where(complete, amount * factor, np.nan)
         found.insert(0, _Statistic("total", total_unit, yearly, _mean_of_known(yearly)))
     yearly_area = np.concatenate([area / of_year.sum(0), (sums.area @ length / length.sum())[:, None]], 1)  # fmt: skip
     tables = [_rows(one, sums, years, yearly_area) for one in found]
@@ -118,7 +118,7 @@ def _rows(
     values = np.concatenate([statistic.yearly, statistic.record[..., None]], axis=-1)
     n_members = len(sums.members)
     spread = values[2:].std(axis=0) if n_members > 1 else np.full(values.shape[1:], np.nan)
-    # A product of one member has no spread, which its sum of nothing would call zero.
+    # The spread of a single member is missing; its sum would be zero.
     bound = np.where(sums.spread.any(axis=1, keepdims=True), values[1], np.nan)
     between = np.full(values.shape[1:], np.nan)
     yearly = xr.DataArray(statistic.yearly[0], {"year": years}, ("zone", "year"))
@@ -144,12 +144,12 @@ def _rows(
 
 
 def _mean_of_known(yearly: np.ndarray) -> np.ndarray:
-    """Mean over the years (last axis) that are known; NaN if none is."""
+    """Return the mean over the years (last axis) that are not NaN; NaN if all are."""
     known = np.isfinite(yearly)
     with np.errstate(invalid="ignore"):
         return np.where(known, yearly, 0).sum(-1) / known.sum(-1)
 
 
 def _between_years(yearly: xr.DataArray) -> np.ndarray:
-    """Variability of each zone (zone,), from the years that it has."""
-    return np.array([float(interannual_variability(one.drop_vars("zone", errors="ignore"))) for one in yearly])  # fmt: skip
+    """Return the interannual variability of each zone (zone,), from the years that it has."""
+    return np.array([float(interannual_variability(one)) for one in yearly])

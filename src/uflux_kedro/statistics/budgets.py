@@ -1,7 +1,7 @@
-"""Whether the products agree with each other: carbon and energy, over all cells and periods.
+"""Carbon and energy budgets: whether the products of different fluxes agree with each other.
 
-The five fluxes are predicted apart, so that nothing makes NEE what RECO and GPP leave, or H and
-LE what radiation brings.
+Each flux is predicted by models of its own, so nothing forces NEE to equal RECO - GPP, or H + LE
+to equal the available energy.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ import pandas as pd
 import xarray as xr
 
 from uflux_kedro.biophysics.radiation import GRASS_ALBEDO, estimated_net_radiation
-from uflux_kedro.statistics.means import cell_area, energy_closure, nee_residual, period_days
+from uflux_kedro.errors import InputError
+from uflux_kedro.gridding.cells import cell_area
+from uflux_kedro.statistics.means import area_mean, period_days
 from uflux_kedro.variables import VARIABLES
 
 BUDGET_COLUMNS = ("budget", "quantity", "value", "unit")
@@ -21,19 +23,23 @@ _CARBON = ("GPP", "RECO", "NEE")
 _ENERGY = ("H", "LE")
 
 
-def budgets(products: Mapping[str, xr.Dataset], drivers: xr.Dataset) -> pd.DataFrame:
-    """Residuals of the carbon and of the energy budget, weighted by area and days.
+def budget_residuals(products: Mapping[str, xr.Dataset], drivers: xr.Dataset) -> pd.DataFrame:
+    """Return the residuals of the carbon and energy budgets, weighted by area and days.
+
+    Net radiation, which no source provides, is estimated from incoming radiation and surface
+    temperature with one albedo. Ground heat is neglected: it nearly vanishes over a year.
 
     Args:
-        products: Flux -> finished product on latitude and longitude; a budget whose fluxes are
-            not all there is left out.
-        drivers: Predictors on the same cells; radiation and surface temperature of the first
-            source that has all three make the energy budget complete.
+        products: Flux -> finished product on latitude and longitude. A budget needs all its
+            fluxes and is omitted otherwise.
+        drivers: Predictors on the same cells. The energy budget uses ``SW_IN``, ``LW_IN`` and
+            ``TS`` of the first source that has all three; without one it is H + LE only.
 
     Returns:
-        :data:`BUDGET_COLUMNS`. No source brings net radiation: it is estimated from incoming
-        radiation and the surface's temperature with one albedo, and ground heat is left out, as
-        it nearly vanishes over a year.
+        :data:`BUDGET_COLUMNS`, one row per quantity.
+
+    Raises:
+        InputError: If the units of NEE, GPP and RECO differ, or a product has no ``time_bnds``.
     """
     rows: list[tuple[str, str, float, str]] = []
     if set(_CARBON) <= products.keys():
@@ -47,12 +53,12 @@ def _carbon(
     fields: Mapping[str, xr.DataArray], days: xr.DataArray
 ) -> list[tuple[str, str, float, str]]:
     residual = nee_residual(fields["NEE"], fields["GPP"], fields["RECO"])
-    left = fields["RECO"] - fields["GPP"]
-    there = residual.notnull()
+    difference = fields["RECO"] - fields["GPP"]
+    complete = residual.notnull()
     unit = VARIABLES["NEE"].unit
     quantities = {
-        "NEE": fields["NEE"].where(there),
-        "RECO less GPP": left.where(there),
+        "NEE": fields["NEE"].where(complete),
+        "RECO less GPP": difference.where(complete),
         "residual, NEE less (RECO less GPP)": residual,
     }
     rows = [("carbon", name, _mean(field, days), unit) for name, field in quantities.items()]
@@ -69,24 +75,69 @@ def _energy(
     source = _radiation_source(drivers)
     if source is None:
         return rows
-    given = drivers.sel(time=days["time"])
-    down, sky, surface = (given[f"{source}_{n}"] for n in ("SW_IN", "LW_IN", "TS"))
-    incoming = down + sky
-    estimate = estimated_net_radiation(down, sky, surface)
+    selected = drivers.sel(time=days["time"])
+    shortwave, longwave, surface = (selected[f"{source}_{n}"] for n in ("SW_IN", "LW_IN", "TS"))
+    incoming = shortwave + longwave
+    estimate = estimated_net_radiation(shortwave, longwave, surface)
     names = f"{source}_SW_IN plus {source}_LW_IN", f"net radiation, estimated from {source} with albedo {GRASS_ALBEDO}"  # fmt: skip
     for name, available in zip(names, (incoming, estimate), strict=True):
         shared = available.where(turbulent.notnull())
         rows.append(("energy", name, _mean(shared, days), unit))
         share = _mean(turbulent.where(available.notnull()), days) / _mean(shared, days)
         rows.append(("energy", f"H plus LE by {name}", share, "1"))
-    spread = energy_closure(fields["H"], fields["LE"], estimate).compute()
-    for word, value in (("lowest", spread.min()), ("highest", spread.max())):
+    closure = energy_closure(fields["H"], fields["LE"], estimate).compute()
+    for word, value in (("lowest", closure.min()), ("highest", closure.max())):
         rows.append(("energy", f"H plus LE by estimated net radiation, {word} of the periods", float(value), "1"))  # fmt: skip
     return rows
 
 
+def nee_residual(nee: xr.DataArray, gpp: xr.DataArray, reco: xr.DataArray) -> xr.DataArray:
+    """Return NEE - (RECO - GPP) cell by cell: zero where the three agree.
+
+    Args:
+        nee: Net exchange, positive to the atmosphere.
+        gpp: Gross productivity, same cells and periods, same unit.
+        reco: Respiration, likewise.
+
+    Returns:
+        The residual in their unit.
+
+    Raises:
+        InputError: If units differ.
+    """
+    units = {str(field.attrs.get("units")) for field in (nee, gpp, reco)}
+    if len(units) > 1:
+        raise InputError(
+            "products", "NEE, GPP, RECO", expected="one unit", found=", ".join(sorted(units))
+        )
+    residual = (nee - (reco - gpp)).rename("NEE_residual")
+    attrs = {"long_name": "NEE less RECO - GPP", "units": units.pop()}
+    return residual.assign_attrs(attrs)
+
+
+def energy_closure(
+    sensible: xr.DataArray, latent: xr.DataArray, available: xr.DataArray
+) -> xr.DataArray:
+    """Return H + LE as a share of the available energy, over all cells.
+
+    Args:
+        sensible: H, W m-2.
+        latent: LE, W m-2.
+        available: Net radiation less ground heat flux, W m-2.
+
+    Returns:
+        Area-weighted mean of H + LE over that of the available energy, of the cells and periods
+        that have all three; dimension ``time`` is kept.
+    """
+    turbulent = (sensible + latent).where(available.notnull())
+    ratio = area_mean(turbulent) / area_mean(available.where(turbulent.notnull()))
+    return ratio.rename("energy_closure").assign_attrs(
+        long_name="(H + LE) / available energy", units="1"
+    )
+
+
 def _mean(field: xr.DataArray, days: xr.DataArray) -> float:
-    """Mean over cells and periods, of the values that are there."""
+    """Return the mean over cells and periods that have a value."""
     return float(field.weighted(cell_area(field) * days).mean())
 
 

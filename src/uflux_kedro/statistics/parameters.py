@@ -1,4 +1,4 @@
-"""The block ``aggregates``: zones whose totals and means are written."""
+"""The parameters ``aggregates``: zones for which totals and means are computed."""
 
 from __future__ import annotations
 
@@ -11,36 +11,30 @@ from uflux_kedro.schemas import Parameters
 
 
 class RegionFile(Parameters):
-    """Areas of a user's own, for :class:`AggregateParameters`.
-
-    Attributes:
-        path: GeoJSON, shapefile (or a zip of it) or GeoPackage.
-        name_column: Attribute that holds the areas' names.
-        kind: What they are, for the tables.
-    """
+    """A file with areas of your own."""
 
     path: str
+    """GeoJSON, shapefile (or a zip of one) or GeoPackage."""
     name_column: str
+    """Attribute that holds the areas' names."""
     kind: str = "region"
+    """Kind of the areas, such as ``basin``: the column ``region_kind`` of the tables."""
 
 
 class AggregateParameters(Parameters):
-    """The block ``aggregates``: zones of which totals and means are written.
-
-    Attributes:
-        latitude_bands: Edges of bands, ascending, degrees north; none for no bands.
-        land_cover: Whether by IGBP class.
-        countries: Whether by country, as Natural Earth draws them at 1:110 million.
-        regions: Areas of a user's own.
-    """
+    """The parameters ``aggregates``: zones for which totals and means are computed."""
 
     latitude_bands: tuple[Annotated[float, Field(ge=-90, le=90)], ...] = ()
+    """Edges of bands of latitude, ascending, degrees north; empty for no bands."""
     land_cover: bool = True
+    """Whether to aggregate by IGBP class."""
     countries: bool = True
+    """Whether to aggregate by country, with the outlines of Natural Earth at 1:110 million."""
     regions: RegionFile | None = None
+    """Areas of your own."""
 
     @model_validator(mode="after")
-    def _kinds_apart(self) -> AggregateParameters:
+    def _kinds_differ(self) -> AggregateParameters:
         taken = {"global", "zonal", "IGBP"} | ({"country"} if self.countries else set())
         if self.regions and self.regions.kind in taken:
             raise ValueError(f"regions: expected a kind of its own, found {self.regions.kind!r}")

@@ -1,7 +1,7 @@
-"""A product beside another one, or beside the truth of a simulated Earth, cell by cell.
+"""Compare a product with another one, or with the truth of a simulated Earth, cell by cell.
 
-Both are brought to the coarser of their grids by area and to their common months; only cells and
-months that both have count, so that no number comes from what one of them lacks.
+Both are averaged by area to the coarser of their grids and over their common months. Only cells and
+months with a value in both count.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ import numpy as np
 import xarray as xr
 
 from uflux_kedro.errors import InputError
+from uflux_kedro.gridding.cells import cell_area
 from uflux_kedro.gridding.conservative import mean_by_area
 from uflux_kedro.gridding.means import monthly_means
-from uflux_kedro.statistics.means import cell_area, period_days
+from uflux_kedro.statistics.means import period_days
 from uflux_kedro.variables import VARIABLES
 
 _PLACE = ("latitude", "longitude")
@@ -40,7 +41,7 @@ SCORES = {
     "seasonal_NSE": ("Nash-Sutcliffe efficiency of the same", "1"),
     "coverage": ("share of the peer within two standard deviations of the members", "1"),
 }
-"""Score -> what it is and its unit; None is that of the flux. All are weighted by area and days."""
+"""Score -> description and unit; None is the flux's unit. All are weighted by area and days."""
 
 
 def compare_with_peer(product: xr.Dataset, variable: str, peer: xr.Dataset) -> xr.Dataset:
@@ -54,12 +55,12 @@ def compare_with_peer(product: xr.Dataset, variable: str, peer: xr.Dataset) -> x
 
     Returns:
         Scalars of :data:`SCORES`; ``product``, ``peer`` and ``difference`` (latitude,
-        longitude), means over the months that both have; ``density`` (peer_bin, product_bin),
-        km2 times months in each pair of bins of their values. A score that the record cannot
-        give (no spread, too few months) is NaN.
+        longitude), means over the common months; ``density`` (peer_bin, product_bin), km2 times
+        months in each pair of bins of their values. A score that needs a spread or more months
+        than there are is NaN.
 
     Raises:
-        InputError: If they share no month or no cell.
+        InputError: If they have no month or no cell in common.
     """
     ours, theirs = _fields(product, variable), _fields(peer, variable)
     ours = monthly_means(ours, "product", whole=True)
@@ -70,7 +71,7 @@ def compare_with_peer(product: xr.Dataset, variable: str, peer: xr.Dataset) -> x
         raise InputError(
             "peer",
             "time",
-            expected=f"some of {_span(ours)}, as the product has",
+            expected=f"months in common with the product, {_span(ours)}",
             found=_span(theirs),
         )
     ours, theirs = _on_one_grid(ours.sel(time=months), theirs.sel(time=months))
@@ -90,7 +91,9 @@ def compare_with_peer(product: xr.Dataset, variable: str, peer: xr.Dataset) -> x
             month.month - 1,
         )
     if not sums.weight:
-        raise InputError("peer", variable, expected="cells that the product has", found="none")
+        raise InputError(
+            "peer", variable, expected="values where the product has some", found="none"
+        )
     return _result(sums, variable, ours, area)
 
 
@@ -106,7 +109,7 @@ def _span(cube: xr.Dataset) -> str:
 
 
 def _on_one_grid(a: xr.Dataset, b: xr.Dataset) -> tuple[xr.Dataset, xr.Dataset]:
-    """Both on the coarser grid."""
+    """Return both on the coarser grid."""
     if all(a.sizes[x] == b.sizes[x] and np.allclose(a[x], b[x], atol=1e-4) for x in _PLACE):
         return a, b.assign_coords({axis: a[axis] for axis in _PLACE})
     step = {id(c): float(np.diff(c["latitude"].to_numpy()).mean()) for c in (a, b)}
@@ -123,13 +126,27 @@ def _averaged(cube: xr.Dataset, target: xr.Dataset) -> xr.Dataset:
 
 @dataclass
 class _Sums:
-    """Sums over cells and months, weighted by area and days."""
+    """Sums over cells and months, weighted by area and days.
+
+    Attributes:
+        edges: Edges of the bins of ``density``, in the flux's unit.
+        shape: Calendar months, latitudes, longitudes.
+        weight: Area times days with both values, m2 d.
+        moments: Product, peer, their squares and their product.
+        error: Squared difference.
+        within: Weight of the peer's values within two standard deviations of the members.
+        with_spread: Weight of the cells and months with a spread.
+        days: Days of the months with any common value.
+        months: Number of these months.
+        density: (peer bins, product bins), km2 times months.
+        cycle: (product and peer, calendar months, latitude, longitude), times days.
+        cycle_days: Days in ``cycle`` (calendar months, latitude, longitude).
+    """
 
     edges: np.ndarray
     shape: tuple[int, ...]
     weight: float = 0.0
     moments: np.ndarray = field(default_factory=lambda: np.zeros(5))
-    """Product, peer, their squares and their product."""
     error: float = 0.0
     within: float = 0.0
     with_spread: float = 0.0
@@ -137,7 +154,6 @@ class _Sums:
     months: int = 0
     density: np.ndarray = field(init=False)
     cycle: np.ndarray = field(init=False)
-    """(product and peer, calendar months, latitude, longitude), times days."""
     cycle_days: np.ndarray = field(init=False)
 
     def __post_init__(self) -> None:
@@ -154,30 +170,31 @@ class _Sums:
         days: float,
         month: int,
     ) -> None:
-        """Take in a month of both (latitude, longitude)."""
-        there = np.isfinite(product) & np.isfinite(peer)
-        if not there.any():
+        """Add a month of both (latitude, longitude)."""
+        common = np.isfinite(product) & np.isfinite(peer)
+        if not common.any():
             return
-        p, t, w = product[there], peer[there], area[there] * days
+        p, t, w = product[common], peer[common], area[common] * days
         self.weight += w.sum()
         self.days += days
         self.months += 1
         self.moments += [np.dot(w, v) for v in (p, t, p * p, t * t, p * t)]
         self.error += np.dot(w, (p - t) ** 2)
-        self.cycle[0, month][there] += p * days
-        self.cycle[1, month][there] += t * days
-        self.cycle_days[month][there] += days
+        self.cycle[0, month][common] += p * days
+        self.cycle[1, month][common] += t * days
+        self.cycle_days[month][common] += days
         place = [np.searchsorted(self.edges, v, "right") - 1 for v in (t, p)]
         bins = [i.clip(0, self.edges.size - 2) for i in place]
-        np.add.at(self.density, tuple(bins), area[there] / 1e6)
+        np.add.at(self.density, tuple(bins), area[common] / 1e6)
         if spread is not None:
-            s = spread[there]
+            s = spread[common]
             known = np.isfinite(s)
             self.with_spread += w[known].sum()
             self.within += w[known & (np.abs(p - t) <= 2 * s)].sum()
 
 
 def _result(sums: _Sums, variable: str, grid: xr.Dataset, area: np.ndarray) -> xr.Dataset:
+    """Return scores, mean maps and density from the sums."""
     p, t, pp, tt, pt = sums.moments / sums.weight
     known = sums.cycle_days.sum(axis=0)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -222,12 +239,12 @@ def _result(sums: _Sums, variable: str, grid: xr.Dataset, area: np.ndarray) -> x
 
 
 def _pairs(values: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
-    """Squared correlation and efficiency of product and peer (2, ...), weighted."""
-    there = np.isfinite(values).all(axis=0)
-    if there.sum() < 2:
+    """Return weighted squared correlation and efficiency of product and peer (2, ...)."""
+    common = np.isfinite(values).all(axis=0)
+    if common.sum() < 2:
         return np.nan, np.nan
-    p, t = values[0][there], values[1][there]
-    w = weights[there] / weights[there].sum()
+    p, t = values[0][common], values[1][common]
+    w = weights[common] / weights[common].sum()
     dp, dt = p - np.dot(w, p), t - np.dot(w, t)
     spread = np.dot(w, dt * dt)
     r2 = _squared_correlation(np.dot(w, dp * dp), spread, np.dot(w, dp * dt))

@@ -1,6 +1,6 @@
-"""Sums of a product's fields over zones, a tile and a stretch of time at a time.
+"""Sums of a product's fields over zones, tile by tile.
 
-Only a tile of one field is in memory: a product of a billion cells is summed as one of a thousand.
+Only a tile of one field is in memory at a time, so memory does not grow with the product.
 """
 
 from __future__ import annotations
@@ -13,28 +13,28 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from uflux_kedro.statistics.means import cell_area, cell_bounds
+from uflux_kedro.gridding.cells import cell_area, cell_bounds
 from uflux_kedro.statistics.zones import Tile, Zones
 
-_PLACES = 17
-"""Places along a tile's side at which a projection's scale is computed."""
+_SCALE_POINTS = 17
+"""Points along a tile's side at which a projection's scale is computed."""
 _EDGE = 2048
-"""Longest edge of a tile, cells; a whole number of the chunks of every product here."""
+"""Longest edge of a tile, cells; a multiple of the chunks of every configured product."""
 
 
 @dataclass
 class ZoneSums:
-    """Sums over the zones of one kind, by period; cells without a value add nothing.
+    """Sums over the zones of one kind, by period; missing cells add nothing.
 
     Attributes:
         kind: Kind of the zones.
-        names: Their names (n,).
+        names: Names of the zones (n,).
         value: Value times area (n, periods), the unit of the field times m2.
         spread: Standard deviation among the members times area (n, periods).
-        members: Value of each member times area (members, n, periods); where a member has no
-            value the ensemble's own stands in, so that the members' mean is ``value``.
+        members: Value of each member times area (members, n, periods); where a member is missing
+            the ensemble mean is used, so that the members' mean is ``value``.
         area: Area of cells with a value (n, periods), m2.
-        cells: Number of cells (n,) with a value in any period, those on a border included.
+        cells: Number of cells (n,) with a value in any period, including those on a border.
     """
 
     kind: str
@@ -47,7 +47,7 @@ class ZoneSums:
 
     @classmethod
     def empty(cls, zones: Zones, members: int, periods: int) -> ZoneSums:
-        """Nothing summed yet."""
+        """Return sums of zero."""
         n = len(zones.names)
         shape = (n, periods)
         return cls(
@@ -70,14 +70,14 @@ def sum_over_zones(
     """Sum a product over zones.
 
     Args:
-        product: ``variable`` (time, and latitude, longitude or y, x with ``crs``), with its
-            ``_std`` and ``_member`` if it has them; lazily.
+        product: ``variable`` (time, and latitude, longitude or y, x with ``crs``), and its
+            ``_std`` and ``_member`` if they were kept; lazily.
         variable: The field, such as GPP.
-        zones: Zones of every kind wanted.
+        zones: Zones of one or more kinds.
         land_cover: IGBP classes on the product's cells, for zones by class.
 
     Returns:
-        Sums of each kind, in the order of ``zones``.
+        Sums for each kind, in the order of ``zones``.
     """
     field = product[variable]
     axes = ("y", "x") if "x" in field.dims else ("latitude", "longitude")
@@ -96,20 +96,20 @@ def sum_over_zones(
             times = slice(start, start + steps)
             inside = {"time": times, **place}
             values = _columns(field.isel(inside))
-            there = np.isfinite(values)
-            ever |= there.any(axis=1)
-            filled = np.where(there, values, 0)
+            valid = np.isfinite(values)
+            ever |= valid.any(axis=1)
+            filled = np.where(valid, values, 0)
             for one, weight in zip(sums, weights, strict=True):
                 one.value[:, times] += weight @ filled
-                one.area[:, times] += weight @ there
+                one.area[:, times] += weight @ valid
             if spread is not None:
                 std = np.nan_to_num(_columns(spread.transpose("time", *axes).isel(inside)))
                 for one, weight in zip(sums, weights, strict=True):
-                    one.spread[:, times] += weight @ np.where(there, std, 0)
+                    one.spread[:, times] += weight @ np.where(valid, std, 0)
             for number in range(members):
                 member = product[names].isel(member=number).transpose("time", *axes)
                 values = _columns(member.isel(inside))
-                values = np.where(there & np.isfinite(values), values, filled)
+                values = np.where(valid & np.isfinite(values), values, filled)
                 for one, weight in zip(sums, weights, strict=True):
                     one.members[number][:, times] += weight @ values
         for one, share in zip(sums, shares, strict=True):
@@ -118,7 +118,7 @@ def sum_over_zones(
 
 
 def _columns(field: xr.DataArray) -> np.ndarray:
-    """A tile as (cells, periods), double precision."""
+    """Return a tile as (cells, periods), double precision."""
     values = field.to_numpy().astype("float64")
     return values.reshape(len(values), -1).T
 
@@ -126,8 +126,9 @@ def _columns(field: xr.DataArray) -> np.ndarray:
 def _tiles(
     product: xr.Dataset, axes: tuple[str, str], land_cover: xr.DataArray | None
 ) -> Iterator[tuple[dict[str, slice], Tile]]:
+    """Yield the tiles of a product, each with its place on the axes."""
     crs = product["crs"].attrs["crs_wkt"] if axes == ("y", "x") else None
-    bounds = [_edges(product[axis]) if crs else cell_bounds(product[axis]) for axis in axes]
+    bounds = [cell_bounds(product[axis]) for axis in axes]
     area = None if crs else cell_area(product).to_numpy()
     starts = [range(0, len(b), _EDGE) for b in bounds]
     for row, column in pairs(*starts):
@@ -141,23 +142,16 @@ def _tiles(
         yield place, Tile(rows, columns, own, classes, crs)
 
 
-def _edges(centres: xr.DataArray) -> np.ndarray:
-    """Edges (n, 2) of a projection's cells, which are all alike."""
-    values = centres.to_numpy()
-    half = (values[1] - values[0]) / 2
-    return np.stack([values - half, values + half], axis=1)
-
-
 def _projected_area(rows: np.ndarray, columns: np.ndarray, crs: str) -> np.ndarray:
-    """Area of cells (ny, nx) on the Earth: the projection's own, by its scale there."""
+    """Return the area of cells (ny, nx) on the Earth: that in the projection over its scale."""
     from pyproj import CRS, Proj
     from scipy.interpolate import RectBivariateSpline
 
     projection: Any = Proj(CRS.from_wkt(crs))
-    # The scale changes slowly: between some places of the tile it is interpolated.
-    y, x = (np.linspace(edges[0, 0], edges[-1, 1], _PLACES) for edges in (rows, columns))
+    # The scale changes slowly: it is interpolated between a few points of the tile.
+    y, x = (np.linspace(edges[0, 0], edges[-1, 1], _SCALE_POINTS) for edges in (rows, columns))
     places = projection(*np.meshgrid(x, y), inverse=True)
     scale = np.array(projection.get_factors(*places).areal_scale)
-    scale[~np.isfinite(scale)] = 1.0  # off the Earth, where no cell has a value
+    scale[~np.isfinite(scale)] = 1.0  # beyond the edge of the map, where no cell has a value
     smooth = RectBivariateSpline(y, x, scale)(rows.mean(axis=1), columns.mean(axis=1))
     return np.outer(np.diff(rows, axis=1), np.diff(columns, axis=1)) / smooth

@@ -1,8 +1,8 @@
-"""Which cells belong to which zone: the whole, bands of latitude, land cover, outlines.
+"""Zones and their shares of cells: all cells, bands of latitude, land cover, areas with outlines.
 
-A zone takes a share of each cell. On degrees the share is the part of the cell's area that lies
-inside, so that a coarse cell on a border is parted between its neighbours; in a projection a
-cell belongs where its centre lies, which at a hundred metres makes no difference.
+On degrees a zone's share of a cell is the part of the cell's area inside the zone, so that a coarse
+cell on a border is split between its neighbours. In a projection a cell belongs to the zone in which
+its centre lies, which at a hundred metres makes no difference.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from uflux_kedro.errors import ConfigurationError
-from uflux_kedro.gridding.cells import DEGREES, transformer
+from uflux_kedro.gridding.projections import DEGREES, transformer
 from uflux_kedro.variables import IGBP_CLASSES
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _NO_ZONE = -1
 _DEGREES_BETWEEN_POINTS = 0.05
-"""Outlines get a point this often before they are brought into a projection."""
+"""Longest stretch of an outline without a point before it is projected."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Tile:
         rows: Lower and upper edges of the rows (ny, 2), degrees or metres, ascending.
         columns: Edges of the columns (nx, 2).
         area: Area of the cells (ny, nx), m2.
-        classes: IGBP class of the cells (ny, nx); None where no map is at hand.
+        classes: IGBP class of the cells (ny, nx); None without a map of land cover.
         crs: The projection; None for degrees.
     """
 
@@ -56,25 +56,25 @@ class Zones(Protocol):
 
     @property
     def kind(self) -> str:
-        """What they are, such as ``country``."""
+        """Kind of the zones, such as ``country``."""
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Name of each."""
+        """Name of each zone."""
 
     def shares(self, tile: Tile) -> csr_array:
-        """Share of each cell (columns, row by row of the tile) that each zone (rows) takes."""
+        """Return each zone's share (rows) of each cell (columns, row by row of the tile)."""
 
 
 @dataclass(frozen=True)
-class Whole:
-    """All cells of the grid."""
+class AllCells:
+    """One zone of all cells of the grid."""
 
     kind: str = "global"
     names: tuple[str, ...] = ("all cells",)
 
     def shares(self, tile: Tile) -> csr_array:
-        """Each cell in full."""
+        """Return each cell in full."""
         return _of_labels(np.zeros(tile.cells, dtype=int), 1)
 
 
@@ -83,7 +83,8 @@ class Bands:
     """Bands of latitude.
 
     Attributes:
-        edges: Their edges (n + 1,), ascending, degrees north.
+        edges: Edges of the bands (n + 1,), ascending, degrees north.
+        kind: Kind of the zones.
     """
 
     edges: tuple[float, ...]
@@ -91,12 +92,15 @@ class Bands:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Such as ``30S to 0``."""
+        """Name of each band, such as ``30S to 0``."""
         ends = [f"{abs(e):g}{'S' if e < 0 else 'N' if e > 0 else ''}" for e in self.edges]
         return tuple(f"{a} to {b}" for a, b in pairwise(ends))
 
     def shares(self, tile: Tile) -> csr_array:
-        """On degrees the part of a row's area that lies within the band."""
+        """Return, on degrees, the part of each cell's area within each band.
+
+        In a projection a cell belongs to the band of its centre.
+        """
         if tile.crs is not None:
             _, latitude = _centres_in_degrees(tile)
             label = np.searchsorted(self.edges, latitude, side="right") - 1
@@ -113,19 +117,19 @@ class Bands:
 
 @dataclass(frozen=True)
 class LandCover:
-    """IGBP classes, each cell in its own; water is none."""
+    """One zone for each IGBP class but water."""
 
     kind: str = "IGBP"
     names: tuple[str, ...] = tuple(name for name in IGBP_CLASSES if name != "WAT")
 
     def shares(self, tile: Tile) -> csr_array:
-        """Each cell in full, in its class.
+        """Return each cell in full, in its class.
 
         Raises:
             ConfigurationError: If the tile has no map of classes.
         """
         if tile.classes is None:
-            raise ConfigurationError("Zones by IGBP class need the map of land cover: found none")
+            raise ConfigurationError("Zones by IGBP class need a map of land cover: found none")
         place = np.full(256, _NO_ZONE)
         place[[IGBP_CLASSES[name] for name in self.names]] = np.arange(len(self.names))
         return _of_labels(place[tile.classes.ravel().astype("uint8")], len(self.names))
@@ -136,8 +140,8 @@ class Areas:
     """Areas with outlines.
 
     Attributes:
-        kind: What they are.
-        names: Name of each (n,).
+        kind: Kind of the areas, such as ``country``.
+        names: Name of each area (n,).
         outlines: Polygons (n,), degrees of longitude -180..180 and latitude.
     """
 
@@ -146,12 +150,15 @@ class Areas:
     outlines: tuple[Geometry, ...]
 
     def shares(self, tile: Tile) -> csr_array:
-        """Part of each cell's area inside, or in a projection the cell whose centre is inside."""
+        """Return the part of each cell's area inside each outline.
+
+        In a projection a cell with its centre inside counts in full.
+        """
         return _by_area(self.outlines, tile) if tile.crs is None else _by_centre(self.outlines, tile)  # fmt: skip
 
 
 def _of_labels(labels: np.ndarray, n: int) -> csr_array:
-    """Each cell in full in the zone of its label; ``_NO_ZONE`` is in none."""
+    """Return each cell in full in the zone of its label; ``_NO_ZONE`` is in no zone."""
     from scipy.sparse import csr_array
 
     cells = np.flatnonzero(labels >= 0)
@@ -159,9 +166,10 @@ def _of_labels(labels: np.ndarray, n: int) -> csr_array:
 
 
 def _by_area(outlines: Sequence[Geometry], tile: Tile) -> csr_array:
-    """In the sine of latitude areas on the map are areas on the sphere.
+    """Return the part of each cell's area inside each outline.
 
-    A border that is no parallel and no meridian bends a little in it, within one cell at most.
+    Areas are computed in longitude and the sine of latitude, which is an equal-area projection. A
+    border that is neither a parallel nor a meridian is bent there, by less than a cell.
     """
     import shapely
     from scipy.sparse import csr_array
@@ -180,8 +188,9 @@ def _by_area(outlines: Sequence[Geometry], tile: Tile) -> csr_array:
         shapely.prepare(outline)
         touched = shapely.intersects(outline, boxes)
         share = shapely.contains(outline, boxes).astype(float)
-        part = touched & (share == 0)
-        share[part] = shapely.area(shapely.intersection(outline, boxes[part])) / shapely.area(boxes[part])  # fmt: skip
+        partial = touched & (share == 0)
+        overlap = shapely.intersection(outline, boxes[partial])
+        share[partial] = shapely.area(overlap) / shapely.area(boxes[partial])
         inside = share > 0
         cells.append((i * len(columns) + j)[inside])
         shares.append(share[inside])
@@ -191,12 +200,12 @@ def _by_area(outlines: Sequence[Geometry], tile: Tile) -> csr_array:
 
 
 def _equal_area(points: np.ndarray) -> np.ndarray:
-    """Longitude and the sine of latitude of points (n, 2) in degrees."""
+    """Return longitude and the sine of latitude of points (n, 2) in degrees."""
     return np.column_stack([points[:, 0], np.sin(np.deg2rad(points[:, 1].clip(-90, 90)))])
 
 
 def _by_centre(outlines: Sequence[Geometry], tile: Tile) -> csr_array:
-    """Drawn into the tile; where areas overlap the later one has the cell."""
+    """Return the cells whose centres lie in each outline; of overlapping areas the last counts."""
     import shapely
 
     try:
@@ -210,7 +219,7 @@ def _by_centre(outlines: Sequence[Geometry], tile: Tile) -> csr_array:
     near = shapely.box(*_extent_in_degrees(tile)).buffer(0.1)
     shapes: list[tuple[Any, int]] = []
     for number, outline in enumerate(outlines):
-        # What lies far away has no place in the projection.
+        # Far away from the tile the projection may be undefined.
         part = shapely.segmentize(shapely.intersection(outline, near), _DEGREES_BETWEEN_POINTS)
         if not part.is_empty and part.area > 0:
             drawn = shapely.transform(part, lambda p: np.column_stack(to_metres.transform(*p.T)))
@@ -226,24 +235,24 @@ def _by_centre(outlines: Sequence[Geometry], tile: Tile) -> csr_array:
         fill=_NO_ZONE,
         dtype="int32",
     )
-    return _of_labels(drawn[::-1].ravel(), len(outlines))  # drawn from the north
+    return _of_labels(drawn[::-1].ravel(), len(outlines))  # rasterio's rows start in the north
 
 
 def _centres_in_degrees(tile: Tile) -> tuple[np.ndarray, np.ndarray]:
-    """Longitude and latitude of a projection's cells (cells,)."""
+    """Return longitude and latitude of the centres of a projection's cells (cells,)."""
     x, y = np.meshgrid(tile.columns.mean(axis=1), tile.rows.mean(axis=1))
     return _in_degrees(tile, x.ravel(), y.ravel())
 
 
 def _extent_in_degrees(tile: Tile) -> tuple[float, float, float, float]:
-    """West, south, east and north of a projection's tile, by points along its four sides."""
+    """Return west, south, east and north of a projection's tile, from points along its sides."""
     (west, east), (south, north) = (e[[0, -1], [0, 1]] for e in (tile.columns, tile.rows))
     x, y = np.linspace(west, east, 21), np.linspace(south, north, 21)
     sides = [(x, np.full(21, end)) for end in (south, north)]
     sides += [(np.full(21, end), y) for end in (west, east)]
     longitude, latitude = _in_degrees(tile, *(np.concatenate(s) for s in zip(*sides, strict=True)))
     extent = [longitude.min(), latitude.min(), longitude.max(), latitude.max()]
-    # A pole within lies beyond all sides, and every meridian goes through it.
+    # A pole inside the tile lies beyond all sides, and every meridian passes through it.
     for pole, latitude_of in ((-90.0, 1), (90.0, 3)):
         at = transformer(DEGREES, str(tile.crs)).transform(0.0, pole)
         if west <= at[0] <= east and south <= at[1] <= north:

@@ -1,7 +1,7 @@
-"""Intervals of pooled metrics and paired comparisons, both by drawing sites.
+"""Confidence intervals of pooled metrics and paired comparisons, by a bootstrap over sites.
 
-Rows of one site are not independent, sites are nearly so: sites are what is drawn. A resample
-is a weighting of the sites' sums, so thousands of them are one matrix product.
+Rows of one site depend on each other while sites hardly do, so sites are resampled. A resample
+is a weighting of the sites' sums, so thousands of resamples are one matrix product.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ _KEY = ["site_id", "time"]
 def confidence_intervals(
     predictions: pd.DataFrame, *, n_resamples: int = 2000, level: float = 0.95, seed: int = 0
 ) -> pd.DataFrame:
-    """Percentile intervals of the pooled metrics, by site.
+    """Compute percentile intervals of the pooled metrics over resampled sites.
 
     Args:
         predictions: Held-out rows with ``site_id``, ``truth`` and ``prediction``.
-        n_resamples: How many times as many sites as there are are drawn, with replacement.
+        n_resamples: Number of resamples; each draws as many sites as there are, with replacement.
         level: Probability inside the interval.
-        seed: Seed of the draw.
+        seed: Seed of the resampling.
 
     Returns:
-        Indexed by ``metric``: ``value``, ``low``, ``high``. With fewer than two sites an
-        interval is NaN: one site says nothing of other sites.
+        Indexed by ``metric``: ``value``, ``low``, ``high``. With fewer than two sites the interval
+        is NaN, since one site says nothing about others.
     """
     sites, _ = pd.factorize(predictions["site_id"], sort=True)
     sums = PairSums.of(predictions["truth"], predictions["prediction"], sites)
@@ -46,22 +46,22 @@ def compare_members(
     level: float = 0.95,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Paired comparison of two members of one flux on the rows that both predicted.
+    """Compare two members of one flux in pairs, on the rows that both predicted.
 
-    Both are scored on the same draws of sites, so what is common to them cancels.
+    Both are scored on the same resamples of sites, so errors that they share cancel.
 
     Args:
         first: Held-out predictions of one member, with ``site_id``, ``time``, ``truth``,
             ``prediction``.
-        second: The same of another member.
-        n_resamples: Number of draws.
+        second: Those of another member.
+        n_resamples: Number of resamples.
         level: Probability inside the interval.
-        seed: Seed of the draw.
+        seed: Seed of the resampling.
 
     Returns:
         Indexed by ``metric``: ``first``, ``second``, ``difference`` (second minus first), its
-        interval ``low`` to ``high``, its two-sided ``p_value``, and the common ``sites`` and
-        rows ``n``.
+        interval ``low`` to ``high``, its two-sided ``p_value``, and the numbers of common
+        ``sites`` and rows ``n``.
 
     Raises:
         InputError: If the two have no row in common, or their truths differ.
@@ -94,14 +94,15 @@ def compare_members(
 def _values_and_resamples(
     sums: PairSums, n_resamples: int, seed: int
 ) -> tuple[dict[str, float], dict[str, NDArray[np.float64]]]:
-    """Metrics over all sites, and over each draw of sites (none where there is one site)."""
+    """Return the metrics over all sites, and over each resample (none if there is one site)."""
     n_sites = len(sums.n)
     share = np.full(n_sites, 1 / n_sites)
     draws = np.random.default_rng(seed).multinomial(
         n_sites, share, size=n_resamples if n_sites > 1 else 0
     )
-    whole = evaluate(sums.weighted(np.ones((1, n_sites))))
-    return {k: float(v[0]) for k, v in whole.items()}, evaluate(sums.weighted(draws.astype(float)))
+    values = evaluate(sums.weighted(np.ones((1, n_sites))))
+    resampled = evaluate(sums.weighted(draws.astype(float)))
+    return {name: float(value[0]) for name, value in values.items()}, resampled
 
 
 def _interval(values: NDArray[np.float64], level: float) -> tuple[float, float]:
@@ -113,7 +114,7 @@ def _interval(values: NDArray[np.float64], level: float) -> tuple[float, float]:
 
 
 def _p_value(difference: NDArray[np.float64]) -> float:
-    """Twice the share of draws on the rarer side of 0, never below what the draws resolve."""
+    """Return twice the share of resamples on the rarer side of 0, at least 2 / (resamples + 1)."""
     known = difference[~np.isnan(difference)]
     if not known.size:
         return np.nan

@@ -1,8 +1,9 @@
-"""Choice of predictors by site: which groups of them help on towers that the model never saw.
+"""Choice of the groups of predictors that help on towers that the model never saw.
 
-What helps one flux harms another, since a predictor that tells sites apart lets trees remember
-them. The choice is a search by whole sites among the train sites of each fold, so that no score
-saw the site it is about (Ambroise and McLachlan, 2002, doi 10.1073/pnas.102102699).
+A group that helps one flux can harm another: a predictor that identifies sites lets trees memorise
+them. Groups are chosen by site-wise cross-validation among the train sites of each fold, so that
+no choice sees the sites on which it is scored (Ambroise and McLachlan, 2002,
+doi 10.1073/pnas.102102699).
 """
 
 from __future__ import annotations
@@ -23,19 +24,19 @@ from uflux_kedro.validation.folds import Fold
 from uflux_kedro.validation.search import SiteSearchRegressor
 
 BUNDLES = 5
-"""Choices of a validation: with more folds than this, folds are bundled and share one."""
+"""Maximum number of choices in a validation; with more folds, folds are bundled and share one."""
 
 _INNER_FOLDS = 5
 _LEAST_GAIN = 0.02
-"""Share of the error that a group's absence must save; between seeds it differs by as much."""
+"""Relative reduction of the error for which a group is left out; seeds alone change it as much."""
 
 
 class ColumnsRegressor(RegressorMixin, BaseEstimator):
-    """A model that sees some of the columns.
+    """A model that uses some of the columns.
 
     Args:
         estimator: Unfitted model.
-        columns: Positions of its columns, in the order in which it sees them.
+        columns: Positions of its columns, in its order.
 
     Attributes:
         estimator_: The fitted model.
@@ -46,17 +47,17 @@ class ColumnsRegressor(RegressorMixin, BaseEstimator):
         self.columns = columns
 
     def fit(self, X: ArrayLike, y: ArrayLike, groups: ArrayLike | None = None) -> Self:
-        """Fit on the columns of X, shape (n, predictors); ``groups`` is handed on if given."""
+        """Fit on the columns of X, shape (n, predictors); ``groups`` is passed on if given."""
         extra = {} if groups is None else {"groups": groups}
-        self.estimator_ = clone(self.estimator).fit(self._seen(X), y, **extra)
+        self.estimator_ = clone(self.estimator).fit(self._select(X), y, **extra)
         return self
 
     def predict(self, X: ArrayLike) -> NDArray:
         """Predict (n,) from (n, predictors)."""
         check_is_fitted(self)
-        return self.estimator_.predict(self._seen(X))
+        return self.estimator_.predict(self._select(X))
 
-    def _seen(self, X: ArrayLike) -> NDArray:
+    def _select(self, X: ArrayLike) -> NDArray:
         return np.asarray(X)[:, list(self.columns)]
 
 
@@ -65,27 +66,27 @@ class Candidates(NamedTuple):
 
     Attributes:
         columns: Names of all columns, in the order of X.
-        optional: Name of a group -> names of its columns. A column of no group is always used.
+        optional: Name of a group -> names of its columns. Columns in no group are always used.
     """
 
     columns: tuple[str, ...]
     optional: Mapping[str, tuple[str, ...]]
 
     def with_groups(self, groups: Sequence[str]) -> tuple[str, ...]:
-        """Columns of a choice of groups, in the order of X."""
+        """Return the columns that are used with a choice of groups, in the order of X."""
         left_out = {c for name, cs in self.optional.items() if name not in groups for c in cs}
         kept = {c for name in groups for c in self.optional[name]}
         return tuple(c for c in self.columns if c in kept or c not in left_out)
 
 
 class Choice(NamedTuple):
-    """Which groups were chosen, and how each choice did.
+    """The chosen groups, and the scores of all choices tried.
 
     Attributes:
         groups: Names of the chosen groups.
-        columns: Names of all columns that are used, in the order of X.
-        results: One row for each choice that was tried, in that order: ``groups``, ``NSE`` and
-            ``RMSE`` over the held-out rows of the inner folds.
+        columns: Names of all used columns, in the order of X.
+        results: One row for each choice in the order tried: ``groups``, ``NSE`` and ``RMSE`` over
+            the held-out rows of the inner folds.
     """
 
     groups: tuple[str, ...]
@@ -96,15 +97,15 @@ class Choice(NamedTuple):
 def choose_groups(
     candidates: Candidates, judge: Any, X: NDArray, y: NDArray, sites: ArrayLike, *, seed: int
 ) -> Choice:
-    """Leave out group after group while ``judge`` errs less on sites that it did not see.
+    """Leave out groups one by one while that reduces the error of ``judge`` on held-out sites.
 
-    Each round leaves out the group without which the error is least, if that saves 2 % of it or
-    more. Groups are offered for a reason of the field, so that they stay unless they harm: a few
-    inner folds are too noisy to ask each group for proof.
+    Each round leaves out the group without which the error is least, if the error falls by 2 % or
+    more. Groups are kept unless they harm, because they were offered for a physical reason and a
+    few inner folds are too noisy to prove that each helps.
 
     Args:
-        candidates: What there is to choose from.
-        judge: Unfitted model, seeded; what is tried costs five fits of it each.
+        candidates: The groups to choose from.
+        judge: Unfitted model with a seed; each choice tried costs five fits of it.
         X: Predictors, shape (n, columns).
         y: Flux, shape (n,).
         sites: Site of each row, shape (n,).
@@ -114,15 +115,15 @@ def choose_groups(
         The choice.
 
     Raises:
-        InputError: If there is one site alone.
+        InputError: If there are fewer than two sites.
     """
     if len(np.unique(np.asarray(sites))) < 2:
         raise InputError(
             "training rows",
             "site_id",
-            expected="two sites or more to choose predictors by",
+            expected="two or more sites, to choose predictors",
             found="one",
-            hint="Validate with fewer folds, or leave out members with optional predictors",
+            hint="Use fewer folds, or leave out members with optional predictors",
         )
     chosen = tuple(candidates.optional)
     results = [_try([chosen], candidates, judge, X, y, sites, seed)]
@@ -146,7 +147,7 @@ def _try(
     sites: ArrayLike,
     seed: int,
 ) -> pd.DataFrame:
-    """One row a choice: ``groups``, ``NSE`` and ``RMSE`` on sites held out."""
+    """Score choices on held-out sites; one row for each: ``groups``, ``NSE`` and ``RMSE``."""
     position = {name: i for i, name in enumerate(candidates.columns)}
     columns = [tuple(position[c] for c in candidates.with_groups(groups)) for groups in choices]
     model = ColumnsRegressor(judge, columns[0])
@@ -169,11 +170,11 @@ def choose_in_folds(
     seed: int,
     n_jobs: int = 1,
 ) -> list[Choice]:
-    """A choice for each fold, among sites that it trains on.
+    """Choose groups for each fold, among its train sites.
 
-    A choice changes little with a site more or less. Beyond five folds, as where one site is left
-    out at a time, folds are bundled: those of a bundle share one choice, made without any site
-    that one of them tests.
+    One site more or less hardly changes a choice. With more than five folds, as in leave-one-out,
+    folds are therefore bundled: the folds of a bundle share one choice, made without the test
+    sites of any of them.
 
     Args:
         candidates: As for :func:`choose_groups`.
@@ -183,7 +184,7 @@ def choose_in_folds(
         sites: Site of each row, shape (n,).
         folds: Splits of the rows.
         seed: Seed of the inner folds.
-        n_jobs: Choices made at a time; -1 takes all cores. It changes no number.
+        n_jobs: Choices made in parallel; -1 uses all cores. It changes no result.
 
     Returns:
         The choice of each fold, in their order.
@@ -195,5 +196,5 @@ def choose_in_folds(
         rows = reduce(np.intersect1d, [fold.train for fold in bundle])
         return choose_groups(candidates, judge, X[rows], y[rows], sites[rows], seed=seed)
 
-    made = Parallel(n_jobs=n_jobs, backend="threading")(delayed(choose)(b) for b in bundles)
-    return [made[number % BUNDLES] for number in range(len(folds))]
+    choices = Parallel(n_jobs=n_jobs, backend="threading")(delayed(choose)(b) for b in bundles)
+    return [choices[number % BUNDLES] for number in range(len(folds))]

@@ -1,4 +1,4 @@
-"""Members of a flux against the first of them, tested in pairs by site."""
+"""Comparison of the members of a flux with the first of them, in pairs by site."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _TESTED = ("difference", "low", "high", "p_value")
 def compare_with_first(predictions: Mapping[str, pd.DataFrame], *, seed: int = 0) -> pd.DataFrame:
     """Compare every member with the first, on the rows that both predicted.
 
-    The first is fixed before any score is known. Against the best of the same scores the tests
-    would flatter: what is best by chance would count as better.
+    The first is fixed before any score is known. A comparison with the best member would be
+    biased, since a member that is best by chance would count as better.
 
     Args:
         predictions: Name -> held-out predictions, with ``site_id``, ``time``, ``truth`` and
@@ -25,10 +25,10 @@ def compare_with_first(predictions: Mapping[str, pd.DataFrame], *, seed: int = 0
         seed: Seed of the draws of sites.
 
     Returns:
-        Indexed by ``member``, all but the first: ``reference`` (the first), common ``sites`` and
-        rows ``n``, and for NSE and RMSE the member's value on those rows, ``_difference`` (member
-        minus reference), its 95 % interval ``_low`` to ``_high`` and its two-sided ``_p_value``.
-        A member without a row in common has ``n`` 0 and NaN.
+        Indexed by ``member``, without the first: ``reference`` (the first), the numbers of common
+        ``sites`` and rows ``n``, and for NSE and RMSE the member's value on those rows,
+        ``_difference`` (member minus reference), its 95 % interval ``_low`` to ``_high`` and its
+        two-sided ``_p_value``. A member without a common row has ``n`` 0 and otherwise NaN.
 
     Raises:
         InputError: If truths differ.
@@ -44,10 +44,10 @@ def compare_with_first(predictions: Mapping[str, pd.DataFrame], *, seed: int = 0
 
 
 def _compare(first: pd.DataFrame, second: pd.DataFrame, seed: int) -> dict[str, float]:
-    """One row of the table, without what is not defined."""
+    """Return one row of the table; values that are not defined are left out."""
     key = ["site_id", "time"]
     if first[key].merge(second[key]).empty:
-        return {"sites": 0, "n": 0}  # such as satellites of different years
+        return {"sites": 0, "n": 0}  # for example satellites of different years
     compared = compare_members(first, second, seed=seed)
     row: dict[str, float] = {name: int(compared[name].iloc[0]) for name in ("sites", "n")}
     for metric in METRICS_COMPARED:

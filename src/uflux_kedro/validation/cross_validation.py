@@ -1,8 +1,8 @@
 """Held-out predictions: fit on each fold's train sites, predict its test sites.
 
-Folds run on threads, one thread a model: XGBoost, scikit-learn's trees and numba kernels let
-go of the interpreter's lock, so threads are as fast as processes and need neither their start
-(seconds) nor copies of the table.
+Folds run on threads and each model on one thread. XGBoost, scikit-learn's trees and numba kernels
+release the interpreter's lock, so threads are as fast as processes, which would take seconds to
+start and need copies of the table.
 """
 
 from __future__ import annotations
@@ -34,23 +34,22 @@ _LIBRARIES = ("uflux_kedro", "numpy", "numba", "scikit-learn", "xgboost", "light
 def usable_rows(
     table: pd.DataFrame, predictors: Sequence[str], flux: str, min_qc: float
 ) -> tuple[NDArray[np.bool_], dict[str, int]]:
-    """Rows to train and test on: flux measured well enough, no predictor missing.
+    """Select the rows to train and test on: flux of sufficient quality, no predictor missing.
 
-    The value of the flux is never looked at, only whether it is there and how good it is.
+    Rows are selected by the presence and the quality of the flux, never by its value.
 
     Args:
-        table: Training table, with ``flux``, the predictors and, if there is one,
-            ``<flux>_QC`` (0-1).
+        table: Training table with ``flux``, the predictors and optionally ``<flux>_QC`` (0-1).
         predictors: Predictor columns.
         flux: Target column.
-        min_qc: Lowest quality that is used; at 0 quality is not asked for.
+        min_qc: Lowest quality that is used; at 0 also rows without a quality are used.
 
     Returns:
-        Mask of the usable rows, shape (n,), and how many rows were dropped for each reason; a
-        row counts once, under the first reason: the flux, its quality, the predictors in order.
+        Mask of the usable rows, shape (n,), and the number of rows dropped for each reason; a row
+        counts once, under the first reason: the flux, its quality, the predictors in order.
 
     Raises:
-        InputError: If the flux or a predictor is no column of the table.
+        InputError: If the flux or a predictor is not a column of the table.
     """
     absent = [name for name in (flux, *predictors) if name not in table]
     if absent:
@@ -92,51 +91,51 @@ def held_out_predictions(
 ) -> pd.DataFrame:
     """Predict every fold's test rows by a model fitted on its train rows.
 
-    The result depends on the seed of each model alone, not on ``n_jobs`` nor on which fold ran
-    first. With a cache, each fold's predictions are kept under a key made of data, rows, model
-    parameters and versions of code: a killed run goes on where it stopped, and a changed input
-    starts anew.
+    The result depends only on the seed of each model, not on ``n_jobs`` or the order of folds.
+    With a cache, each fold's predictions are stored under a key of data, rows, model parameters
+    and versions of code: a killed run continues where it stopped, and a changed input starts over.
 
     Args:
-        make_model: Number of a fold -> unfitted estimator with scikit-learn's ``fit``,
-            ``predict`` and ``get_params``, seeded by that number and set to one thread.
+        make_model: Function of a fold's number that returns an unfitted estimator with
+            scikit-learn's ``fit``, ``predict`` and ``get_params``, seeded by that number and
+            limited to one thread.
         X: Predictors, shape (n, predictors), no missing values.
         y: Flux, shape (n,).
         sites: Site of each row, shape (n,).
         time: Start of each row's period, shape (n,).
         folds: Splits of the rows.
-        fit_with_sites: Hand the sites of the train rows to ``fit`` as ``groups``, for models
-            that search or draw bags by site. Not found out from ``fit``'s signature, since a
-            model that can take groups may be meant to do without.
-        n_jobs: Folds fitted at a time; -1 takes all cores.
-        cache_folder: Folder of finished folds; nothing is kept if None.
-        progress: Label of a progress bar; none is drawn if None, or where the standard error
-            is no terminal.
+        fit_with_sites: Whether to pass the sites of the train rows to ``fit`` as ``groups``, for
+            models that search or draw bags by site. This is not read from the signature of
+            ``fit``, since a model that accepts groups may be meant to work without them.
+        n_jobs: Folds fitted in parallel; -1 uses all cores.
+        cache_folder: Folder of finished folds; None stores nothing.
+        progress: Label of a progress bar; there is none if None, or if standard error is not a
+            terminal.
 
     Returns:
         ``site_id``, ``time``, ``fold``, ``truth``, ``prediction``, in the order of the rows.
 
     Raises:
-        InputError: If predictors or flux hold missing or infinite values.
+        InputError: If predictors or flux have missing or infinite values.
     """
     _require_finite(X, "predictors")
     _require_finite(y, "flux")
     X = np.ascontiguousarray(X)
     groups = np.asarray(sites).astype(str) if fit_with_sites else None
     for fold in folds[:1]:
-        # The controller knows only libraries that are loaded, and models load theirs when made.
+        # The controller below finds only loaded libraries, and making a model loads them.
         make_model(fold.number)
     libraries = ThreadpoolController()
     data_digest = _digest(X, y) if groups is None else _digest(X, y, groups)
 
     def predict(fold: Fold) -> tuple[Fold, NDArray[np.float64]]:
         model = make_model(fold.number)
-        kept = cache_folder and cache_folder / f"{_fold_key(data_digest, fold, model)}.npy"
-        if kept:
-            prediction = _read(kept, len(fold.test))
+        cached = cache_folder and cache_folder / f"{_fold_key(data_digest, fold, model)}.npy"
+        if cached:
+            prediction = _read(cached, len(fold.test))
             if prediction is not None:
                 return fold, prediction
-        # OpenMP keeps its number of threads by thread, so it is set in each.
+        # OpenMP has a number of threads for each thread, so it is set in each.
         with libraries.limit(limits=1, user_api="openmp"):
             try:
                 extra = {} if groups is None else {"groups": groups[fold.train]}
@@ -145,15 +144,15 @@ def held_out_predictions(
             except Exception as error:
                 error.add_note(f"In fold {fold.number} ({fold.name})")
                 raise
-        if kept:
-            with replacing(kept) as temporary:
+        if cached:
+            with replacing(cached) as temporary:
                 np.save(temporary, prediction)
         return fold, prediction
 
     predicted = np.full(len(y), np.nan)
     number = np.full(len(y), -1)
-    # scikit-learn swaps the filters of warnings in each thread, which is not safe among threads:
-    # what it leaves behind must not outlive the folds.
+    # scikit-learn changes the filters of warnings in each thread, which is not thread-safe, so
+    # they are restored after the folds.
     with libraries.limit(limits=1, user_api="blas"), warnings.catch_warnings():
         runs = Parallel(n_jobs=n_jobs, backend="threading", return_as="generator_unordered")(
             delayed(predict)(fold) for fold in folds
@@ -185,7 +184,7 @@ def _require_finite(values: NDArray, what: str) -> None:
             what,
             expected="finite numbers",
             found=f"{int(faulty.sum())} missing or infinite",
-            hint="Take the rows that usable_rows keeps.",
+            hint="Select rows with usable_rows.",
         )
 
 
@@ -199,7 +198,8 @@ def _digest(*arrays: NDArray) -> str:
 
 def _fold_key(data_digest: str, fold: Fold, model: Any) -> str:
     parameters = model.get_params()
-    # A model inside another counts with its own code; its parameters are among the other's.
+    # For a model inside another, such as in a search, the code of both counts. The parameters of
+    # the inner one are among those of the outer one.
     kinds = [type(part) for part in (model, *parameters.values()) if hasattr(part, "fit")]
     parts = {
         "data": data_digest,
@@ -213,7 +213,7 @@ def _fold_key(data_digest: str, fold: Fold, model: Any) -> str:
 
 @cache
 def _versions(module: str) -> dict[str, str | None]:
-    """Versions of what a prediction depends on, and the code of the package of a model of ours."""
+    """Return versions of libraries and, for a model of this project, checksums of its sources."""
     versions: dict[str, str | None] = {"python": sys.version.split()[0]}
     for name in _LIBRARIES:
         try:
@@ -222,7 +222,7 @@ def _versions(module: str) -> dict[str, str | None]:
             versions[name] = None
     project, _, rest = module.partition(".")
     if project == "uflux_kedro":
-        # A version number does not change with every edit, and a model draws on its whole package.
+        # A version number does not change with every edit; a model may use all of its package.
         package = sys.modules[f"{project}.{rest.partition('.')[0]}"]
         folder = Path(str(package.__file__)).parent
         for source in sorted(folder.rglob("*.py")):
@@ -231,7 +231,7 @@ def _versions(module: str) -> dict[str, str | None]:
 
 
 def _read(path: Path, rows: int) -> NDArray[np.float64] | None:
-    """Predictions of a finished fold; None if there are none that can be read."""
+    """Read the predictions of a finished fold; None if the file is absent or damaged."""
     try:
         prediction = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError):

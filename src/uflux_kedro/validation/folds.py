@@ -1,23 +1,21 @@
-"""Folds by site: what is tested comes from towers that the model never saw.
+"""Folds by site, so that models are tested on towers that they never saw.
 
-A random split of site-months would put months of one tower on both sides and score how well
-the tower is remembered. Every scheme here splits sites, or regions of sites.
+A random split of site-months would put months of one tower into both train and test rows, and
+score how well a model remembers the tower. Every scheme here splits sites or regions of sites.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, get_args
+from typing import Protocol, get_args
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from uflux_kedro.errors import ConfigurationError, InputError
-
-Scheme = Literal["loso", "kfold", "blocks"]
-"""``loso``: every site once the test set. ``kfold``: groups of sites. ``blocks``: regions."""
+from uflux_kedro.validation.parameters import Scheme
 
 _WHERE = "training table"
 
@@ -27,10 +25,10 @@ class Fold:
     """One split of the rows.
 
     Attributes:
-        number: Position among the folds; models are seeded by it.
-        name: What is tested: a site, or the fold's number in words.
-        train: Rows to fit on, ascending indices.
-        test: Rows to predict, ascending indices.
+        number: Position among the folds, on which the model's seed depends.
+        name: The tested site, or ``fold 2 of 5``.
+        train: Indices of the rows to fit on, ascending.
+        test: Indices of the rows to predict, ascending.
     """
 
     number: int
@@ -40,11 +38,11 @@ class Fold:
 
 
 class FoldParameters(Protocol):
-    """What :func:`make_folds` needs to know."""
+    """Parameters of :func:`make_folds`, such as a ``TrainingParameters``."""
 
     @property
     def n_splits(self) -> int:
-        """Folds of ``kfold`` and ``blocks``."""
+        """Number of folds of ``kfold`` and ``blocks``."""
 
     @property
     def block_size(self) -> float:
@@ -52,23 +50,23 @@ class FoldParameters(Protocol):
 
     @property
     def seed(self) -> int:
-        """Seed of the draw of sites."""
+        """Seed of the random order of sites."""
 
 
 def make_folds(scheme: Scheme, table: pd.DataFrame, parameters: FoldParameters) -> list[Fold]:
-    """Folds of a training table under a scheme.
+    """Split a training table into folds.
 
     Args:
-        scheme: See :data:`Scheme`.
+        scheme: See :data:`~uflux_kedro.validation.parameters.Scheme`.
         table: Usable rows, with ``site_id``, ``latitude`` and ``longitude``.
         parameters: Number of folds, size of a region, seed.
 
     Returns:
-        Folds whose test sets together hold every row once. Indices are positions in ``table``.
+        Folds that together test every row once. Indices are positions in ``table``.
 
     Raises:
         ConfigurationError: If the scheme is unknown.
-        InputError: If there are fewer sites (or regions) than folds.
+        InputError: If there are fewer sites (or regions) than folds, or a site is in two regions.
     """
     sites = table["site_id"].to_numpy()
     if scheme == "loso":
@@ -92,7 +90,7 @@ def make_folds(scheme: Scheme, table: pd.DataFrame, parameters: FoldParameters) 
 
 
 def leave_one_site_out(sites: ArrayLike) -> list[Fold]:
-    """Every site once the test set: the published score.
+    """Make one fold for each site, as the published UFLUX scores do.
 
     Args:
         sites: Site of each row, shape (n,).
@@ -106,11 +104,10 @@ def leave_one_site_out(sites: ArrayLike) -> list[Fold]:
 
 
 def site_k_fold(sites: ArrayLike, n_splits: int, seed: int) -> list[Fold]:
-    """Groups of sites with about equal numbers of rows.
+    """Make folds of whole sites with about equal numbers of rows.
 
-    Sites come in random order and each joins the fold that has the fewest rows so far, so that
-    two folds differ by no more rows than the largest site has, and another seed gives another
-    grouping.
+    In random order, each site joins the fold with the fewest rows so far. Two folds therefore
+    differ by at most the number of rows of the largest site, and another seed gives other folds.
 
     Args:
         sites: Site of each row, shape (n,).
@@ -128,20 +125,20 @@ def site_k_fold(sites: ArrayLike, n_splits: int, seed: int) -> list[Fold]:
 def spatial_blocks(
     latitude: ArrayLike, longitude: ArrayLike, size_deg: float, n_splits: int, seed: int
 ) -> list[Fold]:
-    """Groups of regions: towers of one region stay together.
+    """Make folds of whole regions, so that the towers of a region stay together.
 
-    Towers stand in clusters, and a tower's neighbour tells much about it. Regions are cells of
-    a regular grid of ``size_deg``; they join folds as sites do in :func:`site_k_fold`.
+    Towers are clustered, and neighbouring towers resemble each other. Regions are cells of a
+    regular grid of ``size_deg``; they join folds as sites do in :func:`site_k_fold`.
 
     Args:
-        latitude: Of each row, degrees north, shape (n,).
-        longitude: Of each row, degrees east, -180..180 or 0..360, shape (n,).
-        size_deg: Edge of a region, degrees of latitude and of longitude.
+        latitude: Latitude of each row, degrees north, shape (n,).
+        longitude: Longitude of each row, degrees east, -180..180 or 0..360, shape (n,).
+        size_deg: Edge of a region, degrees of latitude and longitude.
         n_splits: Number of folds.
         seed: Seed of the order.
 
     Raises:
-        InputError: If there are fewer regions with towers than folds, or a place is missing.
+        InputError: If there are fewer regions with towers than folds, or a coordinate is missing.
     """
     places = np.stack([np.asarray(latitude, float), np.asarray(longitude, float)], axis=1)
     missing = np.isnan(places).any(axis=1)
@@ -149,8 +146,8 @@ def spatial_blocks(
         raise InputError(
             _WHERE,
             "latitude, longitude",
-            expected="a place for every row",
-            found=f"{missing.sum()} rows without",
+            expected="coordinates in every row",
+            found=f"{missing.sum()} rows without coordinates",
         )
     row = np.floor((places[:, 0] + 90) / size_deg)
     column = np.floor(((places[:, 1] + 180) % 360) / size_deg)
@@ -161,14 +158,14 @@ def spatial_blocks(
 
 
 def require_sites_apart(folds: Sequence[Fold], sites: ArrayLike) -> None:
-    """Refuse folds that train and test on one site.
+    """Check that no fold trains and tests on the same site.
 
     Args:
         folds: The folds.
         sites: Site of each row, shape (n,).
 
     Raises:
-        InputError: Names the fold and a site that stands on both sides.
+        InputError: Names a fold and a site in both its train and test rows.
     """
     _, members = _groups(sites)
     names = np.asarray(sites)
@@ -179,20 +176,20 @@ def require_sites_apart(folds: Sequence[Fold], sites: ArrayLike) -> None:
             raise InputError(
                 _WHERE,
                 "site_id",
-                expected="every site on one side of a fold",
-                found=f"{site} in both train and test of fold {fold.name}",
-                hint="A site whose coordinates change can fall into two regions.",
+                expected="every site in either train or test rows of a fold",
+                found=f"{site} in both train and test rows of fold {fold.name}",
+                hint="A site with several coordinates can be in two regions.",
             )
 
 
 def _groups(labels: ArrayLike) -> tuple[NDArray, NDArray[np.intp]]:
-    """Distinct labels in order, and the position of each row's label among them."""
+    """Return the distinct labels in order, and the position of each row's label among them."""
     names, members = np.unique(np.asarray(labels).astype(str), return_inverse=True)
     return names, members
 
 
 def _balanced(members: NDArray[np.intp], n_splits: int, seed: int) -> list[Fold]:
-    """Folds of groups, each group joining the fold with the fewest rows."""
+    """Make folds of whole groups; each group joins the fold with the fewest rows."""
     rows = np.bincount(members)
     filled = np.zeros(n_splits, dtype=int)
     fold_of = np.empty(len(rows), dtype=int)
@@ -213,5 +210,5 @@ def _require(found: int, needed: int, what: str) -> None:
             "site_id",
             expected=f"at least {needed} {what}, one for each fold",
             found=f"{found} with usable rows",
-            hint="Take fewer folds, or look at what was dropped before.",
+            hint="Use fewer folds, or check which rows were dropped before.",
         )

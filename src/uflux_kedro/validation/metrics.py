@@ -1,7 +1,7 @@
-"""Metrics of predictions against truth, each one line over the same sums.
+"""Metrics of predictions against truth.
 
-Every metric is a function of ten sums over rows (:class:`PairSums`). The sums of one set of
-rows, of every site, and of thousands of resamples of sites therefore go through one definition.
+Every metric is a function of ten sums over rows (:class:`PairSums`), so one definition serves a
+set of rows, every site, and thousands of resamples of sites.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ class PairSums:
     """Sums over pairs of truth and prediction, each of shape (groups,).
 
     Attributes:
-        shift_truth: Taken off truth before squaring. Near its mean, it keeps the digits that a
-            difference of large sums would lose.
-        shift_prediction: The same for prediction.
+        shift_truth: Subtracted from truth before squaring. As it is near the mean, it keeps the
+            digits that a difference of large sums would lose.
+        shift_prediction: The same for the prediction.
         n: Number of rows.
         t: Truth after the shift.
         p: Prediction after the shift.
@@ -57,12 +57,12 @@ class PairSums:
     def of(
         cls, truth: ArrayLike, prediction: ArrayLike, groups: NDArray[np.intp] | None = None
     ) -> PairSums:
-        """Sum pairs by group.
+        """Sum pairs of truth and prediction by group.
 
         Args:
             truth: Shape (n,).
             prediction: Shape (n,), same unit.
-            groups: Group of each row, 0 to G-1, shape (n,); one group if None.
+            groups: Group of each row, 0 to G-1, shape (n,); None for one group.
         """
         truth = np.asarray(truth, dtype=float)
         prediction = np.asarray(prediction, dtype=float)
@@ -76,7 +76,7 @@ class PairSums:
         return cls(*shift, *sums)
 
     def weighted(self, weights: Floats) -> PairSums:
-        """Sums of combinations of groups, from weights of shape (combinations, groups)."""
+        """Return weighted sums over groups, for weights of shape (combinations, groups)."""
         return replace(self, **{name: weights @ getattr(self, name) for name in _SUMS})
 
     @cached_property
@@ -91,12 +91,12 @@ class PairSums:
 
     @cached_property
     def spread_truth(self) -> Floats:
-        """Sum of squares of truth about its mean; NaN if truth is constant."""
+        """Sum of squares of the truth about its mean; NaN if it is constant."""
         return _about_mean(self.tt, self.t, self.n)
 
     @cached_property
     def spread_prediction(self) -> Floats:
-        """Sum of squares of prediction about its mean; 0 if it is constant."""
+        """Sum of squares of the prediction about its mean; 0 if it is constant."""
         return np.nan_to_num(_about_mean(self.pp, self.p, self.n))
 
     @cached_property
@@ -107,7 +107,7 @@ class PairSums:
 
 def _about_mean(squares: Floats, total: Floats, n: Floats) -> Floats:
     spread = squares - total**2 / n
-    # What is left of a constant after rounding must not be taken for a spread.
+    # Rounding leaves a small rest for a constant, which is no spread.
     return np.where(spread > 1e-13 * squares, spread, np.nan)
 
 
@@ -117,49 +117,49 @@ def _pearson(s: PairSums) -> Floats:
 
 
 def r2(s: PairSums) -> Floats:
-    """Pearson's correlation, squared."""
+    """Return the square of Pearson's correlation."""
     return _pearson(s) ** 2
 
 
 def nse(s: PairSums) -> Floats:
-    """Nash-Sutcliffe efficiency (1970), doi 10.1016/0022-1694(70)90255-6."""
+    """Return the efficiency of Nash and Sutcliffe (1970), doi 10.1016/0022-1694(70)90255-6."""
     return 1 - s.ee / s.spread_truth
 
 
 def rmse(s: PairSums) -> Floats:
-    """Root mean squared error."""
+    """Return the root mean squared error."""
     return np.sqrt(s.ee / s.n)
 
 
 def mae(s: PairSums) -> Floats:
-    """Mean absolute error."""
+    """Return the mean absolute error."""
     return s.abs_e / s.n
 
 
 def mbe(s: PairSums) -> Floats:
-    """Mean bias error: prediction minus truth."""
+    """Return the mean bias error, prediction minus truth."""
     return s.e / s.n
 
 
 def mrae(s: PairSums) -> Floats:
-    """Mean absolute error as a fraction of the mean absolute truth."""
+    """Return the mean absolute error as a fraction of the mean absolute truth."""
     return s.abs_e / s.abs_t
 
 
 def slope(s: PairSums) -> Floats:
-    """Slope of the least-squares line of prediction on truth."""
+    """Return the slope of the least-squares line of prediction on truth."""
     return s.spread_both / s.spread_truth
 
 
 def intercept(s: PairSums) -> Floats:
-    """Intercept of the least-squares line of prediction on truth."""
+    """Return the intercept of the least-squares line of prediction on truth."""
     return s.mean_prediction - slope(s) * s.mean_truth
 
 
 def kge(s: PairSums) -> Floats:
-    """Kling-Gupta efficiency, Gupta et al. (2009), doi 10.1016/j.jhydrol.2009.08.003.
+    """Return the Kling-Gupta efficiency, Gupta et al. (2009), doi 10.1016/j.jhydrol.2009.08.003.
 
-    Its ratio of means has no sense where the mean truth is near 0, as it can be for NEE.
+    Its ratio of means is meaningless if the mean truth is near 0, as it can be for NEE.
     """
     variability = np.sqrt(s.spread_prediction / s.spread_truth)
     bias = s.mean_prediction / s.mean_truth
@@ -167,20 +167,20 @@ def kge(s: PairSums) -> Floats:
 
 
 def ccc(s: PairSums) -> Floats:
-    """Concordance correlation coefficient, Lin (1989), doi 10.2307/2532051."""
+    """Return the concordance correlation coefficient of Lin (1989), doi 10.2307/2532051."""
     bias = s.n * (s.mean_prediction - s.mean_truth) ** 2
     return 2 * s.spread_both / (s.spread_truth + s.spread_prediction + bias)
 
 
 def std_err(s: PairSums) -> Floats:
-    """Standard error of the slope; needs three rows."""
+    """Return the standard error of the slope; NaN for fewer than three rows."""
     unexplained = s.spread_prediction - slope(s) * s.spread_both
     freedom = np.where(s.n > 2, s.n - 2, np.nan)
     return np.sqrt(np.maximum(unexplained, 0) / freedom / s.spread_truth)
 
 
 def p_value(s: PairSums) -> Floats:
-    """Two-sided p of the slope being 0, by Student's t; needs three rows."""
+    """Return the two-sided p-value of slope 0, by Student's t; NaN for fewer than three rows."""
     r = _pearson(s)
     freedom = np.where(s.n > 2, s.n - 2, np.nan)
     t = abs(r) * np.sqrt(freedom / (1 - r**2))
@@ -191,7 +191,7 @@ METRICS: Mapping[str, Callable[[PairSums], Floats]] = {
     "r2": r2, "NSE": nse, "RMSE": rmse, "MAE": mae, "MBE": mbe, "MRAE": mrae,
     "slope": slope, "intercept": intercept, "KGE": kge, "CCC": ccc,
 }  # fmt: skip
-"""Metrics of the leaderboard, by the names that they have there."""
+"""Metrics of the leaderboard, by their names in it."""
 
 LEADERBOARD_COLUMNS = ("predictor_set", "flux", "model", "scheme", "sites", "n", *METRICS)
 
@@ -206,11 +206,11 @@ _SITE_METRICS: Mapping[str, Callable[[PairSums], Floats]] = {
 def evaluate(
     sums: PairSums, metrics: Mapping[str, Callable[[PairSums], Floats]] = METRICS
 ) -> dict[str, Floats]:
-    """Metrics of every group, NaN where one is not defined.
+    """Compute metrics of every group, NaN if not defined.
 
     Args:
         sums: Sums of G groups.
-        metrics: Which.
+        metrics: Name -> function of the sums.
 
     Returns:
         Name -> values, each of shape (G,).
@@ -220,7 +220,7 @@ def evaluate(
 
 
 def score(truth: ArrayLike, prediction: ArrayLike) -> dict[str, float]:
-    """Every metric of one set of rows.
+    """Compute every metric of one set of rows.
 
     Args:
         truth: Measured flux, shape (n,).
@@ -228,8 +228,8 @@ def score(truth: ArrayLike, prediction: ArrayLike) -> dict[str, float]:
 
     Returns:
         ``n``, the metrics of the leaderboard, and ``p_value``, ``std_err`` (of the slope) and
-        ``mean`` (of truth). A metric that is not defined (correlation of one row, NSE of a
-        constant truth) is NaN.
+        ``mean`` (of the truth). A metric that is not defined, such as the correlation of one row
+        or the NSE of a constant truth, is NaN.
     """
     sums = PairSums.of(truth, prediction)
     values = evaluate(sums, _SITE_METRICS)
@@ -237,7 +237,7 @@ def score(truth: ArrayLike, prediction: ArrayLike) -> dict[str, float]:
 
 
 def pooled(predictions: pd.DataFrame) -> dict[str, float]:
-    """Number of ``sites`` and :func:`score` over all rows of held-out predictions."""
+    """Return the number of ``sites`` and the :func:`score` of all held-out predictions."""
     return {
         "sites": int(predictions["site_id"].nunique()),
         **score(predictions["truth"], predictions["prediction"]),
@@ -245,13 +245,13 @@ def pooled(predictions: pd.DataFrame) -> dict[str, float]:
 
 
 def score_by_site(predictions: pd.DataFrame) -> pd.DataFrame:
-    """Every metric of every site.
+    """Compute every metric of every site.
 
     Args:
         predictions: Held-out rows with ``site_id``, ``truth`` and ``prediction``.
 
     Returns:
-        One row a site, ordered by ``site_id``: ``site_id`` and the columns of :func:`score`.
+        One row for each site, ordered by ``site_id``: ``site_id`` and the values of :func:`score`.
     """
     sites, names = pd.factorize(predictions["site_id"], sort=True)
     if not len(names):

@@ -1,8 +1,8 @@
 """Search of hyper-parameters by site, as an estimator.
 
-A score of the settings that won a search flatters, since chance helped to choose them. As an
-estimator the search goes into each fold of the validation: it sees that fold's train sites
-alone, so the fold's score never saw the choice (Cawley and Talbot, 2010, JMLR 11, 2079-2107).
+The score with which settings win a search is too good, since chance helped to choose them. As an
+estimator the search runs in each fold of the validation on the fold's train sites alone, so the
+fold's score is free of that bias (Cawley and Talbot, 2010, JMLR 11, 2079-2107).
 """
 
 from __future__ import annotations
@@ -35,28 +35,28 @@ _Try = Callable[[dict[str, Any]], dict[str, float]]
 
 
 class SiteSearchRegressor(RegressorMixin, BaseEstimator):
-    """Chooses a model's parameters by site-grouped folds, then fits it on all rows.
+    """Model that chooses its parameters by folds of whole sites, then is fitted on all rows.
 
-    Each setting predicts every given site by models that never saw it; the lowest error over
-    all rows together wins, the first of equals. A search of ``c`` settings costs
+    With each setting, every site is predicted by models that never saw it; the setting with the
+    lowest RMSE over all rows wins, the first of equals. A search of ``c`` settings costs
     ``c * n_splits + 1`` fits.
 
     Args:
-        estimator: Unfitted model whose other parameters stay; its seed makes the search
-            repeatable.
+        estimator: Unfitted model, which keeps its other parameters; with a seed, so that the
+            search is reproducible.
         space: Parameter -> list of values, or :class:`ParameterRange`.
-        n_splits: Inner folds.
+        n_splits: Number of inner folds.
         method: ``grid`` tries every combination of lists; ``optuna`` draws from lists and
-            ranges, each draw informed by those before (tree-structured Parzen estimator).
-        n_trials: Draws of ``optuna``.
+            ranges, based on earlier draws (tree-structured Parzen estimator).
+        n_trials: Number of draws of ``optuna``.
         seed: Seed of the folds and of the draws.
-        fit_with_sites: Hand the site of each row to the model's ``fit``, as ``groups``.
+        fit_with_sites: Whether to pass the site of each row to the model's ``fit``, as ``groups``.
 
     Attributes:
         best_params_: The chosen parameters.
         best_estimator_: The model fitted with them.
-        search_results_: One row a setting in the order tried: its parameters, and ``NSE`` and
-            ``RMSE`` over the held-out rows of the inner folds.
+        search_results_: One row for each setting in the order tried: its parameters, and ``NSE``
+            and ``RMSE`` over the held-out rows of the inner folds.
     """
 
     def __init__(
@@ -87,19 +87,17 @@ class SiteSearchRegressor(RegressorMixin, BaseEstimator):
             groups: Site of each row, shape (n,).
 
         Raises:
-            ConfigurationError: If the space, the method or a number of it cannot work.
+            ConfigurationError: If the space, the method, ``n_splits`` or ``n_trials`` is invalid.
             InputError: If there are fewer sites than inner folds.
         """
         self.best_estimator_ = self._fit(self.search(X, y, groups), X, y, groups)
         return self
 
     def search(self, X: ArrayLike, y: ArrayLike, groups: ArrayLike) -> Any:
-        """Search alone, for who fits the winner otherwise.
-
-        Arguments and errors are those of :meth:`fit`.
+        """Search without the final fit; arguments and errors are those of :meth:`fit`.
 
         Returns:
-            The model with the chosen parameters, not fitted.
+            The unfitted model with the chosen parameters.
         """
         self._check_settings()
         X, y, groups = np.asarray(X), np.asarray(y), np.asarray(groups)
@@ -113,7 +111,7 @@ class SiteSearchRegressor(RegressorMixin, BaseEstimator):
         else:
             tried = self._draw(attempt)
         self.best_params_ = tried[int(np.nanargmin([s["RMSE"] for _, s in tried]))][0]
-        # As objects, or None among numbers would become NaN.
+        # With other dtypes None among numbers would become NaN.
         settings = pd.DataFrame([parameters for parameters, _ in tried], dtype=object)
         self.search_results_ = settings.assign(
             **{name: [scores[name] for _, scores in tried] for name in _SCORES}
@@ -121,7 +119,7 @@ class SiteSearchRegressor(RegressorMixin, BaseEstimator):
         return self._model(self.best_params_)
 
     def predict(self, X: ArrayLike) -> NDArray:
-        """Predict by the model that was fitted with the chosen parameters."""
+        """Predict with the fitted model of the chosen parameters."""
         check_is_fitted(self)
         return self.best_estimator_.predict(X)
 
@@ -145,7 +143,7 @@ class SiteSearchRegressor(RegressorMixin, BaseEstimator):
         optuna = _optuna()
         study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=self.seed))
         tried = []
-        # Asked and told in turn: trials side by side would depend on which ends first.
+        # One trial after the other: the result of parallel trials would depend on their timing.
         for _ in range(self.n_trials):
             trial = study.ask()
             parameters = {name: _suggest(trial, name, of) for name, of in self.space.items()}
@@ -171,7 +169,7 @@ class SiteSearchRegressor(RegressorMixin, BaseEstimator):
 
 def _suggest(trial: Any, name: str, choices: Sequence[Any] | ParameterRange) -> Any:
     if not isinstance(choices, ParameterRange):
-        # By position, since Optuna's categories can be neither lists nor mappings.
+        # Optuna's categories cannot be lists or mappings, so the position of a value is drawn.
         return choices[trial.suggest_categorical(name, list(range(len(choices))))]
     if choices.type == "int":
         return trial.suggest_int(name, int(choices.low), int(choices.high), log=choices.log)
@@ -184,8 +182,8 @@ def _optuna() -> ModuleType:
         import optuna
     except ImportError as error:
         raise ConfigurationError(
-            "Search method optuna needs the package optuna: pip install 'uflux_kedro[search]', "
-            "or search by grid"
+            "Search method optuna requires the package optuna: pip install 'uflux_kedro[search]', "
+            "or use method grid"
         ) from error
-    optuna.logging.set_verbosity(optuna.logging.WARNING)  # or it announces every study
+    optuna.logging.set_verbosity(optuna.logging.WARNING)  # its default is a line for every study
     return optuna

@@ -1,4 +1,4 @@
-"""What a search of hyper-parameters may choose from: lists of values, and ranges."""
+"""Space of a search of hyper-parameters: lists of values and ranges."""
 
 from __future__ import annotations
 
@@ -16,49 +16,50 @@ SearchMethod = Literal["grid", "optuna"]
 
 
 class ParameterRange(Parameters):
-    """An interval of numbers, both ends included.
-
-    Attributes:
-        low: Lower end.
-        high: Upper end.
-        log: Whether to draw evenly on a logarithmic scale.
-        type: ``float``, or ``int`` for whole numbers.
-    """
+    """An interval of numbers, both ends included."""
 
     model_config = ConfigDict(allow_inf_nan=False)
 
     low: float
+    """Lower end."""
+
     high: float
+    """Upper end."""
+
     log: bool = False
+    """Whether to draw evenly on a logarithmic scale."""
+
     type: Literal["int", "float"] = "float"
+    """``float``, or ``int`` for whole numbers."""
 
     @model_validator(mode="after")
     def _an_interval(self) -> ParameterRange:
         found = f"low {self.low:g}, high {self.high:g}"
         if self.low >= self.high:
-            raise ValueError(f"expected low below high, found {found}")
+            raise ValueError(f"range: expected low below high, found {found}")
         if self.log and self.low <= 0:
-            raise ValueError(f"a logarithmic scale needs numbers above 0, found {found}")
+            raise ValueError(f"range with log: expected numbers above 0, found {found}")
         if self.type == "int" and not (self.low.is_integer() and self.high.is_integer()):
-            raise ValueError(f"expected whole numbers for type int, found {found}")
+            raise ValueError(f"range of type int: expected whole numbers, found {found}")
         return self
 
 
 Space = Mapping[str, Sequence[Any] | ParameterRange]
-"""Parameter -> what it may be."""
+"""Parameter -> its possible values."""
 
 
 def require_space(space: Space, known: Collection[str], owner: str, method: SearchMethod) -> None:
-    """Refuse a space in which nothing, or not what was meant, would be searched.
+    """Check the parameters of a search space and their values.
 
     Args:
         space: The space.
         known: Parameters that can be searched.
-        owner: Whose they are, for messages.
-        method: ``grid`` takes lists alone.
+        owner: Name of the model that has them, for messages.
+        method: ``grid`` accepts only lists.
 
     Raises:
-        ConfigurationError: Names the parameter and what was expected of it.
+        ConfigurationError: If the space is empty, or a parameter is unknown or has neither a list
+            nor a range; names the parameter.
     """
     if not space:
         raise ConfigurationError(f"{owner}: expected at least one parameter to search, found none")
@@ -66,14 +67,14 @@ def require_space(space: Space, known: Collection[str], owner: str, method: Sear
         if name not in known:
             near = get_close_matches(name, known, n=3)
             raise ConfigurationError(
-                f"{owner} has no parameter {name!r} that could be searched; "
+                f"{owner} has no parameter {name!r} that can be searched; "
                 + (f"nearest: {', '.join(near)}" if near else f"expected some of {sorted(known)}")
             )
         if isinstance(choices, ParameterRange):
             if method == "grid":
                 raise ConfigurationError(
-                    f"{owner}.{name}: a grid takes a list of values, found a range; "
-                    "list the values, or search by optuna"
+                    f"{owner}.{name}: method grid takes a list of values, found a range; "
+                    "list the values, or use method optuna"
                 )
         elif isinstance(choices, str) or not isinstance(choices, Sequence) or not choices:
             raise ConfigurationError(
@@ -82,8 +83,5 @@ def require_space(space: Space, known: Collection[str], owner: str, method: Sear
 
 
 def grid(space: Space) -> list[dict[str, Any]]:
-    """Every combination of the lists of a space that :func:`require_space` let pass.
-
-    The last parameter runs fastest.
-    """
+    """Return every combination of the lists of a space; the last parameter varies fastest."""
     return [dict(zip(space, values, strict=True)) for values in product(*space.values())]

@@ -1,7 +1,7 @@
-"""Where the skill is: between sites, in the seasons, in anomalies, between years, in trends.
+"""Skill by part of the signal: across sites, seasonal cycle, anomalies, years and trends.
 
-A model can have a high pooled score from the contrast of sites and seasons alone. The parts
-follow Jung et al. (2020), doi 10.5194/bg-17-1343-2020: each is scored by itself.
+A model can have a high pooled score from the differences between sites and seasons alone, so each
+part is scored separately, following Jung et al. (2020), doi 10.5194/bg-17-1343-2020.
 """
 
 from __future__ import annotations
@@ -12,15 +12,16 @@ import pandas as pd
 from uflux_kedro.validation.metrics import METRICS, pooled
 
 MONTHS_OF_A_YEAR = 11
-"""A year counts if it has this many months: towers lose a month more often than not."""
+"""Fewest months of a year that counts, since most towers lose a month now and then."""
 
 YEARS_OF_A_TREND = 5
+"""Fewest years of a trend."""
 
 _VALUES = ["truth", "prediction"]
 
 
 def skill_by_part(predictions: pd.DataFrame) -> pd.DataFrame:
-    """Score of each part of the signal.
+    """Score each part of the signal.
 
     Args:
         predictions: Held-out rows with ``site_id``, ``time``, ``truth``, ``prediction``.
@@ -33,23 +34,23 @@ def skill_by_part(predictions: pd.DataFrame) -> pd.DataFrame:
 
 
 def skill_by_group(predictions: pd.DataFrame, groups: pd.Series) -> pd.DataFrame:
-    """Pooled score of each group of sites.
+    """Score each group of sites.
 
     Args:
         predictions: Held-out rows with ``site_id``, ``truth``, ``prediction``.
         groups: Group of each site, such as its IGBP class or climate, indexed by ``site_id``;
-            sites without one are left out.
+            sites that are not in it are left out.
 
     Returns:
-        Indexed by the group, named as ``groups`` is: ``sites``, ``n`` and the metrics of the
-        leaderboard.
+        Indexed by the group, under the name of ``groups``: ``sites``, ``n`` and the metrics of
+        the leaderboard.
     """
     label = predictions["site_id"].map(groups)
     return _scores(dict(list(predictions.groupby(label))), str(groups.name or "group"))
 
 
 def split_signal(predictions: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Split truth and prediction alike into parts, from monthly means.
+    """Split the monthly means of truth and prediction into parts.
 
     Args:
         predictions: Held-out rows with ``site_id``, ``time``, ``truth``, ``prediction``, at
@@ -58,13 +59,13 @@ def split_signal(predictions: pd.DataFrame) -> dict[str, pd.DataFrame]:
     Returns:
         Part -> table with ``site_id``, ``truth``, ``prediction``:
 
-        - ``across-site``: means of the sites.
-        - ``seasonal cycle``: mean of each calendar month, minus the cycle's own mean.
-        - ``anomaly``: each month minus the cycle, of calendar months seen in two years or more.
-        - ``interannual``: means of such anomalies over years of 11 months or more, minus their
-          mean, of sites with two such years or more. Anomalies rather than values, so that
-          which month lacks does not matter.
-        - ``trend``: slope of those years' means, per year, of sites with five or more.
+        - ``across-site``: mean of each site.
+        - ``seasonal cycle``: mean of each calendar month, minus the mean of the cycle.
+        - ``anomaly``: each month minus the cycle, for calendar months present in two or more years.
+        - ``interannual``: mean anomaly of each year of 11 or more months, minus the mean of these
+          years, for sites with two or more of them. Means of anomalies do not depend on which
+          month is missing.
+        - ``trend``: slope of these yearly means, per year, for sites with five or more years.
     """
     time = pd.DatetimeIndex(predictions["time"])
     monthly = (
@@ -88,7 +89,7 @@ def split_signal(predictions: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 
 def _centred(table: pd.DataFrame) -> pd.DataFrame:
-    """Values minus their site's mean, of sites with two or more."""
+    """Subtract the site's mean, for sites with two or more values."""
     sites = table.groupby("site_id")
     centred = table.copy()
     centred[_VALUES] -= sites[_VALUES].transform("mean")
@@ -96,7 +97,7 @@ def _centred(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _yearly(anomaly: pd.DataFrame, repeated: pd.Series) -> pd.DataFrame:
-    """Means over full years; a month seen in one year alone departs from nothing."""
+    """Average the anomalies of full years; calendar months of one year only have no anomaly."""
     full = anomaly.groupby(["site_id", "year"])["month"].size() >= MONTHS_OF_A_YEAR
     means = anomaly[repeated].groupby(["site_id", "year"])[_VALUES].mean()
     return means[full.reindex(means.index)].reset_index()

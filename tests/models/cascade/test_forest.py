@@ -1,4 +1,4 @@
-"""The cascade forest: the algorithm, its options, and what it refuses."""
+"""The cascade forest: the algorithm, its options, and its checks of input."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_layers_are_kept_up_to_the_best_score(friedman):
 def test_delta_asks_for_more_and_max_layers_ends_it(friedman):
     X, y, *_ = friedman
     assert make(delta=1e3).fit(X, y).n_layers_ == 1
-    # Layers on trial when the limit is reached stay.
+    # Layers without improvement are kept if the limit is reached.
     assert make(delta=1e3, max_layers=2).fit(X, y).n_layers_ == 2
 
 
@@ -113,7 +113,7 @@ def test_weights_pull_the_prediction(friedman):
 
 
 def test_bags_by_group_keep_a_groups_rows_from_predicting_each_other():
-    """Targets that only the group explains: out of bag by row they leak, by group they cannot."""
+    """Targets depend on the group alone: they leak out of bag by row, but not by group."""
     rng = np.random.default_rng(0)
     groups = np.repeat(np.arange(40), 12)
     place = rng.normal(size=(40, 3))[groups]
@@ -159,7 +159,7 @@ def test_heads_predict_from_columns_and_best_layer(friedman, predictor, paramete
     np.testing.assert_array_equal(plain.predict(X_new), make().fit(X, y).predict(X_new))
 
 
-def test_a_missing_lightgbm_is_said_plainly(friedman, monkeypatch):
+def test_without_lightgbm_the_error_says_how_to_install_it(friedman, monkeypatch):
     X, y, *_ = friedman
     monkeypatch.setitem(sys.modules, "lightgbm", None)
     with pytest.raises(ConfigurationError, match="not installed: pip install"):
@@ -240,7 +240,7 @@ def test_targets_beyond_float32_and_odd_groups_are_refused(friedman):
     X, y, *_ = friedman
     with pytest.raises(InputError, match="1e\\+37"):
         make().fit(X, y * 1e38)
-    with pytest.raises(InputError, match="one label a row"):
+    with pytest.raises(InputError, match="one label for each row"):
         make().fit(X, y, groups=[1, 2])
     with pytest.raises(InputError, match="at least 2 groups"):
         make().fit(X, y, groups=np.zeros(len(y)))
@@ -284,7 +284,7 @@ def test_progress_shows_layers_and_trees(friedman, capsys):
     assert f"{12 * len(model.scores_)}tree" in shown.err
 
 
-def test_importing_the_room_leaves_numba_and_scikit_learn_alone():
+def test_importing_the_package_imports_neither_numba_nor_scikit_learn():
     code = (
         "import sys, uflux_kedro.models as m; "
         "assert 'CascadeForestRegressor' in dir(m); "

@@ -19,7 +19,7 @@ from uflux_kedro.models.deep_forest.environment import (
 
 @pytest.fixture
 def bare(monkeypatch, tmp_path):
-    """A user who has nothing: no variable, no cache, no Python but this one."""
+    """A user without the environment variable, a cache or another Python."""
     monkeypatch.delenv(VARIABLE, raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("PYENV_ROOT", str(tmp_path / "pyenv"))
@@ -75,7 +75,7 @@ def test_no_python_to_make_one_with(bare):
 
 
 def test_a_python_that_only_pretends_is_passed_over(bare):
-    # As pyenv's shims do for a version that is not active.
+    # Fails as pyenv's shims do for an inactive version.
     command(bare / "bin/python3.9", "echo 'pyenv: python3.9: command not found' >&2; exit 127")
     command(bare / "pyenv/versions/3.9.18/bin/python", "echo 3.9")
     assert _find_python() == str(bare / "pyenv/versions/3.9.18/bin/python")
@@ -100,11 +100,13 @@ def test_missing_packages_are_named(old_python):
 
 def test_what_is_no_python_is_quoted(tmp_path):
     other = command(tmp_path / "python", "echo 'I am a teapot' >&2; exit 3")
-    with pytest.raises(ConfigurationError, match="does not answer as a Python would: I am a tea"):
+    with pytest.raises(ConfigurationError, match="did not run as a Python interpreter: I am a tea"):
         check_interpreter(other)
-    with pytest.raises(ConfigurationError, match="does not answer"):
+    with pytest.raises(ConfigurationError, match="did not run as a Python"):
         check_interpreter(str(tmp_path))
-    with pytest.raises(ConfigurationError, match=r"does not answer as a Python would: \(nothing\)"):
+    with pytest.raises(
+        ConfigurationError, match=r"did not run as a Python interpreter: \(nothing\)"
+    ):
         check_interpreter(command(tmp_path / "silent", "exit 0"))
 
 
@@ -125,7 +127,7 @@ def test_head_that_is_missing_is_told_how_to_install(tmp_path):
 
 def test_a_folder_of_something_else_is_left_alone(tmp_path):
     (tmp_path / "thesis.tex").write_text("x")
-    with pytest.raises(ConfigurationError, match="holds something else"):
+    with pytest.raises(ConfigurationError, match="expected a new or empty folder"):
         make_environment(tmp_path, sys.executable)
     assert (tmp_path / "thesis.tex").read_text() == "x"
 

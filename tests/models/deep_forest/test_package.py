@@ -1,6 +1,6 @@
-"""The package deep-forest, and the cascade forest held against it.
+"""The package deep-forest, and its comparison with the cascade forest.
 
-Tests that run the package skip where there is no interpreter that has it; ``python -m
+Tests that run the package are skipped if there is no interpreter with it; ``python -m
 uflux_kedro.models.deep_forest.environment`` makes one.
 """
 
@@ -28,11 +28,11 @@ from uflux_kedro.models.persistence import load_model, save_model
 
 @pytest.fixture(scope="session")
 def python():
-    """An interpreter that has deep-forest; `make test` makes it, a test uses no network."""
+    """An interpreter with deep-forest, which `make test` makes, since tests use no network."""
     found = os.environ.get(VARIABLE) or default_folder() / "bin/python"
     if not Path(found).exists():
         pytest.skip(
-            f"no interpreter that has deep-forest 0.1.7: set {VARIABLE}, or make one by "
+            f"no interpreter with deep-forest 0.1.7: set {VARIABLE}, or make one by "
             "python -m uflux_kedro.models.deep_forest.environment"
         )
     check_interpreter(str(found))
@@ -40,7 +40,7 @@ def python():
 
 
 def towers(seed, sites, months=24):
-    """Monthly towers: columns TA, SW_IN, VPD, NDVI, IGBP; GPP with noise and a site's own share."""
+    """Monthly towers: columns TA, SW_IN, VPD, NDVI, IGBP; GPP with noise and an effect of the site."""
     rng = np.random.default_rng(seed)
     n = sites * months
 
@@ -114,7 +114,7 @@ def test_several_targets_weights_and_a_generator(python):
 
 
 def test_taken_over_it_predicts_the_same(fitted, prediction, tmp_path):
-    # The same trees: what differs is the walk down them and the rounding of leaves.
+    # The trees are the same; their code and the rounding of leaves differ.
     cascade = fitted.to_cascade()
     np.testing.assert_allclose(cascade.predict(X_NEW), prediction, rtol=0, atol=1e-6)
     save_model(cascade, tmp_path / "model")
@@ -177,7 +177,7 @@ def test_an_interpreter_without_the_package_is_refused():
 
 
 def test_cascade_forest_is_on_par_with_the_package(python):
-    """Some seeds of each on the same rows, judged on towers that neither saw."""
+    """Fit both with some seeds on the same rows and compare them on towers that neither saw."""
     X, y = towers(0, 20)
     X_new, y_new = towers(1, 60)
     seeds = range(0, 500, 100)
@@ -194,7 +194,7 @@ def test_cascade_forest_is_on_par_with_the_package(python):
         return np.mean([r2_score(y_new, run) for run in runs])
 
     assert abs(skill(ours) - skill(package)) < 0.005
-    # Sharper: the out-of-bag error, and the mean prediction of each row. Leaves of five rows, or
+    # The out-of-bag error and the mean prediction of each row are sharper: leaves of five rows, or
     # a cascade of one layer, pass by R2 and fail here.
     assert our_score == pytest.approx(package_score, rel=0.06)
     apart = np.mean((ours.mean(axis=0) - package.mean(axis=0)) ** 2)

@@ -1,4 +1,4 @@
-"""Binning against a plain derivation with numpy."""
+"""Binning against plain NumPy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One tree against plain derivations: bag, best cut of every node, leaves, out-of-bag means."""
+"""One tree against plain NumPy: bag, best split of every node, leaves, out-of-bag means."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def grow(
     bins, y, *, seed=1, extra=False, weight=None, groups=None, depth=None, leaf=1, wide=False,
     repeat=False,
 ):  # fmt: skip
-    """Grow one tree; returns nodes as (column, threshold, left child), leaves, in_bag."""
+    """Grow one tree; return nodes (column, threshold, left child), leaves, in_bag, importance."""
     rows, columns = bins.shape
     y = y.reshape(rows, -1)
     targets = Targets.of(y, np.ones(rows) if weight is None else weight)
@@ -45,7 +45,7 @@ def grow(
 
 
 def rows_of_nodes(tree, bins, rows):
-    """Rows that reach each node."""
+    """Return the rows that reach each node."""
     column, threshold, left = tree
     reached = {0: rows}
     for node in range(len(left)):
@@ -57,7 +57,7 @@ def rows_of_nodes(tree, bins, rows):
 
 
 def saved_error(y, weight, goes_left):
-    """Squared error that a cut saves, all targets together."""
+    """Return the reduction of the squared error by a split, summed over targets."""
 
     def error(rows):
         mean = np.average(y[rows], axis=0, weights=weight[rows])
@@ -116,7 +116,7 @@ def test_a_bag_of_groups_holds_whole_groups(table):
 
 @pytest.mark.parametrize("case", ["plain", "weights", "targets"])
 def test_every_cut_of_a_random_forest_is_the_best_of_its_column(table, case):
-    """Node sizes from 2 to 440 take all ways of summing; ``plain`` the integer ones."""
+    """Node sizes from 2 to 440 reach all branches of the kernel; ``plain`` those of packed weights."""
     bins, y = table
     rng = np.random.default_rng(5)
     weight = rng.uniform(0.5, 3, 700) if case == "weights" else np.ones(700)
@@ -129,7 +129,7 @@ def test_every_cut_of_a_random_forest_is_the_best_of_its_column(table, case):
         if left[node] < 0:
             mean = np.average(targets[rows], axis=0, weights=weight[rows])
             np.testing.assert_allclose(leaves[node], mean, rtol=1e-6, atol=1e-7)
-            # Without limits a leaf is one row, or rows that no column tells apart.
+            # Without limits a leaf is one row, or rows that are the same in every column.
             assert len(rows) == 1 or np.all(bins[rows] == bins[rows[0]])
             continue
         values = bins[rows, column[node]].astype(int)
@@ -141,12 +141,12 @@ def test_every_cut_of_a_random_forest_is_the_best_of_its_column(table, case):
         assert gains[list(cuts).index(threshold[node])] >= best - 1e-9 * (1 + best)
         total[column[node]] += best
     assert left[0] > 0
-    # Packed targets are summed in steps of their own size: only shares can be compared.
+    # Packed targets are summed in other units, so only shares can be compared.
     np.testing.assert_allclose(importance / importance.sum(), total / total.sum(), atol=1e-6)
 
 
 def test_the_best_of_the_candidate_columns_wins(table):
-    """With all columns but one constant the draw goes on until it finds that one."""
+    """If all columns but one are constant, columns are drawn until that one comes."""
     bins, y = table
     lonely = np.zeros_like(bins)
     lonely[:, 4] = bins[:, 4]
@@ -181,7 +181,7 @@ def test_extra_trees_take_the_better_of_two_columns():
         ][0]
         for s in range(100)
     ]
-    # Two of four columns are drawn; only the pair of bad ones, one in six, leaves no good one.
+    # Two of four columns are drawn; one pair in six is that of the two bad columns.
     share = np.mean(np.isin(chosen, (0, 3)))
     assert 0.72 < share < 0.95
 

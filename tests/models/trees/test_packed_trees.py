@@ -1,4 +1,4 @@
-"""Packed trees against the libraries whose forests they hold."""
+"""Packed trees against scikit-learn and XGBoost."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ def test_random_forest_agrees(missing, targets):
     assert packed.predict(X).dtype == np.float64
 
 
-def test_rows_that_lack_a_value_agree_beside_complete_ones():
+def test_rows_with_missing_values_agree_among_complete_ones():
     X, y = data()
     model = RandomForestRegressor(20, min_samples_leaf=2, random_state=0).fit(X, y)
     packed = pack(model)
-    # Nodes that never saw a missing value send it to the larger side, left here and right there.
+    # Nodes that saw no missing value send it to their larger side, left in some and right in others.
     assert len(packed.columns) > len(np.unique(packed.columns))
     lacking, _ = data(missing=True)
     for rows in (X, lacking, np.concatenate([X] * 20 + [lacking])):
@@ -71,7 +71,7 @@ def test_shallow_trees_of_few_thresholds_take_the_quick_form(parameters, shallow
     model = XGBRegressor(n_estimators=60, random_state=0, n_jobs=1, **parameters).fit(X, y)
     packed = pack(model)
     assert isinstance(packed.trees, ShallowTrees) == shallow
-    # Row numbers that fill no vector and no block.
+    # Numbers of rows that are no multiple of a vector or a block.
     for rows in (X, X[:1], X[:63], X[:64], X[:257], np.full((3, 6), np.nan)):
         np.testing.assert_array_equal(packed.predict(rows), model.predict(rows))
 
@@ -129,7 +129,7 @@ def test_what_no_packed_form_holds_is_refused():
     X, y = data()
     with pytest.raises(ConfigurationError, match="several targets"):
         pack(XGBRegressor(n_estimators=2, n_jobs=1).fit(X, np.column_stack([y, y])))
-    with pytest.raises(ConfigurationError, match=r"to which 0\.0 is missing: expected NaN"):
+    with pytest.raises(ConfigurationError, match=r"missing=0\.0: expected NaN"):
         pack(XGBRegressor(n_estimators=2, n_jobs=1, missing=0.0).fit(X, y))
 
 
@@ -171,12 +171,12 @@ def test_other_numbers_of_columns_are_refused():
         lambda nodes: nodes + np.uint32(5 << 16),
         lambda nodes: nodes & np.uint32(0xFFFFFF7F),
     ],
-    ids=["column", "distance", "leaf that is none"],
+    ids=["column", "distance", "leaf with a threshold"],
 )
-def test_trees_that_lead_astray_are_found(change):
+def test_trees_with_numbers_out_of_range_are_refused(change):
     inner, leaf = (1 << 16) | (2 << 8) | 7, 255
     nodes = np.array([inner, leaf, leaf], np.uint32)
     leaves, roots = np.zeros((3, 1), np.float32), np.zeros(1, np.uint64)
     PackedTrees(nodes, leaves, roots).check(3)
-    with pytest.raises(ValueError, match="lead nowhere"):
+    with pytest.raises(ValueError, match="numbers out of range"):
         PackedTrees(change(nodes), leaves, roots).check(3)

@@ -13,12 +13,12 @@ import xarray as xr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.readers.conftest import ERA5_FIELDS, LATITUDES, LONGITUDES, pattern
+from tests.testing.sources import ERA5_FIELDS, LATITUDES, LONGITUDES, pattern
 from uflux_kedro.errors import ConfigurationError, InputError
 from uflux_kedro.gridding.grids import TargetGrid
 from uflux_kedro.gridding.means import means_over
 from uflux_kedro.gridding.regrid import align
-from uflux_kedro.readers import READERS, read_source
+from uflux_kedro.readers import READERS, read_cube
 from uflux_kedro.readers.grids.era5 import read_era5
 from uflux_kedro.readers.grids.guards import normalise_grid
 from uflux_kedro.variables import VARIABLES, aliases
@@ -115,7 +115,7 @@ def test_preliminary_months_fill_their_own_version(era5, tmp_path):
 
 def test_cfsv2_becomes_canonical(raw_grid, tmp_path):
     data = raw_grid(CFSV2_FIELDS).expand_dims(height_above_ground=[2.0], axis=1)
-    cube = read_source("cfsv2", [write(data, tmp_path / "cfsv2.nc")])
+    cube = read_cube("cfsv2", [write(data, tmp_path / "cfsv2.nc")])
     assert set(cube.data_vars) == {"TA", "QV", "PA", "SW_IN", "P", "U", "V", "SWC"}
     np.testing.assert_allclose(cube["P"], 86400 * 2e-4 * SHARE, rtol=1e-4)
     np.testing.assert_allclose(cube["TA"], -23.15 + 50 * SHARE, atol=1e-3)
@@ -134,7 +134,7 @@ def test_reflectances_are_unpacked(raw_grid, tmp_path, reader, bands, fill):
     data[bands[0]][0, 0, 0] = np.nan
     packing = {"dtype": "int16", "scale_factor": 1e-4, "_FillValue": fill}
     path = write(data, tmp_path / "r.nc", encoding=dict.fromkeys(bands, packing))
-    cube = read_source(reader, [path])
+    cube = read_cube(reader, [path])
     assert list(cube.data_vars) == ["RED", "NIR", "BLUE"][: len(bands)]
     np.testing.assert_allclose(cube["NIR"], 0.9 * SHARE, atol=1e-4)
     assert np.isnan(cube["RED"].to_numpy()).sum() == 1
@@ -148,7 +148,7 @@ def test_monthly_fluorescence(raw_grid, tmp_path, reader, variable):
     data = raw_grid({variable: (-0.5, 2.0, "mW m-2 nm-1 sr-1")})
     data[variable][3, 1, 1] = np.nan
     encoding = {variable: {"dtype": "float32", "_FillValue": -999.0}}
-    cube = read_source(reader, [write(data, tmp_path / "s.nc", encoding=encoding)])
+    cube = read_cube(reader, [write(data, tmp_path / "s.nc", encoding=encoding)])
     np.testing.assert_allclose(cube["SIF"].max(), (-0.5 + 2.5 * SHARE).max(), rtol=1e-5)
     assert np.isnan(cube["SIF"].to_numpy()).sum() == 1
 
@@ -159,7 +159,7 @@ def test_csif_keeps_its_four_days_which_begin_anew_each_year(raw_grid, tmp_path)
         time = pd.date_range(f"{year}-01-01", f"{year}-12-31", freq="4D")
         data = raw_grid({"clear_daily_SIF": (0.0, 1.0, "mW m-2 nm-1 sr-1")}, time=time)
         paths.append(write(data, tmp_path / f"{year}.nc"))
-    cube = read_source("csif", paths)
+    cube = read_cube("csif", paths)
     assert list(cube.data_vars) == ["CSIF"]
     assert cube.sizes["time"] == 2 * 92
     lengths = (cube.time_bnds[:, 1] - cube.time_bnds[:, 0]).to_numpy() / np.timedelta64(1, "D")
@@ -173,7 +173,7 @@ def test_csif_keeps_its_four_days_which_begin_anew_each_year(raw_grid, tmp_path)
 def test_the_first_alias_wins(raw_grid, tmp_path):
     time = pd.date_range("2003-01-01", periods=3, freq="4D")
     fields = {"clear_inst_SIF": (1.0, 2.0, "mW m-2 nm-1 sr-1"), "clear_daily_SIF": (0.0, 1.0, "mW m-2 nm-1 sr-1")}  # fmt: skip
-    cube = read_source("csif", [write(raw_grid(fields, time=time), tmp_path / "c.nc")])
+    cube = read_cube("csif", [write(raw_grid(fields, time=time), tmp_path / "c.nc")])
     assert float(cube["CSIF"].max()) < 1
 
 
@@ -197,7 +197,7 @@ def test_a_file_may_run_either_way(
     path = tmp_path / f"{len(list(tmp_path.iterdir()))}.nc"
     options = {"format": "NETCDF3_64BIT", "engine": "scipy"} if classic else {"engine": "netcdf4"}
     data.to_netcdf(path, **options)
-    cube = read_source("gome2", [path])
+    cube = read_cube("gome2", [path])
     np.testing.assert_allclose(cube["SIF"], -0.5 + 2.5 * SHARE, rtol=1e-5, atol=1e-6)
     assert cube.indexes["time"].equals(MONTHS)
 
@@ -322,34 +322,34 @@ def test_a_grid_that_runs_otherwise(era5, tmp_path, axis, values, message):
 def test_a_place_that_is_text(raw_grid, tmp_path):
     data = raw_grid(SIF_FIELDS).isel(lat=[0]).assign_coords(lat=["north"])
     with pytest.raises(InputError, match="latitude: expected numbers, in degrees"):
-        read_source("gome2", [write(data, tmp_path / "s.nc")])
+        read_cube("gome2", [write(data, tmp_path / "s.nc")])
 
 
 def test_a_meridian_that_stands_twice(raw_grid, tmp_path):
     data = raw_grid(SIF_FIELDS, longitude=np.arange(0.0, 361.0, 45.0))
     with pytest.raises(InputError, match="longitude: expected each meridian once"):
-        read_source("gome2", [write(data, tmp_path / "s.nc")])
+        read_cube("gome2", [write(data, tmp_path / "s.nc")])
 
 
 def test_files_on_different_grids(raw_grid, tmp_path):
     one = write(raw_grid(SIF_FIELDS), tmp_path / "1.nc")
     shifted = raw_grid(SIF_FIELDS, longitude=LONGITUDES + 1, time=MONTHS + pd.DateOffset(years=1))
     with pytest.raises(InputError, match=r"2\.nc: longitude: expected the grid of the other files"):
-        read_source("gome2", [one, write(shifted, tmp_path / "2.nc")])
+        read_cube("gome2", [one, write(shifted, tmp_path / "2.nc")])
 
 
 def test_a_dimension_too_many(raw_grid, tmp_path):
     data = raw_grid(SIF_FIELDS).expand_dims(level=[1, 2])
     with pytest.raises(InputError, match=r"SIF: expected the dimensions .* level \(2\)"):
-        read_source("gome2", [write(data, tmp_path / "s.nc")])
+        read_cube("gome2", [write(data, tmp_path / "s.nc")])
 
 
 def test_readers_are_found_by_name(tmp_path):
     with pytest.raises(ConfigurationError, match="Unknown reader 'era6': expected one of era5"):
-        read_source("era6", [])
+        read_cube("era6", [])
     for reader in READERS:
         with pytest.raises(InputError, match="one file"):
-            read_source(reader, [])
+            read_cube(reader, [])
 
 
 def test_every_source_of_the_table_of_variables_has_a_reader():
@@ -364,7 +364,7 @@ def test_cfsv2_six_hourly(raw_grid, tmp_path):
              "UGRD_L103": 5, "VGRD_L103": 6, "SOILW_L106": 7}  # fmt: skip
     fields = {name: list(CFSV2_FIELDS.values())[i] for name, i in names.items()}
     data = raw_grid(fields, time=time)
-    cube = read_source("cfsv2", [write(data, tmp_path / "cfsv2.nc")])
+    cube = read_cube("cfsv2", [write(data, tmp_path / "cfsv2.nc")])
     assert (cube.time_bnds[:, 1] - cube.time_bnds[:, 0] == np.timedelta64(6, "h")).all()
     april = means_over(cube, "cfsv2", "month")
     assert april.indexes["time"].tolist() == [pd.Timestamp("2011-04-01")]
@@ -377,7 +377,7 @@ def test_bounds_of_the_file_say_where_a_period_begins(raw_grid, tmp_path):
     data = raw_grid(SIF_FIELDS, time=ends)  # each month's time is its end
     data["time"].attrs["bounds"] = "time_bnds"
     data["time_bnds"] = (("time", "nv"), np.column_stack([MONTHS, ends]))
-    cube = read_source("gome2", [write(data, tmp_path / "s.nc")])
+    cube = read_cube("gome2", [write(data, tmp_path / "s.nc")])
     assert cube.indexes["time"].equals(MONTHS)
 
 
@@ -387,7 +387,7 @@ WFDE5 = ("air_temperature", "specific_humidity", "precipitation_flux", "wind_spe
 
 def test_measured_climate_of_britain(shared_data):
     folder = shared_data / "grid_wfde5_uk_201701"
-    cube = read_source("wfde5", [folder / f"{name}.nc" for name in WFDE5])
+    cube = read_cube("wfde5", [folder / f"{name}.nc" for name in WFDE5])
     assert set(cube.data_vars) == {"TA", "QV", "P", "SW_IN", "LW_IN", "WS"}
     with netCDF4.Dataset(folder / "precipitation_flux.nc") as file:
         row = list(file["lat"][:]).index(51.75)
@@ -408,7 +408,7 @@ def test_measured_climate_of_britain(shared_data):
 def test_measured_radiation_is_that_of_the_hour_that_begins(shared_data):
     """The sun's course is centred on solar noon half an hour after the timestamps."""
     folder = shared_data / "grid_wfde5_uk_201701"
-    sun = read_source("wfde5", [folder / f"{WFDE5[4]}.nc"], variables=["SW_IN"])["SW_IN"]
+    sun = read_cube("wfde5", [folder / f"{WFDE5[4]}.nc"], variables=["SW_IN"])["SW_IN"]
     course = sun.load().groupby("time.hour").mean()
     centre = (course * course["hour"]).sum("hour") / course.sum("hour")
     equation_of_time = 9 / 60  # mid-January, hours that the sun is late
@@ -421,12 +421,12 @@ def test_rain_and_snow_are_precipitation(raw_grid, tmp_path):
     snow = raw_grid({"Snowf": (0.0, 1e-4, "kg m-2 s-1")}, time=time)
     rain = raw_grid({"Rainf": (0.0, 3e-4, "kg m-2 s-1")}, time=time)
     paths = [write(rain, tmp_path / "Rainf.nc"), write(snow, tmp_path / "Snowf.nc")]
-    cube = read_source("wfde5", paths, variables=["P"])
+    cube = read_cube("wfde5", paths, variables=["P"])
     expected = 86400 * (rain["Rainf"] + snow["Snowf"]).sortby("lat")
     np.testing.assert_allclose(cube["P"].max(), expected.max(), rtol=1e-5)
     assert cube["P"].attrs["units"] == "mm d-1"
     with pytest.raises(InputError, match="P: expected a variable named Snowf"):
-        read_source("wfde5", paths[:1], variables=["P"])
+        read_cube("wfde5", paths[:1], variables=["P"])
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="counts open files as Linux does")
@@ -436,7 +436,7 @@ def test_few_files_stay_open_however_long_the_record(era5, tmp_path):
     paths = [tmp_path / f"era5_{year}.nc" for year in years]
     for year, path in zip(years, paths, strict=True):
         era5(year)[["t2m"]].to_netcdf(path)
-    cube = read_source("era5", paths, variables=["TA"])
+    cube = read_cube("era5", paths, variables=["TA"])
     assert cube["TA"].mean().compute().size == 1
     targets = [os.path.realpath(fd) for fd in Path("/proc/self/fd").iterdir()]
     assert 0 < len([t for t in targets if t.startswith(str(tmp_path.resolve()))]) <= 16
@@ -448,7 +448,7 @@ def test_a_region_on_both_sides_of_the_date_line_stays_one(raw_grid, tmp_path):
     longitude, latitude = np.arange(170.0, 191.0), np.arange(40.0, 61.0)
     data = raw_grid(fields, latitude=latitude, longitude=longitude)
     data.to_netcdf(tmp_path / "era5.nc")
-    cube = read_source("era5", [tmp_path / "era5.nc"], variables=["TA", "P"])
+    cube = read_cube("era5", [tmp_path / "era5.nc"], variables=["TA", "P"])
     assert cube.longitude.to_numpy()[[0, -1]].tolist() == [-180.0, 179.0]
     there = cube["TA"].notnull().any(("time", "latitude"))
     assert sorted(there.longitude.to_numpy()[there] % 360) == longitude.tolist()
@@ -489,4 +489,4 @@ def test_rain_and_snow_must_have_the_same_times(raw_grid, tmp_path):
     with pytest.raises(
         InputError, match="Snowf: expected every time that Rainf has; found 2001-01"
     ):
-        read_source("wfde5", sorted(tmp_path.glob("*.nc")), variables=["P"])
+        read_cube("wfde5", sorted(tmp_path.glob("*.nc")), variables=["P"])

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from uflux_kedro.errors import ConfigurationError, InputError
 from uflux_kedro.gridding.means import means_over
-from uflux_kedro.readers import read_source
+from uflux_kedro.readers import read_cube
 from uflux_kedro.readers.grids.accumulations import refuse_sums_of_the_day
 from uflux_kedro.readers.grids.periods import step_among
 
@@ -71,7 +71,7 @@ def check(cube: xr.Dataset, hours: xr.Dataset) -> None:
 def test_hours_are_means_of_the_hour_that_begins(tmp_path, reader, new):
     hours = truth()
     archive(hours, reader == "era5_land", new).to_netcdf(tmp_path / "h.nc")
-    cube = read_source(reader, [tmp_path / "h.nc"], variables=["TA", "SW_IN", "P"])
+    cube = read_cube(reader, [tmp_path / "h.nc"], variables=["TA", "SW_IN", "P"])
     assert isinstance(cube["SW_IN"].data, da.Array)
     assert cube["SW_IN"].dtype == np.float32
     assert cube.attrs["source"] == reader
@@ -88,7 +88,7 @@ def test_files_may_end_at_any_hour(tmp_path, cut, land, seed):
         whole.isel(valid_time=part).to_netcdf(tmp_path / f"{name}.nc")
     reader = "era5_land" if land else "era5"
     paths = [tmp_path / "b.nc", tmp_path / "a.nc"]
-    check(read_source(reader, paths, variables=["TA", "SW_IN", "P"]), hours)
+    check(read_cube(reader, paths, variables=["TA", "SW_IN", "P"]), hours)
 
 
 def test_step_types_come_as_files_of_one_zip(tmp_path):
@@ -100,14 +100,14 @@ def test_step_types_come_as_files_of_one_zip(tmp_path):
         for kind in ("instant", "accum"):
             name = f"data_stream-oper_stepType-{kind}.nc"
             zipped.write(tmp_path / f"{kind}.nc", name)
-    cube = read_source("era5", [tmp_path / "download.zip"], variables=["TA", "SW_IN", "P"])
+    cube = read_cube("era5", [tmp_path / "download.zip"], variables=["TA", "SW_IN", "P"])
     check(cube, hours)
 
 
 def test_hours_become_days_and_months_of_the_truth(tmp_path):
     hours = truth()
     archive(hours, land=True).to_netcdf(tmp_path / "h.nc")
-    cube = read_source("era5_land", [tmp_path / "h.nc"], variables=["SW_IN"])
+    cube = read_cube("era5_land", [tmp_path / "h.nc"], variables=["SW_IN"])
     days = means_over(cube, "era5_land", "day")
     expected = hours["SW_IN"].sortby("latitude").resample(time="1D").mean()
     np.testing.assert_allclose(days["SW_IN"][:-1], expected[:-1], rtol=1e-4)
@@ -115,7 +115,7 @@ def test_hours_become_days_and_months_of_the_truth(tmp_path):
     assert isinstance(days["SW_IN"].data, da.Array)
     long = xr.concat([hours.assign_coords(time=hours.time + pd.Timedelta(days=5 * i)) for i in range(8)], "time")  # fmt: skip
     archive(long, land=False).to_netcdf(tmp_path / "long.nc")
-    cube = read_source("era5", [tmp_path / "long.nc"], variables=["SW_IN", "P"])
+    cube = read_cube("era5", [tmp_path / "long.nc"], variables=["SW_IN", "P"])
     march = means_over(cube, "era5", "month")
     assert march.indexes["time"].tolist() == [pd.Timestamp("2003-03-01")]
     expected = long[["SW_IN", "P"]].sel(time="2003-03").mean("time").sortby("latitude")
@@ -127,15 +127,15 @@ def test_one_archive_taken_for_the_other_is_found(tmp_path):
     archive(truth(), land=True).to_netcdf(tmp_path / "land.nc")
     archive(truth(), land=False).to_netcdf(tmp_path / "era5.nc")
     with pytest.raises(InputError, match="SW_IN: expected sums of the hour before each time"):
-        read_source("era5", [tmp_path / "land.nc"], variables=["SW_IN"]).load()
+        read_cube("era5", [tmp_path / "land.nc"], variables=["SW_IN"]).load()
     with pytest.raises(InputError, match="SW_IN: expected 0 to 1500 W m-2; found -"):
-        read_source("era5_land", [tmp_path / "era5.nc"], variables=["SW_IN"]).load()
+        read_cube("era5_land", [tmp_path / "era5.nc"], variables=["SW_IN"]).load()
 
 
 def test_monthly_means_of_the_land_are_sums_of_a_day(era5, tmp_path):
     era5().to_netcdf(tmp_path / "m.nc")
-    land = read_source("era5_land", [tmp_path / "m.nc"])
-    xr.testing.assert_equal(land.load(), read_source("era5", [tmp_path / "m.nc"]).load())
+    land = read_cube("era5_land", [tmp_path / "m.nc"])
+    xr.testing.assert_equal(land.load(), read_cube("era5", [tmp_path / "m.nc"]).load())
 
 
 def test_grib_names_and_mean_rates(era5, tmp_path):
@@ -144,7 +144,7 @@ def test_grib_names_and_mean_rates(era5, tmp_path):
     data.to_netcdf(tmp_path / "g.nc")
     era5().to_netcdf(tmp_path / "m.nc")
     xr.testing.assert_allclose(
-        read_source("era5", [tmp_path / "g.nc"]), read_source("era5", [tmp_path / "m.nc"])
+        read_cube("era5", [tmp_path / "g.nc"]), read_cube("era5", [tmp_path / "m.nc"])
     )
 
 
@@ -159,7 +159,7 @@ def test_old_archives_pack_integers(tmp_path):
     archive(hours, land=True, new=False).to_netcdf(
         tmp_path / "h.nc", encoding=encoding, format="NETCDF3_64BIT", engine="scipy"
     )
-    cube = read_source("era5_land", [tmp_path / "h.nc"], variables=["SW_IN", "P"]).load()
+    cube = read_cube("era5_land", [tmp_path / "h.nc"], variables=["SW_IN", "P"]).load()
     expected = hours.sortby("latitude")
     # Two roundings to the packing's step.
     np.testing.assert_allclose(cube["SW_IN"][:-1], expected["SW_IN"][:-1], atol=500 / 3600)
@@ -169,15 +169,15 @@ def test_old_archives_pack_integers(tmp_path):
 def test_a_lost_hour_is_named(tmp_path):
     archive(truth(), land=False).drop_isel(valid_time=30).to_netcdf(tmp_path / "h.nc")
     with pytest.raises(InputError, match="nothing from 2003-02-27 06:00:00 to 2003-02-27 07:00:00"):
-        read_source("era5", [tmp_path / "h.nc"], variables=["TA"])
+        read_cube("era5", [tmp_path / "h.nc"], variables=["TA"])
 
 
 def test_unknown_variables_and_options_are_named(era5, tmp_path):
     era5().to_netcdf(tmp_path / "m.nc")
     with pytest.raises(ConfigurationError, match=r"era5 has no variable GPP: expected some of TA"):
-        read_source("era5", [tmp_path / "m.nc"], variables=["GPP"])
+        read_cube("era5", [tmp_path / "m.nc"], variables=["GPP"])
     with pytest.raises(ConfigurationError, match=r"'era5' has no option year: expected variables"):
-        read_source("era5", [tmp_path / "m.nc"], year=2001)
+        read_cube("era5", [tmp_path / "m.nc"], year=2001)
 
 
 def test_a_block_that_is_damaged_names_its_file(raw_grid, tmp_path):
@@ -193,14 +193,14 @@ def test_a_block_that_is_damaged_names_its_file(raw_grid, tmp_path):
     content[middle : middle + 1000] = bytes(1000)
     (tmp_path / "h.nc").write_bytes(content)
     with pytest.raises(InputError, match=r"h\.nc: t2m: expected data that can be read"):
-        read_source("era5", [tmp_path / "h.nc"], variables=["TA"]).load()
+        read_cube("era5", [tmp_path / "h.nc"], variables=["TA"]).load()
 
 
 def test_rain_alone_tells_one_archive_from_the_other(tmp_path):
     """Within the bounds of an hour, and 12.5 times too much."""
     archive(truth(), land=True).to_netcdf(tmp_path / "land.nc")
     with pytest.raises(InputError, match=r"P: expected sums of the hour.*reader era5_land"):
-        read_source("era5", [tmp_path / "land.nc"], variables=["P"]).load()
+        read_cube("era5", [tmp_path / "land.nc"], variables=["P"]).load()
 
 
 @pytest.mark.parametrize(
@@ -231,4 +231,4 @@ def test_rain_at_the_end_of_days_alone_does_not_pile_up():
 def test_one_hour_alone_is_said(tmp_path):
     archive(truth(), land=False).isel(valid_time=[13]).to_netcdf(tmp_path / "hour.nc")
     with pytest.raises(InputError, match="SW_IN: expected two hours or more; found one"):
-        read_source("era5", [tmp_path / "hour.nc"], variables=["SW_IN"])
+        read_cube("era5", [tmp_path / "hour.nc"], variables=["SW_IN"])

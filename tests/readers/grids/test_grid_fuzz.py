@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from uflux_kedro.errors import InputError
-from uflux_kedro.readers import read_source
+from uflux_kedro.readers import read_cube
 
 MONTHS = pd.date_range("2001-01-01", periods=3, freq="MS")
 READERS = {
@@ -61,7 +61,7 @@ def files(draw: st.DrawFn, reader: str) -> xr.Dataset:
 def canonical_or_refused(reader: str, path) -> None:
     named = None
     try:
-        cube = read_source(reader, [path]).load()
+        cube = read_cube(reader, [path]).load()
     except InputError as error:
         named = str(error)
     if named is not None:

@@ -12,7 +12,7 @@ from uflux_kedro.datasets.validators import check_cube
 from uflux_kedro.errors import ConfigurationError, InputError
 from uflux_kedro.gridding.grids import ProjectedGrid, TargetGrid
 from uflux_kedro.gridding.regrid import align
-from uflux_kedro.readers import read_source
+from uflux_kedro.readers import read_cube
 from uflux_kedro.readers.grids.landcover import read_igbp
 
 RADIUS = 6371007.181
@@ -84,7 +84,7 @@ def chequered_tile(folder, h, v, cells=240, **kwargs):
     ids=["by Greenwich", "far in the east", "far in the west", "in the south"],
 )
 def test_each_degree_takes_its_own_class(tmp_path, h, v, west, south):
-    cube = read_source("igbp", [chequered_tile(tmp_path, h, v)])
+    cube = read_cube("igbp", [chequered_tile(tmp_path, h, v)])
     assert cube["IGBP"].dims == ("y", "x")
     assert cube["IGBP"].dtype == np.int8
     assert isinstance(cube["IGBP"].data, da.Array)
@@ -244,5 +244,7 @@ def test_a_truncated_tile_is_named(tmp_path):
 def test_a_target_without_tiles_is_refused(tmp_path):
     cube = read_igbp([write_tile(tmp_path, 18, 4, np.ones((24, 24)))])
     elsewhere = TargetGrid(resolution=1, west=-60, south=-20, east=-50, north=-10)
-    with pytest.raises(InputError, match=r"expected cells within -60 to -50, -20 to -10"):
+    with pytest.raises(
+        InputError, match=r"expected a map that overlaps the grid, -60 to -50, -20 to -10"
+    ):
         align(cube, elsewhere)

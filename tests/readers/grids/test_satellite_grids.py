@@ -10,7 +10,7 @@ import xarray as xr
 
 from uflux_kedro.errors import ConfigurationError, InputError
 from uflux_kedro.gridding.means import means_over
-from uflux_kedro.readers import read_source
+from uflux_kedro.readers import read_cube
 from uflux_kedro.readers.grids.periods import date_in_name
 
 ROWS, COLUMNS = 6, 12
@@ -94,7 +94,7 @@ def test_hdf_eos_of_nasa(tmp_path, reader, write, name, grid, step, fields, expe
         write(tmp_path / name.format(day), grid, {k: dict(v) for k, v in fields.items()}, corners)
         for day in days
     ]
-    cube = read_source(reader, paths)
+    cube = read_cube(reader, paths)
     assert set(cube.data_vars) == set(expected)
     starts = [f"2013-01-{d}" for d in ("01", "02", "04")] if step == "day" else [
         "2013-01-01", "2013-02-01", "2013-03-01"]  # fmt: skip
@@ -113,18 +113,18 @@ def test_a_lost_day_is_no_matter_but_a_lost_month_is(tmp_path):
         fields = {k: dict(v) for k, v in names.items()}
         write_hdf5(tmp_path / f"VNP13C2.A2013{day}.h5", "G", fields)
     with pytest.raises(InputError, match="2013-02 missing"):
-        read_source("viirs_vi", sorted(tmp_path.glob("*.h5")))
+        read_cube("viirs_vi", sorted(tmp_path.glob("*.h5")))
 
 
 def test_a_month_without_any_day_is_missing_and_told(raw_grid, tmp_path, caplog):
     fields = {f"Nadir_Reflectance_Band{i}": (0.1, 0.3, "") for i in (1, 2)}
     time = pd.date_range("2020-01-01", "2020-04-30")
     raw_grid(fields, time=time[time.month != 2]).to_netcdf(tmp_path / "MCD43C4.nc")
-    cube = read_source("modis", [tmp_path / "MCD43C4.nc"])
+    cube = read_cube("modis", [tmp_path / "MCD43C4.nc"])
     months = means_over(cube, "MODIS", "month")
     empty = months["RED"].isnull().all(("latitude", "longitude"))
     assert empty.to_numpy().tolist() == [False, True, False, False]
-    assert "MODIS: nothing from 2020-02-01" in caplog.text
+    assert "MODIS: no data from 2020-02-01" in caplog.text
     whole = means_over(cube.isel(time=slice(3, None)), "MODIS", "month", whole=True)
     assert whole.indexes["time"].month.tolist() == [3, 4]
 
@@ -134,7 +134,7 @@ def test_tiles_in_another_projection_are_refused(tmp_path, write):
     path = tmp_path / f"MCD43A4.A2013001{'.h5' if write is write_hdf5 else '.hdf'}"
     write(path, "T", reflectance("Nadir_Reflectance_Band1"), projection="GCTP_SNSOID")
     with pytest.raises(InputError, match=r"expected a grid of latitude and longitude .* Reproject"):
-        read_source("modis", [path])
+        read_cube("modis", [path])
 
 
 @pytest.mark.parametrize("suffix", [".hdf", ".h5"])
@@ -145,20 +145,20 @@ def test_damaged_hdf_eos(tmp_path, suffix, kept):
     path = write(tmp_path / f"MCD43C4.A2013001{suffix}", "G", fields)
     path.write_bytes(path.read_bytes()[: int(kept * path.stat().st_size)])
     with pytest.raises(InputError, match="MCD43C4"):
-        read_source("modis", [path]).load()
+        read_cube("modis", [path]).load()
 
 
 def test_hdf5_without_a_grid_is_refused(tmp_path):
     xr.Dataset({"a": ("x", [1.0])}).to_netcdf(tmp_path / "a.h5")
     with pytest.raises(InputError, match="expected an HDF-EOS file with one grid"):
-        read_source("viirs", [tmp_path / "a.h5"])
+        read_cube("viirs", [tmp_path / "a.h5"])
 
 
 def test_hdf4_without_its_library_says_what_to_install(tmp_path, monkeypatch):
     path = write_hdf4(tmp_path / "a.hdf", "G", reflectance("Nadir_Reflectance_Band1"))
     monkeypatch.setitem(__import__("sys").modules, "pyhdf.SD", None)
     with pytest.raises(ConfigurationError, match=r"install uflux_kedro\[hdf4\]"):
-        read_source("modis", [path])
+        read_cube("modis", [path])
 
 
 @pytest.mark.parametrize("declared", [True, False])
@@ -176,7 +176,7 @@ def test_indices_that_a_conversion_scaled_either_way(raw_grid, tmp_path, scale, 
         data["CMG 0.05 Deg Monthly EVI"][0, 0, 0] = -3000 * scale
     data.to_netcdf(tmp_path / "MOD13C2.nc", encoding=dict.fromkeys(fields, packing))
     data.close()
-    cube = read_source("modis_vi", [tmp_path / "MOD13C2.nc"])
+    cube = read_cube("modis_vi", [tmp_path / "MOD13C2.nc"])
     assert np.isnan(cube["EVI"]).sum() == (not declared)
     truth = raw_grid(fields)["CMG 0.05 Deg Monthly NDVI"].sortby("lat")
     np.testing.assert_allclose(np.sort(cube["NDVI"].to_numpy().ravel()), np.sort(truth.to_numpy().ravel()), atol=6e-5)  # fmt: skip
@@ -197,7 +197,7 @@ def test_dates_of_the_julian_calendar_of_appeears(raw_grid, tmp_path):
         )
     )
     data.to_netcdf(tmp_path / "appeears.nc")
-    cube = read_source("modis_vi", [tmp_path / "appeears.nc"])
+    cube = read_cube("modis_vi", [tmp_path / "appeears.nc"])
     assert cube.indexes["time"].equals(pd.date_range("2001-01-01", periods=12, freq="MS"))
 
 
@@ -233,7 +233,7 @@ def test_flagged_days_of_avhrr_take_no_part(raw_grid, tmp_path):
         path = tmp_path / f"AVHRR-Land_v005_AVH09C1_NOAA-14_{day:%Y%m%d}_c20170614.nc"
         avhrr_day(raw_grid, str(day), flags).to_netcdf(path, encoding=encoding)
         paths.append(path)
-    cube = read_source("avhrr", paths)
+    cube = read_cube("avhrr", paths)
     assert set(cube.data_vars) == {"RED", "NIR"}
     first = cube["RED"].sel(time="2000-01-01")
     assert np.isnan(first.sel(latitude=90)[..., [4, 5, 6, 7, 0, 1]].to_numpy()).all()
@@ -251,7 +251,7 @@ def test_maps_that_hold_no_time_take_it_from_their_names(raw_grid, tmp_path):
         path = tmp_path / f"ret_f_nr5_nsvd12_v26_waves734_nolog.grid_SIF_v27_{month}.nc"
         data.isel(time=0, drop=True).to_netcdf(path)
         paths.append(path)
-    cube = read_source("gome2", paths)
+    cube = read_cube("gome2", paths)
     assert cube.indexes["time"].tolist() == [pd.Timestamp("2011-01-01"), pd.Timestamp("2011-02-01")]
     days = []
     for doy in ("001", "005", "009"):
@@ -259,12 +259,12 @@ def test_maps_that_hold_no_time_take_it_from_their_names(raw_grid, tmp_path):
         data = raw_grid({"clear_daily_SIF": (0.0, 1.0, "")}, time=pd.date_range("2001", periods=1))
         data.isel(time=0, drop=True).to_netcdf(path)
         days.append(path)
-    cube = read_source("csif", days)
+    cube = read_cube("csif", days)
     assert cube.indexes["time"].tolist() == [pd.Timestamp(f"2001-01-0{d}") for d in (1, 5, 9)]
     anonymous = tmp_path / "sif.nc"
     raw_grid({"SIF_740": (0.0, 2.0, "")}).isel(time=0, drop=True).to_netcdf(anonymous)
     with pytest.raises(InputError, match="time: expected dates"):
-        read_source("gome2", [anonymous])
+        read_cube("gome2", [anonymous])
 
 
 @pytest.mark.parametrize(

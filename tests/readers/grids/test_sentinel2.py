@@ -9,7 +9,7 @@ import pytest
 import xarray as xr
 
 from uflux_kedro.errors import ConfigurationError, InputError
-from uflux_kedro.readers import read_source
+from uflux_kedro.readers import read_cube
 
 rasterio = pytest.importorskip("rasterio", reason="needs the extra raster")
 pytest.importorskip("rioxarray", reason="needs the extra raster")
@@ -50,7 +50,7 @@ def scene(folder, day: str, baseline: str = "0400", scl: np.ndarray | None = Non
 
 @pytest.mark.parametrize("baseline", ["0209", "0400", "0510"])
 def test_reflectance_whatever_the_baseline(tmp_path, baseline):
-    cube = read_source("sentinel2", scene(tmp_path, "20220701", baseline))
+    cube = read_cube("sentinel2", scene(tmp_path, "20220701", baseline))
     assert cube["NIR"].dims == ("time", "y", "x")
     assert isinstance(cube["NIR"].data, da.Array)
     assert cube["NIR"].dtype == np.float32
@@ -70,9 +70,9 @@ def test_cloud_shadow_and_snow_are_left_out(tmp_path):
     paths = scene(tmp_path, "20220701", scl=scl)
     kept = np.isin(scl, (4, 5, 6, 7)).repeat(2, 0).repeat(2, 1)
     kept[0, 0] = False
-    cube = read_source("sentinel2", paths)
+    cube = read_cube("sentinel2", paths)
     np.testing.assert_array_equal(~np.isnan(cube["RED"][0].to_numpy()[::-1]), kept)
-    with_snow = read_source("sentinel2", paths, clear=[4, 5, 6, 7, 11])
+    with_snow = read_cube("sentinel2", paths, clear=[4, 5, 6, 7, 11])
     assert int(with_snow["RED"].notnull().sum()) == kept.sum() + 4
 
 
@@ -82,7 +82,7 @@ def test_scenes_become_a_record(tmp_path):
         for day in ("20220711", "20220701", "20210701")
         for p in scene(tmp_path, day, "0301" if day < "2022" else "0400")
     ]
-    cube = read_source("sentinel2", paths)
+    cube = read_cube("sentinel2", paths)
     assert [f"{t:%Y%m%d}" for t in cube.indexes["time"]] == ["20210701", "20220701", "20220711"]
     # The offset came between the first and the second.
     np.testing.assert_allclose(cube["RED"][0], cube["RED"][2], atol=1e-6)
@@ -95,21 +95,21 @@ def test_without_a_baseline_the_offset_must_be_named(tmp_path):
         plain.parent.mkdir(exist_ok=True)
         paths.append(path.rename(plain))
     with pytest.raises(InputError, match="expected the processing baseline in the name"):
-        read_source("sentinel2", paths)
-    cube = read_source("sentinel2", paths, offset=-1000)
+        read_cube("sentinel2", paths)
+    cube = read_cube("sentinel2", paths, offset=-1000)
     np.testing.assert_allclose(cube["NIR"][0, -1, 1:], NIR[0, 1:], atol=6e-5)
     with pytest.raises(InputError, match=r"(RED|NIR|BLUE): expected -0.02 to 1.6 1"):
-        read_source("sentinel2", paths, offset=-20000).load()
+        read_cube("sentinel2", paths, offset=-20000).load()
 
 
 def test_what_a_scene_lacks_is_named(tmp_path):
     paths = scene(tmp_path, "20220701")
     with pytest.raises(InputError, match="expected B04, B08 and SCL of 2022-07-01; found B04, B08"):
-        read_source("sentinel2", [p for p in paths if "SCL" not in p.name and "B02" not in p.name])
+        read_cube("sentinel2", [p for p in paths if "SCL" not in p.name and "B02" not in p.name])
     with pytest.raises(InputError, match="expected a band in the name"):
-        read_source("sentinel2", [tmp_path / "T30UXC_20220701T105631_TCI.tif"])
+        read_cube("sentinel2", [tmp_path / "T30UXC_20220701T105631_TCI.tif"])
     with pytest.raises(InputError, match="expected at least one file"):
-        read_source("sentinel2", [])
+        read_cube("sentinel2", [])
 
 
 def test_tiles_are_read_one_by_one(tmp_path):
@@ -117,7 +117,7 @@ def test_tiles_are_read_one_by_one(tmp_path):
     with pytest.raises(
         InputError, match=r"expected the grid of .*found EPSG:32631.* Read each tile"
     ):
-        read_source("sentinel2", paths)
+        read_cube("sentinel2", paths)
 
 
 @pytest.mark.parametrize("kept", [0, 3, 200])
@@ -125,7 +125,7 @@ def test_damaged_rasters(tmp_path, kept):
     paths = scene(tmp_path, "20220701")
     paths[0].write_bytes(paths[0].read_bytes()[:kept])
     with pytest.raises(InputError, match="B04"):
-        read_source("sentinel2", paths).load()
+        read_cube("sentinel2", paths).load()
 
 
 def test_a_damaged_block_names_its_file(tmp_path):
@@ -144,7 +144,7 @@ def test_a_damaged_block_names_its_file(tmp_path):
     middle = len(content) // 2
     content[middle : middle + 2000] = bytes(2000)
     paths[0].write_bytes(content)
-    cube = read_source("sentinel2", paths)
+    cube = read_cube("sentinel2", paths)
     with pytest.raises(InputError, match=r"B04\.tif: RED: expected data that can be read"):
         cube["RED"].load()
 
@@ -153,7 +153,7 @@ def test_without_the_extra_it_says_what_to_install(tmp_path, monkeypatch):
     paths = scene(tmp_path, "20220701")
     monkeypatch.setitem(__import__("sys").modules, "rioxarray", None)
     with pytest.raises(ConfigurationError, match=r"install uflux_kedro\[raster\]"):
-        read_source("sentinel2", paths)
+        read_cube("sentinel2", paths)
 
 
 def test_two_tiles_of_a_day_are_refused(tmp_path):
@@ -163,13 +163,13 @@ def test_two_tiles_of_a_day_are_refused(tmp_path):
         for p in paths
     ]  # fmt: skip
     with pytest.raises(InputError, match="B02: expected one scene of 2022-07-01; found another"):
-        read_source("sentinel2", [*paths, *other])
+        read_cube("sentinel2", [*paths, *other])
     mixed = [p for p in other if "B08" in p.name] + [p for p in paths if "B08" not in p.name]
     with pytest.raises(InputError, match="NIR: expected the grid of B04, EPSG:32630, 8 x 8 cells"):
-        read_source("sentinel2", mixed)
+        read_cube("sentinel2", mixed)
     mixed = [p for p in other if "SCL" in p.name] + [p for p in paths if "SCL" not in p.name]
     with pytest.raises(InputError, match="SCL: expected whole cells of the bands' grid"):
-        read_source("sentinel2", mixed)
+        read_cube("sentinel2", mixed)
 
 
 def test_of_a_scene_as_it_is_delivered_the_finest_bands_are_read(tmp_path):
@@ -181,5 +181,5 @@ def test_of_a_scene_as_it_is_delivered_the_finest_bands_are_read(tmp_path):
         for values in [np.full((side, side), 9, "uint16")]
         if not (m == 20 and "SCL" in p.name)
     ]
-    expected = read_source("sentinel2", paths)
-    xr.testing.assert_identical(read_source("sentinel2", [*coarse, *paths]), expected)
+    expected = read_cube("sentinel2", paths)
+    xr.testing.assert_identical(read_cube("sentinel2", [*coarse, *paths]), expected)

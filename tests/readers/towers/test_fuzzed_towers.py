@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.readers.conftest import FLUXNET_COLUMNS
+from tests.testing.sources import FLUXNET_COLUMNS
 from uflux_kedro.datasets.validators import TOWERS
 from uflux_kedro.errors import ConfigurationError, InputError
 from uflux_kedro.readers.parameters import TowerParameters
@@ -132,7 +132,7 @@ def read_or_refuse(files: dict[str, bytes], parameters: TowerParameters) -> None
     try:
         for name, content in files.items():
             (folder / name).write_bytes(content)
-        towers, sites, _ = read_towers(sorted(folder.iterdir()), parameters)
+        towers, sites = read_towers(sorted(folder.iterdir()), parameters)
     except (InputError, ConfigurationError):
         return
     finally:
@@ -165,7 +165,7 @@ def test_the_undamaged_file_is_read(kind, tmp_path):
     name, content = FILES[kind]
     for file, text in (surroundings(kind) | {name: content}).items():
         (tmp_path / file).write_bytes(text)
-    towers, _, _ = read_towers(sorted(tmp_path.iterdir()), parameters_for(kind, "raise"))
+    towers, _ = read_towers(sorted(tmp_path.iterdir()), parameters_for(kind, "raise"))
     fluxes = [c for c in ("GPP", "NEE", "H", "LE") if c in towers]
     assert towers[fluxes].notna().any(axis=None)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.readers.conftest import FLUXNET_COLUMNS
+from tests.testing.sources import FLUXNET_COLUMNS
 from uflux_kedro.errors import InputError
 from uflux_kedro.readers.parameters import TowerParameters
 from uflux_kedro.readers.towers.fluxnet import read_fluxnet

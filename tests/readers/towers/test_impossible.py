@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.readers.conftest import FLUXNET_COLUMNS
+from tests.testing.sources import FLUXNET_COLUMNS
 from uflux_kedro.quality.check import check_towers
 from uflux_kedro.quality.parameters import QualityParameters
 from uflux_kedro.readers.parameters import TowerParameters
@@ -34,7 +34,7 @@ def read(table, folder, resolution="MM"):
         archive.writestr(f"{stem}_DD_2004-2005_1-4.csv", table.to_csv(index=False))
     (folder / "sites.csv").write_text(SITES)
     parameters = TowerParameters(resolution=resolution, outside="keep")
-    towers, sites, _ = read_towers(sorted(folder.iterdir()), parameters)
+    towers, sites = read_towers(sorted(folder.iterdir()), parameters)
     return check_towers(towers, sites, QualityParameters())
 
 
@@ -85,7 +85,7 @@ def test_an_impossible_half_hour_is_left_out(tmp_path):
     path = tmp_path / "AMF_XX-Aaa_BASE_HH_2-5.csv"
     path.write_text("# Site: XX-Aaa\n# Version: 2-5\n" + table.to_csv(index=False))
     (tmp_path / "sites.csv").write_text(SITES)
-    towers, _, _ = read_towers([path, tmp_path / "sites.csv"], TowerParameters())
+    towers, _ = read_towers([path, tmp_path / "sites.csv"], TowerParameters())
     month = towers.iloc[0]
     assert month[["TA", "WS"]].tolist() == [20.0, 3.0]
     assert month["SW_IN"] == pytest.approx((300 * 1428 + 1100 * 11) / 1439)

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from tests.conftest import PROJECT
+from tests.testing.project import PROJECT
 from uflux_kedro.datasets.validators import TOWERS
 from uflux_kedro.errors import InputError
 from uflux_kedro.readers.archives import File
@@ -82,10 +82,10 @@ def test_the_fullest_table_of_a_delivery_is_read_once(
         paths.append(tmp_path / f"FLX_{site}_FLUXNET2015_{kind}_MM_2004-2004_1-4.csv")
         fluxnet_table().to_csv(paths[-1], index=False)
     with caplog.at_level(logging.WARNING):
-        towers, metadata, missing = read_towers(paths)
+        towers, metadata = read_towers(paths)
     assert towers["site_id"].tolist() == ["XX-Aaa"] * 12 + ["XX-Bbb"] * 12
     assert metadata["site_id"].tolist() == ["XX-Aaa", "XX-Bbb"]
-    assert (missing, caplog.text) == ([], "")
+    assert (towers.attrs["missing_columns"], caplog.text) == ([], "")
     assert towers.attrs["resolution"] == "MM"
     TOWERS.validate(towers)
 
@@ -112,7 +112,7 @@ def test_sites_come_from_the_archive_where_there_is_no_table(fluxnet_table, tmp_
         )
         z.writestr("EUF_XX-Aaa_FLUXNET_BIF_2004-2004_v1.3_r1.csv", BIF)
         z.writestr("README.txt", "no data")
-    towers, metadata, _ = read_towers([path])
+    towers, metadata = read_towers([path])
     assert len(towers) == 12
     assert metadata[["site_id", "latitude", "IGBP"]].to_numpy().tolist() == [["XX-Aaa", 47.5, "MF"]]
 
@@ -145,7 +145,7 @@ def test_what_cannot_be_read_is_said_with_its_reason(
     fluxnet_zip(fluxnet_table())
     sites("XX-Aaa")
     with caplog.at_level(logging.WARNING):
-        towers, _, _ = read_towers(list(tmp_path.iterdir()))
+        towers, _ = read_towers(list(tmp_path.iterdir()))
     assert len(towers) == 12
     for name, reason in (
         ("notes.csv", "unknown columns: map them"),
@@ -174,10 +174,10 @@ def test_mapped_tables_and_archives_stand_together(fluxnet_table, fluxnet_zip, s
     columns = {"site_id": "site", "time": "month", "latitude": "lat", "longitude": "lon",
                "IGBP": "cover", "GPP": "gpp"}  # fmt: skip
     paths = [table, fluxnet_zip(fluxnet_table()), sites("XX-Aaa")]
-    towers, metadata, _ = read_towers(paths, TowerParameters(columns=columns))
+    towers, metadata = read_towers(paths, TowerParameters(columns=columns))
     assert towers["site_id"].value_counts().to_dict() == {"XX-Aaa": 12, "ZZ-Own": 1}
     assert metadata["IGBP"].tolist() == ["ENF", "GRA"]
-    alone, _, _ = read_towers(paths, TowerParameters(columns=columns, reader="fluxnet"))
+    alone, _ = read_towers(paths, TowerParameters(columns=columns, reader="fluxnet"))
     assert alone["site_id"].unique().tolist() == ["XX-Aaa"]
 
 
@@ -187,7 +187,7 @@ def test_a_parquet_of_many_towers(tmp_path):
          "Latitude": 51.0, "IGBP": 1, "ERA5_TA": 5.0}
     ).set_index(["ID", "time"])  # fmt: skip
     table.to_parquet(tmp_path / "training.parquet")
-    towers, metadata, _ = read_towers([tmp_path / "training.parquet"])
+    towers, metadata = read_towers([tmp_path / "training.parquet"])
     assert towers["GPP"].tolist() == [1.0, 2.0]
     assert metadata["IGBP"].tolist() == ["ENF"]
 
@@ -200,7 +200,7 @@ def test_every_shared_archive_in_one_folder(shared_data, sites):
     crt = shared_data / "half_hourly/AMF_US-CRT_BASE-BADM_2-5.zip"
     paths = [*folder.iterdir(), crt, sites("CH-Lae", "FR-Pue", "US-Wi7", "US-CRT")]
     parameters = TowerParameters(energy_balance="RAW")
-    towers, metadata, _ = read_towers(paths, parameters)
+    towers, metadata = read_towers(paths, parameters)
     assert metadata["site_id"].tolist() == ["CH-Lae", "FR-Pue", "US-CRT", "US-Wi7"]
     counts = towers["site_id"].value_counts().to_dict()
     assert counts == {"CH-Lae": 132, "FR-Pue": 96, "US-CRT": 12, "US-Wi7": 12}
@@ -210,7 +210,7 @@ def test_every_shared_archive_in_one_folder(shared_data, sites):
 def test_puechabon_agrees_with_the_monthly_table_of_all_towers(shared_data, sites):
     """The archive's own months against another extract of FLUXNET2015, made by others."""
     path = shared_data / "fluxnet_archives/FLX_FR-Pue_FLUXNET2015_FULLSET_MM_2007-2014_2-3.csv"
-    towers, _, _ = read_towers([path, sites("FR-Pue")])
+    towers, _ = read_towers([path, sites("FR-Pue")])
     other = pd.read_csv(shared_data / "towers_monthly/fluxnet2015_monthly.csv.gz", na_values=-9999)
     other = other[other["SITE_ID"] == "FR-Pue"]
     other.index = pd.to_datetime(other["TIMESTAMP"].astype(str), format="%Y%m")
@@ -228,7 +228,7 @@ def test_puechabon_agrees_with_the_monthly_table_of_all_towers(shared_data, site
 def test_days_of_willow_creek_7_make_its_months(shared_data, sites):
     path = shared_data / "fluxnet_archives/FLX_US-Wi7_FLUXNET2015_FULLSET_DD_2005-2005_1-4.csv"
     parameters = TowerParameters(energy_balance="RAW", completeness=0.3)
-    towers, _, _ = read_towers([path, sites("US-Wi7")], parameters)
+    towers, _ = read_towers([path, sites("US-Wi7")], parameters)
     with path.open(newline="") as stream:
         july = [r for r in csv.DictReader(stream) if r["TIMESTAMP"].startswith("200507")]
     ours = towers.set_index("time").loc["2005-07-01"]
@@ -240,8 +240,8 @@ def test_days_of_willow_creek_7_make_its_months(shared_data, sites):
 def test_ozflux_reads_by_the_mapping_that_is_shipped(shared_data):
     block = yaml.safe_load((PROJECT / "conf/ozflux/parameters.yml").read_text())["towers"]
     path = shared_data / "ozflux_monthly/ozflux_monthly_joined_dev.csv.gz"
-    towers, metadata, missing = read_towers([path], TowerParameters(**block))
-    assert (len(metadata), missing) == (15, [])
+    towers, metadata = read_towers(path, **block)
+    assert (len(metadata), towers.attrs["missing_columns"]) == (15, [])
     raw = pd.read_csv(path, parse_dates=["date"])
     row = raw[(raw["fluxnet_id"] == "AU-Tum") & raw["GPP_SOLO_EC"].notna()].iloc[10]
     ours = towers[(towers["site_id"] == "AU-Tum") & (towers["time"] == row["date"])].iloc[0]
@@ -253,7 +253,7 @@ def test_ozflux_reads_by_the_mapping_that_is_shipped(shared_data):
     balance = towers["RECO"] - towers["GPP"] - towers["NEE"]
     assert balance.abs().median() < 0.01, "NEE is positive to the atmosphere"
     with pytest.raises(InputError, match="outside, such as"):
-        read_towers([path], TowerParameters(**block | {"outside": "raise"}))
+        read_towers(path, **block | {"outside": "raise"})
 
 
 @pytest.mark.parametrize("content", [b"", b"<!DOCTYPE html><p>Please log in"])

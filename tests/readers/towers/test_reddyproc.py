@@ -40,7 +40,7 @@ def rows(days=3):
 
 
 def test_half_hours_end_at_their_time_and_carbon_is_in_our_unit(tmp_path):
-    towers, _, _ = read_towers(folder_of(tmp_path, rows()), DAYS)
+    towers, _ = read_towers(folder_of(tmp_path, rows()), DAYS)
     assert towers["time"].tolist() == list(pd.date_range("2001-01-01", periods=3))
     kept = [(i % 48 + 1) / 4 for i in range(48) if i % 10]
     assert towers["NEE"][0] == pytest.approx(np.mean(kept) * 12.011e-6 * 86400, rel=1e-3)
@@ -63,7 +63,7 @@ def test_damaged_tables_are_refused(tmp_path, change, message):
 
 def test_measured_year(shared_data, tmp_path):
     source = shared_data / "half_hourly" / "Example_DETha98.txt"
-    towers, _, _ = read_towers(folder_of(tmp_path, source=source), DAYS)
+    towers, _ = read_towers(folder_of(tmp_path, source=source), DAYS)
     raw = pd.read_csv(source, sep="\t", skiprows=[1], na_values=-9999)
     assert len(towers) == 365
     july = raw.iloc[189 * 48 : 190 * 48]

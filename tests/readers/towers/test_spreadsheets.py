@@ -51,7 +51,7 @@ CHANGES: dict[str, Change] = {
 def read(folder: Path, texts: dict[str, str], **settings) -> tuple[pd.DataFrame, pd.DataFrame]:
     for name, text in texts.items():
         (folder / name).write_bytes(text.encode())
-    towers, sites, _ = read_towers(sorted(folder.iterdir()), TowerParameters(**settings))
+    towers, sites = read_towers(sorted(folder.iterdir()), TowerParameters(**settings))
     return towers, sites
 
 

@@ -4,13 +4,16 @@ import pandas as pd
 import pytest
 
 from uflux_kedro.errors import ConfigurationError, InputError
-from uflux_kedro.readers.towers.tidy import ColumnSpec, columns_with_values, read_tidy
+from uflux_kedro.readers.parameters import ColumnSpec, TowerParameters
+from uflux_kedro.readers.towers.tidy import columns_with_values, read_tidy
 
-COLUMNS = {
-    "site_id": "site", "time": "month", "latitude": "lat", "longitude": "lon", "IGBP": "cover",
-    "GPP": "gpp", "GPP_QC": "nee_qc", "NEE": "nee", "NEE_QC": "nee_qc", "EVI": "evi",
-    "ERA_TA": ColumnSpec(column="t_era", unit="K"),
-}  # fmt: skip
+
+def mapping(**columns: object) -> dict[str, ColumnSpec]:
+    """A mapping as the configuration gives it."""
+    return TowerParameters.model_validate({"columns": columns}).columns
+
+
+COLUMNS = mapping(site_id="site", time="month", latitude="lat", longitude="lon", IGBP="cover", GPP="gpp", GPP_QC="nee_qc", NEE="nee", NEE_QC="nee_qc", EVI="evi", ERA_TA={"column": "t_era", "unit": "K"})  # fmt: skip
 
 
 @pytest.fixture
@@ -54,10 +57,10 @@ def test_a_table_becomes_towers_and_sites(table, tmp_path):
 
 
 def test_a_unit_by_month_counts_the_days_of_each_month(table, tmp_path):
-    columns = COLUMNS | {
-        "GPP": ColumnSpec(column="gpp", unit="gC m-2 month-1"),
-        "P": ColumnSpec(column="rain", unit="mm month-1"),
-    }
+    columns = COLUMNS | mapping(
+        GPP={"column": "gpp", "unit": "gC m-2 month-1"},
+        P={"column": "rain", "unit": "mm month-1"},
+    )
     table = table.assign(gpp=[31.0, 56.0, 62.0], rain=[93.0, 28.0, 0.0])
     towers, _, _ = read_tidy(write(table, tmp_path), columns)
     assert towers["GPP"].tolist() == pytest.approx([2.0, 1.0, 2.0])
@@ -65,7 +68,7 @@ def test_a_unit_by_month_counts_the_days_of_each_month(table, tmp_path):
 
 
 def test_productivity_becomes_exchange_by_its_sign(table, tmp_path):
-    columns = COLUMNS | {"NEE": ColumnSpec(column="nep", unit="umolCO2 m-2 s-1", sign=-1)}
+    columns = COLUMNS | mapping(NEE={"column": "nep", "unit": "umolCO2 m-2 s-1", "sign": -1})
     towers, _, _ = read_tidy(write(table.assign(nep=[1.0, 2.0, -9999]), tmp_path), columns)
     factor = 12.011e-6 * 86400
     assert towers["NEE"].tolist()[1:] == pytest.approx([-factor, -2 * factor])
@@ -124,7 +127,7 @@ def test_the_mapping_is_checked_first(table, tmp_path):
     with pytest.raises(ConfigurationError, match="mapping lacks IGBP"):
         read_tidy(paths, {n: c for n, c in COLUMNS.items() if n != "IGBP"})
     with pytest.raises(ConfigurationError, match="Unknown variable 'ERA_TAA'"):
-        read_tidy(paths, COLUMNS | {"ERA_TAA": "t_era"})
+        read_tidy(paths, COLUMNS | mapping(ERA_TAA="t_era"))
     with pytest.raises(InputError, match="at least one file"):
         read_tidy([], COLUMNS)
 
@@ -149,18 +152,12 @@ def test_bad_rows_are_named(table, tmp_path, changes, message):
 
 
 def test_a_unit_that_does_not_convert_is_refused(table, tmp_path):
-    columns = COLUMNS | {"ERA_TA": ColumnSpec(column="t_era", unit="W m-2")}
+    columns = COLUMNS | mapping(ERA_TA={"column": "t_era", "unit": "W m-2"})
     with pytest.raises(InputError, match="TA: expected a unit that converts to degC"):
         read_tidy(write(table, tmp_path), columns)
 
 
-MEASURED = {
-    "site_id": "SITE_ID", "time": "TIMESTAMP", "latitude": "LOCATION_LAT",
-    "longitude": "LOCATION_LONG", "IGBP": "IGBP", "climate": "CLIMATE", "GPP": "GPP_NT_VUT_REF",
-    "GPP_QC": "NEE_VUT_REF_QC", "NEE": "NEE_VUT_REF", "LE": "LE_CORR", "LE_QC": "LE_F_MDS_QC",
-    "ERA_VPD": "VPD_ERA", "GRID_SW_IN": ColumnSpec(column="SSRD_GRID", unit="MJ m-2 d-1"),
-    "MODIS_NIRv": "MODIS_NIRV",
-}  # fmt: skip
+MEASURED = mapping(site_id="SITE_ID", time="TIMESTAMP", latitude="LOCATION_LAT", longitude="LOCATION_LONG", IGBP="IGBP", climate="CLIMATE", GPP="GPP_NT_VUT_REF", GPP_QC="NEE_VUT_REF_QC", NEE="NEE_VUT_REF", LE="LE_CORR", LE_QC="LE_F_MDS_QC", ERA_VPD="VPD_ERA", GRID_SW_IN={"column": "SSRD_GRID", "unit": "MJ m-2 d-1"}, MODIS_NIRv="MODIS_NIRV")  # fmt: skip
 
 
 def test_measured_towers(shared_data):
@@ -179,10 +176,10 @@ def test_measured_towers(shared_data):
 
 def test_measured_towers_under_other_names_and_units(shared_data):
     path = shared_data / "ozflux_monthly/ozflux_monthly_joined_dev.csv.gz"
-    columns = {
-        "site_id": "site", "time": "date", "latitude": "lat", "longitude": "lon", "IGBP": "igbp",
-        "GPP": ColumnSpec(column="GPP_SOLO_EC", unit="gC m-2 month-1"), "LE": "Fe_EC",
-    }  # fmt: skip
+    columns = mapping(
+        site_id="site", time="date", latitude="lat", longitude="lon", IGBP="igbp",
+        GPP={"column": "GPP_SOLO_EC", "unit": "gC m-2 month-1"}, LE="Fe_EC",
+    )  # fmt: skip
     towers, sites, _ = read_tidy([path], columns)
     raw = pd.read_csv(path, parse_dates=["date"])
     expected = (raw["GPP_SOLO_EC"] / raw["date"].dt.days_in_month).groupby(raw["site"]).sum()
@@ -190,7 +187,7 @@ def test_measured_towers_under_other_names_and_units(shared_data):
         towers.groupby("site_id")["GPP"].sum(), expected, check_names=False, check_index_type=False
     )
     assert len(sites) == 15
-    rain = {"P": ColumnSpec(column="Precip_EC", unit="mm month-1"), "VPD": "VPD_EC"}
+    rain = mapping(P={"column": "Precip_EC", "unit": "mm month-1"}, VPD="VPD_EC")
     with pytest.raises(InputError, match="P: expected 0 to 500 mm d-1; found 3 values outside"):
         read_tidy([path], columns | rain)
     towers, _, _ = read_tidy([path], columns | rain, outside="mask")

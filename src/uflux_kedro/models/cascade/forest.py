@@ -1,8 +1,8 @@
 """The cascade forest regressor DF21.
 
 Zhou, Z.-H. and Feng, J. (2019): Deep forest. National Science Review 6(1), 74-86,
-doi 10.1093/nsr/nwy108. Computed as by the package ``deep-forest`` 0.1.7, whose parameter names it
-keeps, with the differences that :class:`CascadeForestRegressor` lists.
+doi 10.1093/nsr/nwy108. The algorithm and the names of parameters are those of the package
+``deep-forest`` 0.1.7, with the differences that :class:`CascadeForestRegressor` lists.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ class Layer:
     """One layer of the cascade.
 
     Attributes:
-        binner: Binner of the layer's input: the columns of X for layer 0, later the predictions of
-            the layer before.
-        forests: Random forests, then as many extra-trees; an entry may stand on disk.
+        binner: Binner of the layer's input: the columns of X for layer 0, the predictions of the
+            previous layer for others.
+        forests: Random forests, then as many forests of extra-trees, in memory or on disk.
     """
 
     binner: Binner
@@ -56,18 +56,18 @@ class Layer:
 
 
 class CascadeForestRegressor(CascadeParameters):
-    """Layers of forests, each of which sees the predictions of the layer before.
+    """Layers of forests, each trained on the columns and the predictions of the previous layer.
 
-    Columns become bytes. A layer holds ``n_estimators`` random forests and as many forests of
-    extra-trees; its out-of-bag predictions, binned, stand beside the columns as input of the next
+    Columns are binned to bytes. A layer has ``n_estimators`` random forests and as many forests
+    of extra-trees. Their out-of-bag predictions, binned too, are further columns of the next
     layer. Layers are added while the out-of-bag error falls. The prediction is the mean over the
     forests of the last layer.
 
-    Results differ from ``deep-forest`` in random draws alone, save that:
+    Apart from random draws, results differ from those of ``deep-forest`` as follows:
 
-    - identical rows count as one row of their summed weight, so that no row out of a bag has a
-      twin in it; and the order of the rows does not matter;
-    - ``groups`` can be drawn into bags instead of rows, so that out-of-bag means out-of-site;
+    - identical rows count as one row of their summed weight, so a row out of a bag has no copy in
+      the bag, and the order of the rows does not matter;
+    - with ``groups``, bags are drawn by group instead of by row, so out-of-bag means out-of-site;
     - a constant target gives a constant model;
     - leaves are float32.
 
@@ -76,13 +76,13 @@ class CascadeForestRegressor(CascadeParameters):
 
     Attributes:
         layers_: The layers kept.
-        n_layers_: Their number, 0 for a constant target.
+        n_layers_: Number of layers kept, 0 for a constant target.
         scores_: Out-of-bag mean squared error of every layer grown, dropped ones included.
         oob_prediction_: (rows,) or (rows, targets), out-of-bag prediction of the last kept layer
             for each training row; NaN for rows of weight 0.
-        n_features_in_: Columns.
-        n_outputs_: Targets.
-        feature_importances_: (columns,), sums to 1.
+        n_features_in_: Number of columns.
+        n_outputs_: Number of targets.
+        feature_importances_: Importance of each column, shape (columns,), sums to 1.
     """
 
     def fit(
@@ -96,16 +96,16 @@ class CascadeForestRegressor(CascadeParameters):
 
         Args:
             X: (rows, columns), finite.
-            y: (rows,) or (rows, targets), finite; one tree serves all targets.
+            y: (rows,) or (rows, targets), finite; each tree predicts all targets.
             sample_weight: (rows,), not negative; a whole number counts as that many rows.
-            groups: (rows,) labels, such as sites. Bags are then drawn group by group, and the
-                out-of-bag predictions that feed the next layer and stop the growth are of groups
-                that the trees never saw.
+            groups: (rows,) labels, such as sites. Bags are then drawn by group, so the
+                out-of-bag predictions, which are input of the next layer and stop the growth, are
+                of groups that the trees never saw.
 
         Raises:
-            ConfigurationError: If a parameter is out of its range.
-            InputError: If there are too few rows or groups.
-            ValueError: If X or y holds NaN or infinity, or their shapes do not fit.
+            ConfigurationError: If a parameter is out of range.
+            InputError: If there are too few rows or groups, or targets exceed single precision.
+            ValueError: If X or y holds NaN or infinity, or their shapes do not match.
         """
         self.check_parameters()
         checked = validate_data(self, X, y, dtype=np.float64, multi_output=True, y_numeric=True)
@@ -148,7 +148,7 @@ class CascadeForestRegressor(CascadeParameters):
         return self.predict_on(validate_data(self, X, dtype=np.float64, reset=False), self.n_jobs)
 
     def predict_on(self, X: np.ndarray, n_jobs: int | None) -> np.ndarray:
-        """Predict on a number of threads of this call, without the checks of :meth:`predict`.
+        """Predict on a given number of threads, without the checks of :meth:`predict`.
 
         Args:
             X: (n, columns) float64, finite.
@@ -157,7 +157,7 @@ class CascadeForestRegressor(CascadeParameters):
         if self.constant_ is not None:
             return self._shaped(np.repeat(self.constant_[None], len(X), axis=0))
         if self.partial_mode:
-            # Each forest is read once, for all rows.
+            # All rows at once, so that each forest is read from disk once.
             return self._shaped(self._predict_rows(X, n_jobs))
         out = np.empty((len(X), self.n_outputs_))
 
@@ -169,10 +169,10 @@ class CascadeForestRegressor(CascadeParameters):
 
     @property
     def feature_importances_(self) -> np.ndarray:
-        """Share of the squared error that each column's cuts save.
+        """Share of the reduction of the squared error that is due to each column.
 
-        What a layer owes to the predictions of the layer before is passed back to the columns
-        which these owe it to; the head is left out.
+        The share due to the predictions of the previous layer is divided among the columns in
+        proportion to their importances in that layer. The head is left out.
         """
         check_is_fitted(self)
         columns = self.n_features_in_
@@ -181,8 +181,8 @@ class CascadeForestRegressor(CascadeParameters):
         before = np.zeros((0, columns))
         for layer in self.layers_:
             importances = np.array([forest.importances for forest in layer.forests])
-            owed = importances[:, columns:]
-            forests = importances[:, :columns] + owed @ np.repeat(
+            by_predictions = importances[:, columns:]
+            forests = importances[:, :columns] + by_predictions @ np.repeat(
                 before, self.n_outputs_ if len(before) else 1, axis=0
             )
             before = forests
@@ -190,7 +190,7 @@ class CascadeForestRegressor(CascadeParameters):
         return total / total.sum() if total.sum() > 0 else total
 
     def _grow(self, rows: TrainingRows) -> np.ndarray:
-        """Grow layers until the error stops falling; returns the model's out-of-bag predictions."""
+        """Grow layers until the error stops falling; return the out-of-bag predictions."""
         random = check_random_state(self.random_state)
         seed = self.random_state
         if not isinstance(seed, int | np.integer):
@@ -229,7 +229,7 @@ class CascadeForestRegressor(CascadeParameters):
                     if failed == self.n_tolerant_rounds:
                         break
             else:
-                # Layers on trial when the limit is reached stay; a head is made for the best.
+                # At the limit also layers without improvement are kept, unless a head follows.
                 if not self.use_predictor:
                     kept, best_mean = len(self.layers_), mean
             del self.layers_[kept:]
@@ -240,7 +240,7 @@ class CascadeForestRegressor(CascadeParameters):
             if self.predictor == "forest":
                 growth = self._growth(**(self.predictor_kwargs or {}))
                 model, output = grower.grow(augmented, growth, extra=False, seed=int(seed))
-                best_mean = _or_mean(output, rows)
+                best_mean = _fill_with_mean(output, rows)
             else:
                 fit_head = boosted_head(
                     self.predictor,
@@ -256,7 +256,7 @@ class CascadeForestRegressor(CascadeParameters):
     def _grow_layer(
         self, grower: ForestGrower, columns: int, seed: int, rows: TrainingRows
     ) -> tuple[ForestStore, list[np.ndarray]]:
-        """Forests of one layer and the out-of-bag predictions of each."""
+        """Grow the forests of one layer; return them and the out-of-bag predictions of each."""
         forests = ForestStore(on_disk=self.partial_mode)
         outputs = []
         for extra in (False, True):
@@ -265,11 +265,11 @@ class CascadeForestRegressor(CascadeParameters):
                     columns, self._growth(), extra=extra, seed=seed + 10 * e
                 )
                 forests.append(forest)
-                outputs.append(_or_mean(output, rows))
+                outputs.append(_fill_with_mean(output, rows))
         return forests, outputs
 
     def _growth(self, **changes: Any) -> Growth:
-        """Limits of the trees; a head may change them."""
+        """Return the limits of the trees, with ``changes`` for a head."""
         limits = {
             "n_trees": self.n_trees,
             "max_depth": self.max_depth,
@@ -288,7 +288,7 @@ class CascadeForestRegressor(CascadeParameters):
         )
 
     def _predict_rows(self, X: np.ndarray, n_jobs: int | None) -> np.ndarray:
-        """Pass (n, columns) rows through the layers; returns (n, targets)."""
+        """Pass (n, columns) rows through the layers; return (n, targets)."""
         n, columns = X.shape
         targets = self.n_outputs_
         n_forests = 2 * self.n_estimators
@@ -309,7 +309,7 @@ class CascadeForestRegressor(CascadeParameters):
         return y[:, 0] if self.n_outputs_ == 1 else y
 
     def to_arrays(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        """What was fitted, for storage: named arrays, and numbers that JSON can hold."""
+        """Return the fitted model for storage: named arrays, and numbers that JSON can hold."""
         check_is_fitted(self)
         arrays = {"oob_prediction": self.oob_prediction_}
         if self.constant_ is not None:
@@ -329,11 +329,11 @@ class CascadeForestRegressor(CascadeParameters):
         return arrays, attributes
 
     def from_arrays(self, arrays: Mapping[str, np.ndarray], attributes: Mapping[str, Any]) -> Self:
-        """Take over what :meth:`to_arrays` gave.
+        """Set the fitted model that :meth:`to_arrays` returned.
 
         Raises:
             KeyError: If an array or a number is missing.
-            ValueError: If trees lead outside themselves.
+            ValueError: If the arrays are not those of trees.
         """
         take_columns_and_targets(self, attributes)
         self.n_layers_ = int(attributes["n_layers_"])
@@ -368,8 +368,8 @@ class CascadeForestRegressor(CascadeParameters):
         return self
 
 
-def _or_mean(output: np.ndarray, rows: TrainingRows) -> np.ndarray:
-    """Out-of-bag predictions; for a row that every bag holds, the mean target, which tells nothing."""
+def _fill_with_mean(output: np.ndarray, rows: TrainingRows) -> np.ndarray:
+    """Fill the out-of-bag predictions of rows that are in every bag with the mean target."""
     return np.where(np.isnan(output), np.average(rows.y, axis=0, weights=rows.weight), output)
 
 
@@ -378,7 +378,7 @@ def _named(prefix: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarra
 
 
 def _under(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
-    """Arrays whose names begin with a prefix, without it."""
+    """Select the arrays of a prefix; the prefix is removed from their names."""
     start = prefix + "."
     return {name[len(start) :]: arrays[name] for name in arrays if name.startswith(start)}
 

@@ -1,11 +1,11 @@
-"""The head of a cascade: a last predictor on the columns and the best layer's predictions."""
+"""The head of a cascade: a last model on the columns and the predictions of the best layer."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from uflux_kedro.models.trees.binning import Binner
 from uflux_kedro.models.trees.byte_forest import ByteForest
 from uflux_kedro.models.trees.forest_store import forest_arrays, read_forest
 
-HEADS = ("forest", "xgboost", "lightgbm")
+HeadKind = Literal["forest", "xgboost", "lightgbm"]
 
 
 @dataclass(frozen=True)
@@ -22,12 +22,12 @@ class Head:
     """A fitted head.
 
     Attributes:
-        kind: One of :data:`HEADS`.
+        kind: See :data:`HeadKind`.
         binner: Binner of the last layer's predictions.
         model: ByteForest, XGBRegressor or LightGBM's Booster.
     """
 
-    kind: str
+    kind: HeadKind
     binner: Binner
     model: Any
 
@@ -40,13 +40,13 @@ class Head:
         return np.asarray(self.model.predict(table), dtype=np.float64).reshape(len(table), targets)
 
     def to_arrays(self) -> dict[str, np.ndarray]:
-        """For storage; a library's own model is held as the bytes of its own format."""
+        """Return arrays for storage; a model of a library is stored as bytes in its own format."""
         if isinstance(self.model, ByteForest):
             return forest_arrays(self.model)
         if self.kind == "xgboost":
             payload = bytes(self.model.get_booster().save_raw("ubj"))
         else:
-            # The text ends with the settings of the fit; threads are none of the model.
+            # The text contains the number of threads, which must not change the stored bytes.
             text = re.sub(
                 r"\[num_threads: -?\d+\]", "[num_threads: 1]", self.model.model_to_string()
             )
@@ -56,13 +56,13 @@ class Head:
     @classmethod
     def from_arrays(
         cls,
-        kind: str,
+        kind: HeadKind,
         binner: Binner,
         arrays: Mapping[str, np.ndarray],
         columns: int,
         targets: int,
     ) -> Head:
-        """Inverse of :meth:`to_arrays`."""
+        """Make a head from the arrays that :meth:`to_arrays` returned."""
         if kind == "forest":
             return cls(kind, binner, read_forest(arrays, columns, targets))
         payload = arrays["payload"].tobytes()
@@ -76,19 +76,19 @@ class Head:
 
 
 def boosted_head(
-    kind: str, parameters: Mapping[str, Any], *, n_estimators: int, n_jobs: int, seed: int
+    kind: HeadKind, parameters: Mapping[str, Any], *, n_estimators: int, n_jobs: int, seed: int
 ) -> Callable[[np.ndarray, np.ndarray, np.ndarray], Any]:
-    """A function that fits XGBoost or LightGBM to bytes, targets and weights.
+    """Return a function that fits XGBoost or LightGBM to bytes, targets and weights.
 
     Args:
         kind: ``xgboost`` or ``lightgbm``.
-        parameters: Override the defaults, which are the library's own but for those below.
-        n_estimators: Rounds.
+        parameters: Parameters that override the arguments below and the library's defaults.
+        n_estimators: Boosting rounds.
         n_jobs: Threads.
         seed: Seed.
 
     Raises:
-        ConfigurationError: If LightGBM is not installed or is given several targets.
+        ConfigurationError: If LightGBM is not installed, or if it is fitted to several targets.
     """
     defaults = {"n_estimators": n_estimators, "n_jobs": n_jobs, "random_state": seed}
     if kind == "xgboost":
@@ -110,8 +110,7 @@ def boosted_head(
     def fit_lightgbm(table: np.ndarray, y: np.ndarray, weight: np.ndarray) -> Any:
         if y.shape[1] > 1:
             raise ConfigurationError(
-                "predictor='lightgbm' takes one target; expected forest or xgboost for "
-                f"{y.shape[1]} targets"
+                f"predictor='lightgbm' takes one target, found {y.shape[1]}; use forest or xgboost"
             )
         model = lightgbm.LGBMRegressor(**(quiet | dict(parameters)))
         return model.fit(table, y[:, 0], sample_weight=weight).booster_
@@ -124,7 +123,7 @@ def _lightgbm() -> Any:
         import lightgbm
     except ImportError as error:
         raise ConfigurationError(
-            "predictor='lightgbm' needs LightGBM, which is not installed: "
+            "predictor='lightgbm' requires LightGBM, which is not installed: "
             "pip install 'uflux_kedro[lightgbm]'"
         ) from error
     return lightgbm

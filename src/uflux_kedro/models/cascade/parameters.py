@@ -1,15 +1,15 @@
-"""Parameters of a cascade forest, under the names that ``deep-forest`` gives them."""
+"""Parameters of a cascade forest, named as in the package ``deep-forest``."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, get_args
 
 import numpy as np
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 
 from uflux_kedro.errors import ConfigurationError
-from uflux_kedro.models.cascade.head import HEADS
+from uflux_kedro.models.cascade.head import HeadKind
 from uflux_kedro.models.trees.binning import MAX_BINS, BinType
 from uflux_kedro.models.trees.byte_forest import Growth
 from uflux_kedro.models.trees.ranges import GROWTH_RANGES, Range, check_ranges
@@ -20,27 +20,27 @@ class CascadeParameters(MultiOutputMixin, RegressorMixin, BaseEstimator):
     """An estimator with the parameters of a cascade forest.
 
     Args:
-        n_bins: Most bins of a column, 2 to 255.
-        bin_subsample: Rows from which the bins are learnt, at most.
-        bin_type: ``percentile`` (bins of as many rows) or ``interval`` (bins of equal width).
-        max_layers: Most layers.
-        n_estimators: Random forests a layer; there are as many forests of extra-trees.
-        n_trees: Trees a forest.
-        max_depth: Greatest depth of a tree; None for no limit.
-        min_samples_split: Rows that a node needs to be split.
-        min_samples_leaf: Rows that a leaf needs.
-        use_predictor: Whether a last predictor, the head, is trained on the columns and the
-            predictions of the best layer.
+        n_bins: Maximum number of bins of a column, 2 to 255.
+        bin_subsample: Maximum number of rows from which bins are learnt.
+        bin_type: ``percentile`` (bins of equal numbers of rows) or ``interval`` (of equal width).
+        max_layers: Maximum number of layers.
+        n_estimators: Random forests in a layer, and as many forests of extra-trees.
+        n_trees: Trees in a forest.
+        max_depth: Maximum depth of a tree; None for no limit.
+        min_samples_split: Fewest rows of a node that is split.
+        min_samples_leaf: Fewest rows of a leaf.
+        use_predictor: Whether to train a last model, the head, on the columns and the predictions
+            of the best layer.
         predictor: Head: ``forest``, ``xgboost`` or ``lightgbm``. Without ``use_predictor`` it has
             no effect, as in ``deep-forest``.
         predictor_kwargs: Parameters of the head.
-        n_tolerant_rounds: Layers in a row that may fail to improve before growth stops.
-        delta: Least improvement of the mean squared error that counts.
-        partial_mode: Whether forests are kept on disk and read one at a time to predict: less
+        n_tolerant_rounds: Consecutive layers without improvement after which growth stops.
+        delta: Smallest reduction of the mean squared error that counts as an improvement.
+        partial_mode: Whether to keep forests on disk and read them one at a time to predict: less
             memory, same results.
         n_jobs: Threads; None is one, -1 all.
         random_state: Seed.
-        verbose: 1 shows a progress bar and each layer's error.
+        verbose: 1 shows a progress bar and the error of each layer.
     """
 
     n_bins: int = 255
@@ -53,7 +53,7 @@ class CascadeParameters(MultiOutputMixin, RegressorMixin, BaseEstimator):
     min_samples_split: int = 2
     min_samples_leaf: int = 1
     use_predictor: bool = False
-    predictor: Literal["forest", "xgboost", "lightgbm"] = "forest"
+    predictor: HeadKind = "forest"
     predictor_kwargs: dict[str, Any] | None = None
     n_tolerant_rounds: int = 2
     delta: float = 1e-5
@@ -63,24 +63,24 @@ class CascadeParameters(MultiOutputMixin, RegressorMixin, BaseEstimator):
     verbose: int = 0
 
     def check_parameters(self) -> None:
-        """Refuse a parameter out of its range, by name.
+        """Check that every parameter is in range.
 
         Raises:
-            ConfigurationError: If there is one.
+            ConfigurationError: Names the first parameter that is not.
         """
         check_ranges(type(self).__name__, self.get_params(), _RANGES)
-        for name, choices in (("bin_type", ("percentile", "interval")), ("predictor", HEADS)):
-            if getattr(self, name) not in choices:
+        for name, choices in (("bin_type", BinType), ("predictor", HeadKind)):
+            if getattr(self, name) not in get_args(choices):
                 raise ConfigurationError(
-                    f"CascadeForestRegressor({name}={getattr(self, name)!r}): expected one of "
-                    f"{', '.join(choices)}"
+                    f"{type(self).__name__}({name}={getattr(self, name)!r}): expected one of "
+                    f"{', '.join(get_args(choices))}"
                 )
         if self.use_predictor and self.predictor == "forest":
             unknown = set(self.predictor_kwargs or {}) - set(Growth.__dataclass_fields__)
             if unknown:
                 raise ConfigurationError(
-                    f"predictor_kwargs: a forest has no {', '.join(sorted(unknown))}; expected some "
-                    f"of {', '.join(Growth.__dataclass_fields__)}"
+                    f"predictor_kwargs: a forest has no {', '.join(sorted(unknown))}; expected "
+                    f"some of {', '.join(Growth.__dataclass_fields__)}"
                 )
             check_ranges("predictor_kwargs", self.predictor_kwargs or {}, GROWTH_RANGES)
 

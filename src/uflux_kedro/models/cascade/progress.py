@@ -1,4 +1,4 @@
-"""Progress of a cascade that grows, on the terminal."""
+"""Progress bar of a growing cascade."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Self
 
 
 class GrowthProgress:
-    """Progress bar over trees; the number of layers is not known beforehand."""
+    """Progress bar over trees, without a total, since the number of layers is not known."""
 
     def __init__(self, verbose: int) -> None:
         self._bar = None
@@ -23,12 +23,12 @@ class GrowthProgress:
             self._bar.close()
 
     def tree(self) -> None:
-        """One tree more."""
+        """Count a tree."""
         if self._bar is not None:
             self._bar.update()
 
     def layer(self, number: int, score: float) -> None:
-        """A layer is done."""
+        """Show the score of a finished layer."""
         if self._bar is not None:
             self._bar.write(f"layer {number}: out-of-bag mean squared error {score:.6g}")
             self._bar.set_description(f"cascade forest, layer {number + 1}")

@@ -1,4 +1,4 @@
-"""Training rows as the cascade forest takes them: sorted, distinct, weighted."""
+"""Training rows of the cascade forest: sorted, distinct and weighted."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from uflux_kedro.errors import InputError
 
 MIN_ROWS = 5
-"""Fewer rows leave too few out of a bag for a layer to be judged."""
+"""With fewer rows, too few are out of a bag to score a layer."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class TrainingRows:
         X: (rows, columns).
         y: (rows, targets).
         weight: (rows,), positive.
-        bags: (rows,) uint32, number of the unit that bags are drawn of.
+        bags: (rows,) uint32, number of the unit (a row or a group) that is drawn into bags.
     """
 
     X: np.ndarray
@@ -33,10 +33,19 @@ class TrainingRows:
 def distinct_rows(
     X: np.ndarray, y: np.ndarray, weight: np.ndarray, groups: np.ndarray | None
 ) -> tuple[TrainingRows, np.ndarray]:
-    """Sort rows, leave out those of weight 0 and merge those that are the same.
+    """Sort rows, drop those of weight 0 and merge identical ones.
+
+    Args:
+        X: (rows, columns).
+        y: (rows, targets).
+        weight: (rows,), not negative.
+        groups: (rows,) numbers of the groups; None for none.
 
     Returns:
-        The rows, and for each row given its place among them, -1 if it was left out.
+        The distinct rows, and the position among them of each given row, -1 if it was dropped.
+
+    Raises:
+        InputError: If there are too few rows of positive weight, or fewer than two groups.
     """
     used = np.flatnonzero(weight > 0)
     if len(used) < MIN_ROWS:
@@ -72,16 +81,19 @@ def distinct_rows(
 
 
 def group_numbers(groups: ArrayLike | None, rows: int) -> np.ndarray | None:
-    """Number the labels of ``groups``, of which there must be one a row.
+    """Number the labels of ``groups``.
 
     Raises:
-        InputError: If there are more or fewer.
+        InputError: If there is not one label for each row.
     """
     if groups is None:
         return None
     labels = np.asarray(groups)
     if labels.shape != (rows,):
         raise InputError(
-            "groups", None, expected=f"one label a row, shape ({rows},)", found=str(labels.shape)
+            "groups",
+            None,
+            expected=f"one label for each row, shape ({rows},)",
+            found=f"shape {labels.shape}",
         )
     return np.unique(labels, return_inverse=True)[1]

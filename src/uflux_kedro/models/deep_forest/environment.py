@@ -1,9 +1,9 @@
-"""The interpreter that runs the package deep-forest: found, checked, or made on demand.
+"""The Python interpreter that runs the package deep-forest: found, checked, or made on demand.
 
-deep-forest 0.1.7, the last release, has wheels for Python 3.7 to 3.9 and needs NumPy below 1.24,
-so it cannot be installed beside this project. ``python -m
-uflux_kedro.models.deep_forest.environment`` makes an environment for it and prints its
-interpreter.
+deep-forest 0.1.7, the last release, has wheels for Python 3.7 to 3.9 and requires NumPy below
+1.24, so it cannot be installed with this project. ``python -m
+uflux_kedro.models.deep_forest.environment`` makes an environment for it and prints the path of
+its interpreter.
 """
 
 from __future__ import annotations
@@ -46,40 +46,40 @@ _PINS = (
 
 HOW_TO_GET_IT = (
     "To get it, install Python 3.9 (`uv python install 3.9` or `pyenv install 3.9`) and run "
-    "again: an environment is then made by itself. Or make one, `python3.9 -m venv deep-forest` "
-    "and `deep-forest/bin/python -m pip install deep-forest==0.1.7 numpy==1.23.5 "
+    "again: an environment is then made automatically. Or make one, `python3.9 -m venv "
+    "deep-forest` and `deep-forest/bin/python -m pip install deep-forest==0.1.7 numpy==1.23.5 "
     f"scikit-learn==1.1.3`, and set {VARIABLE} to the path of deep-forest/bin/python"
 )
 
 
 def find_interpreter(python: str | None = None) -> str:
-    """The interpreter to use; one is made if none is named and none was made before.
+    """Return the interpreter to use; make one if none is named and none exists.
 
     Args:
-        python: Path or command. Otherwise the environment variable ``UFLUX_DEEPFOREST_PYTHON``
-            decides, then :func:`default_folder`.
+        python: Path or command. If None, the environment variable ``UFLUX_DEEPFOREST_PYTHON``
+            is used, then the environment in :func:`default_folder`.
 
     Returns:
-        Its path, not checked yet.
+        Path of the interpreter, which is not checked.
 
     Raises:
-        ConfigurationError: If there is no such interpreter and none can be made.
+        ConfigurationError: If there is no such interpreter, or none can be made.
     """
     named, source = (python, "python") if python else (os.environ.get(VARIABLE), VARIABLE)
     if named:
         found = shutil.which(os.path.expanduser(named))
         if found is None:
             raise ConfigurationError(
-                f"{source}={named!r}: expected an interpreter that has deep-forest; found no such "
-                f"command. {HOW_TO_GET_IT}"
+                f"{source}={named!r}: expected a Python interpreter with deep-forest; found no "
+                f"such command. {HOW_TO_GET_IT}"
             )
-        # Not resolved: an environment is known by the link to its interpreter.
+        # Links are kept: Python finds its environment by the path of the link.
         return os.path.abspath(found)
     return str(make_environment(default_folder()))
 
 
 def default_folder() -> Path:
-    """Folder of the environment that is made on demand, in the user's cache."""
+    """Return the folder of the environment that is made on demand, in the user's cache."""
     cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(cache) / "uflux_kedro" / "deep-forest-0.1.7"
 
@@ -87,19 +87,18 @@ def default_folder() -> Path:
 def make_environment(folder: str | Path, python: str | Path | None = None) -> Path:
     """Make a virtual environment with deep-forest 0.1.7: about 330 MB, a minute.
 
-    The folder is there whole or not at all. One that holds an environment already is left as it
-    is, unless the Python that it was made with has gone. Of processes that ask at once, one makes
-    it and the others wait.
+    The folder appears complete or not at all. An existing environment is kept, unless the Python
+    that it was made with is gone. Of several processes one makes it and the others wait.
 
     Args:
-        folder: Where.
+        folder: Folder of the environment.
         python: Python 3.7 to 3.9 to make it with; None looks on PATH, then among pyenv's versions.
 
     Returns:
-        Its interpreter.
+        Path of its interpreter.
 
     Raises:
-        ConfigurationError: If there is no such Python, or the packages cannot be had.
+        ConfigurationError: If there is no such Python, or the packages cannot be installed.
     """
     folder = Path(folder).absolute()
     interpreter = _python_of(folder)
@@ -109,15 +108,15 @@ def make_environment(folder: str | Path, python: str | Path | None = None) -> Pa
             return interpreter
         if folder.exists() and any(folder.iterdir()) and not (folder / "pyvenv.cfg").exists():
             raise ConfigurationError(
-                f"{folder} holds something else: expected a new or empty folder"
+                f"{folder}: expected a new or empty folder, found other files in it"
             )
         base = str(python) if python is not None else _find_python()
         if base is None:
             raise ConfigurationError(
-                f"deep-forest needs Python {_PYTHONS[-1]} to {_PYTHONS[0]}; found none on PATH or "
-                f"among pyenv's versions. {HOW_TO_GET_IT}"
+                f"deep-forest requires Python {_PYTHONS[-1]} to {_PYTHONS[0]}; found none on PATH "
+                f"or among pyenv's versions. {HOW_TO_GET_IT}"
             )
-        logger.info("Making an environment for deep-forest in %s, once: about a minute", folder)
+        logger.info("Making an environment for deep-forest in %s: about a minute", folder)
         building = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
         try:
             _build(building, base)
@@ -129,21 +128,21 @@ def make_environment(folder: str | Path, python: str | Path | None = None) -> Pa
 
 
 def _build(folder: Path, base: str) -> None:
-    _run_or_explain([base, "-I", "-m", "venv", str(folder)], f"{base} cannot make it")
+    _run_or_explain([base, "-I", "-m", "venv", str(folder)], f"{base} -m venv failed")
     interpreter = str(_python_of(folder))
     pip = [interpreter, "-I", "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
-    # From source it would need compilers of its time.
+    # To build these old releases from source would require old compilers.
     _run_or_explain([*pip, "--only-binary=:all:", *_PINS], "its packages cannot be installed")
     check_interpreter(interpreter)
 
 
 @contextmanager
 def _one_at_a_time(folder: Path) -> Iterator[None]:
-    """Wait until no other thread or process is in this block for the folder."""
+    """Wait until no other thread or process is in this block with the same folder."""
     try:
         import fcntl
     except ImportError:
-        # Windows: the last of several that make it at once fails to rename, and says so.
+        # Windows: of several processes all but the first fail to rename, with an error.
         yield
         return
     opened = os.open(folder, os.O_RDONLY)
@@ -155,22 +154,22 @@ def _one_at_a_time(folder: Path) -> Iterator[None]:
 
 
 def check_interpreter(python: str, predictor: str | None = None) -> dict[str, str | None]:
-    """Look whether an interpreter can run deep-forest 0.1.7.
+    """Check that an interpreter can run deep-forest 0.1.7.
 
     Args:
-        python: Its path.
-        predictor: Head that is wanted too: ``xgboost`` or ``lightgbm``.
+        python: Path of the interpreter.
+        predictor: Head that it must run too: ``xgboost`` or ``lightgbm``.
 
     Returns:
         Versions of Python and of the packages, None for those that are absent.
 
     Raises:
-        ConfigurationError: If it cannot, with what was found.
+        ConfigurationError: If it cannot; lists the versions found.
     """
-    code, answer, said = _run([python, "-I", str(WORKER), "versions"])
+    code, answer, errors = _run([python, "-I", str(WORKER), "versions"])
     if code or not answer.startswith("{"):
         raise ConfigurationError(
-            f"{python} does not answer as a Python would: {tail(said)}. {HOW_TO_GET_IT}"
+            f"{python} did not run as a Python interpreter: {tail(errors)}. {HOW_TO_GET_IT}"
         )
     found = json.loads(answer)
     wanted = {
@@ -199,11 +198,11 @@ def check_interpreter(python: str, predictor: str | None = None) -> dict[str, st
 
 
 _HEADS = {"xgboost": "xgboost<2", "lightgbm": "lightgbm<4"}
-"""What to install for a head; not in every environment, since XGBoost alone takes as much again."""
+"""Packages of the heads, installed by the user: XGBoost is as large as all others together."""
 
 
 def tail(text: str) -> str:
-    """Last lines of what a process said."""
+    """Return the last lines of a process's output."""
     return "\n".join(text.strip().splitlines()[-12:]) or "(nothing)"
 
 
@@ -216,20 +215,20 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 
 def _find_python() -> str | None:
-    """A Python of a fitting version that can make environments."""
+    """Find a Python 3.7 to 3.9 that can make virtual environments."""
     pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
     for version in _PYTHONS:
         candidates = [shutil.which(f"python{version}")]
         candidates += sorted(map(str, pyenv.glob(f"{version}.*/bin/python")), reverse=True)
         for candidate in candidates:
-            if candidate and _answers(candidate, version):
+            if candidate and _is_version(candidate, version):
                 return candidate
     return None
 
 
-def _answers(python: str, version: str) -> bool:
-    # pyenv's shims stand on PATH for versions that are not active, and fail; Debian's Python comes
-    # without ensurepip.
+def _is_version(python: str, version: str) -> bool:
+    # pyenv's shims are on PATH also for inactive versions, where they fail, and Debian's Python
+    # comes without ensurepip.
     script = "import ensurepip, sys, venv; print('%d.%d' % sys.version_info[:2])"
     code, answer, _ = _run([python, "-I", "-c", script])
     return code == 0 and answer.strip() == version
@@ -240,15 +239,18 @@ def _python_of(folder: Path) -> Path:
 
 
 def _run_or_explain(command: list[str], what: str) -> None:
-    code, _, said = _run(command)
+    code, _, errors = _run(command)
     if code:
         raise ConfigurationError(
-            f"No environment for deep-forest: {what}: {tail(said)}. {HOW_TO_GET_IT}"
+            f"No environment for deep-forest: {what}: {tail(errors)}. {HOW_TO_GET_IT}"
         )
 
 
 def _run(command: list[str]) -> tuple[int, str, str]:
-    """Exit code, output and errors of a command; 127 if it cannot be started, as in a shell."""
+    """Run a command; return its exit code, output and errors.
+
+    The exit code is 127, as in a shell, if the command cannot be started.
+    """
     try:
         done = subprocess.run(
             command, check=False, capture_output=True, text=True, errors="replace"

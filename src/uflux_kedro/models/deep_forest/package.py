@@ -1,8 +1,8 @@
-"""The package deep-forest 0.1.7 as an estimator, run in an interpreter of its own.
+"""The package deep-forest 0.1.7 as an estimator, run in a Python interpreter of its own.
 
-It is what DF21 was first computed with, so it serves to compare and to repeat published results.
-:class:`~uflux_kedro.models.cascade.forest.CascadeForestRegressor` computes the same in a fraction
-of the time.
+The published DF21 members were fitted with it, so it serves to compare with them and to repeat
+them. :class:`~uflux_kedro.models.cascade.forest.CascadeForestRegressor` runs the same algorithm
+in a fraction of the time.
 """
 
 from __future__ import annotations
@@ -29,12 +29,13 @@ from uflux_kedro.models.deep_forest.environment import (
     tail,
 )
 from uflux_kedro.models.deep_forest.trees import cascade_arrays
+from uflux_kedro.models.persistence import plain_number
 
 _OURS = ("python",)
-"""Parameters that the package does not have."""
+"""Parameters of this class that the package does not have."""
 
 _NAN = "Input contains NaN"
-_HINT = "\nThe package fails where every tree's bag holds a row: raise n_trees or give more rows"
+_HINT = "\nThe package fails if every tree's bag contains a row: raise n_trees or pass more rows"
 
 
 class DeepForestError(UfluxError, RuntimeError):
@@ -45,26 +46,27 @@ class DeepForestError(UfluxError, RuntimeError):
 class DeepForestPackageRegressor(CascadeParameters):
     """``CascadeForestRegressor`` of the package deep-forest 0.1.7.
 
-    Every call of ``fit`` and ``predict`` starts the interpreter (about 1.5 s); arrays pass
-    through files. The fitted model stays in a temporary folder, as pickles that only that
-    interpreter reads, and goes with the estimator. It therefore cannot be pickled, copied or
-    stored: :meth:`to_cascade` gives a model that can.
+    Every call of ``fit`` and ``predict`` starts the interpreter (about 1.5 s) and passes arrays
+    through files. The fitted model is a temporary folder of pickles that only that interpreter
+    reads, and is removed with the estimator. A fitted estimator therefore cannot be pickled,
+    copied or stored; :meth:`to_cascade` returns a model that can.
 
-    With more than one thread the package adds up predictions in the order in which threads end,
-    so that its results may differ in the last digits from run to run.
+    With more than one thread the package sums predictions in the order in which threads finish,
+    so results may differ in the last digits from run to run.
 
-    Args, beside those of :class:`~uflux_kedro.models.cascade.parameters.CascadeParameters`:
-        python: Interpreter that has deep-forest; None for the one of the environment variable
-            ``UFLUX_DEEPFOREST_PYTHON``, else for one that is made on demand.
+    Args:
+        python: Interpreter that has deep-forest; None for that of the environment variable
+            ``UFLUX_DEEPFOREST_PYTHON``, or else for one that is made on demand. Other parameters
+            are those of :class:`~uflux_kedro.models.cascade.parameters.CascadeParameters`.
 
     Attributes:
         python_: Interpreter in which the model was fitted.
-        versions_: Versions of Python and of the packages there.
-        n_layers_: Layers kept.
+        versions_: Versions of Python and of the packages in it.
+        n_layers_: Number of layers kept.
         scores_: Out-of-bag mean squared error of each layer kept.
         oob_prediction_: (rows,) or (rows, targets), out-of-bag prediction of the last layer.
-        fit_seconds_: What the package took to fit, without the start of its interpreter.
-        n_features_in_: Columns.
+        fit_seconds_: Duration of the fit, without the start of the interpreter.
+        n_features_in_: Number of columns.
     """
 
     python: str | None = None
@@ -79,8 +81,8 @@ class DeepForestPackageRegressor(CascadeParameters):
 
         Raises:
             ConfigurationError: If there is no interpreter that can run the package.
-            DeepForestError: If the package fails, with the end of what it said.
-            ValueError: If X or y holds NaN or infinity, or their shapes do not fit.
+            DeepForestError: If the package fails; quotes the end of its error output.
+            ValueError: If X or y holds NaN or infinity, or their shapes do not match.
         """
         checked = validate_data(self, X, y, dtype=np.float64, multi_output=True, y_numeric=True)
         X, y = np.asarray(checked[0]), np.asarray(checked[1], dtype=np.float64)
@@ -133,18 +135,18 @@ class DeepForestPackageRegressor(CascadeParameters):
             return self._shaped(np.load(prediction))
 
     def to_cascade(self) -> CascadeForestRegressor:
-        """The same thresholds and trees as a model of this project, which can be stored.
+        """Convert thresholds and trees to a model of this project, which can be stored.
 
-        It predicts the same, leaves rounded to float32. The package does not tell what each cut
-        saved, so its importances are 0.
+        It predicts the same, with leaves rounded to float32. Its importances are 0, since the
+        package does not store the error reduction of each split.
 
         Raises:
-            ConfigurationError: If there is a head.
+            ConfigurationError: If the model has a head.
         """
         check_is_fitted(self, "n_layers_")
         if self.use_predictor:
             raise ConfigurationError(
-                "A model of deep-forest with a head (use_predictor) cannot be taken over; fit "
+                "A model of deep-forest with a head (use_predictor) cannot be converted; fit "
                 "CascadeForestRegressor with use_predictor instead"
             )
         with TemporaryDirectory(prefix="deep-forest-trees-") as name:
@@ -182,38 +184,38 @@ class DeepForestPackageRegressor(CascadeParameters):
         return super().__getstate__()
 
     def _parameters(self) -> str:
-        """Parameters of the package, as JSON.
+        """Return the package's parameters as JSON.
 
         Raises:
-            ConfigurationError: If JSON cannot hold one.
+            ConfigurationError: If JSON cannot hold a parameter.
         """
         parameters = self.get_params(deep=False)
         for ours in _OURS:
             del parameters[ours]
-        # The package changes the default of this one, a dict, in place.
+        # The package changes the default, a dict, in place.
         parameters["predictor_kwargs"] = dict(self.predictor_kwargs or {})
         if isinstance(self.random_state, np.random.RandomState):
             random = check_random_state(self.random_state)
             parameters["random_state"] = random.randint(np.iinfo(np.int32).max)
         try:
-            return json.dumps(parameters, default=_plain_number)
+            return json.dumps(parameters, default=plain_number)
         except TypeError as error:
             raise ConfigurationError(
-                f"DeepForestPackageRegressor: expected parameters of numbers, text and lists, which "
-                f"can pass to another interpreter; {error}"
+                "DeepForestPackageRegressor: expected parameters of numbers, text and lists, which "
+                f"can be sent to another interpreter; {error}"
             ) from error
 
     def _run(self, command: str, temporary: TemporaryDirectory, *files: Path) -> None:
-        """Run the worker on the model of a folder.
+        """Run a command of the worker on the model in a folder.
 
         Raises:
-            DeepForestError: If it fails.
+            DeepForestError: If the command fails.
         """
         folder = temporary.name
         done = subprocess.run(
             [self.python_, "-I", str(WORKER), command, folder, *map(str, files)],
             check=False,
-            # The package keeps what partial_mode puts on disk in the folder where it runs.
+            # With partial_mode the package writes forests to the folder in which it runs.
             cwd=folder,
             stdout=None if self.verbose else subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -222,7 +224,7 @@ class DeepForestPackageRegressor(CascadeParameters):
         )
         if done.returncode:
             ended = (
-                f"was ended by signal {-done.returncode} (9: out of memory?)"
+                f"was killed by signal {-done.returncode} (9: out of memory?)"
                 if done.returncode < 0
                 else "failed"
             )
@@ -233,9 +235,3 @@ class DeepForestPackageRegressor(CascadeParameters):
 
     def _shaped(self, y: np.ndarray) -> np.ndarray:
         return y.reshape(-1) if self.n_outputs_ == 1 else y
-
-
-def _plain_number(value: Any) -> Any:
-    if isinstance(value, np.generic):
-        return value.item()
-    raise TypeError(f"found {type(value).__name__}")

@@ -1,4 +1,4 @@
-"""Trees of the package deep-forest as those of the cascade forest."""
+"""Conversion of the trees of the package deep-forest to those of the cascade forest."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from collections.abc import Mapping
 import numpy as np
 
 from uflux_kedro.models.trees.binning import MAX_BINS
-from uflux_kedro.models.trees.library_trees import lay_out
+from uflux_kedro.models.trees.library_trees import LEAF, lay_out
 from uflux_kedro.models.trees.packed_trees import PackedTrees
 
 
 def cascade_arrays(
     exported: Mapping[str, np.ndarray], *, layers: int, forests: int, columns: int, targets: int
 ) -> dict[str, np.ndarray]:
-    """Arrays that ``CascadeForestRegressor.from_arrays`` takes.
+    """Return the arrays of ``CascadeForestRegressor.from_arrays``.
 
     Args:
-        exported: What the command ``export`` of ``worker`` wrote.
-        layers: Layers.
-        forests: Forests a layer.
-        columns: Columns of X.
-        targets: Targets.
+        exported: Arrays that the command ``export`` of ``worker`` wrote.
+        layers: Number of layers.
+        forests: Number of forests in a layer.
+        columns: Number of columns of X.
+        targets: Number of targets.
     """
     arrays: dict[str, np.ndarray] = {}
     for layer in range(layers):
@@ -37,13 +37,10 @@ def cascade_arrays(
             trees = _forest(*(exported[f"forest{layer}.{place}.{name}"] for name in names))
             name = f"layer{layer}.forest{place}"
             arrays[f"{name}.nodes"] = trees.nodes
-            arrays[f"{name}.leaves"] = trees.leaves[trees.nodes == _LEAF]
+            arrays[f"{name}.leaves"] = trees.leaves[trees.nodes == LEAF]
             arrays[f"{name}.roots"] = trees.roots
             arrays[f"{name}.importances"] = np.zeros(seen)
     return arrays
-
-
-_LEAF = np.uint64(0xFFFFFFFF)
 
 
 def _forest(
@@ -53,14 +50,14 @@ def _forest(
     values: np.ndarray,
     inner: np.ndarray,
 ) -> PackedTrees:
-    """Trees that stand one after the other; a tree of n inner nodes has n + 1 leaves."""
+    """Convert the concatenated trees of a forest; a tree of n inner nodes has n + 1 leaves."""
     trees = []
     last = np.cumsum(inner)
     for tree, (n, end) in enumerate(zip(inner, last, strict=True)):
         nodes = slice(end - n, end)
         leaves = values[end - n + tree : end + tree + 1]
         none = np.full(n + 1, -1)
-        # Leaf j becomes node n + j. The root is no child, so that 0 is the first leaf.
+        # Leaf j becomes node n + j. The root is never a child, so 0 means the first leaf.
         child = np.where(children[nodes] > 0, children[nodes], n - children[nodes])
         packed, order, _ = lay_out(
             np.concatenate([child[:, 0], none]).astype(np.int64),

@@ -1,15 +1,15 @@
-"""Runs the package deep-forest; a script for the interpreter that has it, Python 3.7 to 3.9.
+"""Script that runs the package deep-forest, in an interpreter of Python 3.7 to 3.9.
 
-It imports nothing of this project, and nothing but the standard library until the package itself
-is asked for. ``deep_forest_package`` calls it::
+It imports nothing of this project, and other packages than the standard library only in the
+commands that use them. ``uflux_kedro.models.deep_forest.package`` calls it::
 
     python -I worker.py versions
     python -I worker.py fit FOLDER
     python -I worker.py predict FOLDER X.npy PREDICTION.npy
     python -I worker.py export FOLDER TREES.npz
 
-FOLDER holds ``parameters.json``, ``X.npy``, ``y.npy`` and perhaps ``sample_weight.npy``; ``fit``
-adds ``model``, ``fit.json`` and ``out_of_bag.npy``.
+FOLDER contains ``parameters.json``, ``X.npy``, ``y.npy`` and optionally ``sample_weight.npy``;
+``fit`` adds ``model``, ``fit.json`` and ``out_of_bag.npy``.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ PACKAGES = ("deep-forest", "numpy", "scikit-learn", "xgboost", "lightgbm")
 
 
 def versions() -> None:
-    """Print the versions of Python and of the packages, null for those that are absent."""
+    """Print the versions of Python and of the packages, null for absent ones, as JSON."""
     found: dict[str, str | None] = {"python": platform.python_version()}
     for name in PACKAGES:
         found[name] = _version(name)
@@ -50,7 +50,7 @@ def _version(name: str) -> str | None:
 
 
 def fit(folder: Path) -> None:
-    """Fit, save the model and what is known of it."""
+    """Fit a model; save it, its scores and its out-of-bag predictions."""
     import numpy as np
     from deepforest import CascadeForestRegressor
 
@@ -72,7 +72,7 @@ def fit(folder: Path) -> None:
 
 
 def predict(folder: Path, rows: Path, prediction: Path) -> None:
-    """Predict the rows of one file into another."""
+    """Predict the rows of one file and write the predictions to another."""
     import numpy as np
 
     np.save(prediction, _load(folder).predict(np.load(rows)))
@@ -81,10 +81,11 @@ def predict(folder: Path, rows: Path, prediction: Path) -> None:
 def export(folder: Path, trees: Path) -> None:
     """Write thresholds and trees, without the head, as plain arrays.
 
-    ``binner<l>.<c>`` holds the thresholds of column c of layer l's own input. Of the forests of
-    a layer, ``forest<l>.<f>.<array>`` holds all trees one after the other: ``features`` and
-    ``thresholds`` of the inner nodes, their ``children`` (above 0 an inner node of the tree, else
-    minus a leaf), ``values`` of the leaves, and ``inner``, the number of inner nodes of each tree.
+    ``binner<l>.<c>`` holds the thresholds of column c of the input of layer l.
+    ``forest<l>.<f>.<array>`` holds the concatenated trees of forest f of layer l: ``features`` and
+    ``thresholds`` of the inner nodes, their ``children`` (an inner node of the tree if above 0,
+    else minus the number of a leaf), ``values`` of the leaves, and ``inner``, the number of inner
+    nodes of each tree.
     """
     import numpy as np
 
@@ -94,7 +95,7 @@ def export(folder: Path, trees: Path) -> None:
         binner = model.binners_[f"binner_{number}"]
         for column, thresholds in enumerate(binner.bin_thresholds_):
             arrays[f"binner{number}.{column}"] = thresholds
-        # Random forests, then extra-trees, in the order in which predictions are joined.
+        # Random forests, then extra-trees, in the order of the next layer's columns.
         estimators = model.layers_[f"layer_{number}"].estimators_.values()
         for place, stored in enumerate(estimators):
             estimator = model.buffer_.load_estimator(stored) if model.partial_mode else stored

@@ -1,4 +1,4 @@
-"""Columns of floats to bytes, by thresholds learnt from the training rows."""
+"""Binning of columns to bytes, by thresholds learnt from the training rows."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Binner:
     """Thresholds of each column; a value's bin is the number of thresholds strictly below it.
 
     Attributes:
-        thresholds: (columns, 255) float64, ascending; a column's unused places hold infinity.
+        thresholds: (columns, 255) float64, ascending; unused entries are infinity.
     """
 
     thresholds: np.ndarray
@@ -38,11 +38,11 @@ class Binner:
 
         Args:
             X: (rows, columns) float64, finite.
-            n_bins: Most bins of a column, 2 to 255.
-            bin_type: ``percentile`` for bins of as many rows each, ``interval`` for bins of equal
-                width. A column of no more than ``n_bins`` distinct values gets a bin for each.
-            subsample: Rows to learn from at most, drawn without replacement.
-            random_state: Draws them.
+            n_bins: Maximum number of bins of a column, 2 to 255.
+            bin_type: ``percentile`` for bins of equal numbers of rows, ``interval`` for bins of
+                equal width. A column of at most ``n_bins`` distinct values gets a bin for each.
+            subsample: Maximum number of rows to learn from, drawn without replacement.
+            random_state: Random generator that draws them.
         """
         if len(X) > subsample:
             X = X[random_state.choice(len(X), subsample, replace=False)]
@@ -53,23 +53,26 @@ class Binner:
         return cls(thresholds)
 
     def to_arrays(self) -> dict[str, np.ndarray]:
-        """For storage."""
+        """Return the thresholds for storage."""
         return {"thresholds": self.thresholds}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray], columns: int) -> Binner:
-        """Inverse of :meth:`to_arrays`.
+        """Make a binner from what :meth:`to_arrays` returned.
 
         Raises:
-            ValueError: If the thresholds are not those of so many columns.
+            ValueError: If the thresholds are not those of ``columns`` columns.
         """
         thresholds = arrays["thresholds"]
         if thresholds.shape != (columns, MAX_BINS) or thresholds.dtype != np.float64:
-            raise ValueError(f"thresholds of shape {thresholds.shape}")
+            raise ValueError(
+                f"expected float64 thresholds of shape {(columns, MAX_BINS)}, "
+                f"found {thresholds.dtype} of shape {thresholds.shape}"
+            )
         return cls(thresholds)
 
     def transform(self, X: np.ndarray, table: np.ndarray, first: int = 0) -> None:
-        """Write the bins of (rows, columns) ``X`` to columns ``first`` on of the uint8 ``table``."""
+        """Write the bins of (rows, columns) ``X`` to the uint8 ``table``, from column ``first``."""
         _write_bins(np.ascontiguousarray(X, dtype=np.float64), self.thresholds, table, first)
 
 
@@ -85,7 +88,7 @@ def _thresholds(column: np.ndarray, n_bins: int, bin_type: BinType) -> np.ndarra
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def _write_bins(X, thresholds, table, first):
-    """Binary search without a branch: 255 places, so eight halvings."""
+    """Bin each value by a binary search without branches: eight steps for 255 thresholds."""
     for column in range(X.shape[1]):
         places = thresholds[column]
         for row in range(X.shape[0]):

@@ -1,4 +1,4 @@
-"""One random forest or forest of extra-trees on binned columns, with out-of-bag predictions."""
+"""Random forests and forests of extra-trees on binned columns, with out-of-bag predictions."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ import numpy as np
 from uflux_kedro.errors import ConfigurationError
 from uflux_kedro.models.trees.forest_kernels import QUAD, grow_tree
 from uflux_kedro.models.trees.packed_trees import PackedTrees, in_blocks
-from uflux_kedro.models.trees.walk_kernels import NARROW_COLUMNS, NARROW_DISTANCE, WIDE_COLUMNS
+from uflux_kedro.models.trees.walk_kernels import NARROW, WIDE
 
 _PACKED_BITS = 24
-"""Targets on fewer bits than a float32's fraction are summed as floats instead."""
+"""Targets are packed if at least as many bits are left for them as in a float32's fraction."""
 
 
 @dataclass(frozen=True)
 class Targets:
-    """Targets and weights as the kernels take them.
+    """Targets and weights, encoded for the kernels; see ``forest_kernels``.
 
     Attributes:
         words: (rows, 1) uint64 packed, or (rows, targets + 1) float64 bits.
-        n_float: Number of targets held as floats, 0 for packed.
-        shift: Bits below the count of a packed weight.
+        n_float: Number of targets stored as floats, 0 for packed.
+        shift: First bit of the count in a packed word.
         origin: (targets,) float64, added to every leaf.
-        scale: One step of a packed target.
+        scale: Size of one step of a packed target.
     """
 
     words: np.ndarray
@@ -38,7 +38,7 @@ class Targets:
 
     @classmethod
     def of(cls, y: np.ndarray, weight: np.ndarray) -> Targets:
-        """Encode (rows, targets) ``y`` and (rows,) ``weight``; packed where that is exact enough."""
+        """Encode (rows, targets) ``y`` and (rows,) ``weight``; packed if that is exact enough."""
         rows, targets = y.shape
         count_bits = rows.bit_length()
         target_bits = 64 - 2 * count_bits
@@ -54,14 +54,14 @@ class Targets:
             shift = 64 - count_bits
             words = (np.uint64(1) << np.uint64(shift)) + steps
             return cls(words[:, None], 0, shift, np.array([low]), scale)
-        # By a power of two, which rounds nothing: products of weights stay within range.
+        # Scaled by a power of two, without rounding, so that products of weights cannot overflow.
         weight = np.ldexp(weight, 1 - np.frexp(weight.max())[1])
         origin = np.average(y, axis=0, weights=weight)
         floats = np.column_stack([(y - origin) * weight[:, None], weight])
         return cls(np.ascontiguousarray(floats).view(np.uint64), targets, 0, origin, 1.0)
 
     def records(self, bins: np.ndarray) -> np.ndarray:
-        """Rows for the kernels: the weight words, then the bytes of (rows, columns) ``bins``."""
+        """Return the records of ``forest_kernels``: words, then the (rows, columns) ``bins``."""
         rows, columns = bins.shape
         payload = self.words.shape[1]
         width = QUAD * math.ceil((payload + columns / 8) / QUAD)
@@ -73,7 +73,7 @@ class Targets:
 
 @dataclass(frozen=True)
 class Growth:
-    """How trees are grown; the attributes are those of ``CascadeForestRegressor``."""
+    """Limits of trees; the attributes are parameters of ``CascadeForestRegressor``."""
 
     n_trees: int
     max_depth: int | None
@@ -83,12 +83,12 @@ class Growth:
 
 @dataclass(frozen=True)
 class ByteForest:
-    """A forest on bytes.
+    """A forest on binned columns.
 
     Attributes:
-        trees: Its trees.
-        importances: (columns,) share of the squared error that each column's cuts save, mean
-            over trees; sums to 1, or 0 for trees without a cut.
+        trees: The trees.
+        importances: (columns,) share of the reduction of the squared error that is due to each
+            column, mean over trees; sums to 1, or to 0 for trees without a split.
     """
 
     trees: PackedTrees
@@ -106,12 +106,12 @@ class ForestGrower:
     """Grows forests on one set of training rows.
 
     Attributes:
-        table: (rows, columns) uint8, row by row; read anew for each forest.
+        table: (rows, columns) uint8 bins; the caller may change them between forests.
         targets: Targets of the rows.
-        bags: (rows,) uint32, number of the bag unit (a row, or a site) of each row, from 0 on.
-        executor: Runs the trees.
+        bags: (rows,) uint32, number from 0 of the unit (a row or a site) drawn into bags.
+        executor: Executor on which trees are grown.
         n_jobs: Threads of the out-of-bag prediction.
-        on_tree: Called after each tree.
+        on_tree: Function called after each tree.
     """
 
     table: np.ndarray
@@ -134,20 +134,23 @@ class ForestGrower:
         """Grow a forest and predict its training rows out of bag.
 
         Args:
-            columns: Columns of the table that the trees may use, from the first on.
+            columns: Number of columns of the table that the trees may use.
             growth: Limits of the trees.
             extra: Whether thresholds are drawn at random (extra-trees).
-            seed: Seed of the forest; each tree has its own, so threads change nothing.
-            max_features: Candidate columns a node; None for the root of their number.
-            repeat: Whether a bag holds a row as often as it was drawn, else once.
+            seed: Seed of the forest; each tree has its own, so results do not depend on threads.
+            max_features: Candidate columns at a node; None for the square root of their number.
+            repeat: Whether a bag contains a row as often as it was drawn, or else once.
 
         Returns:
-            The forest and (rows, targets) float64 out-of-bag means, NaN where every bag holds the
-            row.
+            The forest and the (rows, targets) float64 out-of-bag means, NaN for rows that are in
+            every bag.
+
+        Raises:
+            ConfigurationError: If there are too many columns.
         """
-        if columns > WIDE_COLUMNS:
+        if columns > WIDE.columns:
             raise ConfigurationError(
-                f"A forest takes at most {WIDE_COLUMNS} columns; found {columns}"
+                f"A forest takes at most {WIDE.columns} columns; found {columns}"
             )
         rows = len(self.table)
         in_bag = np.empty((growth.n_trees, rows), np.uint8)
@@ -170,12 +173,10 @@ class ForestGrower:
         candidates: int,
         repeat: bool,
     ) -> Callable[[int, np.uint64], tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        """A function of the tree's number and seed that grows it."""
+        """Return a function that grows a tree from its number and seed."""
         rows = len(self.table)
-        narrow = columns <= NARROW_COLUMNS and rows <= NARROW_DISTANCE
-        like, column_shift, distance_shift = (
-            (np.empty(0, np.uint32), 8, 16) if narrow else (np.empty(0, np.uint64), 32, 44)
-        )
+        narrow = columns <= NARROW.columns and rows <= NARROW.longest
+        layout, like = (NARROW, np.uint32) if narrow else (WIDE, np.uint64)
         targets = self.targets
         records = targets.records(self.table[:, :columns])
         least = min(growth.min_samples_leaf, rows)
@@ -203,9 +204,9 @@ class ForestGrower:
                 np.uint64(growth.min_samples_split),
                 np.uint64(least),
                 in_bag[tree],
-                like,
-                np.uint64(column_shift),
-                np.uint64(distance_shift),
+                np.empty(0, like),
+                np.uint64(layout.column_shift),
+                np.uint64(layout.distance_shift),
             )
             self.on_tree()
             return grown

@@ -1,23 +1,21 @@
-"""Growing one tree on binned rows: the compiled inner loops of the cascade forest.
+"""Compiled code that grows one tree on binned rows.
 
-A row is a record of 64-bit words: its weight words first, then one byte a column, padded to a
-multiple of four words so that a record moves in whole vectors. The rows of a node stand side by
-side; splitting a node copies them to the other of two buffers, left rows from the front, right
-rows from the back, so a node never needs an index into the table.
+A row is a record of 64-bit words: its weight words first, then one byte for each column, padded
+to a multiple of four words so that records are copied in whole vectors. The rows of a node are
+contiguous. Splitting a node copies them to the other of two buffers, left rows from the front and
+right rows from the back, so a node needs no index into the table.
 
-Two kinds of weight words:
+There are two kinds of weight words:
 
 - *Packed* (one target, equal weights): one integer, ``1 << shift`` plus the target on a fixed
-  scale. A single integer sum carries both count and sum, is exact, and is the same in any order.
+  scale. One integer sum holds both the count and the sum, is exact, and is the same in any order.
 - *General* (several targets or unequal weights): ``weight * target`` of each target, then the
   weight, as float64.
 
-A node is one integer: threshold in the low bits, then the column, then the distance to the left
-child; the right child stands one further. A row goes left if its byte is not above the threshold.
-A leaf has the highest threshold and distance 0, so walking on from a leaf stays there.
+For nodes see ``walk_kernels``.
 """
 
-# ruff: noqa: PLR0912, PLR0915, SIM110 (one loop without calls is the point; numba has no all())
+# ruff: noqa: PLR0912, PLR0915, SIM110 (long loops without calls are fast; numba has no all())
 from __future__ import annotations
 
 from typing import Any
@@ -28,19 +26,19 @@ from numba import int64, njit, types, uint64
 from numba.extending import intrinsic
 
 QUAD = 4
-"""Words by which a record is padded."""
+"""The length of a record is a multiple of this many words."""
 
 _PAIRWISE = 10
-"""Up to this many rows, sums at every row's bin beat a histogram."""
+"""Up to this many rows, a sum for each row's bin is faster than a histogram."""
 
 _DENSE = 128
-"""Above this many rows, walking all 256 bins beats walking the occupied ones."""
+"""Above this many rows, a loop over all 256 bins is faster than one over the occupied bins."""
 
 _compile = njit(nogil=True, cache=True, error_model="numpy")
 _inline = njit(nogil=True, cache=True, error_model="numpy", forceinline=True)
 
-# Unsigned integers throughout: numba wraps negative indices of signed ones, a branch an access;
-# and uint64 with a plain literal would become float64.
+# All integers are unsigned: for signed indices numba adds a branch that wraps negative ones. And
+# uint64 with a plain literal would become float64.
 _0, _1, _2, _3, _4 = (np.uint64(i) for i in range(5))
 _EMPTY = np.uint64(256)
 _BYTE = np.uint64(255)
@@ -54,12 +52,12 @@ def _count_trailing_zeros(typing_context, word):
 
 
 _trailing_zeros: Any = intrinsic(_count_trailing_zeros)
-"""Position of the lowest set bit of a word that is not 0."""
+"""Return the position of the lowest set bit of a word that is not 0."""
 
 
 @_inline
 def _random(state):
-    """Next 64 random bits (SplitMix64, Steele et al. 2014, doi 10.1145/2660193.2660195)."""
+    """Return 64 random bits (SplitMix64, Steele et al. 2014, doi 10.1145/2660193.2660195)."""
     state[0] += np.uint64(0x9E3779B97F4A7C15)
     z = state[0]
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -69,13 +67,13 @@ def _random(state):
 
 @_inline
 def _below(state, n):
-    """Random integer in [0, n), or 0 for n = 0."""
+    """Return a random integer in [0, n), or 0 for n = 0."""
     return ((_random(state) >> np.uint64(32)) * uint64(n)) >> np.uint64(32)
 
 
 @_inline
 def _draw_column(state, order, drawn, columns):
-    """Next column of a random permutation, of which ``drawn`` are drawn already."""
+    """Draw the next column of a random permutation, after ``drawn`` columns."""
     j = drawn + _below(state, columns - drawn)
     column = order[j]
     order[j] = order[drawn]
@@ -104,7 +102,7 @@ def _copy_row(source, i, target, o, width):
 
 @_inline
 def _span4(bytes_, first, last, stride, c0, c1, c2, c3):
-    """Lowest and highest bin of four columns."""
+    """Return the lowest and highest bin of four columns."""
     l0 = l1 = l2 = l3 = _BYTE
     h0 = h1 = h2 = h3 = _0
     for i in range(first, last, stride):
@@ -125,13 +123,13 @@ def _span4(bytes_, first, last, stride, c0, c1, c2, c3):
 
 @_inline
 def _if_left(bin_, threshold, weight):
-    """The weight if the row goes left, else 0; an integer mask, for a branch would be a coin toss."""
+    """Return the weight if the row goes left, else 0; by a mask, as a branch is unpredictable."""
     return weight & (_0 - uint64(uint64(bin_) <= threshold))
 
 
 @_inline
 def _sums4(words, bytes_, start, end, width, c0, c1, c2, c3, t0, t1, t2, t3):
-    """Packed sums left of one threshold in each of four columns."""
+    """Return the packed sums left of one threshold in each of four columns."""
     s0 = s1 = s2 = s3 = _0
     stride = width * np.uint64(8)
     for i in range(start, end):
@@ -146,10 +144,10 @@ def _sums4(words, bytes_, start, end, width, c0, c1, c2, c3, t0, t1, t2, t3):
 
 @_inline
 def _score(left, n, mean, shift, mask, inverse):
-    """Squared error that a cut saves, by row; ``nan`` or ``-inf`` where a side has too few rows.
+    """Return the squared error that a split saves, by row.
 
-    With d the left side's sum less what it would be at the node's mean, the saving is
-    d**2 * n / (n_left * n_right).
+    With d the sum of the left side minus n_left times the node's mean, the squared error falls by
+    d**2 * n / (n_left * n_right). A side with too few rows gives ``nan`` or ``-inf``.
     """
     n_left = left >> shift
     d = np.float64(int64(left & mask)) - np.float64(int64(n_left)) * mean
@@ -158,7 +156,7 @@ def _score(left, n, mean, shift, mask, inverse):
 
 @_inline
 def _better(left, n, mean, shift, mask, inverse, column, cut, best, best_column, best_cut):
-    """The better of a cut and the best so far."""
+    """Return the better of a split and the best so far."""
     score = _score(left, n, mean, shift, mask, inverse)
     if score > best:
         return score, column, cut
@@ -174,7 +172,7 @@ def _histogram(words, bytes_, start, end, width, column, histogram):
 
 @_inline
 def _occupied_histogram(words, bytes_, start, end, width, column, histogram, occupied):
-    """Histogram that also marks its occupied bins, one bit each."""
+    """Add to a histogram and mark its occupied bins, one bit each."""
     stride = width * np.uint64(8)
     for i in range(start, end):
         b = uint64(bytes_[i * stride + column])
@@ -187,7 +185,7 @@ def _search_packed(
     words, bytes_, start, end, width, total, extra, columns, max_features,
     shift, inverse, order, state, histogram, occupied,
 ):  # fmt: skip
-    """Best cut of a node with packed weights: saving by row (negative if none), column, threshold."""
+    """Return the best split with packed weights: gain by row (negative if none), column, bin."""
     n = end - start
     stride = width * np.uint64(8)
     mask = (_1 << shift) - _1
@@ -195,8 +193,8 @@ def _search_packed(
     best, column, cut = -1.0, _0, _0
     drawn = _0
     while drawn < columns and (drawn < max_features or best < 0.0):
-        # Up to four columns share one pass over the rows, the first standing in for those that
-        # are wanting; past max_features they come one by one.
+        # Up to four columns share one pass over the rows; the first column replaces missing ones.
+        # Beyond max_features columns come one by one.
         group = min(_4, max_features - drawn) if drawn < max_features else _1
         c0 = _draw_column(state, order, drawn, columns)
         if n == _2:
@@ -204,7 +202,7 @@ def _search_packed(
             a = uint64(bytes_[start * stride + c0])
             b = uint64(bytes_[start * stride + stride + c0])
             if a != b:
-                # Any column that tells the two rows apart does so equally well.
+                # Every column that separates the two rows has the same gain.
                 d = np.float64(int64(words[start * width] & mask)) - mean
                 return d * d, c0, (a + b) >> _1
             continue
@@ -274,7 +272,7 @@ def _search_packed(
                         left, n, mean, shift, mask, inverse, c, b, best, column, cut
                     )
     if best >= 0.0 and not extra:
-        # Halfway to the next occupied bin.
+        # Set the threshold halfway to the next occupied bin.
         above = _EMPTY
         for i in range(start * stride + column, end * stride + column, stride):
             b = uint64(bytes_[i])
@@ -291,7 +289,7 @@ def _search_general(
     words, bytes_, start, end, width, targets, extra, columns, max_features, min_leaf,
     order, state,
 ):  # fmt: skip
-    """Best cut of a node with float weights: saving by row (negative if none), column, threshold."""
+    """Return the best split with float weights: gain by row (negative if none), column, bin."""
     n = end - start
     stride = width * np.uint64(8)
     floats = words.view(np.float64)
@@ -322,14 +320,14 @@ def _search_general(
         left[:] = 0.0
         previous = low
         for bin_ in range(low, high + _1):
-            # With extra-trees the one cut is ``only``; else between any two occupied bins.
+            # Extra-trees split at ``only``; others between any two occupied bins.
             if bin_ > low and (bin_ == only + _1 if extra else counts[bin_] > _0):
                 gain = 0.0
                 for k in range(targets):
                     d = left[k] - left[targets] * total[k] / weight
                     gain += d * d
                 right = weight - left[targets]
-                # Beside a very large weight the others are lost in rounding.
+                # Rounding may leave a side without weight if one weight is very large.
                 gain = (
                     gain / (left[targets] * right) if left[targets] > 0.0 and right > 0.0 else -1.0
                 )
@@ -343,7 +341,7 @@ def _search_general(
                 for k in range(size):
                     left[k] += histogram[bin_, k]
                     histogram[bin_, k] = 0.0
-    # By row, as the caller counts rows.
+    # Divided by the number of rows, as the caller multiplies by it.
     return best * weight / np.float64(int64(n)), column, cut
 
 
@@ -352,7 +350,7 @@ def _search_general(
 
 @_inline
 def _is_constant(words, start, end, width, targets):
-    """Whether all rows of a node have the same target; packed if ``targets`` is 0."""
+    """Return whether all rows of a node have the same target; packed if ``targets`` is 0."""
     first = start * width
     if targets == _0:
         for i in range(start + _1, end):
@@ -373,7 +371,7 @@ def _is_constant(words, start, end, width, targets):
 
 @_inline
 def _write_leaf(words, start, end, width, targets, shift, origin, scale, values, node):
-    """Mean target of a leaf's rows."""
+    """Write the mean target of a leaf's rows."""
     if targets == _0:
         total = _0
         for i in range(start, end):
@@ -400,30 +398,30 @@ def grow_tree(
 
     Args:
         records: (rows, width) uint64, see the module's docstring.
-        groups: (rows,) uint32, what is drawn together; 0 ... rows-1 where rows are drawn alone.
-        n_groups: Number of groups; as many are drawn with replacement.
-        repeat: Whether the bag holds a row as often as it was drawn, else once. Only for rows that
-            are drawn alone, which fill the bag at most.
+        groups: (rows,) uint32, group with which a row is drawn; 0 ... rows-1 to draw rows.
+        n_groups: Number of groups, and of draws with replacement.
+        repeat: Whether the bag contains a row as often as it was drawn, or else once. Only if rows
+            are drawn, since repeated groups could have more rows than the bag has room for.
         seed: uint64 of this tree.
         extra: Whether thresholds are drawn at random (extra-trees).
         columns: Number of columns.
         targets: Number of targets, 0 for packed weights.
-        shift: Bits below the count in a packed weight.
+        shift: First bit of the count in a packed word.
         origin: (targets or 1,) float64, added to every leaf.
         scale: Size of one step of a packed target.
-        inverse: (rows + 1,) float64, 1/i, and -inf for fewer rows than a leaf needs.
-        max_features: Candidate columns a node.
+        inverse: (rows + 1,) float64, 1/i, and -inf for fewer rows than ``min_leaf``.
+        max_features: Candidate columns at a node.
         max_depth: Depth at which every node is a leaf.
-        min_split: Rows that a node needs to be split.
-        min_leaf: Rows that a leaf needs.
-        in_bag: (rows,) uint8, written: whether the bag holds the row.
+        min_split: Fewest rows of a node that is split.
+        min_leaf: Fewest rows of a leaf.
+        in_bag: (rows,) uint8, written: whether the row is in the bag.
         like: Empty array of the nodes' type, uint32 or uint64.
         column_shift: First bit of the column in a node.
         distance_shift: First bit of the distance to the left child.
 
     Returns:
-        Nodes (n,), leaf values (n, targets or 1) float32, importance of each column (columns,)
-        as the squared error that its cuts saved, not normalised.
+        Nodes (n,), leaf values (n, targets or 1) float32, and the importance of each column
+        (columns,): the reduction of the squared error by its splits, not normalised.
     """
     rows = uint64(records.shape[0])
     width = uint64(records.shape[1])
@@ -456,7 +454,7 @@ def grow_tree(
     values = np.zeros((2 * bag, max(targets, _1)), np.float32)
     leaf = (_1 << column_shift) - _1
 
-    # The smaller child is done first: at most log2(rows) nodes wait, and the distance to a left
+    # The smaller child comes first, so at most log2(rows) nodes wait, and the distance to a left
     # child never exceeds the number of rows.
     stack = np.empty((66, 4), np.uint64)
     stack[0, 0] = _0
@@ -511,7 +509,7 @@ def grow_tree(
         nodes[node] = cut | (column << column_shift) | ((count - node) << distance_shift)
         small_left = middle - to <= to + n - middle
         for turn in range(2):
-            # The larger child goes on the stack first.
+            # The larger child is pushed first, so the smaller is popped first.
             is_left = small_left == (turn == 1)
             first = to if is_left else middle
             last = middle if is_left else to + n

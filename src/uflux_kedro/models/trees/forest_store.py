@@ -1,4 +1,4 @@
-"""The forests of one layer, in memory or on disk."""
+"""Storage of forests: those of one layer in memory or on disk, and one as named arrays."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ import numpy as np
 
 from uflux_kedro.models.trees.byte_forest import ByteForest
 from uflux_kedro.models.trees.packed_trees import PackedTrees
+from uflux_kedro.models.trees.walk_kernels import layout_of
 
 
 class ForestStore:
-    """Forests in order; those on disk are read when their turn comes and then let go.
+    """A list of forests; from disk only one is read at a time.
 
     Args:
-        forests: Forests to begin with.
-        on_disk: Whether they stand in a temporary folder, which goes when the store goes.
+        forests: The first forests.
+        on_disk: Whether to keep forests in a temporary folder, which is removed with the store.
     """
 
     def __init__(self, forests: Iterable[ByteForest] = (), *, on_disk: bool = False) -> None:
@@ -50,7 +51,7 @@ class ForestStore:
                 yield item
 
     def __reduce__(self):
-        # A copy or a pickle must not share the folder of the original.
+        # A copy or pickle must not share the folder of the original.
         return (_store, (list(self), self._folder is not None))
 
 
@@ -59,11 +60,7 @@ def _store(forests: list[ByteForest], on_disk: bool) -> ForestStore:
 
 
 def forest_arrays(forest: ByteForest) -> dict[str, np.ndarray]:
-    """A forest for storage.
-
-    Only leaves have a value, and they are known by their distance of 0, so the values of inner
-    nodes are left out.
-    """
+    """Return the arrays of a forest for storage, with values only for leaves."""
     trees = forest.trees
     return {
         "nodes": trees.nodes,
@@ -74,10 +71,10 @@ def forest_arrays(forest: ByteForest) -> dict[str, np.ndarray]:
 
 
 def read_forest(arrays: Mapping[str, np.ndarray], columns: int, targets: int) -> ByteForest:
-    """Inverse of :func:`forest_arrays`.
+    """Make a forest from the arrays that :func:`forest_arrays` returned.
 
     Raises:
-        ValueError: If the arrays are not those of a forest on so many columns and targets.
+        ValueError: If the arrays are not those of a forest of ``columns`` and ``targets``.
     """
     nodes, values = arrays["nodes"], arrays["leaves"]
     leaves = np.zeros((len(nodes), targets), np.float32)
@@ -88,22 +85,19 @@ def read_forest(arrays: Mapping[str, np.ndarray], columns: int, targets: int) ->
 
 
 def _is_leaf(nodes: np.ndarray) -> np.ndarray:
-    if nodes.dtype not in (np.uint32, np.uint64) or nodes.ndim != 1:
-        raise ValueError(f"nodes of type {nodes.dtype}")
-    distance_shift = nodes.dtype.type(16 if nodes.dtype == np.uint32 else 44)
-    return nodes >> distance_shift == 0
+    return nodes >> nodes.dtype.type(layout_of(nodes).distance_shift) == 0
 
 
 def columns_and_targets(model: Any) -> dict[str, Any]:
-    """What scikit-learn's estimators know of the data that they were fitted on, for JSON."""
-    known = {"n_features_in_": model.n_features_in_, "n_outputs_": model.n_outputs_}
+    """Return a fitted estimator's numbers of columns and targets, and names of columns if any."""
+    attributes = {"n_features_in_": model.n_features_in_, "n_outputs_": model.n_outputs_}
     if hasattr(model, "feature_names_in_"):
-        known["feature_names_in_"] = list(model.feature_names_in_)
-    return known
+        attributes["feature_names_in_"] = list(model.feature_names_in_)
+    return attributes
 
 
 def take_columns_and_targets(model: Any, attributes: Mapping[str, Any]) -> None:
-    """Give a model what :func:`columns_and_targets` knew of another.
+    """Set the attributes of an estimator that :func:`columns_and_targets` returned.
 
     Raises:
         KeyError: If a number is missing.

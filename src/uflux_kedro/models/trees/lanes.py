@@ -1,8 +1,8 @@
-"""Complete trees of a few levels, walked by sixty-four rows at once.
+"""Vectorised walks down complete trees of a few levels, sixty-four rows at a time.
 
-All nodes of such a tree are compared, each by one instruction for a whole vector of rows, and from
-the bottom up every node picks the leaf that its left or its right child picked. That is several
-times the comparisons of a walk, and for the lack of any lookup it takes a third of the time.
+Every node of the tree is compared, with one instruction for a vector of rows, and from the bottom
+up every node takes the leaf that its left or right child took. These are several times as many
+comparisons as in a walk from the root, but without lookups they take a third of the time.
 """
 
 from __future__ import annotations
@@ -15,26 +15,27 @@ from numba import njit, types
 from numba.extending import intrinsic
 
 LANES = 64
+"""Rows of a vector."""
 
 STRIDE = 256
-"""Places of a column: four vectors, and a power of two."""
+"""Room for the rows of a column: four vectors, and a power of two."""
 
 ROWS = 252
-"""Rows that lie side by side in a column: twenty-one groups of twelve, as ``walk_kernels`` wants."""
+"""Rows in the room of a column: twenty-one of the groups of twelve of ``walk_kernels``."""
 
 
 def picker(depth: int) -> Any:
-    """A compiled function that walks one tree of ``depth`` levels, at most 8.
+    """Return a compiled function that walks one tree of ``depth`` levels, at most 8.
 
     Node j of a tree has the children 2 j + 1 and 2 j + 2; a row goes left if its value is not
-    above the threshold. Its arguments:
+    above the threshold. The arguments of the function are:
 
-    - columns: (trees * nodes,) uint16, column that a node looks at.
+    - columns: (trees * nodes,) uint16, column of each node.
     - thresholds: (trees * nodes,) of the type of the values.
-    - tree: uint64, which one.
-    - values: (columns * STRIDE,) uint8 or uint32, column after column.
+    - tree: uint64, number of the tree.
+    - values: (columns * STRIDE,) uint8 or uint32, column by column.
     - first: uint64, first row of the vector.
-    - picked: (STRIDE,) uint8; the number of the leaf of each row is written there.
+    - picked: (STRIDE,) uint8, written: number of the leaf of each row.
     """
     inner = (1 << depth) - 1
 
@@ -83,7 +84,7 @@ def picker(depth: int) -> Any:
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def side_by_side(rows):
-    """Rows (n, columns) as (pieces, columns, STRIDE), filled up with zeros."""
+    """Transpose (n, columns) to (pieces, columns, STRIDE), padded with zeros."""
     n, width = rows.shape
     pieces = np.zeros(((n + ROWS - 1) // ROWS, width, STRIDE), rows.dtype)
     for i in range(n):

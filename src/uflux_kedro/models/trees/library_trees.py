@@ -1,4 +1,4 @@
-"""Trees of scikit-learn's random forest and of XGBoost in packed form."""
+"""Conversion of the trees of scikit-learn's forests and of XGBoost to packed form."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numba import njit, uint64
 from uflux_kedro.errors import ConfigurationError
 from uflux_kedro.models.trees.packed_trees import PackedForest, PackedTrees, keys_of
 from uflux_kedro.models.trees.shallow_trees import DEPTH, INNER, MAX_CUTS, NEVER_RIGHT, ShallowTrees
-from uflux_kedro.models.trees.walk_kernels import WIDE_COLUMNS, WIDE_DISTANCE
+from uflux_kedro.models.trees.walk_kernels import WIDE
 
 if TYPE_CHECKING:
     from sklearn.ensemble import RandomForestRegressor
@@ -24,7 +24,8 @@ def pack_random_forest(model: RandomForestRegressor) -> PackedForest:
     trees = []
     for estimator in model.estimators_:
         tree = estimator.tree_
-        # X is float32 and the threshold float64: x <= t just if x <= the float32 at or below t.
+        # X is float32 and the threshold float64: x <= t if and only if x <= the largest float32
+        # that is not above t.
         thresholds = tree.threshold.astype(np.float32)
         above = thresholds.astype(np.float64) > tree.threshold
         thresholds[above] = np.nextafter(thresholds[above], np.float32(-np.inf))
@@ -45,10 +46,10 @@ def pack_random_forest(model: RandomForestRegressor) -> PackedForest:
 
 
 def pack_xgboost(model: XGBRegressor) -> PackedForest:
-    """Pack a fitted ``XGBRegressor`` of one target, grown trees and numeric columns.
+    """Pack a fitted ``XGBRegressor`` of trees, with one target and numeric columns.
 
     Raises:
-        ConfigurationError: If the booster is of another kind.
+        ConfigurationError: If the model is of another kind.
     """
     booster = model.get_booster()
     learner = json.loads(booster.save_raw("json"))["learner"]
@@ -56,15 +57,15 @@ def pack_xgboost(model: XGBRegressor) -> PackedForest:
     objective = learner["objective"]["name"]
     if kind != "gbtree" or objective != "reg:squarederror":
         raise ConfigurationError(
-            f"No packed form of an XGBoost {kind} with {objective}: expected gbtree with "
+            f"No packed form of an XGBoost model {kind} with {objective}: expected gbtree with "
             "reg:squarederror"
         )
     if model.missing is not None and not np.isnan(model.missing):
         raise ConfigurationError(
-            f"No packed form of an XGBoost to which {model.missing!r} is missing: expected NaN"
+            f"No packed form of an XGBoost model with missing={model.missing!r}: expected NaN"
         )
     if int(learner["learner_model_param"]["num_target"]) > 1:
-        raise ConfigurationError("No packed form of an XGBoost of several targets")
+        raise ConfigurationError("No packed form of an XGBoost model of several targets")
     n_features = int(learner["learner_model_param"]["num_feature"])
     trees = []
     # After early stopping the model predicts with the trees up to the best round.
@@ -74,7 +75,7 @@ def pack_xgboost(model: XGBRegressor) -> PackedForest:
     used = None if best_round is None else (int(best_round) + 1) * a_round
     for tree in grown["trees"][:used]:
         if tree["categories"]:
-            raise ConfigurationError("No packed form of an XGBoost of categories")
+            raise ConfigurationError("No packed form of an XGBoost model of categories")
         condition = np.array(tree["split_conditions"], dtype=np.float32)
         left = np.array(tree["left_children"])
         leaf = np.where(left < 0, condition, np.float32(0)).astype(np.float32)
@@ -83,7 +84,7 @@ def pack_xgboost(model: XGBRegressor) -> PackedForest:
                 left=left,
                 right=np.array(tree["right_children"]),
                 column=np.array(tree["split_indices"]),
-                # XGBoost goes left if x < t: the highest key that does so is one lower.
+                # XGBoost goes left if x < t, so the highest key that goes left is one lower.
                 highest_left=keys_of(condition) - np.uint32(1),
                 missing_high=~np.array(tree["default_left"], dtype=bool),
                 leaf=leaf[:, None],
@@ -96,15 +97,15 @@ def pack_xgboost(model: XGBRegressor) -> PackedForest:
 
 @dataclass(frozen=True)
 class _Tree:
-    """A library's tree, node by node.
+    """A tree of scikit-learn or XGBoost.
 
     Attributes:
         left: (nodes,) left child, negative at leaves.
         right: (nodes,) right child.
         column: (nodes,) column of X.
-        highest_left: (nodes,) uint32, highest key that goes left.
+        highest_left: (nodes,) uint32, highest key (see ``keys_of``) that goes left.
         missing_high: (nodes,) bool, whether a missing value goes right.
-        leaf: (nodes, targets).
+        leaf: (nodes, targets) value at leaves.
     """
 
     left: np.ndarray
@@ -118,17 +119,22 @@ class _Tree:
 def _pack(
     trees: list[_Tree], n_features: int
 ) -> tuple[PackedTrees | ShallowTrees, np.ndarray, np.ndarray]:
-    """Trees over the columns in use: a column twice if missing values go either way."""
+    """Pack trees over the columns that they use, twice if missing values go left and right.
+
+    Returns:
+        The packed trees and, of each column that they use, its number in X and whether a missing
+        value goes right.
+    """
     used = np.zeros(2 * n_features, bool)
     for tree in trees:
         inner = tree.left >= 0
         used[tree.column[inner] + n_features * tree.missing_high[inner]] = True
     kept = np.flatnonzero(used)
     if len(kept) == 0:
-        kept = np.array([0])  # A forest of lone leaves still needs a column to look at.
-    if len(kept) > WIDE_COLUMNS:
+        kept = np.array([0])  # a forest of single leaves still needs a column
+    if len(kept) > WIDE.columns:
         raise ConfigurationError(
-            f"A packed forest uses at most {WIDE_COLUMNS} columns; found {len(kept)}"
+            f"A packed forest uses at most {WIDE.columns} columns; found {len(kept)}"
         )
     place = np.zeros(2 * n_features, np.int64)
     place[kept] = np.arange(len(kept))
@@ -141,20 +147,20 @@ def _pack(
         nodes, order, longest = lay_out(
             tree.left.astype(np.int64), tree.right.astype(np.int64), column, tree.highest_left
         )
-        if longest > WIDE_DISTANCE:
+        if longest > WIDE.longest:
             raise ConfigurationError(
-                f"A packed tree holds about {2 * WIDE_DISTANCE} nodes; found {len(nodes)}"
+                f"A packed tree has at most about {2 * WIDE.longest} nodes; found {len(nodes)}"
             )
         packed.append((nodes, tree.leaf[order] * (tree.left[order] < 0)[:, None]))
     return PackedTrees.join(packed), kept % n_features, kept >= n_features
 
 
 def _shallow(trees: list[_Tree], seen: list[np.ndarray], columns: int) -> ShallowTrees | None:
-    """Complete trees on ranks; None where a tree is too deep or a column has too many thresholds.
+    """Complete trees on ranks; None if a tree is too deep or a column has too many thresholds.
 
     Args:
         trees: The trees.
-        seen: Of each tree, the place of each node's column among the used ones.
+        seen: For each tree, the position of each node's column among the used columns.
         columns: Number of used columns.
     """
     inner = [tree.left >= 0 for tree in trees]
@@ -178,7 +184,7 @@ def _shallow(trees: list[_Tree], seen: list[np.ndarray], columns: int) -> Shallo
             own = seen[number][nodes]
             columns_of[number, places] = own
             thresholds[number, places] = (cuts[own] < tree.highest_left[nodes, None]).sum(axis=1)
-            # Below a leaf stands the leaf again.
+            # The children of a leaf are the leaf itself.
             left, right = (np.where(goes_on, c[at], at) for c in (tree.left, tree.right))
             at = np.stack([left, right], axis=1).ravel()
         if np.any(inner[number][at]):
@@ -187,16 +193,22 @@ def _shallow(trees: list[_Tree], seen: list[np.ndarray], columns: int) -> Shallo
     return ShallowTrees(columns_of, thresholds, np.stack(leaves), cuts)
 
 
+LEAF = np.uint64(WIDE.threshold_mask)
+"""A leaf of :func:`lay_out`."""
+
+_COLUMN_SHIFT, _DISTANCE_SHIFT = np.uint64(WIDE.column_shift), np.uint64(WIDE.distance_shift)
+
+
 @njit(cache=True)
 def lay_out(left, right, column, highest_left):
-    """Nodes with children side by side, the smaller subtree first so that distances stay short.
+    """Order nodes with children adjacent and the smaller subtree first, to keep distances short.
 
     Returns:
         Nodes (nodes,) uint64, the old number of each node, the longest distance to a left child.
     """
     total = len(left)
     size = np.ones(total, np.int64)
-    # Parents first, in any order: a stack; sizes are then summed from the end.
+    # Parents come before their children, so that sizes can be summed from the end.
     parents = np.empty(total, np.int64)
     stack = np.empty(total + 1, np.int64)
     stack[0] = 0
@@ -225,14 +237,14 @@ def lay_out(left, right, column, highest_left):
         place = stack[waiting]
         node = order[place]
         if left[node] < 0:
-            nodes[place] = np.uint64(0xFFFFFFFF)
+            nodes[place] = LEAF
             continue
         distance = count - place
         longest = max(longest, distance)
         nodes[place] = (
             uint64(highest_left[node])
-            | (uint64(column[node]) << np.uint64(32))
-            | (uint64(distance) << np.uint64(44))
+            | (uint64(column[node]) << _COLUMN_SHIFT)
+            | (uint64(distance) << _DISTANCE_SHIFT)
         )
         order[count] = left[node]
         order[count + 1] = right[node]

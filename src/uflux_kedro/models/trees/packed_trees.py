@@ -1,10 +1,10 @@
 """Forests as flat arrays of small nodes, and their exact prediction.
 
-One form serves the cascade forest, scikit-learn's random forest and XGBoost: see
-``walk_kernels`` for a node. The cascade's rows are bytes. The libraries compare float32 values, so
-here a value and a threshold become 32-bit integers in the same order as the floats, and a missing
-value becomes the lowest or the highest integer, whichever goes the way that the node sends it.
-A library's forest whose trees are all shallow takes a quicker form: see ``shallow_trees``.
+The cascade forest, scikit-learn's forests and XGBoost share this form; ``walk_kernels`` describes
+a node. Rows of the cascade forest are bytes. scikit-learn and XGBoost compare float32 values,
+which are mapped here to 32-bit integers in the same order; a missing value becomes the lowest or
+the highest integer, depending on which way the node sends it. Forests of shallow trees take the
+faster form of ``shallow_trees``.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 from joblib import effective_n_jobs
@@ -21,20 +20,17 @@ from numba import njit
 
 from uflux_kedro.errors import InputError
 from uflux_kedro.models.trees.shallow_trees import ShallowTrees
-from uflux_kedro.models.trees.walk_kernels import add_leaves, crowns_of
-
-if TYPE_CHECKING:
-    pass
+from uflux_kedro.models.trees.walk_kernels import add_leaves, crowns_of, layout_of
 
 BLOCK = 8192
-"""Rows that one thread brings through all trees before it takes the next."""
+"""Rows that one thread passes through all trees at a time."""
 
 _NO_COUNT = np.zeros(0, np.uint32)
 
 
 @dataclass(frozen=True)
 class PackedTrees:
-    """Trees one after the other.
+    """Concatenated trees.
 
     Attributes:
         nodes: (nodes,) uint32 or uint64.
@@ -48,7 +44,7 @@ class PackedTrees:
 
     @classmethod
     def join(cls, trees: list[tuple[np.ndarray, np.ndarray]]) -> PackedTrees:
-        """Put trees, each (nodes, leaves), together."""
+        """Concatenate trees, each a pair of nodes and leaves."""
         sizes = [len(nodes) for nodes, _ in trees]
         return cls(
             nodes=np.concatenate([nodes for nodes, _ in trees]),
@@ -65,44 +61,42 @@ class PackedTrees:
         return self.leaves.shape[1]
 
     def check(self, columns: int) -> None:
-        """Refuse trees that lead outside themselves or look at a column beyond ``columns``.
+        """Check that children are in their tree and columns below ``columns``.
 
-        The kernels do not look again; what comes from a file must be looked at once.
+        The kernels do not check, so trees from a file must be checked once.
 
         Raises:
-            ValueError: If there are any.
+            ValueError: If a child or column is out of range, or the arrays are not those of trees.
         """
-        wide = self.nodes.dtype == np.uint64
-        kind = self.nodes.dtype.type
-        distance = (self.nodes >> kind(44 if wide else 16)).astype(np.int64)
+        layout, kind = layout_of(self.nodes), self.nodes.dtype.type
+        distance = (self.nodes >> kind(layout.distance_shift)).astype(np.int64)
         roots = self.roots.astype(np.int64)
         ends = np.append(roots[1:], len(self.nodes))
         if (
-            self.nodes.dtype not in (np.uint32, np.uint64)
-            or self.leaves.ndim != 2
+            self.leaves.ndim != 2
             or len(self.leaves) != len(self.nodes)
             or len(roots) == 0
             or roots[0] != 0
             or np.any(ends <= roots)
         ):
-            raise ValueError("arrays that are not those of trees")
+            raise ValueError("arrays of wrong shapes for trees")
         last = np.repeat(ends, ends - roots) - 1
         right = np.arange(len(self.nodes)) + distance + 1
-        highest = kind(0xFFFFFFFF if wide else 0xFF)
+        highest = kind(layout.threshold_mask)
         goes_on = (self.nodes & highest < highest) & (distance == 0)
         if np.any(self._column() >= columns) or np.any((right > last) & (distance > 0) | goes_on):
-            raise ValueError("a tree whose nodes lead nowhere")
+            raise ValueError("a tree with child or column numbers out of range")
 
     def renumber_columns(self, numbers: np.ndarray) -> PackedTrees:
-        """The same trees, looking at column ``numbers[c]`` where they looked at column c."""
-        kind = self.nodes.dtype.type
-        shift, mask = _column_bits(self.nodes.dtype)
-        others = self.nodes & ~(mask << shift)
+        """Return the same trees with column ``numbers[c]`` in place of column c."""
+        layout, kind = layout_of(self.nodes), self.nodes.dtype.type
+        shift = kind(layout.column_shift)
+        others = self.nodes & ~(kind(layout.column_mask) << shift)
         return replace(self, nodes=others | numbers.astype(kind)[self._column()] << shift)
 
     def _column(self) -> np.ndarray:
-        shift, mask = _column_bits(self.nodes.dtype)
-        return self.nodes >> shift & mask
+        layout, kind = layout_of(self.nodes), self.nodes.dtype.type
+        return self.nodes >> kind(layout.column_shift) & kind(layout.column_mask)
 
     @cached_property
     def _crowns(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -120,24 +114,18 @@ class PackedTrees:
         out: np.ndarray,
         unseen: np.ndarray,
     ) -> None:
-        """Add the sum over the trees whose bag lacks a row, and count these trees.
+        """Add the sum over the trees without a row in their bag, and count these trees.
 
         Args:
             rows: (n, columns).
-            in_bag: (trees, all rows) uint8; without columns no row is in a bag.
-            first: Number of the first of the n rows among all.
-            out: (n, targets) float64, added to.
-            unseen: (n,) uint32, added to.
+            in_bag: (trees, all rows) uint8; of shape (trees, 0) if no row is in a bag.
+            first: Number of the first of the n rows among all rows.
+            out: (n, targets) float64; the sums are added to it.
+            unseen: (n,) uint32; the numbers of trees are added to it.
         """
         columns, thresholds, starts = self._crowns
         crowns = columns, thresholds.astype(rows.dtype), starts
         add_leaves(self.nodes, self.leaves, self.roots, crowns, rows, out, in_bag, first, unseen)
-
-
-def _column_bits(kind: np.dtype) -> tuple[np.integer, np.integer]:
-    """By how much a node is shifted, and its mask then, to give its column."""
-    shift, mask = (32, 0xFFF) if kind == np.uint64 else (8, 0xFF)
-    return kind.type(shift), kind.type(mask)
 
 
 def in_blocks(work: Callable[[slice], None], n: int, n_jobs: int | None) -> None:
@@ -150,24 +138,24 @@ def in_blocks(work: Callable[[slice], None], n: int, n_jobs: int | None) -> None
             work(block)
         return
     with ThreadPoolExecutor(threads) as pool:
-        # The list makes an error of a thread surface here.
+        # The list raises errors of the threads.
         list(pool.map(work, blocks))
 
 
 @dataclass(frozen=True)
 class PackedForest:
-    """Exact predictor of a random forest or of XGBoost.
+    """Exact predictor of a forest of scikit-learn or XGBoost.
 
-    It agrees with the library within 1e-6, missing values included, in a fraction of its time.
+    It agrees with the library within 1e-6, missing values included, in a fraction of the time.
 
     Attributes:
         trees: The trees, over the columns that they use.
-        columns: (used columns,) int64, column of X.
+        columns: (used columns,) int64, number of each in X.
         missing_high: (used columns,) bool, whether a missing value goes right.
-        base: Added to the sum of the leaves before it is divided.
-        divisor: Trees whose mean is taken, 1 for a sum.
-        n_features: Columns of X.
-        float_type: Type of sum and result, that of the library.
+        base: Constant, added to the sum of the leaves before the division.
+        divisor: Number of trees for a mean over trees, 1 for a sum.
+        n_features: Number of columns of X.
+        float_type: Type of the sum and the result, as in the library.
     """
 
     trees: PackedTrees | ShallowTrees
@@ -180,10 +168,10 @@ class PackedForest:
 
     @cached_property
     def _of_complete_rows(self) -> PackedForest:
-        """The same forest for rows that lack nothing: each column of X once.
+        """The same forest for rows without missing values, with each column of X once.
 
-        A column whose missing values go either way stands twice, and half of what the trees look
-        at leaves the first cache.
+        Columns that are there twice, for missing values that go left and right, would make rows
+        too large for the first-level cache.
         """
         columns, numbers = np.unique(self.columns, return_inverse=True)
         if len(columns) == len(self.columns) or isinstance(self.trees, ShallowTrees):
@@ -228,8 +216,8 @@ class PackedForest:
 
 
 def keys_of(values: np.ndarray) -> np.ndarray:
-    """Integers in the order of float32 values."""
-    # Adding 0 makes -0 and 0, which compare equal, the same bits.
+    """Map float32 values to uint32 in the same order."""
+    # Adding 0 turns -0 into 0, which compares equal and so needs the same bits.
     bits = (values.astype(np.float32) + np.float32(0)).view(np.uint32)
     negative = bits >> np.uint32(31) == 1
     return np.where(negative, ~bits, bits | np.uint32(0x80000000))
@@ -237,7 +225,7 @@ def keys_of(values: np.ndarray) -> np.ndarray:
 
 @njit(nogil=True, cache=True)
 def _write_keys(X, columns, missing_high, rows):
-    """``keys_of`` the used columns; a missing value is the lowest or the highest integer."""
+    """Write ``keys_of`` the used columns; a missing value is the lowest or the highest integer."""
     bits = (X + np.float32(0)).view(np.uint32)
     for i in range(X.shape[0]):
         for j in range(len(columns)):

@@ -1,4 +1,4 @@
-"""Parameters of our forests within their ranges, refused by name."""
+"""Ranges of the parameters of this project's forests."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ GROWTH_RANGES: tuple[Range, ...] = (
     ("min_samples_split", True, 2, np.inf),
     ("min_samples_leaf", True, 1, np.inf),
 )
-"""Those of a forest; ``max_depth`` may be None, for no limit."""
+"""Ranges of a forest's parameters; ``max_depth`` may also be None, for no limit."""
 
 _LARGEST_TARGET = 1e37
-"""Leaves are single precision."""
+"""Largest absolute target, since leaves are single precision."""
 
 
 def check_ranges(owner: str, values: Mapping[str, Any], ranges: Iterable[Range]) -> None:
-    """Refuse a value out of its range.
+    """Check that parameters are in range.
 
     Args:
-        owner: Whose parameters they are, for the message.
-        values: Name -> value; what is not among ``ranges`` is not looked at.
-        ranges: What is allowed.
+        owner: Name of the class or setting that has the parameters, for the message.
+        values: Name -> value; names without a range are ignored.
+        ranges: Allowed ranges.
 
     Raises:
-        ConfigurationError: Naming the parameter.
+        ConfigurationError: Names the first parameter that is out of range.
     """
     for name, whole, low, high in ranges:
         if name not in values or (name == "max_depth" and values[name] is None):
@@ -49,10 +49,10 @@ def check_ranges(owner: str, values: Mapping[str, Any], ranges: Iterable[Range])
 
 
 def check_targets(y: np.ndarray) -> None:
-    """Refuse targets that single precision cannot hold.
+    """Check that single precision can hold all targets.
 
     Raises:
-        InputError: If there are some.
+        InputError: If a target is too large.
     """
     largest = np.abs(y).max()
     if largest > _LARGEST_TARGET:

@@ -1,8 +1,8 @@
-"""Shallow trees on bytes, walked by sixty-four rows at once.
+"""Shallow trees on bytes, walked by sixty-four rows at a time.
 
-A boosted tree has six levels and few distinct thresholds a column: a histogram's. A row's value
-then is its rank among them, one byte, and one instruction compares a whole vector of rows with a
-threshold: see ``lanes``.
+A boosted tree has six levels, and its columns have few distinct thresholds, the edges of a
+histogram. A value is replaced by its rank among them, a byte, so that one instruction compares a
+vector of rows with a threshold; see ``lanes``.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from uflux_kedro.models.trees.lanes import LANES, ROWS, STRIDE, picker, side_by_
 
 DEPTH = 6
 INNER = (1 << DEPTH) - 1
-"""Levels, and inner nodes, of a complete tree; node j has the children 2 j + 1 and 2 j + 2."""
+"""Levels and inner nodes of a complete tree; node j has the children 2 j + 1 and 2 j + 2."""
 
 MAX_CUTS = 255
-"""Distinct thresholds of a column, so that a rank is a byte."""
+"""Maximum number of distinct thresholds of a column, so that a rank is a byte."""
 
 NEVER_RIGHT = 255
 """Threshold that no rank exceeds."""
 
 _HALF = 1 << 31
-"""Taken off unsigned integers, so that signed comparisons, which vectors have, order them."""
+"""Subtracted from unsigned integers, so that signed comparisons, which vectors have, order them."""
 
 _pick = picker(DEPTH)
 
@@ -35,11 +35,11 @@ class ShallowTrees:
     """Complete trees of :data:`DEPTH` levels over the ranks of 32-bit values.
 
     Attributes:
-        columns: (trees, INNER) uint16, column that a node looks at.
+        columns: (trees, INNER) uint16, column of each node.
         thresholds: (trees, INNER) uint8; a row goes left if its rank is not above.
         leaves: (trees, INNER + 1, targets) float32 or float64.
-        cuts: (columns, MAX_CUTS + 1) uint32, ascending; unused places, among them the last, hold
-            the highest integer. A value's rank is the number of cuts below it.
+        cuts: (columns, MAX_CUTS + 1) uint32, ascending; unused entries, the last always, are the
+            highest integer. The rank of a value is the number of cuts below it.
     """
 
     columns: np.ndarray
@@ -62,9 +62,9 @@ class ShallowTrees:
 
 @njit(nogil=True, cache=True, error_model="numpy", forceinline=True)
 def _rank(values, cuts, ranks):
-    """Count the cuts below each value: all of them, four at a time, in vectors.
+    """Count the cuts below each value, four cuts at a time and vectors of values.
 
-    A binary search has a tenth of the comparisons and takes ten times as long.
+    A binary search makes a tenth of the comparisons and takes ten times as long.
     """
     ranks[:] = 0
     for j in range(0, MAX_CUTS, 4):

@@ -1,15 +1,17 @@
-"""Walking rows down packed trees: the compiled inner loop of every prediction.
+"""Compiled code that walks rows down packed trees, the inner loop of every prediction.
 
-A node is one integer. Of 32 bits: threshold 8, column 8, distance to the left child 16. Of 64
-bits: threshold 32, column 12, distance 20. The right child stands one beyond the left. A row goes
-left if its value is not above the threshold. A leaf has the highest threshold and distance 0, so
-that a step from a leaf stays there.
+A node is an integer of 32 bits (threshold 8, column 8, distance to the left child 16) or of 64
+bits (threshold 32, column 12, distance 20). The right child follows the left. A row goes left if
+its value is not above the threshold. A leaf has the highest threshold and distance 0, so a step
+from a leaf stays there.
 
-The first levels of a tree, its crown, are walked by vectors of rows (see ``lanes``). From there
-on twelve rows step together, without a branch, until all stay.
+The first levels of a tree, its crown, are walked by vectors of rows; see ``lanes``. From there
+twelve rows step together, without a branch, until all of them are at leaves.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit, types, uint64
@@ -17,12 +19,50 @@ from numba.extending import overload
 
 from uflux_kedro.models.trees.lanes import LANES, ROWS, STRIDE, picker, side_by_side
 
-NARROW_COLUMNS, NARROW_DISTANCE = 1 << 8, (1 << 16) - 1
-WIDE_COLUMNS, WIDE_DISTANCE = 1 << 12, (1 << 20) - 1
-"""Columns that a node of either kind can name, and the longest distance it can hold."""
+
+class NodeLayout(NamedTuple):
+    """Bits of a node: the threshold lowest, then the column, then the distance.
+
+    Attributes:
+        threshold_mask: Bits of the threshold, so also the highest threshold, which marks a leaf.
+        column_shift: First bit of the column.
+        column_mask: Bits of the column after the shift.
+        distance_shift: First bit of the distance.
+        longest: Longest distance that fits.
+    """
+
+    threshold_mask: int
+    column_shift: int
+    column_mask: int
+    distance_shift: int
+    longest: int
+
+    @property
+    def columns(self) -> int:
+        """Number of columns that a node can tell apart."""
+        return self.column_mask + 1
+
+
+NARROW = NodeLayout(0xFF, 8, 0xFF, 16, (1 << 16) - 1)
+WIDE = NodeLayout(0xFFFFFFFF, 32, 0xFFF, 44, (1 << 20) - 1)
+
+
+def layout_of(nodes: np.ndarray) -> NodeLayout:
+    """Return the layout of (nodes,) uint32 or uint64.
+
+    Raises:
+        ValueError: If ``nodes`` has another type or shape.
+    """
+    if nodes.dtype not in (np.uint32, np.uint64) or nodes.ndim != 1:
+        raise ValueError(
+            "expected nodes (n,) of type uint32 or uint64, "
+            f"found {nodes.dtype} of shape {nodes.shape}"
+        )
+    return NARROW if nodes.dtype == np.uint32 else WIDE
+
 
 CROWN = 5
-"""Levels of a crown: with each more, twice the comparisons."""
+"""Levels of a crown; each additional level doubles the comparisons."""
 
 _INNER = (1 << CROWN) - 1
 _GROUP = 12
@@ -33,21 +73,15 @@ _inline = njit(nogil=True, cache=True, error_model="numpy", forceinline=True)
 
 
 def _parts(node):
-    """Threshold, column and distance of a node."""
+    """Return threshold, column and distance of a node."""
     raise NotImplementedError
 
 
 @overload(_parts, jit_options={"forceinline": True, "error_model": "numpy"})
 def _overload_parts(node):
-    # The shifts are constants of the node's type: known to the compiler, they cost a quarter less.
-    if node == types.uint32:
-        threshold_mask, column_shift, column_mask, distance_shift = (
-            np.uint64(n) for n in (0xFF, 8, 0xFF, 16)
-        )
-    else:
-        threshold_mask, column_shift, column_mask, distance_shift = (
-            np.uint64(n) for n in (0xFFFFFFFF, 32, 0xFFF, 44)
-        )
+    # Shifts that the compiler knows from the node's type save a quarter of the time.
+    layout = NARROW if node == types.uint32 else WIDE
+    threshold_mask, column_shift, column_mask, distance_shift = (np.uint64(n) for n in layout[:4])
 
     def parts(node):
         bits = uint64(node)
@@ -59,7 +93,7 @@ def _overload_parts(node):
 
 @_inline
 def _child(nodes, at, values, row):
-    """Next node of the row that stands at place ``row`` of each column."""
+    """Return the next node of a row."""
     threshold, column, distance = _parts(nodes[at])
     value = uint64(values[column * uint64(STRIDE) + row])
     return at + distance + uint64(value > threshold)
@@ -67,15 +101,15 @@ def _child(nodes, at, values, row):
 
 @_compile
 def crowns_of(nodes, roots):
-    """First levels of each tree, made complete: below a leaf stands the leaf again.
+    """Return the first levels of each tree as a complete tree; children of a leaf are the leaf.
 
     Args:
-        nodes: (nodes,) uint32 or uint64, all trees one after the other.
+        nodes: (nodes,) uint32 or uint64, concatenated trees.
         roots: (trees,) uint64, first node of each tree.
 
     Returns:
-        Columns (trees, 2^CROWN - 1) uint16 and thresholds uint32; nodes (trees, 2^CROWN) uint32,
-        where a row that picked a leaf of the crown goes on.
+        Columns (trees, 2^CROWN - 1) uint16, thresholds of that shape uint32, and for each leaf of
+        the crown the node (trees, 2^CROWN) uint32 from which a row continues.
     """
     columns = np.zeros((roots.size, _INNER), np.uint16)
     thresholds = np.zeros((roots.size, _INNER), np.uint32)
@@ -95,7 +129,7 @@ def crowns_of(nodes, roots):
 
 
 def _row(rows, place):
-    """The row at a place of a list; without a list, the place."""
+    """Return the row at a position of a list, or the position if there is no list."""
     raise NotImplementedError
 
 
@@ -110,8 +144,9 @@ def _overload_row(rows, place):
 def _walk(nodes, starts, picked, values, rows, waiting, leaf):
     """Write the leaf of each row to ``leaf``.
 
-    Of the first ``waiting`` of the list ``rows``, which has room for a group more, or without a
-    list of the first ``waiting`` rows: then rows need no registers, of which there are sixteen.
+    Rows are the first ``waiting`` of the list ``rows``, which has room for one more group, or the
+    first ``waiting`` rows if there is no list. Without a list their numbers need no registers, of
+    which there are only sixteen.
     """
     for j in range(np.uint64(0), waiting, np.uint64(_GROUP)):
         i0 = _row(rows, j)
@@ -138,8 +173,8 @@ def _walk(nodes, starts, picked, values, rows, waiting, leaf):
         p9 = uint64(starts[picked[i9]])
         p10 = uint64(starts[picked[i10]])
         p11 = uint64(starts[picked[i11]])
-        # Nodes only ever lie further on, so the group stays where it is if its sum does. (Twelve
-        # comparisons would be twelve branches.)
+        # Nodes only ever increase, so no row moved if their sum is the same. (Twelve comparisons
+        # would be twelve branches.)
         before = np.uint64(0)
         total = np.uint64(1)
         while total != before:
@@ -164,7 +199,7 @@ def _walk(nodes, starts, picked, values, rows, waiting, leaf):
 
 @_inline
 def _fetch(nodes, leaves, first, end, sink):
-    """Read a tree once in order: a walk that met each part for the first time would wait for it."""
+    """Read a tree once in order, to load it into the cache before rows walk it in any order."""
     line = np.uint64(16)
     nothing = np.uint64(0)
     zero = leaves[first, 0] * 0
@@ -179,15 +214,15 @@ def add_leaves(nodes, leaves, roots, crowns, rows, out, in_bag, first_in_bag, un
     """Add the leaf value of every tree to each row, tree by tree.
 
     Args:
-        nodes: (nodes,) uint32 or uint64, all trees one after the other.
-        leaves: (nodes, targets) values, read at leaves.
+        nodes: (nodes,) uint32 or uint64, concatenated trees.
+        leaves: (nodes, targets), values at leaves.
         roots: (trees,) uint64, first node of each tree.
-        crowns: As :func:`crowns_of` gives them, thresholds in the type of ``rows``.
-        rows: (n, columns) uint8 or uint32, row by row.
-        out: (n, targets), added to; its type is that of the sum.
-        in_bag: (trees, rows) uint8; rows of a tree's bag are left out. No columns: no row is.
-        first_in_bag: Column of ``in_bag`` that belongs to the first row.
-        unseen: (n,) uint32, added to: number of trees whose bag lacks the row.
+        crowns: Result of :func:`crowns_of`, with thresholds in the type of ``rows``.
+        rows: (n, columns) uint8 or uint32.
+        out: (n, targets); the sums are added to it, in its type.
+        in_bag: (trees, rows) uint8; rows in a tree's bag are skipped. (trees, 0) skips none.
+        first_in_bag: Column of ``in_bag`` of the first row.
+        unseen: (n,) uint32; the number of trees without the row in their bag is added to it.
     """
     columns, thresholds, starts = crowns
     columns, thresholds = columns.reshape(columns.size), thresholds.reshape(thresholds.size)
@@ -213,7 +248,7 @@ def add_leaves(nodes, leaves, roots, crowns, rows, out, in_bag, first_in_bag, un
                 for i in range(size):
                     waiting_rows[waiting] = i
                     waiting += uint64(in_bag[tree, uint64(first_in_bag) + first + i] == 0)
-                # The last group is filled up with a row that is done anyway.
+                # The last group is filled with a row of the list, which is then walked twice.
                 for j in range(waiting, (waiting + group - np.uint64(1)) // group * group):
                     waiting_rows[j] = waiting_rows[np.uint64(0)]
                 _walk(nodes, starts[tree], picked, values, waiting_rows, waiting, leaf)

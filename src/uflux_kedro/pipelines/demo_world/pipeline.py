@@ -1,4 +1,4 @@
-"""The demo world: raw files to try everything on, offline."""
+"""The demo world: raw files to try the project offline."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from uflux_kedro.pipelines.demo_world.nodes import simulate_demo_world
 
 
 def create_pipeline(**_: object) -> Pipeline:
-    """One node; its files are what ingestion reads."""
+    """Return one node; the pipeline ``ingestion`` reads the files that it writes."""
     return Pipeline(
         [
             node(

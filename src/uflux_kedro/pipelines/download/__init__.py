@@ -1,4 +1,4 @@
-"""What a run needs from elsewhere, fetched into the raw data."""
+"""Pipeline ``download``: fetch ordered files into the folder of raw data."""
 
 from uflux_kedro.pipelines.download.pipeline import create_pipeline
 

@@ -10,7 +10,7 @@ from uflux_kedro.lazy import pd
 
 
 def fetch_raw_files(parameters: DownloadParameters, raw_folder: Path) -> pd.DataFrame:
-    """Fetch what is ordered and not there yet; return one row a file."""
+    """Download the ordered files that are missing; return one row per file."""
     from uflux_kedro.downloads import (
         COLUMNS,
         ClimateDataStoreFetcher,

@@ -1,4 +1,4 @@
-"""Downloads: run by name, before ingestion; nothing is fetched that was not asked for."""
+"""The pipeline ``download``, run by name before ingestion; downloads only what is ordered."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from uflux_kedro.pipelines.download.nodes import fetch_raw_files
 
 
 def create_pipeline(**_: object) -> Pipeline:
-    """One node; its files are what ingestion reads."""
+    """Return the pipeline: one node, which writes files for ingestion to read."""
     return Pipeline(
         [
             node(

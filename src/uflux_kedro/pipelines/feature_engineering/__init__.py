@@ -1,4 +1,4 @@
-"""Towers and cubes to one training table and one drivers cube."""
+"""Pipeline from towers and cubes to one training table and one cube of drivers."""
 
 from uflux_kedro.pipelines.feature_engineering.pipeline import create_pipeline
 

@@ -10,17 +10,17 @@ from uflux_kedro.lazy import pd, xr
 def make_drivers(
     members: tuple[Member, ...], parameters: FeatureParameters, **cubes: xr.Dataset
 ) -> xr.Dataset:
-    """Bring all sources onto the target grid and its months, and derive their predictors."""
+    """Bring all sources onto the target grid and the same months, and derive predictors."""
     from uflux_kedro.features.carry_over import carry_over_names
     from uflux_kedro.features.drivers import build_drivers
 
-    carry_over = _asked_for(members, parameters)
+    carry_over = _requested(members, parameters)
     drivers = build_drivers(cubes, parameters.target_grid, parameters.period, carry_over)
     if carry_over is None:
         return drivers
-    # Each is a field of every month, and what no member asks for would be computed and kept too.
-    unasked = set(carry_over_names(carry_over)) - _predictors(members)
-    return drivers.drop_vars(unasked, errors="ignore")
+    # Each is a field of every month; those that no member uses would be computed and stored too.
+    unused = set(carry_over_names(carry_over)) - _predictors(members)
+    return drivers.drop_vars(unused, errors="ignore")
 
 
 def join_drivers_at_towers(
@@ -29,7 +29,7 @@ def join_drivers_at_towers(
     drivers: xr.Dataset,
     parameters: FeatureParameters,
 ) -> pd.DataFrame:
-    """Training table with predictors read off the drivers cube at each tower."""
+    """Build the training table with predictors read from the drivers at each tower."""
     from uflux_kedro.features.training_table import build_training_table
 
     return build_training_table(towers, sites, drivers, footprint=parameters.footprint)
@@ -41,24 +41,22 @@ def join_tower_predictors(
     towers: pd.DataFrame,
     sites: pd.DataFrame,
 ) -> pd.DataFrame:
-    """Training table with the predictors that came with the towers."""
+    """Build the training table with the predictors of the tower table."""
     from uflux_kedro.features.training_table import build_training_table
 
-    return build_training_table(towers, sites, carry_over=_asked_for(members, parameters))
+    return build_training_table(towers, sites, carry_over=_requested(members, parameters))
 
 
-def _asked_for(
+def _requested(
     members: tuple[Member, ...], parameters: FeatureParameters
 ) -> CarryOverParameters | None:
-    """The block ``carry_over`` if a member has a predictor of it."""
+    """Return the block ``carry_over`` if a member uses one of its predictors."""
     from uflux_kedro.features.carry_over import carry_over_names
 
     if parameters.carry_over is None:
         return None
-    asked = _predictors(members)
-    return (
-        None if asked.isdisjoint(carry_over_names(parameters.carry_over)) else parameters.carry_over
-    )
+    used = _predictors(members) & set(carry_over_names(parameters.carry_over))
+    return parameters.carry_over if used else None
 
 
 def _predictors(members: tuple[Member, ...]) -> set[str]:

@@ -1,4 +1,4 @@
-"""Predictors with the same names and the same numbers at towers and on the grid."""
+"""Predictors with the same names and numbers at towers and on the grid."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from uflux_kedro.pipelines.feature_engineering.nodes import (
 
 
 def create_pipeline(**_: object) -> Pipeline:
-    """With grids the towers' predictors are read off them; without, off the tower table."""
+    """Read the towers' predictors from grids; without grids, from the tower table."""
     sources = list(project_parameters()["grids"] or {})
     members = project_members()
     if not sources:

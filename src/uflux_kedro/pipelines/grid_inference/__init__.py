@@ -1,4 +1,4 @@
-"""All members of a flux over the drivers cube: mean, spread, product."""
+"""The pipeline ``grid_inference``: products of every flux, their export and their totals."""
 
 from uflux_kedro.pipelines.grid_inference.pipeline import create_pipeline
 

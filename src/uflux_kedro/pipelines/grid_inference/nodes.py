@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from uflux_kedro.ensemble import Member
+from uflux_kedro.errors import ConfigurationError
 from uflux_kedro.lazy import pd, xr
 from uflux_kedro.products.parameters import DaskParameters, InferenceParameters
 from uflux_kedro.statistics.parameters import AggregateParameters
 
 if TYPE_CHECKING:
     from uflux_kedro.models.fitted import FittedMember
-    from uflux_kedro.products.plan import Plan
+    from uflux_kedro.products.store import ProductStore
+
+logger = logging.getLogger(__name__)
 
 
 def make_product_drivers(
     members: tuple[Member, ...], parameters: InferenceParameters, **cubes: xr.Dataset
 ) -> xr.Dataset:
-    """Bring the sources onto the products' own grid and steps."""
-    from uflux_kedro.features.product_drivers import product_drivers, step_edges
+    """Align the sources to the products' own grid and steps.
+
+    Raises:
+        ConfigurationError: If ``inference.grid`` is not set.
+    """
+    from uflux_kedro.features.products import product_drivers, step_edges
 
     if parameters.grid is None:
-        raise ValueError("inference.grid: expected the products' grid, found none")
+        raise ConfigurationError("inference.grid: expected the grid of the products, found none")
     edges = step_edges(
         parameters.first_month, parameters.last_month, parameters.step, parameters.last_day
     )
@@ -29,22 +37,28 @@ def make_product_drivers(
     return product_drivers(cubes, parameters.grid, edges, predictors)
 
 
-def plan_product(
+def make_product(
     members: tuple[Member, ...],
     drivers: xr.Dataset,
     parameters: InferenceParameters,
     dask: DaskParameters,
+    store: ProductStore,
     *models: FittedMember,
-) -> Plan:
-    """Say of what one flux's product is made; the catalog's dataset makes it where it lies."""
-    from uflux_kedro.features.product_drivers import require_months
+) -> ProductStore:
+    """Make one flux's product in its store and log what it cost.
+
+    Regions that an earlier run finished are kept if their inputs are the same.
+    """
+    from uflux_kedro.features.products import require_months
+    from uflux_kedro.products.cost import describe_cost
     from uflux_kedro.products.execution import Execution
-    from uflux_kedro.products.plan import Plan, Whole
+    from uflux_kedro.products.plan import Plan
+    from uflux_kedro.products.production import produce
 
     flux = members[0].flux
     drivers = drivers.sel(time=slice(parameters.first_month, parameters.last_month))
     require_months(drivers, parameters.first_month, parameters.last_month, parameters.last_day)
-    return Plan(
+    plan = Plan(
         flux=flux,
         members={model.name: model for model in models},
         drivers=drivers,
@@ -55,17 +69,21 @@ def plan_product(
         block_rows=parameters.block_rows,
         execution=Execution(parameters.n_jobs, dask.address, dask.local_workers, dask.retries),
         title=f"UFLUX ensemble: {flux}",
-        whole=Whole(**parameters.whole.model_dump()) if parameters.whole else None,
+        whole=parameters.whole,
     )
+    production = produce(plan, store)
+    for line in describe_cost(flux, production, len(models), plan.whole).splitlines():
+        logger.info(line)
+    return store
 
 
 def export_product(product: xr.Dataset) -> xr.Dataset:
-    """Hand the product on to be written in another format."""
+    """Return the product unchanged; the catalog writes it in another format."""
     return product
 
 
 def derive_et(members: tuple[Member, ...], latent: xr.Dataset, drivers: xr.Dataset) -> xr.Dataset:
-    """Evapotranspiration, with the air temperature that the members of LE know."""
+    """Compute evapotranspiration with the air temperature that the members of LE use."""
     from uflux_kedro.products.derived import air_temperature, evapotranspiration
 
     predictors = [name for member in members for name in member.predictors]
@@ -73,7 +91,7 @@ def derive_et(members: tuple[Member, ...], latent: xr.Dataset, drivers: xr.Datas
 
 
 def derive_wue(gpp: xr.Dataset, water: xr.Dataset) -> xr.Dataset:
-    """Water-use efficiency."""
+    """Compute water-use efficiency."""
     from uflux_kedro.products.derived import water_use_efficiency
 
     return water_use_efficiency(gpp, water)
@@ -82,12 +100,12 @@ def derive_wue(gpp: xr.Dataset, water: xr.Dataset) -> xr.Dataset:
 def aggregate_product(
     variable: str, product: xr.Dataset, drivers: xr.Dataset, parameters: AggregateParameters
 ) -> pd.DataFrame:
-    """Totals and means of one product by zone and year."""
+    """Compute totals and means of one product by zone and year."""
     from uflux_kedro.readers.regions import read_countries, read_outlines
     from uflux_kedro.statistics.aggregates import aggregate
-    from uflux_kedro.statistics.zones import Areas, Bands, LandCover, Whole, Zones
+    from uflux_kedro.statistics.zones import AllCells, Areas, Bands, LandCover, Zones
 
-    zones: list[Zones] = [Whole()]
+    zones: list[Zones] = [AllCells()]
     if parameters.latitude_bands:
         zones.append(Bands(parameters.latitude_bands))
     if parameters.land_cover:

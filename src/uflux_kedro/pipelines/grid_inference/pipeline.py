@@ -1,4 +1,4 @@
-"""One product a flux, inside the flux's namespace."""
+"""The pipeline ``grid_inference``: one product per flux, inside the flux's namespace."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from uflux_kedro.pipelines.grid_inference.nodes import (
     derive_et,
     derive_wue,
     export_product,
+    make_product,
     make_product_drivers,
-    plan_product,
 )
 
 
 def create_pipeline(**_: object) -> Pipeline:
-    """Products of the configured fluxes; nothing where there are no grids.
+    """Create the pipeline of the configured fluxes; it is empty if no grids are configured.
 
-    Products on a grid of their own have drivers of their own; on degrees they are exported as
-    netCDF, in a projection as GeoTIFF.
+    Products on a grid of their own have drivers of their own. They are exported as netCDF on
+    degrees and as GeoTIFF in a projection.
     """
     parameters = project_parameters()
     if not parameters["grids"]:
@@ -49,9 +49,9 @@ def _flux(flux: str, members: tuple[Member, ...], drivers: str, export: str) -> 
     return Pipeline(
         [
             node(
-                bound(plan_product, members),
+                bound(make_product, members),
                 inputs=[
-                    *(drivers, "params:inference", "params:dask"),
+                    *(drivers, "params:inference", "params:dask", f"store_{flux}"),
                     *(f"{m.namespace}.model" for m in members),
                 ],
                 outputs=f"product_{flux}",
@@ -80,7 +80,7 @@ def _flux(flux: str, members: tuple[Member, ...], drivers: str, export: str) -> 
 def _derived(
     name: str, fluxes: dict[str, tuple[Member, ...]], drivers: str, export: str
 ) -> Pipeline:
-    """What follows from products: the cube, its export, and the totals of a rate."""
+    """Create the nodes of a derived product: the cube, its export, and totals of ET."""
     if name == "ET":
         make = node(
             bound(derive_et, fluxes["LE"]),
@@ -94,7 +94,7 @@ def _derived(
         make,
         node(export_product, f"derived_{name}", f"{export}_{name}", name=f"export_{name.lower()}"),
     ]
-    if name == "ET":  # the mean of a ratio is none of the whole
+    if name == "ET":  # the mean of cells' ratios is not the ratio of a zone
         nodes.append(
             node(
                 bound(aggregate_product, name),

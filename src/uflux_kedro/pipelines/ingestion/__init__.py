@@ -1,4 +1,4 @@
-"""Every source becomes canonical names and units, once, at the door."""
+"""Pipeline that reads every source, converts it to canonical names and units, and checks towers."""
 
 from uflux_kedro.pipelines.ingestion.pipeline import create_pipeline
 

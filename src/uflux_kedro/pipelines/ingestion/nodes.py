@@ -11,21 +11,22 @@ from uflux_kedro.readers.parameters import GridParameters, TowerParameters
 def read_tower_files(
     files: list[Path], parameters: TowerParameters
 ) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
-    """Read towers of any network and their sites; say which mapped columns are not there.
+    """Read towers of any network and their sites, and list the mapped columns that are missing.
 
-    Values out of bounds stay for the check of quality, which can tell what made them.
+    Values out of bounds are kept for the quality check, which can find their cause.
     """
     from uflux_kedro.readers.towers.read import read_towers
 
-    return read_towers(files, parameters.model_copy(update={"outside": "keep"}))
+    towers, sites = read_towers(files, parameters, outside="keep")
+    return towers, sites, towers.attrs.pop("missing_columns")
 
 
 def read_grid(files: list[Path], parameters: GridParameters) -> xr.Dataset:
-    """Read one source's grids into canonical names, units and coordinates."""
+    """Read one source's grids with canonical names, units and coordinates."""
     from uflux_kedro.gridding.means import means_over
-    from uflux_kedro.readers import read_source
+    from uflux_kedro.readers.grids.read import read_cube
 
-    cube = read_source(parameters.reader, files, **parameters.options)
+    cube = read_cube(parameters.reader, files, **parameters.options)
     if parameters.means_over is None:
         return cube
     return means_over(cube, parameters.reader, parameters.means_over)

@@ -1,4 +1,4 @@
-"""Raw files to canonical towers, sites and one cube a source."""
+"""Raw files to canonical towers, sites and one cube per source."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from uflux_kedro.pipelines.ingestion.quality_nodes import admit_towers, check_to
 
 
 def create_pipeline(**_: object) -> Pipeline:
-    """Towers read, checked and admitted; one node for each grid that the configuration names."""
+    """Read, check and admit towers, and read each grid that the configuration names."""
     parameters = project_parameters()
     towers = [
         node(
@@ -31,7 +31,7 @@ def create_pipeline(**_: object) -> Pipeline:
             outputs=["towers_checked", "quality_findings", "quality_report"],
             name="check_towers",
         ),
-        # A node of its own: the page of the one before is on disk when this one stops the run.
+        # A separate node, so that the quality page is on disk when this one stops the run.
         node(
             admit_towers,
             inputs=[

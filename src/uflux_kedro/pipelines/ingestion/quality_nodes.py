@@ -1,4 +1,4 @@
-"""Nodes between reading towers and admitting them."""
+"""Nodes that check the towers and admit them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def check_tower_quality(
     reading: TowerParameters,
     parameters: QualityParameters,
 ) -> tuple[pd.DataFrame, list[dict[str, Any]], str]:
-    """Check towers as read; give them back mended, with the findings and their page."""
+    """Check towers as read, and return them corrected, with the findings and their page."""
     from dataclasses import asdict
 
     from uflux_kedro.quality.check import check_towers
@@ -37,7 +37,7 @@ def admit_towers(
     reporting: Path,
     parameters: QualityParameters,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Stop on what looks wrong, or take it out; the page with the evidence is written by then."""
+    """Stop on findings that require a decision, or drop their columns or sites."""
     from uflux_kedro.quality.check import drop_suspects
     from uflux_kedro.quality.findings import Finding, refuse
 
@@ -46,7 +46,7 @@ def admit_towers(
         refuse(
             known,
             _where(files),
-            hint=f"The evidence is in {reporting / 'quality.html'}. Mend the files, or set "
+            hint=f"The evidence is in {reporting / 'quality.html'}. Correct the files, or set "
             "quality.on_suspicion to drop or report",
         )
     if parameters.on_suspicion == "drop":
@@ -56,5 +56,5 @@ def admit_towers(
 
 
 def _where(files: list[Path]) -> str:
-    """The file, or the folder of several."""
+    """Return the file, or the folder of several files."""
     return str(files[0]) if len(files) == 1 else str(files[0].parent)

@@ -1,4 +1,4 @@
-"""A member at a time: folds, held-out predictions, scores, final model, MLflow run."""
+"""Training of each member: held-out predictions, scores, final model, MLflow run."""
 
 from uflux_kedro.pipelines.model_training.pipeline import create_pipeline
 

@@ -1,4 +1,4 @@
-"""A member's choice of predictors, where its set has optional groups."""
+"""Choice of a member's predictors, if its set has optional groups."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def choose_by_fold(
     folds: Sequence[Fold],
     parameters: TrainingParameters,
 ) -> list[Choice]:
-    """The choice of each fold, made without the sites that it tests."""
+    """Choose predictors for each fold, without its test sites."""
     from uflux_kedro.validation.choice import choose_in_folds
 
     choices = choose_in_folds(
@@ -49,7 +49,7 @@ def choose_by_fold(
 def choose_on_all(
     member: Member, X: NDArray, y: NDArray, sites: NDArray, parameters: TrainingParameters
 ) -> Choice:
-    """The choice for the grid, made on all sites."""
+    """Choose the predictors of the final model, on all sites."""
     from uflux_kedro.validation.choice import choose_groups
 
     judge = _judge(parameters)
@@ -63,9 +63,10 @@ def _candidates(member: Member) -> Candidates:
 
 
 def _judge(parameters: TrainingParameters) -> Any:
-    """Boosted trees, whatever the member's model: they are quick, and err much as others do.
+    """Return the model that judges choices: boosted trees, whatever the member's model.
 
-    Half as many trees as the reference's, each counting twice, take half the time.
+    They are fast, and their errors resemble those of other models. Half as many trees as in the
+    published UFLUX scripts, with twice the learning rate, take half the time.
     """
     from uflux_kedro.models.registry import make_model
 

@@ -1,6 +1,6 @@
 """Nodes of the pipeline ``model_training``.
 
-Each takes the member first; :func:`uflux_kedro.members.bound` binds it.
+The first argument ``member`` or ``members`` is bound by :func:`uflux_kedro.members.bound`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def predict_held_out(
 ) -> pd.DataFrame:
     """Predict every site by models that never saw it.
 
-    Nor did the choice of their predictors, nor the search of their settings.
+    The choice of their predictors and the search of their settings never saw it either.
     """
     from uflux_kedro.validation.choice import ColumnsRegressor
     from uflux_kedro.validation.cross_validation import held_out_predictions
@@ -73,7 +73,7 @@ def score_member(
     sites: pd.DataFrame,
     parameters: TrainingParameters,
 ) -> tuple[dict[str, Any], pd.DataFrame, pd.DataFrame]:
-    """Score the held-out predictions: pooled, by site, and where the skill is."""
+    """Score the held-out predictions: pooled, by site, and by part of the signal."""
     from uflux_kedro.validation.bootstrap import confidence_intervals
     from uflux_kedro.validation.metrics import pooled, score_by_site
     from uflux_kedro.validation.skill import skill_by_group, skill_by_part
@@ -103,7 +103,7 @@ def fit_final_model(
     scores: dict[str, Any],
     parameters: TrainingParameters,
 ) -> FittedMember:
-    """Fit the member on all sites, for the grid; predictors and settings are found on all too."""
+    """Fit the member for the grid on all sites, on which predictors and settings are chosen too."""
     from uflux_kedro.models.fitted import fit_member
 
     search = _search_of(member, parameters)
@@ -148,7 +148,7 @@ def track_member(
     model: FittedMember,
     parameters: TrainingParameters,
 ) -> MemberRun:
-    """Gather what MLflow shall show of the member."""
+    """Collect the parameters, metrics, tables, figures and the model to log to MLflow."""
     from uflux_kedro.datasets.member_run import MemberRun
     from uflux_kedro.figures.member import member_figure
     from uflux_kedro.variables import variable_of
@@ -186,8 +186,8 @@ def track_member(
     )
 
 
-def collect_leaderboard(members: tuple[Member, ...], *scores: dict[str, Any]) -> pd.DataFrame:
-    """One row a member and scheme, best NSE first."""
+def collect_leaderboard(*scores: dict[str, Any]) -> pd.DataFrame:
+    """Make a table of the members of a flux, best NSE first."""
     from uflux_kedro.validation.metrics import LEADERBOARD_COLUMNS
 
     table = pd.DataFrame(list(scores))[list(LEADERBOARD_COLUMNS)]
@@ -197,7 +197,7 @@ def collect_leaderboard(members: tuple[Member, ...], *scores: dict[str, Any]) ->
 def compare_with_reference(
     members: tuple[Member, ...], parameters: TrainingParameters, *predictions: pd.DataFrame
 ) -> pd.DataFrame:
-    """Test every member against the first of the configuration, in pairs by site."""
+    """Compare every member with the first of the configuration, in pairs by site."""
     from uflux_kedro.validation.comparison import compare_with_first
 
     by_name = {m.predictor_set: p for m, p in zip(members, predictions, strict=True)}
@@ -208,7 +208,7 @@ def compare_with_reference(
 
 
 def collect_predictions(members: tuple[Member, ...], *predictions: pd.DataFrame) -> pd.DataFrame:
-    """Held-out predictions of all members of a flux, one under the other."""
+    """Concatenate the held-out predictions of all members of a flux."""
     return pd.concat(
         [
             table.assign(predictor_set=member.predictor_set)
@@ -218,8 +218,8 @@ def collect_predictions(members: tuple[Member, ...], *predictions: pd.DataFrame)
     )
 
 
-def collect_runs(members: tuple[Member, ...], *receipts: dict[str, Any]) -> pd.DataFrame:
-    """Which MLflow run holds which member; empty ids where tracking is off."""
+def collect_runs(*receipts: dict[str, Any]) -> pd.DataFrame:
+    """Make a table of members and their MLflow runs; ids are empty if tracking is off."""
     columns = ["member", "run_id", "parent_run_id"]
     return pd.DataFrame([{c: receipt[c] for c in columns} for receipt in receipts])
 
@@ -232,14 +232,14 @@ def _usable(member: Member, table: pd.DataFrame, parameters: TrainingParameters)
         raise InputError(
             "training table",
             member.name,
-            expected="rows with the flux, its quality and all predictors",
+            expected="rows with the flux, sufficient quality and all predictors",
             found=f"none of {len(table)}: " + ", ".join(f"{k}: {v}" for k, v in dropped.items()),
         )
     return table[usable].reset_index(drop=True)
 
 
 def _arrays(member: Member, rows: pd.DataFrame) -> tuple[NDArray, NDArray, NDArray]:
-    """Predictors, flux and sites of usable rows."""
+    """Return predictors, flux and sites of usable rows."""
     return (
         rows[list(member.predictors)].to_numpy("float32"),
         rows[member.flux].to_numpy("float64"),
@@ -248,13 +248,13 @@ def _arrays(member: Member, rows: pd.DataFrame) -> tuple[NDArray, NDArray, NDArr
 
 
 def _search_of(member: Member, parameters: TrainingParameters) -> SearchParameters | None:
-    """How the member's settings are searched; None where they are not."""
+    """Return the search of the member's settings; None if there is none."""
     search = parameters.search
     if search is None:
         return None
     if member.model not in search.space:
         raise ConfigurationError(
-            f"{member.name}: training.search.space has nothing for {member.model}, only for "
+            f"{member.name}: training.search.space has no entry for {member.model}, only for "
             f"{', '.join(search.space)}; write {member.model}: {{}} to keep its settings"
         )
     return search if search.space[member.model] else None

@@ -1,4 +1,4 @@
-"""Train and validate every member; one namespace ``<flux>.<predictor set>`` each."""
+"""Training and validation of every member, each in a namespace ``<flux>.<predictor set>``."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SHARED = {"training_table", "sites", "fold_cache"}
 
 
 def create_pipeline(**_: object) -> Pipeline:
-    """Members of the configuration, and for each flux what they come to together."""
+    """Make the nodes of every configured member, and those that collect the members of a flux."""
     return Pipeline(
         [
             part
@@ -78,7 +78,7 @@ def _flux(flux: str, members: tuple[Member, ...]) -> Pipeline:
     return Pipeline(
         [
             node(
-                bound(collect_leaderboard, members),
+                collect_leaderboard,
                 inputs=[f"{m.namespace}.scores" for m in members],
                 outputs=f"leaderboard_{flux}",
                 name=f"leaderboard_{flux.lower()}",
@@ -99,7 +99,7 @@ def _flux(flux: str, members: tuple[Member, ...]) -> Pipeline:
                 namespace=flux,
             ),
             node(
-                bound(collect_runs, members),
+                collect_runs,
                 inputs=[f"{m.namespace}.mlflow_run" for m in members],
                 outputs=f"runs_{flux}",
                 name=f"runs_{flux.lower()}",

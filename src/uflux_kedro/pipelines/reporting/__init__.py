@@ -1,4 +1,4 @@
-"""Leaderboard, figures and one HTML page."""
+"""Pipeline of the leaderboard, the figures and the report."""
 
 from uflux_kedro.pipelines.reporting.pipeline import create_pipeline
 

@@ -1,6 +1,6 @@
 """Nodes of the pipeline ``reporting``.
 
-Figures of several fluxes take them by keyword, since how many there are is configuration.
+Nodes of several fluxes take them as keyword arguments, since their number is configured.
 """
 
 from __future__ import annotations
@@ -13,76 +13,78 @@ from uflux_kedro.pipelines.reporting.peers import Peer
 
 
 def join_tables(*tables: pd.DataFrame) -> pd.DataFrame:
-    """All fluxes' tables, one under the other."""
+    """Concatenate the tables of all fluxes."""
     return pd.concat(tables, ignore_index=True)
 
 
 def mean_of_members(predictions: pd.DataFrame) -> pd.DataFrame:
-    """Held-out prediction of the ensemble: the mean of the members that predicted a row."""
+    """Return the ensemble's held-out prediction: the mean of all members that predict a row."""
     rows = predictions.groupby(["site_id", "time"], as_index=False, sort=True)
     return rows.agg(truth=("truth", "first"), prediction=("prediction", "mean"))
 
 
 def draw_scatter(**held_out: pd.DataFrame) -> mpl_figure.Figure:
-    """Figure 2: tower against model."""
+    """Draw Figure 2: tower against model."""
     from uflux_kedro.figures.scatter import scatter_figure
 
     return scatter_figure(held_out)
 
 
 def draw_leaderboard(leaderboard: pd.DataFrame) -> mpl_figure.Figure:
-    """Figure 3: members by fluxes."""
+    """Draw Figure 3: skill of members by flux."""
     from uflux_kedro.figures.members import leaderboard_figure
 
     return leaderboard_figure(leaderboard)
 
 
 def draw_mean_maps(**products: xr.Dataset) -> mpl_figure.Figure:
-    """Figure 4: multi-year means."""
+    """Draw Figure 4a: multi-year means."""
     from uflux_kedro.figures.maps import mean_maps_figure
 
     return mean_maps_figure(products)
 
 
 def draw_spread_maps(**products: xr.Dataset) -> mpl_figure.Figure:
-    """Figure 4, companion: standard deviation among the members."""
+    """Draw Figure 4b: standard deviation among members."""
     from uflux_kedro.figures.maps import spread_maps_figure
 
     return spread_maps_figure(products)
 
 
 def draw_profiles(training_table: pd.DataFrame, **products: xr.Dataset) -> mpl_figure.Figure:
-    """Figure 5: latitudinal profiles of members and towers."""
+    """Draw Figure 5: latitudinal profiles of members and towers."""
     from uflux_kedro.figures.profiles import profiles_figure, tower_means
-    from uflux_kedro.statistics.means import zonal_profile
+    from uflux_kedro.statistics.means import multi_year_mean, zonal_mean
 
-    profiles = {f: zonal_profile(p, f"{f}_member").compute() for f, p in products.items()}
+    profiles = {
+        f: zonal_mean(multi_year_mean(p, f"{f}_member")).compute() for f, p in products.items()
+    }
     return profiles_figure(profiles, tower_means(training_table))
 
 
 def draw_site_skill(**held_out: pd.DataFrame) -> mpl_figure.Figure:
-    """NSE of every tower."""
+    """Draw the NSE of every tower."""
     from uflux_kedro.figures.site_skill import site_skill_figure
 
     return site_skill_figure(held_out)
 
 
 def draw_seasons(flux: str, held_out: pd.DataFrame, sites: pd.DataFrame) -> mpl_figure.Figure:
-    """Seasonal cycle of one flux by IGBP class."""
+    """Draw the seasonal cycle of one flux by IGBP class."""
     from uflux_kedro.figures.seasons import seasons_figure
 
     return seasons_figure(held_out, sites, flux)
 
 
 def check_budgets(drivers: xr.Dataset, **products: xr.Dataset) -> pd.DataFrame:
-    """Whether NEE is what RECO and GPP leave, and H and LE what radiation brings."""
-    from uflux_kedro.statistics.budgets import budgets
+    """Compare NEE with RECO minus GPP, and H plus LE with net radiation."""
+    from uflux_kedro.statistics.budgets import budget_residuals
 
-    return budgets(products, drivers)
+    return budget_residuals(products, drivers)
 
 
 def compare_product(peer: Peer, product: xr.Dataset) -> xr.Dataset:
-    """One flux beside that of another product, on what both have."""
+    """Compare one flux with that of another product, over the cells and months of both."""
     from pathlib import Path
 
     from uflux_kedro.errors import InputError
@@ -91,7 +93,11 @@ def compare_product(peer: Peer, product: xr.Dataset) -> xr.Dataset:
 
     if not peer.paths:
         raise InputError(
-            peer.where, peer.flux, expected=f"files of the peer {peer.name}", found="none"
+            peer.where,
+            peer.flux,
+            expected=f"files of the peer {peer.name}",
+            found="none",
+            hint="Set reporting.peers to its files, or mark the peer as optional",
         )
     paths, variable = [Path(p) for p in peer.paths], peer.variable
     theirs = read_peer(paths, peer.flux, variable.variable, unit=variable.unit, sign=variable.sign)
@@ -99,7 +105,7 @@ def compare_product(peer: Peer, product: xr.Dataset) -> xr.Dataset:
 
 
 def tabulate_peers(peers: tuple[Peer, ...], *comparisons: xr.Dataset) -> pd.DataFrame:
-    """Scores of all comparisons, one row a peer and flux."""
+    """Return the scores of all comparisons, one row per peer and flux."""
     from uflux_kedro.statistics.peers import SCORES
     from uflux_kedro.variables import VARIABLES
 
@@ -112,14 +118,14 @@ def tabulate_peers(peers: tuple[Peer, ...], *comparisons: xr.Dataset) -> pd.Data
 
 
 def draw_difference(peer: str, **comparisons: xr.Dataset) -> mpl_figure.Figure:
-    """Figure 8: difference to a peer, with its means along both axes."""
+    """Draw Figure 8: product minus peer, with means by longitude and latitude."""
     from uflux_kedro.figures.peers import peer_maps_figure
 
     return peer_maps_figure({f: c.compute() for f, c in comparisons.items()}, peer)
 
 
 def draw_peer_density(peer: str, **comparisons: xr.Dataset) -> mpl_figure.Figure:
-    """Cells and months of a peer against the product's."""
+    """Draw the density of a peer's cells and months against the product's."""
     from uflux_kedro.figures.peers import peer_density_figure
 
     return peer_density_figure({f: c.compute() for f, c in comparisons.items()}, peer)
@@ -134,7 +140,7 @@ def write_report(
     parameters: dict[str, Any],
     **parts: Any,
 ) -> str:
-    """Put everything on one page that opens offline."""
+    """Render the report as one page that opens offline."""
     from uflux_kedro.report import ReportContext, map_sections, render_report
     from uflux_kedro.validation.skill import skill_by_group, skill_by_part
 
@@ -157,7 +163,7 @@ def write_report(
             scheme=str(leaderboard["scheme"].iloc[0]),
             training_table=training_table,
             leaderboard=leaderboard,
-            # A flux of one member has an empty table, whose columns have no type.
+            # A flux with one member has an empty table, in which columns have no type.
             comparison=pd.concat(comparisons, ignore_index=True).infer_objects(),
             figures=figures,
             skill=skill,
@@ -171,10 +177,10 @@ def write_report(
 def _left_out(
     members: tuple[Member, ...], missing_columns: list[str], parameters: dict[str, Any]
 ) -> list[str]:
-    """What was asked for and is not in the report, in words."""
+    """List the configured columns and members that are not in the report."""
     wanted = EnsembleParameters.model_validate(parameters["ensemble"]).members()
-    return [f"Column {name}: not in the tower table." for name in missing_columns] + [
-        f"Member {member.name}: the tower table lacks what it needs."
+    return [f"Column {name}: missing in the tower table." for name in missing_columns] + [
+        f"Member {member.name}: a column that it requires is missing in the tower table."
         for member in wanted
         if member not in members
     ]

@@ -1,4 +1,4 @@
-"""Which products the report compares ours with: those that are configured and lie there."""
+"""Peers of the report: products that are configured and have files."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ class Peer:
 
     Attributes:
         name: Name of the product.
-        flux: The flux.
-        where: Path or pattern as configured, for messages.
-        paths: Its files.
-        variable: How it is written there.
+        flux: Name of the flux.
+        where: Configured path or pattern, for messages.
+        paths: Files of the product.
+        variable: Name, unit and sign of the flux in these files.
     """
 
     name: str
@@ -33,10 +33,9 @@ class Peer:
 
 
 def project_peers(fluxes: Iterable[str]) -> tuple[Peer, ...]:
-    """Peers of these fluxes; one that is optional and absent is left out.
+    """Return the peers of these fluxes; an optional peer without files is left out.
 
-    Like a table of towers, their files are looked for before the run, since the pipeline's shape
-    depends on them.
+    Files are searched before the run, since the nodes of the pipeline depend on them.
     """
     configured = ReportingParameters.model_validate(project_parameters().get("reporting", {}))
     found = []
@@ -48,6 +47,6 @@ def project_peers(fluxes: Iterable[str]) -> tuple[Peer, ...]:
         if not paths and peer.optional:
             logger.info("No comparison with %s: no file %s", name, peer.path)
             continue
-        there = peer.by_flux()
-        found += [Peer(name, f, peer.path, paths, there[f]) for f in fluxes if f in there]
+        variables = peer.by_flux()
+        found += [Peer(name, f, peer.path, paths, variables[f]) for f in fluxes if f in variables]
     return tuple(found)

@@ -1,4 +1,4 @@
-"""What a run found, as a table, figures and one page."""
+"""Results of a run as tables, figures and one page."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ from uflux_kedro.pipelines.reporting.peers import project_peers
 
 
 def create_pipeline(**_: object) -> Pipeline:
-    """Leaderboard, figures of towers, figures of maps where there are grids, and the page.
+    """Return the nodes of leaderboard, figures, comparisons with peers, and report.
 
-    Maps are drawn, and products compared with others, on degrees alone.
+    Figures of maps require grids; maps and comparisons also require a grid in degrees.
     """
     parameters = project_parameters()
     members = project_members()
@@ -40,7 +40,7 @@ def create_pipeline(**_: object) -> Pipeline:
     shown = {flux: f"held_out_{flux}" for flux in fluxes}
     on_degrees = parameters["grids"] and "crs" not in (parameters["inference"].get("grid") or {})
     products = {flux: f"product_{flux}" for flux in fluxes} if on_degrees else {}
-    tables = []  # of the products, for the page
+    tables = []  # tables of the products in the report
 
     nodes = [
         node(
@@ -87,25 +87,27 @@ def create_pipeline(**_: object) -> Pipeline:
         )
         tables.append("budgets")
     peers = project_peers(products)
-    compared = {peer: f"{peer.flux}_beside_{peer.name}" for peer in peers}
+    comparisons = {peer: f"{peer.flux}_beside_{peer.name}" for peer in peers}
     nodes += [
         node(bound(compare_product, peer), f"product_{peer.flux}", name, name=f"compare_{name}")
-        for peer, name in compared.items()
+        for peer, name in comparisons.items()
     ]
     if peers:
         nodes.append(
             node(
                 bound(tabulate_peers, peers),
-                inputs=list(compared.values()),
+                inputs=list(comparisons.values()),
                 outputs="peers",
                 name="tabulate_peers",
             )
         )
         tables.append("peers")
     for name in dict.fromkeys(peer.name for peer in peers):
-        beside = {peer.flux: of for peer, of in compared.items() if peer.name == name}
-        figures[f"difference_{name}"] = (bound(draw_difference, name), beside)
-        figures[f"density_{name}"] = (bound(draw_peer_density, name), beside)
+        of_peer = {
+            peer.flux: comparison for peer, comparison in comparisons.items() if peer.name == name
+        }
+        figures[f"difference_{name}"] = (bound(draw_difference, name), of_peer)
+        figures[f"density_{name}"] = (bound(draw_peer_density, name), of_peer)
     nodes += [
         node(draw, inputs=inputs, outputs=f"figure_{name}", name=f"draw_{name}")
         for name, (draw, inputs) in figures.items()

@@ -3,7 +3,7 @@
 Monthly maps of GOME-2 hold no time: the date in their name (``..._SIF_v27_20110101_31.nc``) is
 theirs, as it is for CSIF by the day of the year (``OCO2.SIF.clear.inst.2001001.v2.nc``). CSIF
 keeps its own step here; the way to months is the same for all sources
-(:func:`uflux_kedro.gridding.regrid.monthly_means`).
+(:func:`uflux_kedro.gridding.means.means_over`).
 """
 
 from __future__ import annotations

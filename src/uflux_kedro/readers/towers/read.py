@@ -6,12 +6,14 @@ import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from uflux_kedro.errors import InputError
 from uflux_kedro.readers.archives import File, files_of
-from uflux_kedro.readers.parameters import ColumnSpec, TowerParameters
+from uflux_kedro.readers.parameters import TowerParameters
+from uflux_kedro.readers.paths import Paths, list_files
 from uflux_kedro.readers.towers import ameriflux, fluxdatakit, fluxnet, reddyproc
 from uflux_kedro.readers.towers.badm import read_badm
 from uflux_kedro.readers.towers.single_tower import best_tables
@@ -32,66 +34,84 @@ _SINGLE = {
 _METADATA = ("sites", "badm")
 _METADATA_PATTERNS = ("sites.csv", "*_BIF_*", "*_SITEINFO_*", "*_BADM_*")
 
-Towers = tuple[pd.DataFrame, pd.DataFrame, list[str]]
+TOWER_PATTERNS = (
+    "**/*.zip", "**/*.csv", "**/*.csv.gz", "**/*.xlsx", "**/*.parquet", "**/*.txt",
+)  # fmt: skip
+"""Files that are read from a folder and the folders in it."""
 
 
-def read_towers(paths: Sequence[Path], parameters: TowerParameters | None = None) -> Towers:
-    """Read every tower file among those given, each by the reader of its family.
+def read_towers(
+    path: Paths, parameters: TowerParameters | None = None, **settings: Any
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Read towers of any network, each file by the reader of its family.
 
-    A file's family is told by its name, else by its header. Of an archive's tables the one
-    nearest to the wanted resolution is read; half-hours, hours and days are averaged where there
-    is no such table. Sites come from a site table, else from the metadata in the archives, beside
-    them, or in the tidy table itself.
+    The family of a file is recognised by its name, else by its header. Of an archive's tables the
+    one nearest to the wanted resolution is read; half-hours, hours and days are averaged where no
+    table has that resolution. Sites come from a site table, else from the metadata in the archives
+    or beside them, or from the tidy table itself::
+
+        towers, sites = read_towers("downloads")
+        towers, sites = read_towers("FLX_FR-Pue_FLUXNET2015_FULLSET_2000-2014_2-4.zip", resolution="DD")
 
     Args:
-        paths: Archives, tables, metadata; files that are none of these are named in a warning.
-        parameters: ``reader`` other than ``auto`` takes files of that family alone.
+        path: A file, a folder, or several of them: archives, tables, metadata. Other files are
+            named in a warning.
+        parameters: How the files are read; None takes the defaults.
+        settings: Fields of :class:`TowerParameters` that override ``parameters``, such as
+            ``resolution``, ``reader``, ``columns`` or ``outside``.
 
     Returns:
-        ``towers`` (one row a site and period, sorted), ``sites`` (one row a tower; with the
-        fields of :class:`uflux_kedro.biophysics.solar_clock.SolarClock` as ``clock_...`` where hours were read), and mapped names
-        for which a tidy table has no values.
+        Two tables. Towers: one row a site and period, sorted; ``attrs["missing_columns"]`` lists
+        the mapped names for which a tidy table has no values, ``attrs["impossible"]`` the
+        impossible values that were left out of averages. Sites: one row a tower; where hours were
+        read, also the fields of :class:`uflux_kedro.biophysics.SolarClock` as ``clock_...``.
 
     Raises:
-        InputError: If no file is a tower's, one is damaged or not as it should be, two hold the
+        InputError: If no file is of towers, a file is damaged or malformed, two files hold the
             same tower and time, or a tower has no place or land cover.
+        ValueError: If a setting is unknown or out of range.
     """
-    parameters = parameters or TowerParameters()
-    found = list(_recognised(sorted({Path(p) for p in paths}), parameters))
+    given = (parameters or TowerParameters()).model_dump()
+    parameters = TowerParameters.model_validate(given | settings)
+    paths = list_files(path, TOWER_PATTERNS)
+    found = list(_recognised(sorted(set(paths)), parameters))
     data = [t for t in found if t.family not in _METADATA]
     if not data:
         raise InputError(
-            Path(paths[0]).parent if paths else "the tower files",
+            paths[0].parent if paths else "the tower files",
             None,
             expected="at least one file of towers"
             + ("" if parameters.reader == "auto" else f" for the reader {parameters.reader}"),
             found=", ".join(sorted({t.file.name for t in found})) or "none",
         )
     readings = list(_read(data, parameters))
-    # Taken off the tables, which pandas would join only where theirs were alike.
+    # pandas keeps attributes in concat only if they are equal in all tables.
     clocks = {
         record["site_id"].iloc[0]: asdict(clock)
         for record, _, _ in readings
         if (clock := record.attrs.pop("clock", None))
     }
-    taken = [one for record, _, _ in readings for one in record.attrs.pop("impossible", [])]
+    impossible = [one for record, _, _ in readings for one in record.attrs.pop("impossible", [])]
     towers = pd.concat([r[0] for r in readings], ignore_index=True)
     where = data[0].file.where if len(data) == 1 else str(data[0].file.path.parent)
     towers = towers.sort_values(["site_id", "time"], kind="stable", ignore_index=True)
     check_order(towers, where)
-    towers.attrs |= {"resolution": parameters.resolution, "impossible": taken}
+    towers.attrs |= {
+        "resolution": parameters.resolution,
+        "impossible": impossible,
+        "missing_columns": [name for r in readings for name in r[2]],
+    }
     sites = _sites(towers, [r[1] for r in readings if r[1] is not None], found, where)
     if clocks:
-        of_sun = pd.DataFrame.from_dict(clocks, "index")
-        sites = sites.join(of_sun.add_prefix("clock_"), on="site_id")
-    return towers, sites, [name for r in readings for name in r[2]]
+        by_site = pd.DataFrame.from_dict(clocks, "index")
+        sites = sites.join(by_site.add_prefix("clock_"), on="site_id")
+    return towers, sites
 
 
 def _recognised(paths: Sequence[Path], parameters: TowerParameters) -> Iterator[TowerFile]:
     """The files of use; a warning for each that is not."""
-    specs = {n: ColumnSpec(column=s) if isinstance(s, str) else s
-             for n, s in parameters.columns.items()}  # fmt: skip
-    keys: dict[str, str] = {n: specs[n].column for n in ("site_id", "time") if n in specs}
+    columns = parameters.columns
+    keys: dict[str, str] = {n: columns[n].column for n in ("site_id", "time") if n in columns}
     for path in paths:
         if parameters.reader == "tidy" and path.name.endswith((".csv", ".csv.gz", ".parquet")):
             yield TowerFile(File(path), "tidy")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from uflux_kedro.biophysics.constants import DAYS_PER_MONTH
 from uflux_kedro.errors import ConfigurationError, InputError
 from uflux_kedro.readers.parameters import ColumnSpec
 from uflux_kedro.readers.towers.csv_columns import read_text
@@ -26,7 +27,7 @@ from uflux_kedro.readers.towers.tables import (
     to_numbers,
     within_bounds,
 )
-from uflux_kedro.readers.units import DAYS_PER_MEAN_MONTH, to_canonical
+from uflux_kedro.readers.units import to_canonical
 from uflux_kedro.variables import FLUXES, IGBP_CLASSES, variable_of
 
 logger = logging.getLogger(__name__)
@@ -40,7 +41,7 @@ _CLASS_OF_CODE = {str(code): name for name, code in IGBP_CLASSES.items()} | {"17
 
 def read_tidy(
     paths: Sequence[Path],
-    columns: Mapping[str, ColumnSpec | str],
+    columns: Mapping[str, ColumnSpec],
     *,
     resolution: Resolution = "MM",
     outside: Outside = "raise",
@@ -63,71 +64,65 @@ def read_tidy(
         ConfigurationError: If the mapping names an unknown variable or no key.
         InputError: If a key or every flux is absent, or the rows are not as they should be.
     """
-    specs = _specs(columns)
-    _check_mapping(specs)
+    _check_mapping(columns)
     if not paths:
         raise InputError("the tower table", None, expected="at least one file", found="none")
     where = str(paths[0]) if len(paths) == 1 else str(Path(paths[0]).parent)
-    raw = pd.concat([_read_file(Path(p), specs) for p in sorted(paths)], ignore_index=True)
+    raw = pd.concat([_read_file(Path(p), columns) for p in sorted(paths)], ignore_index=True)
     towers = raw[["site_id"]].copy()
-    towers["time"] = parse_times(raw["time"].rename(specs["time"].column), resolution, where)
+    towers["time"] = parse_times(raw["time"].rename(columns["time"].column), resolution, where)
     check_order(towers, where)
     values = {
         name: _column(raw[name], spec, towers, where, outside)
-        for name, spec in specs.items()
+        for name, spec in columns.items()
         if name in raw and name not in (*KEYS, *OPTIONAL_SITE_COLUMNS)
     }
     present = {name: column for name, column in values.items() if column.notna().any()}
-    missing = [n for n in specs if n not in raw or (n in values and n not in present)]
+    missing = [n for n in columns if n not in raw or (n in values and n not in present)]
     if not any(flux in present for flux in FLUXES):
-        wanted = [specs[f].column for f in FLUXES if f in specs]
+        wanted = [columns[f].column for f in FLUXES if f in columns]
         raise InputError(
             where, None, expected=f"values of a flux ({', '.join(wanted)})", found="none"
         )
     for name in missing:
-        logger.warning("%s: no values of %s (column %s)", where, name, specs[name].column)
+        logger.warning("%s: no values of %s (column %s)", where, name, columns[name].column)
     towers = pd.concat([towers, pd.DataFrame(present)], axis=1)
     towers = towers.sort_values(["site_id", "time"], ignore_index=True)
     towers.attrs["resolution"] = resolution
     return towers, _sites(raw, where), missing
 
 
-def columns_with_values(table: Path, columns: Mapping[str, ColumnSpec | str]) -> set[str]:
+def columns_with_values(table: Path, columns: Mapping[str, ColumnSpec]) -> set[str]:
     """Those of our names for which a file, or a folder of files, holds at least one value."""
     paths = [table] if table.is_file() else sorted(p for g in PATTERNS for p in table.rglob(g))
-    specs = _specs(columns)
-    raw = [_read_file(path, specs) for path in paths]
+    raw = [_read_file(path, columns) for path in paths]
     return {str(n) for t in raw for n in t if (t[n].notna() & (t[n] != MISSING)).any()}
 
 
-def _specs(columns: Mapping[str, ColumnSpec | str]) -> dict[str, ColumnSpec]:
-    return {n: ColumnSpec(column=s) if isinstance(s, str) else s for n, s in columns.items()}
-
-
-def _check_mapping(specs: Mapping[str, ColumnSpec]) -> None:
-    missing = [key for key in KEYS if key not in specs]
+def _check_mapping(columns: Mapping[str, ColumnSpec]) -> None:
+    missing = [key for key in KEYS if key not in columns]
     if missing:
         raise ConfigurationError(f"The column mapping lacks {', '.join(missing)}")
-    for name in specs:
+    for name in columns:
         if name not in (*KEYS, *OPTIONAL_SITE_COLUMNS):
             variable_of(name.removesuffix("_QC"))
 
 
-def _read_file(path: Path, specs: Mapping[str, ColumnSpec]) -> pd.DataFrame:
-    wanted = {spec.column for spec in specs.values()}
+def _read_file(path: Path, columns: Mapping[str, ColumnSpec]) -> pd.DataFrame:
+    wanted = {spec.column for spec in columns.values()}
     if path.suffix == ".parquet":
         raw = read_parquet(path, wanted)
     else:
         raw = read_text(path, usecols=lambda c: c in wanted, na_values=["", "NaN", "nan"])
-    for key in (*KEYS, *(k for k in ("longitude",) if k in specs)):
-        if specs[key].column not in raw:
+    for key in (*KEYS, *(k for k in ("longitude",) if k in columns)):
+        if columns[key].column not in raw:
             raise InputError(
                 path,
-                specs[key].column,
+                columns[key].column,
                 expected=f"this column, which holds {key}",
                 found=f"only {', '.join(map(str, raw.columns)) or 'unknown columns'}",
             )
-    named = {n: raw[s.column] for n, s in specs.items() if s.column in raw}
+    named = {n: raw[s.column] for n, s in columns.items() if s.column in raw}
     return pd.DataFrame(named).astype({"site_id": str})
 
 
@@ -139,7 +134,7 @@ def _column(
     if spec.unit and not name.endswith("_QC"):
         values = to_canonical(values, spec.unit, variable_of(name), where)
         if "month" in spec.unit:
-            values = values * DAYS_PER_MEAN_MONTH / keys["time"].dt.days_in_month
+            values = values * DAYS_PER_MONTH / keys["time"].dt.days_in_month
     return within_bounds((values * spec.sign).rename(name), keys, where, outside)
 
 

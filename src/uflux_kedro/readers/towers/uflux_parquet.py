@@ -69,9 +69,7 @@ def read_uflux_parquet(
     found = {ours: ColumnSpec(column=n) for n in schema.names if (ours := _ours(n))}
     if times:
         found["time"] = ColumnSpec(column=times[0])
-    given = {n: ColumnSpec(column=s) if isinstance(s, str) else s
-             for n, s in parameters.columns.items()}  # fmt: skip
-    columns = found | given
+    columns = found | parameters.columns
     if missing := [k for k in ("site_id", "time", "latitude", "IGBP") if k not in columns]:
         raise InputError(
             path,
@@ -80,7 +78,7 @@ def read_uflux_parquet(
             found=", ".join(schema.names),
             hint="Say in towers.columns which columns they are",
         )
-    columns = _with_units(path, columns, given)
+    columns = _with_units(path, columns, parameters.columns)
     return read_tidy([path], columns, resolution=parameters.resolution, outside=parameters.outside)
 
 

@@ -1,4 +1,4 @@
-// Sort a table by the column whose heading is clicked; numbers may have commas and a true minus.
+// Sort a table by a click on a heading; numbers may have commas and a true minus sign.
 for (const table of document.querySelectorAll(".gt_table")) {
   const heads = [...table.querySelectorAll("thead th")];
   heads.forEach((head, column) => {
@@ -20,5 +20,5 @@ for (const table of document.querySelectorAll(".gt_table")) {
     head.addEventListener("keydown", (event) => event.key === "Enter" && sort());
   });
 }
-// What is folded on the screen is printed all the same.
+// Print folded parts too.
 addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((d) => (d.open = true)));

@@ -14,8 +14,7 @@ from pydantic import ValidationError
 from tests.testing.drivers import make_drivers
 from tests.testing.products import write_member
 from uflux_kedro.errors import InputError
-from uflux_kedro.features.product_drivers import (
-    on_steps,
+from uflux_kedro.features.products import (
     product_drivers,
     require_months,
     step_edges,
@@ -33,7 +32,7 @@ from uflux_kedro.products.store import ProductStore
 
 @pytest.fixture
 def cubes():
-    """Sources on ten degrees, two years of months: the cubes of ingestion."""
+    """Sources on ten degrees, with two years of months, as ingestion returns them."""
     world = make_drivers(years=2, n_latitude=18, n_longitude=36)
     world = world.assign_coords(time_bnds=world["time_bnds"])
     climate = world[["ERA5_TA"]].rename(ERA5_TA="TA").assign_coords(time_bnds=world["time_bnds"])
@@ -55,88 +54,9 @@ def test_a_record_of_days_may_end_within_a_month():
             InferenceParameters(grid=grid, **(days | wrong))
 
 
-def test_days_have_their_months_values(cubes):
-    edges = step_edges("2001-02", "2001-03", "day")
-    assert len(edges) == 60
-    stepped = on_steps(cubes["ERA5"], edges, "ERA5")
-    months = cubes["ERA5"]["TA"].sel(time=["2001-02-01", "2001-03-01"])
-    np.testing.assert_array_equal(stepped["TA"][27], months[0])
-    np.testing.assert_array_equal(stepped["TA"][28], months[1])
-    assert stepped["time_bnds"].to_numpy()[28, 1] == np.datetime64("2001-03-02")
-
-
-def test_half_years_are_means_weighted_by_days(cubes):
-    stepped = on_steps(cubes["ERA5"], step_edges("2001-07", "2002-06", "half-year"), "ERA5")
-    assert stepped.indexes["time"].strftime("%Y-%m").tolist() == ["2001-07", "2002-01"]
-    days = xr.DataArray([31, 31, 30, 31, 30, 31], dims="time")
-    expected = cubes["ERA5"]["TA"][6:12].weighted(days).mean("time")
-    np.testing.assert_allclose(stepped["TA"][0], expected, rtol=1e-5)
-
-
-def test_months_of_months_are_themselves(cubes):
-    edges = step_edges("2001-01", "2002-12", "month")
-    xr.testing.assert_equal(on_steps(cubes["MODIS"], edges, "MODIS").compute(), cubes["MODIS"])
-
-
-def test_what_is_not_covered_is_said(cubes):
-    with pytest.raises(InputError, match="ERA5: time: expected periods from 2002-12-01"):
-        on_steps(cubes["ERA5"], step_edges("2002-12", "2003-01", "month"), "ERA5")
+def test_an_incomplete_step_is_an_error():
     with pytest.raises(InputError, match="expected the end of a half-year"):
         step_edges("2001-01", "2001-08", "half-year")
-
-
-def periods(*edges, values=None):
-    """A source of one place whose periods lie between these days."""
-    edges = pd.DatetimeIndex(edges)
-    bounds = ("time", "bnds"), np.column_stack([edges[:-1], edges[1:]])
-    values = np.arange(1.0, len(edges)) if values is None else values
-    coords = {"time": edges[:-1], "time_bnds": bounds, "place": [0]}
-    field = xr.DataArray(np.asarray(values, "float32")[:, None], dims=("time", "place"))
-    return xr.Dataset({"TA": field.assign_attrs(units="degC")}, coords)
-
-
-def test_a_step_takes_its_share_of_each_period():
-    source = periods("2001-01-01", "2001-01-05", "2001-01-09", "2001-01-13", values=[4, 8, 16])
-    found = on_steps(source, pd.DatetimeIndex(["2001-01-02", "2001-01-06", "2001-01-12"]), "A")
-    # Three days of 4 and one of 8; three of 8 and three of 16.
-    np.testing.assert_allclose(found["TA"][:, 0], [5, 12])
-    assert found["TA"].dtype == "float32"
-    assert found["TA"].attrs["units"] == "degC"
-    assert [f"{edge:.10}" for edge in found["time_bnds"].values[1].astype(str)] == [
-        "2001-01-06",
-        "2001-01-12",
-    ]
-
-
-def test_periods_that_only_touch_a_step_have_no_share_in_it():
-    source = periods("2001-01-01", "2001-01-05", "2001-01-09", values=[4, np.nan])
-    found = on_steps(source, pd.DatetimeIndex(["2001-01-03", "2001-01-05"]), "A")
-    assert found["TA"].values.tolist() == [[4]]
-
-
-@pytest.mark.parametrize(
-    ("first", "last", "covered"),
-    [
-        ("2001-01-01", "2001-01-09", True),
-        ("2000-12-31", "2001-01-09", False),
-        ("2001-01-01", "2001-01-10", False),
-    ],
-)
-def test_a_source_must_cover_the_steps_from_end_to_end(first, last, covered):
-    source = periods("2001-01-01", "2001-01-05", "2001-01-09")
-    edges = pd.DatetimeIndex([first, "2001-01-05", last])
-    if covered:
-        assert on_steps(source, edges, "A")["TA"].values.tolist() == [[1], [2]]
-    else:
-        found = "found 2001-01-01 to 2001-01-09"
-        with pytest.raises(InputError, match=rf"A: time: expected periods from .*{found}"):
-            on_steps(source, edges, "A")
-
-
-def test_a_gap_between_periods_is_found():
-    source = periods("2001-01-01", "2001-01-05", "2001-01-09", "2001-01-13").isel(time=[0, 2])
-    with pytest.raises(InputError, match="expected periods from 2001-01-01"):
-        on_steps(source, pd.date_range("2001-01-01", "2001-01-13", freq="D"), "A")
 
 
 def test_edges_of_steps():
@@ -149,7 +69,7 @@ def test_edges_of_steps():
     ]  # fmt: skip
 
 
-def test_only_what_members_ask_for_is_made(cubes):
+def test_only_predictors_of_members_are_made(cubes):
     edges = step_edges("2001-01", "2001-02", "month")
     drivers = product_drivers(cubes, TargetGrid(resolution=5.0), edges, ["ERA5_TA", "DoY_sin"])
     assert set(drivers.data_vars) == {"ERA5_TA", "DoY_sin", "IGBP"}
@@ -157,7 +77,7 @@ def test_only_what_members_ask_for_is_made(cubes):
     assert "time_bnds" in drivers.coords
     # A small map of land cover is made once, not for every region of every step.
     assert drivers["IGBP"].chunks is None
-    with pytest.raises(InputError, match="ERA5_SW_IN: expected predictors that the sources give"):
+    with pytest.raises(InputError, match="ERA5_SW_IN: expected predictors that can be made"):
         product_drivers(cubes, TargetGrid(resolution=5.0), edges, ["ERA5_SW_IN"])
 
 
@@ -176,7 +96,7 @@ def a_product(cubes, grid, folder):
     return store
 
 
-def test_drivers_made_as_they_are_read_are_known_by_their_sources(cubes, tmp_path):
+def test_a_changed_source_changes_the_fingerprint_of_lazy_drivers(cubes, tmp_path):
     grid = TargetGrid(resolution=10.0)
     store = a_product(cubes, grid, tmp_path)
     assert produce(plan_of(cubes, grid, tmp_path), store).kept == 2
@@ -212,7 +132,7 @@ def test_a_projection_is_written_as_geotiff(cubes, tmp_path):
 
 
 def test_the_netcdf_file_passes_the_compliance_checker(cubes, tmp_path):
-    """IOOS compliance-checker, at CF 1.11: nothing below the mark in what the convention asks for."""
+    """IOOS compliance-checker, at CF 1.11: every requirement of the convention is met."""
     runner = pytest.importorskip("compliance_checker.runner")
     store = a_product(cubes, TargetGrid(resolution=10.0), tmp_path)
     product = store.open()
@@ -237,7 +157,7 @@ def test_the_netcdf_file_passes_the_compliance_checker(cubes, tmp_path):
         ("2005-01", "2005-02", "nothing"),
     ],
 )
-def test_all_months_that_are_asked_for_must_be_there(first, last, found):
+def test_the_drivers_must_cover_all_months(first, last, found):
     time = pd.date_range("2003-01-01", periods=12, freq="MS")
     bounds = (("time", "bnds"), np.stack([time, time + pd.offsets.MonthBegin()], axis=1))
     drivers = xr.Dataset({}, {"time": time, "time_bnds": bounds})

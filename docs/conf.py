@@ -1,0 +1,123 @@
+"""Settings of Sphinx: ``make docs`` builds the pages into ``site/``, every warning an error.
+
+Neither the build nor the pages fetch anything: fonts, scripts and search are local.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from inspect import isclass, isroutine
+from pathlib import Path
+from pkgutil import iter_modules
+from typing import Any
+
+from pydantic import BaseModel
+from sphinx.application import Sphinx
+from sphinx.errors import ExtensionError
+from sphinx.pycode import ModuleAnalyzer
+
+sys.path.insert(0, str(Path(__file__).parent))
+import settings_page
+import variables_page
+
+from uflux_kedro import __version__
+
+project = "uflux_kedro"
+version = release = __version__
+copyright = "the authors of uflux_kedro"
+
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.napoleon",
+    "sphinx.ext.viewcode",
+]
+autosummary_generate = False
+myst_heading_anchors = 3
+exclude_patterns = ["images"]
+highlight_language = "none"  # unless a block names its language
+
+# Google docstrings have no types: the signatures show them.
+autodoc_typehints = "signature"
+maximum_signature_line_length = 88
+autodoc_type_aliases = {"ArrayLike": "ArrayLike", "NDArray": "NDArray"}
+autodoc_preserve_defaults = True
+autodoc_default_options = {
+    "exclude-members": "set_fit_request, set_predict_request, set_score_request"  # scikit-learn's own
+}
+napoleon_numpy_docstring = False
+napoleon_custom_sections = [("Attributes", "params_style")]  # a list, not one entry per attribute
+python_use_unqualified_type_names = True
+add_module_names = False
+toc_object_entries_show_parents = "hide"
+
+html_theme = "pydata_sphinx_theme"
+html_title = "uflux_kedro"
+html_static_path = ["_static"]
+html_css_files = ["wide.css"]
+html_show_sourcelink = False
+html_copy_source = False
+html_sidebars = {"settings": []}  # no pages below it
+html_theme_options = {
+    "show_prev_next": False,
+    "navigation_with_keys": False,
+    "secondary_sidebar_items": ["page-toc"],
+    "footer_start": ["copyright"],
+    "footer_end": [],
+}
+
+
+GENERATED = {"settings": settings_page.render, "reference/variables": variables_page.render}
+"""Page -> function that renders the tables appended to it."""
+
+
+def _add_tables(app: Sphinx, page: str, source: list[str]) -> None:
+    if page in GENERATED:
+        source[0] += GENERATED[page]()
+
+
+def _show_exports(
+    app: Sphinx, what: str, name: str, member: Any, skip: bool, options: Any
+) -> bool | None:
+    """Keep exported constants, which autodoc skips because another file documents them."""
+    constant = not (isclass(member) or isroutine(member) or name.startswith("_"))
+    return False if what == "module" and constant else None
+
+
+def _describe_constant(
+    app: Sphinx, what: str, name: str, member: Any, options: Any, lines: list[str]
+) -> None:
+    """Copy the docstring of a re-exported constant from the module that defines it."""
+    if what != "data":
+        return
+    package, _, constant = name.rpartition(".")
+    for module in iter_modules(getattr(sys.modules[package], "__path__", ()), f"{package}."):
+        documented = ModuleAnalyzer.for_module(module.name).find_attr_docs()
+        if ("", constant) in documented:
+            lines[:] = documented["", constant]
+
+
+def _hide_signature_of_settings(
+    app: Sphinx, what: str, name: str, member: Any, options: Any, signature: str, returns: str
+) -> tuple[str, str] | None:
+    """Hide the signatures of parameter models, which would list every field."""
+    return ("", "") if isclass(member) and issubclass(member, BaseModel) else None
+
+
+def _refuse_remote_files(app: Sphinx, exception: Exception | None) -> None:
+    """Fail if a page would fetch a script, a style or a picture from elsewhere."""
+    remote = re.compile(r'<(?:script|link|img|iframe)\b[^>]*\s(?:src|href)="(?:https?:)?//')
+    for page in Path(app.outdir).rglob("*.html"):
+        if exception is None and remote.search(page.read_text()):
+            raise ExtensionError(f"{page} fetches files from elsewhere")
+
+
+def setup(app: Sphinx) -> None:
+    """Connect the handlers above."""
+    app.connect("source-read", _add_tables)
+    app.connect("autodoc-skip-member", _show_exports)
+    app.connect("autodoc-process-docstring", _describe_constant)
+    app.connect("autodoc-process-signature", _hide_signature_of_settings)
+    app.connect("build-finished", _refuse_remote_files)

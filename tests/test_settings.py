@@ -1,0 +1,46 @@
+"""Settings of the project, and the ways in that ``kedro run`` does not use."""
+
+from __future__ import annotations
+
+import importlib
+import os
+
+import pytest
+
+from uflux_kedro import settings
+from uflux_kedro.__main__ import main
+from uflux_kedro.configuration import CONFIG_LOADER_ARGS
+from uflux_kedro.hooks import ProjectHooks
+
+SWITCHES = ("MLFLOW_DISABLE_TELEMETRY", "KEDRO_DISABLE_TELEMETRY")
+
+
+@pytest.mark.parametrize(("chosen", "expected"), [(None, "true"), ("false", "false")])
+def test_usage_statistics_are_off_unless_the_user_switches_them_on(monkeypatch, chosen, expected):
+    for switch in SWITCHES:
+        monkeypatch.setenv(switch, "")  # so that what the module sets is undone after the test
+        monkeypatch.delenv(switch)
+        if chosen:
+            monkeypatch.setenv(switch, chosen)
+    importlib.reload(settings)
+    assert [os.environ[switch] for switch in SWITCHES] == [expected, expected]
+
+
+def test_kedro_gets_the_hooks_and_the_loader():
+    assert [type(hook) for hook in settings.HOOKS] == [ProjectHooks]
+    assert settings.CONFIG_LOADER_ARGS is CONFIG_LOADER_ARGS
+
+
+def test_paths_of_the_configuration_are_absolute(monkeypatch, tmp_path):
+    """MLflow makes a second database where a notebook starts a run with a relative path."""
+    monkeypatch.chdir(tmp_path)
+    resolve = CONFIG_LOADER_ARGS["custom_resolvers"]["project_path"]
+    assert resolve("mlflow.db").startswith("/")
+    assert str(tmp_path) not in resolve("mlflow.db")
+
+
+def test_the_package_runs_as_a_module(capsys):
+    with pytest.raises(SystemExit) as exit_:
+        main(["--help"])
+    assert exit_.value.code == 0
+    assert "--only-missing-outputs" in capsys.readouterr().out
