@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from mutants.matching import Baseline, Only, baseline, files_of, tests_of
+from mutants.matching import Baseline, Only, baseline, files_of, mirrored_tests
 from mutants.mutations import Mutant, draw
 from mutants.workshop import copy_project, fork, load
 
@@ -60,7 +60,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _tally(copy: Path, package: str, size: int, seed: int, budget_s: float) -> Tally:
-    unbroken = baseline(copy, tests_of(copy, package), limit_s=3600)
+    unbroken = baseline(copy, mirrored_tests(copy, package), limit_s=3600)
     load(unbroken.modules)
     _expect_health(copy, unbroken, budget_s)
     mutants = draw(copy, files_of(copy, package), size, seed)

@@ -123,7 +123,7 @@ def files_of(root: Path, package: str) -> list[Path]:
     return inside or [module]
 
 
-def tests_of(root: Path, package: str) -> list[str]:
+def mirrored_tests(root: Path, package: str) -> list[str]:
     """Folder and files of tests that mirror a package or the package of a module.
 
     Raises:

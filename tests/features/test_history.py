@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from uflux_kedro.errors import ConfigurationError
-from uflux_kedro.features.history import anomaly, climatology, from_record, lagged
+from uflux_kedro.features.history import anomaly, climatology, from_record, lagged, mean_year
 from uflux_kedro.variables import HISTORY, variable_of
 
 
@@ -33,6 +33,19 @@ def at(values: xr.DataArray, *months: str) -> list[float]:
 def test_the_usual_month_and_the_departure_from_it(rain):
     assert at(climatology(rain), "2001-06", "2002-06") == [11, 11]
     assert at(anomaly(rain), "2001-06", "2002-06") == [-5, 5]
+
+
+def test_endings_name_what_is_taken_of_the_record(rain):
+    assert at(from_record(rain, HISTORY["ANOM"]), "2002-06") == [5]
+    assert at(from_record(rain, HISTORY["LAG1"]), "2002-06") == [15]
+    assert at(from_record(rain, HISTORY["RUN3"]), "2002-06") == [15]
+
+
+def test_a_year_has_twelve_months():
+    year = mean_year(record([5, 6, 7], pd.date_range("2001-06-01", periods=3, freq="MS")))
+    assert year["month"].values.tolist() == list(range(1, 13))
+    assert year.values[5:8].tolist() == [5, 6, 7]
+    assert int(year.notnull().sum()) == 3
 
 
 def test_months_before_are_of_the_calendar(rain):

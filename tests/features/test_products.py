@@ -75,6 +75,8 @@ def test_only_predictors_of_members_are_made(cubes):
     assert set(drivers.data_vars) == {"ERA5_TA", "DoY_sin", "IGBP"}
     assert drivers["ERA5_TA"].shape == (2, 36, 72)
     assert "time_bnds" in drivers.coords
+    # A small map of land cover is made once, not for every region of every step.
+    assert drivers["IGBP"].chunks is None
     with pytest.raises(InputError, match="ERA5_SW_IN: expected predictors that can be made"):
         product_drivers(cubes, TargetGrid(resolution=5.0), edges, ["ERA5_SW_IN"])
 

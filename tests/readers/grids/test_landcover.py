@@ -106,6 +106,77 @@ def test_a_shifted_map_is_mended_where_it_is_asked_for(shared_data, caplog):
     assert float((igbp > 0).weighted(area).mean()) == pytest.approx(0.29, abs=0.01)
 
 
+LANDMARKS = {  # the cells of the coarse map that hold them, and their classes
+    "Pacific": (15, -165, 0),
+    "Antarctica": (-75, 45, 15),
+    "Greenland": (75, -45, 15),
+    "Sahara": (15, 15, 16),
+    "Amazonia": (-15, -75, 2),
+}
+
+
+@pytest.fixture
+def globe(codes):
+    """A map of the globe whose landmarks have their classes."""
+    cube = land_cover(np.where(codes > 0, codes, 0))
+    for latitude, longitude, code in LANDMARKS.values():
+        cube[str(next(iter(cube)))].loc[{"lat": latitude, "lon": longitude}] = code
+    return cube
+
+
+def test_a_map_whose_codes_are_all_shifted_is_refused_and_told_how_to_be_read(globe, tmp_path):
+    path = write(globe + 1, tmp_path / "a.nc")
+    stored = "Pacific 1 where WAT is 0, Antarctica 16 where SNO is 15, Greenland 16 where SNO is 15"
+    with pytest.raises(
+        InputError, match=rf"found class 1 \(89% of the cells\); stored are {stored}"
+    ):
+        read_igbp([path])
+    with pytest.raises(InputError, match="shifted by 1: read it with class_offset -1"):
+        read_igbp([path])
+    found = read_igbp([path], class_offset=-1)["IGBP"]
+    for latitude, longitude, code in LANDMARKS.values():
+        assert int(found.sel(latitude=latitude, longitude=longitude)) == code
+    with pytest.raises(InputError, match=r"class 3 \(89% of the cells, with class_offset 2\)"):
+        read_igbp([path], class_offset=2)
+
+
+def test_landmarks_that_disagree_are_asked_about(globe, tmp_path):
+    shifted = globe + 1
+    shifted[str(next(iter(shifted)))].loc[{"lat": 15, "lon": 15}] = 5
+    with pytest.raises(InputError, match=r"Sahara 5 where BSV is 16.*Are the codes shifted by one"):
+        read_igbp([write(shifted, tmp_path / "a.nc")])
+
+
+def test_what_is_unclassified_is_not_shifted(globe, tmp_path):
+    shifted = globe + 1
+    shifted[str(next(iter(shifted)))].loc[{"lat": 75, "lon": 75}] = 255
+    found = read_igbp([write(shifted, tmp_path / "a.nc")], class_offset=-1)["IGBP"]
+    assert int(found.sel(latitude=75, longitude=75)) == 0
+
+
+def test_only_a_map_of_the_globe_must_have_water_as_its_commonest(tmp_path):
+    forest = land_cover(np.ones((6, 12), dtype="uint8"))
+    for part in (forest.isel(lat=slice(5)), forest.isel(lon=slice(10))):
+        assert bool((read_igbp([write(part, tmp_path / "a.nc")])["IGBP"] == 1).all())
+    # Of 150 degrees of latitude and 300 of longitude on it is one.
+    with pytest.raises(InputError, match="commonest class of the globe"):
+        read_igbp([write(forest.isel(lon=slice(11)), tmp_path / "a.nc")])
+
+
+@pytest.mark.parametrize("code", [17.0, 255.0, 0.0])
+def test_any_kind_of_water_may_be_the_commonest(code, tmp_path):
+    found = read_igbp([write(land_cover(np.full((6, 12), code)), tmp_path / "a.nc")])
+    assert not found["IGBP"].any()
+
+
+@pytest.mark.parametrize("code", [-1.0, 16.5, 18.0, 254.0])
+def test_what_is_no_code_is_named(code, codes, tmp_path):
+    values = codes.astype(float)
+    values[2, 2] = code
+    with pytest.raises(InputError, match=f"codes 0 to 16, 17 for water.*found {code:g}"):
+        read_igbp([write(land_cover(values), tmp_path / "a.nc")])
+
+
 def test_a_shifted_region_has_codes_that_no_class_has(codes, tmp_path):
     codes[0, 0] = 0
     path = write(land_cover(codes).isel(lat=[0, 1]), tmp_path / "MCD12C1_2010.nc")

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from uflux_kedro.errors import InputError
-from uflux_kedro.readers.towers.sites import check_metadata, read_sites
+from uflux_kedro.readers.towers.sites import check_metadata, check_sites, read_sites
 
 
 @pytest.fixture
@@ -82,3 +83,37 @@ def test_names_may_be_written_in_latin_1(table, tmp_path):
 def test_a_name_may_go_over_lines(table, tmp_path):
     path = write(table.assign(SITE_NAME='Harvard\nForest\n"EMS"'), tmp_path)
     assert len(read_sites(path)) == len(table)
+
+
+def places(latitude, longitude):
+    return pd.DataFrame(
+        {"site_id": ["A"], "latitude": [latitude], "longitude": [longitude], "IGBP": ["ENF"]}
+    )
+
+
+@pytest.mark.parametrize(
+    ("latitude", "longitude", "wrong"),
+    [
+        (90.0, 180.0, None),
+        (-90.0, -180.0, None),
+        (90.01, 0.0, "latitude: expected -90 to 90 degrees; found 90.01 at A"),
+        (-90.01, 0.0, "latitude: expected -90 to 90"),
+        (0.0, 180.01, "longitude: expected -180 to 180"),
+        (0.0, -180.01, "longitude: expected -180 to 180"),
+        (np.nan, 0.0, "latitude: expected .* found nan at A"),
+        (0.0, -9999, "longitude: expected .* found nan at A"),
+    ],
+)
+def test_the_ends_of_the_earth(latitude, longitude, wrong):
+    if wrong is None:
+        assert len(check_sites(places(latitude, longitude), "t")) == 1
+    else:
+        with pytest.raises(InputError, match=wrong):
+            check_sites(places(latitude, longitude), "t")
+
+
+def test_elevations_and_names_are_tidied():
+    table = places(1.0, 2.0).assign(site_id=" A ", IGBP=" ENF ", elevation="-9999", climate="Dfb")
+    (site,) = check_sites(table, "t").itertuples()
+    assert (site.site_id, site.IGBP, site.climate) == ("A", "ENF", "Dfb")
+    assert np.isnan(site.elevation)
