@@ -61,7 +61,7 @@ def test_units_become_ours(tmp_path, flux, value, attributes, expected):
             {"units": "kg m-2 s-1", "long_name": "dry matter"},
             "expected a unit with the substance",
         ),
-        ("GPP", {"units": "gC m-2 month-1"}, "a rate by second, day or year"),
+        ("GPP", {"units": "gC m-2 month-1"}, "a rate per second, day or year"),
         ("LE", {"units": "kg m-2 s-1"}, "a unit that converts to W m-2"),
         ("GPP", {}, "expected an attribute 'units'"),
     ],
