@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 import sys
-from inspect import isclass, isroutine
+from importlib import import_module
+from inspect import isclass
 from pathlib import Path
-from pkgutil import iter_modules
+from pkgutil import walk_packages
 from typing import Any
 
 from pydantic import BaseModel
@@ -45,8 +46,10 @@ maximum_signature_line_length = 88
 autodoc_type_aliases = {"ArrayLike": "ArrayLike", "NDArray": "NDArray"}
 autodoc_preserve_defaults = True
 autodoc_default_options = {
-    "exclude-members": "set_fit_request, set_predict_request, set_score_request"  # scikit-learn's own
+    "exclude-members": "set_fit_request, set_predict_request, set_score_request",  # of scikit-learn
+    "no-value": True,  # of constants: long, and with addresses of functions
 }
+suppress_warnings = ["ref.python"]  # annotations `type` and parameters of that name
 napoleon_numpy_docstring = False
 napoleon_custom_sections = [("Attributes", "params_style")]  # a list, not one entry per attribute
 python_use_unqualified_type_names = True
@@ -78,25 +81,35 @@ def _add_tables(app: Sphinx, page: str, source: list[str]) -> None:
         source[0] += GENERATED[page]()
 
 
-def _show_exports(
+def _always_outdated(app: Sphinx, env: Any, added: Any, changed: Any, removed: Any) -> list[str]:
+    """Read the generated pages in every build, since the code may have changed."""
+    return list(GENERATED)
+
+
+def _document_constants(app: Sphinx) -> None:
+    """Give exported constants the docstrings of the modules that define them.
+
+    Autodoc looks for them in the package's ``__init__.py`` only.
+    """
+    for page in Path(app.srcdir, "reference").glob("*.md"):
+        if page.stem == "index":
+            continue
+        package = import_module(f"uflux_kedro.{page.stem}")
+        analyzer = ModuleAnalyzer.for_module(package.__name__)
+        analyzer.analyze()
+        for module in walk_packages(getattr(package, "__path__", ()), f"{package.__name__}."):
+            for (owner, name), lines in (
+                ModuleAnalyzer.for_module(module.name).find_attr_docs().items()
+            ):
+                if not owner and name in package.__all__:
+                    analyzer.attr_docs["", name] = lines
+
+
+def _skip_fields_of_tuples(
     app: Sphinx, what: str, name: str, member: Any, skip: bool, options: Any
 ) -> bool | None:
-    """Keep exported constants, which autodoc skips because another file documents them."""
-    constant = not (isclass(member) or isroutine(member) or name.startswith("_"))
-    return False if what == "module" and constant else None
-
-
-def _describe_constant(
-    app: Sphinx, what: str, name: str, member: Any, options: Any, lines: list[str]
-) -> None:
-    """Copy the docstring of a re-exported constant from the module that defines it."""
-    if what != "data":
-        return
-    package, _, constant = name.rpartition(".")
-    for module in iter_modules(getattr(sys.modules[package], "__path__", ()), f"{package}."):
-        documented = ModuleAnalyzer.for_module(module.name).find_attr_docs()
-        if ("", constant) in documented:
-            lines[:] = documented["", constant]
+    """Skip the fields of named tuples, which the docstring of the class describes."""
+    return True if type(member).__name__ == "_tuplegetter" else None
 
 
 def _hide_signature_of_settings(
@@ -117,7 +130,8 @@ def _refuse_remote_files(app: Sphinx, exception: Exception | None) -> None:
 def setup(app: Sphinx) -> None:
     """Connect the handlers above."""
     app.connect("source-read", _add_tables)
-    app.connect("autodoc-skip-member", _show_exports)
-    app.connect("autodoc-process-docstring", _describe_constant)
+    app.connect("env-get-outdated", _always_outdated)
+    app.connect("builder-inited", _document_constants)
+    app.connect("autodoc-skip-member", _skip_fields_of_tuples)
     app.connect("autodoc-process-signature", _hide_signature_of_settings)
     app.connect("build-finished", _refuse_remote_files)

@@ -1,4 +1,4 @@
-"""Take the pictures of the docs: kedro-viz, the MLflow UI and the report.
+"""Take the screenshots of the docs: kedro-viz, the MLflow UI and the report.
 
 Run after ``make run``::
 
@@ -48,7 +48,7 @@ CHROMIUM_FLAGS = (
 
 
 def free_port() -> int:
-    """A port below 49152: kedro-viz takes none of those that systems hand out."""
+    """Return a free port below 49152: kedro-viz accepts none of the ephemeral ports."""
     for port in range(4141, 49152):
         with socket.socket() as s:
             if s.connect_ex(("127.0.0.1", port)):
@@ -58,7 +58,7 @@ def free_port() -> int:
 
 @contextmanager
 def serving(command: list[str], url: str, seconds: float = 120) -> Iterator[None]:
-    """Run a server until the block ends; its children go with it."""
+    """Run a server until the block ends; stop it with its child processes."""
     server = subprocess.Popen(
         command,
         cwd=PROJECT,
@@ -88,7 +88,7 @@ def serving(command: list[str], url: str, seconds: float = 120) -> Iterator[None
 
 
 class Browser:
-    """Headless Chromium, spoken to over a pipe in its DevTools protocol."""
+    """Headless Chromium, controlled through a pipe with its DevTools protocol."""
 
     def __init__(self, width: int = 1500, height: int = 950) -> None:
         chromium = shutil.which("chromium") or shutil.which("google-chrome")
@@ -96,7 +96,7 @@ class Browser:
             raise SystemExit("Chromium not found: apt-get install chromium")
         self._profile = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         (to_read, self._write), (self._read, to_write) = os.pipe(), os.pipe()
-        # Chromium takes its commands from descriptor 3 and answers on 4.
+        # Chromium reads commands from descriptor 3 and writes responses to 4.
         flags = [*CHROMIUM_FLAGS, "--remote-debugging-pipe", f"--window-size={width},{height}"]
         self._process = subprocess.Popen(
             [
@@ -141,17 +141,17 @@ class Browser:
                 return message["result"]
 
     def open(self, url: str, seconds: float = 20) -> None:
-        """Go to a page and give its scripts time to draw it."""
+        """Open a page and give its scripts time to render it."""
         self._call("Page.navigate", url=url)
         time.sleep(seconds)
 
     def do(self, script: str, seconds: float = 3) -> None:
-        """Run a script in the page, as a hand would click."""
+        """Run a script in the page."""
         self._call("Runtime.evaluate", expression=script)
         time.sleep(seconds)
 
     def keep(self, name: str) -> None:
-        """Keep what the window shows."""
+        """Save a screenshot of the window."""
         PICTURES.mkdir(parents=True, exist_ok=True)
         picture = PICTURES / f"{name}.png"
         data = self._call("Page.captureScreenshot", format="png")["data"]
@@ -160,7 +160,7 @@ class Browser:
 
 
 def click(text: str) -> str:
-    """Script that clicks the button with a text or label, if there is one."""
+    """Return a script that clicks the button with a text or label, if it exists."""
     return (
         "[...document.querySelectorAll('button, [role=button], [role=menuitem], label')]"
         f".find(b => (b.getAttribute('aria-label') || b.textContent).trim() === {text!r})?.click()"
@@ -168,7 +168,7 @@ def click(text: str) -> str:
 
 
 def tick(column: str) -> str:
-    """Script that ticks a column, or a group of them, in MLflow's list of columns."""
+    """Return a script that ticks a column, or a group of columns, in MLflow's list."""
     return f"document.querySelector('span[title={column}]')?.previousElementSibling.click()"
 
 
@@ -181,7 +181,7 @@ def kedro_viz() -> None:
     ]
     with serving(command, url), Browser() as browser:
         browser.open(url, seconds=5)
-        # A first visit is greeted by hints that cover the graph.
+        # On the first visit, hints cover the graph.
         browser.do("localStorage.setItem('KedroViz', JSON.stringify({showFeatureHints: false}))")
         browser.open(url, seconds=15)
         browser.do(click("Dismiss"))
@@ -212,7 +212,7 @@ def mlflow_ui() -> None:
         )
         browser.do(click("Close"))
         browser.do(click("Model training"))
-        # Metrics stand beside the names once their columns are asked for.
+        # Metrics appear next to the names once their columns are selected.
         browser.do(click("Columns"))
         for column in ("Dataset", "Source", "Models", "NSE", "KGE", "CCC", "MAE", "MBE"):
             browser.do(tick(column), seconds=1)

@@ -6,7 +6,7 @@ from kedro.framework.project import configure_project, pipelines
 from kedro.framework.startup import bootstrap_project
 from kedro.validation.type_extractor import TypeExtractor
 
-from tests.conftest import PROJECT
+from tests.testing.project import PROJECT
 from uflux_kedro.blocks import model_of
 
 

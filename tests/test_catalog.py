@@ -1,4 +1,4 @@
-"""Each environment's catalog and parameters cover all that the pipelines ask for."""
+"""Each environment's catalog and parameters have all that the pipelines use."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_names_and_layers_of_the_catalog():
 
 
 def test_layers_follow_each_other(context):
-    """Kedro-viz leaves all layers out where data flow from one to another and back."""
+    """Kedro-viz shows no layers at all if data flow between two of them in both directions."""
 
     catalog = context.catalog
 

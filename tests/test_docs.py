@@ -11,7 +11,7 @@ from runpy import run_path
 import pytest
 import yaml
 
-from tests.conftest import PROJECT
+from tests.testing.project import PROJECT
 from uflux_kedro.blocks import BLOCKS, model_of
 from uflux_kedro.demo_world import DemoWorldParameters, write_demo_world
 

@@ -1,4 +1,4 @@
-"""A file or folder is whole or absent."""
+"""Files and folders are complete or absent."""
 
 from __future__ import annotations
 

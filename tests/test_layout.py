@@ -48,7 +48,7 @@ def test_a_forbidden_import_is_seen(statement):
 
 
 def test_shared_helpers_are_in_the_package_testing():
-    """Test modules and conftests are not imported; helpers that several need are in tests/testing."""
+    """Test modules and conftests are not imported; shared helpers are in tests/testing."""
     forbidden = {}
     for file in sorted(TESTS.rglob("*.py")):
         package = ".".join(file.relative_to(PROJECT).parent.parts)

@@ -1,4 +1,4 @@
-"""The pipelines that Kedro finds, and what it costs to list them."""
+"""The registered pipelines, and the imports that listing them causes."""
 
 from __future__ import annotations
 

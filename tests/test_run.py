@@ -1,4 +1,4 @@
-"""The whole way in small: raw files of the demo world to maps, report and MLflow."""
+"""A small run from raw files of the demo world to maps, report and MLflow."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ KEDRO_RUN = (sys.executable, "-m", "kedro", "run", "--env", "test")
 
 
 def environment_of(folder: Path) -> dict[str, str]:
-    """Environment in which a run keeps its results and its tracking in ``folder``."""
+    """Return an environment that keeps the results and tracking of a run in ``folder``."""
     return os.environ | {
         "UFLUX_TEST_DATA": str(folder),
         "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db",
@@ -150,7 +150,7 @@ def test_children_hold_tables_figure_and_model(client, runs):
 
 @pytest.fixture
 def tracking(results):
-    """MLflow pointed at the run's database, and back."""
+    """Set MLflow to the run's database for the test."""
     import mlflow
 
     before = mlflow.get_tracking_uri()
@@ -253,7 +253,7 @@ def test_report_is_one_page_with_its_figures(results):
 
 
 def test_killed_run_resumes_to_the_same_result(results, tmp_path):
-    """SIGKILL in the middle of training; the rest is then made, and only the rest."""
+    """After SIGKILL in training, a resumed run computes the rest, and only the rest."""
     shutil.copytree(results / "01_raw", tmp_path / "01_raw")
     two = ("--params", f"ensemble.select={SETS[0]}.GPP.* {SETS[1]}.GPP.*")
     log = tmp_path / "log.txt"
@@ -291,7 +291,7 @@ def test_killed_run_resumes_to_the_same_result(results, tmp_path):
 
 
 def test_notebook_runs_on_a_finished_run(results, monkeypatch):
-    """Every cell of every notebook runs; the notebook reads the test's environment."""
+    """Every cell of every notebook runs, in the environment of the tests."""
     import nbformat
     from nbclient import NotebookClient
 

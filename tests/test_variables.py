@@ -1,4 +1,4 @@
-"""Names of predictors: source, variable and what they take from a place's record."""
+"""Names of predictors: source, variable and ending for the record of a place."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading blocks of drivers from a store on this machine's disk."""
+"""Reads of blocks of drivers from a store on a local disk: our direct reads against zarr and zarrs."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from pathlib import Path
 
 import numpy as np
 import xarray as xr
-from uflux_kedro.gridding.inputs import read_often
-from uflux_kedro.gridding.quick_arrays import with_quick_arrays
 
 from benchmarks.libraries.contest import Contest, Work
-from uflux_kedro.gridding import quick_arrays
+from uflux_kedro.products import zarr_reads
+from uflux_kedro.products.store import fast_encoding
+from uflux_kedro.products.zarr_reads import with_direct_arrays
 
 _TIMES, _VARIABLES = 6, 8
 _ROWS, _COLUMNS = 720, 1440
 _CHUNK = (1, 360, 720)
 _REPEATS = 2
 _PART = 60
-"""Edge of a block that is a part of a chunk."""
+"""Edge of a block within a chunk, cells."""
 
 
 def contests(folder: Path) -> Iterator[Contest]:
-    """Whole chunks and parts of them, on one thread and on two."""
+    """Compare reads of whole chunks and of parts, on one thread and on two."""
     store = folder / "drivers.zarr"
     _simulate(store)
     for what, edge in (("whole chunks", None), (f"{_PART} x {_PART} of a chunk", _PART)):
@@ -31,8 +31,8 @@ def contests(folder: Path) -> Iterator[Contest]:
             work = f"{_REPEATS * _TIMES * _VARIABLES * 4} reads of {what}, {threads} threads"
             for library, packages in (("zarr-python", ()), ("zarrs", ("zarrs",))):
                 yield Contest(
-                    work, library, packages, _quick, _plain,
-                    (store, edge, threads, library), (quick_arrays,), (),
+                    work, library, packages, _direct, _plain,
+                    (store, edge, threads, library), (zarr_reads,), (),
                 )  # fmt: skip
 
 
@@ -44,7 +44,7 @@ def _simulate(store: Path) -> None:
         values = np.round(rng.normal(size=(_TIMES, _ROWS, _COLUMNS)), 3)
         field = np.where(land, values, np.nan).astype("float32")
         cube[f"X{number}"] = (("time", "latitude", "longitude"), field)
-        cube[f"X{number}"].encoding = read_often() | {"chunks": _CHUNK}
+        cube[f"X{number}"].encoding = fast_encoding() | {"chunks": _CHUNK}
     cube.to_zarr(store, zarr_format=3, consolidated=False)
 
 
@@ -52,9 +52,9 @@ def _open(store: Path) -> xr.Dataset:
     return xr.open_dataset(store, engine="zarr", chunks=None, cache=False, consolidated=False)
 
 
-def _quick(store: Path, edge: int | None, threads: int, library: str) -> Work:
+def _direct(store: Path, edge: int | None, threads: int, library: str) -> Work:
     del library
-    return _reads(with_quick_arrays(_open(store), str(store)), edge, threads)
+    return _reads(with_direct_arrays(_open(store), str(store)), edge, threads)
 
 
 def _plain(store: Path, edge: int | None, threads: int, library: str) -> Work:
@@ -72,7 +72,7 @@ def _reads(cube: xr.Dataset, edge: int | None, threads: int) -> Work:
         for time in range(_TIMES)
         for y in range(0, _ROWS, rows)
         for x in range(0, _COLUMNS, columns)
-        for name in sorted(cube)  # they are opened in any order
+        for name in sorted(cube)  # the order of variables in a store is not defined
     ]
 
     def read(block: tuple[str, int, slice, slice]) -> float:

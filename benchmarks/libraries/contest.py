@@ -1,4 +1,4 @@
-"""One piece of own code and one library at the same work, each in processes of its own."""
+"""Measurement of our code and a library at the same work, each in fresh processes."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from benchmarks.timing import Cost, Pairs, cost_of
 
 Work = Callable[[], NDArray]
 Prepare = Callable[..., Work]
-"""Imports, reads and warms up what is no part of the work, and returns the work."""
+"""Function that does all preparations, which are not measured, and returns the work."""
 
 HEADER = (
-    "work", "library", "ours", "library's", "time over ours", "largest difference",
-    "memory added, ours and library's, MB", "own lines, now and with it", "installed, MB",
+    "work", "library", "ours", "library's", "library's time / ours", "largest difference",
+    "memory added, ours and library's, MB", "lines of code, ours and with the library", "installed, MB",
 )  # fmt: skip
 
 
 class Measured(NamedTuple):
-    """What a piece of work took and gave.
+    """Cost and result of a piece of work.
 
     Attributes:
         cost: Its time.
-        memory: Peak memory above what the process held before, MB.
-        answer: Numbers that ours and the library's are compared by.
+        memory: Peak memory above that before the work, MB.
+        answer: Result, to compare ours with the library's.
     """
 
     cost: Cost
@@ -44,17 +44,17 @@ class Measured(NamedTuple):
 
 @dataclass(frozen=True)
 class Contest:
-    """A piece of own code and a library that could stand in its place.
+    """A piece of our code and a library that could replace it.
 
     Attributes:
-        work: What both do.
-        library: The library, and how it is called where there is more than one way.
-        packages: Distributions that it would add to those of the project.
-        ours: Own code.
-        theirs: The library's.
-        arguments: Of both.
-        replaced: Own functions, classes and modules that would go.
-        stead: Functions that would be written in their place.
+        work: Description of the work.
+        library: The library, and the function used if there are several.
+        packages: Distributions that the project would need in addition.
+        ours: Prepares our code.
+        theirs: Prepares the library's code.
+        arguments: Arguments of both.
+        replaced: Our functions, classes and modules that would be removed.
+        new: Functions that would be added instead.
     """
 
     work: str
@@ -64,16 +64,16 @@ class Contest:
     theirs: Prepare
     arguments: tuple[Any, ...]
     replaced: tuple[Any, ...]
-    stead: tuple[Any, ...]
+    new: tuple[Any, ...]
 
     @property
     def missing(self) -> list[str]:
-        """Packages that are not installed."""
+        """Names of packages that are not installed."""
         return [name for name in self.packages if _distribution(name) is None]
 
     def run(self, rounds: int) -> str:
-        """Measure both in turns; returns a line of the table."""
-        lines = f"{_lines(self.replaced)} and {_lines(self.stead)}"
+        """Measure both alternately; return a line of the table."""
+        lines = f"{_lines(self.replaced)} and {_lines(self.new)}"
         installed = f"{sum(_megabytes(name) for name in self.packages):.1f}"
         found = [(self._apart(self.ours), self._apart(self.theirs)) for _ in range(rounds)]
         mine, library = found[0]
@@ -96,7 +96,7 @@ class Contest:
         )
 
     def _apart(self, prepare: Prepare) -> Measured | str:
-        """What was measured in a fresh process, or what went wrong there."""
+        """Return the measurement in a fresh process, or the error there."""
         context = multiprocessing.get_context("spawn")
         receiver, sender = context.Pipe(duplex=False)
         process = context.Process(target=_report, args=(sender, prepare, self.arguments))
@@ -111,7 +111,7 @@ class Contest:
 
 
 def largest_difference(ours: NDArray, library: NDArray) -> float:
-    """Largest difference of two answers, relative to ours; infinite where one alone is missing."""
+    """Return the largest difference relative to ours; infinite if only one of them is missing."""
     ours, library = ours.astype("float64"), library.astype("float64")
     if (np.isnan(ours) != np.isnan(library)).any():
         return np.inf
@@ -126,7 +126,7 @@ def _report(sender: Any, prepare: Prepare, arguments: tuple[Any, ...]) -> None:
         before = mark_memory()
         cost, answer = cost_of(work)
         sender.send(Measured(cost, memory("VmHWM") - before, answer))
-    # Whatever a library raises is a finding.
+    # Any exception of a library is a result.
     except Exception as error:
         sender.send(f"fails: {type(error).__name__} {error}".strip().splitlines()[0])
 

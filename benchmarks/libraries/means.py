@@ -1,7 +1,7 @@
-"""Means of months from shorter periods: ours, and flox's sums by group.
+"""Monthly means of shorter periods: ours against flox's sums by group.
 
-flox groups periods, each in one group. A period over the turn of a month belongs to two, by its
-share in each: it is repeated, and sums of values by weight are divided by sums of weights.
+flox assigns each period to one group. A period across the end of a month belongs to two, weighted by
+its part in each: it is repeated, and weighted sums are divided by sums of weights.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _MISSING = 0.1
 
 
 def contests(folder: Path) -> Iterator[Contest]:
-    """Hours, days and four days of a cube in memory, and of one that dask hands out in blocks."""
+    """Compare for hours, days and periods of four days, in memory and with dask."""
     del folder
     for what, step, periods, cells, block in (
         ("2 months of hours, 60 x 120 cells", "1h", 24 * 59, (60, 120), None),
@@ -72,8 +72,8 @@ def _by_flox(cube: xr.Dataset) -> xr.Dataset:
     span = first[period] + np.append(False, period[1:] == period[:-1])
     whole = (span >= 0) & (span < edges.size - 1)
     period, span = period[whole], span[whole]
-    lasts = np.minimum(ends[period], edges[span + 1]) - np.maximum(starts[period], edges[span])
-    weight = xr.DataArray(lasts / np.timedelta64(1, "D"), dims="time")
+    length = np.minimum(ends[period], edges[span + 1]) - np.maximum(starts[period], edges[span])
+    weight = xr.DataArray(length / np.timedelta64(1, "D"), dims="time")
     group = xr.DataArray(span, dims="time", name="span")
     values = cube.drop_vars("time_bnds")
     if period.size > starts.size:

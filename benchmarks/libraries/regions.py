@@ -1,4 +1,4 @@
-"""Files of regions, and outlines that cross 180 degrees of longitude or go round a pole."""
+"""Files of regions, and outlines that cross the date line or surround a pole."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 _PROJECTION = "EPSG:6933"
 _ACROSS = 0.1
-"""Degrees between points of the outlines that are written: a file of some megabytes."""
+"""Distance of points of the outlines, degrees, for files of some megabytes."""
 
 
 def files(folder: Path) -> Iterator[Contest]:
-    """Countries in a projection, in each kind of file; geopandas writes them."""
+    """Compare reading countries in a projection from each file format; geopandas writes the files."""
     own = (regions._geojson, regions._shapefile, regions._projection, regions._geopackage)
     for ending, reader in (("geojson", own[0]), ("shp", own[1]), ("gpkg", own[3])):
         path = folder / f"countries.{ending}"
@@ -67,8 +67,8 @@ def _by_pyogrio(path: Path) -> tuple[list[tuple[dict[str, Any], Geometry]], str]
 
     about, _, outlines, columns = read(path)
     rows = [dict(zip(about["fields"], row, strict=True)) for row in zip(*columns, strict=True)]
-    there = [(row, shapely.from_wkb(wkb)) for row, wkb in zip(rows, outlines, strict=True) if wkb]
-    return there, about["crs"] or "EPSG:4326"
+    found = [(row, shapely.from_wkb(wkb)) for row, wkb in zip(rows, outlines, strict=True) if wkb]
+    return found, about["crs"] or "EPSG:4326"
 
 
 def _by_geopandas(path: Path) -> tuple[list[tuple[dict[str, Any], Geometry]], Any]:
@@ -76,12 +76,12 @@ def _by_geopandas(path: Path) -> tuple[list[tuple[dict[str, Any], Geometry]], An
 
     table = geopandas.read_file(path)
     rows = table.drop(columns="geometry").to_dict("records")
-    there = [(row, one) for row, one in zip(rows, table.geometry, strict=True) if one is not None]
-    return there, table.crs or "EPSG:4326"
+    found = [(row, one) for row, one in zip(rows, table.geometry, strict=True) if one is not None]
+    return found, table.crs or "EPSG:4326"
 
 
 def sphere(folder: Path) -> Iterator[Contest]:
-    """Outlines of projections that a map of degrees would tear."""
+    """Compare outlines in a projection that are split on a map in degrees."""
     del folder
     north, south = "EPSG:3995", "EPSG:3031"
     for what, crs in (
@@ -91,13 +91,13 @@ def sphere(folder: Path) -> Iterator[Contest]:
         ("Area about the South Pole with a hole", south),
     ):
         yield Contest(
-            what, "antimeridian", ("antimeridian",), _mended, _mended_by, (what, crs),
+            what, "antimeridian", ("antimeridian",), _split, _split_by_library, (what, crs),
             (round_the_earth.onto_sphere, round_the_earth._ring), (_fixed,),
         )  # fmt: skip
 
 
 def _drawn(what: str, crs: str) -> Geometry:
-    """The area in its projection."""
+    """Return the outline in its projection."""
     project = Transformer.from_crs(4326, crs, always_xy=True).transform
 
     def draw(outline: Geometry) -> Geometry:
@@ -122,12 +122,12 @@ def _described(outline: Geometry) -> NDArray:
     return np.array([outline.area, *outline.bounds])
 
 
-def _mended(what: str, crs: str) -> Work:
+def _split(what: str, crs: str) -> Work:
     drawn = _drawn(what, crs)
     return lambda: _described(round_the_earth.onto_sphere(drawn, _back(crs), what))
 
 
-def _mended_by(what: str, crs: str) -> Work:
+def _split_by_library(what: str, crs: str) -> Work:
     drawn = _drawn(what, crs)
     import antimeridian  # noqa: F401 - not part of the work
 

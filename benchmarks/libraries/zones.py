@@ -1,8 +1,8 @@
-"""Shares of cells: polygons on a grid of degrees, and in a projection.
+"""Fractions of cells that polygons cover, on a grid of degrees and in a projection.
 
-exactextract parts cells of a regular grid. Rows that are even in degrees are not even in the sine
-of latitude, in which areas are those of the sphere: outlines are brought to numbers of rows and
-columns, with points so close that what bends between them does not count.
+exactextract divides cells of a regular grid. Rows of equal height in degrees have different heights
+in the sine of latitude, in which areas are those of the sphere. Outlines are therefore converted to
+numbers of rows and columns, with points so dense that the curvature between them is negligible.
 """
 
 from __future__ import annotations
@@ -14,32 +14,32 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from uflux_kedro.gridding.statistics import EARTH_RADIUS
-from uflux_kedro.gridding.zones import Areas, Tile
 
 from benchmarks.libraries.contest import Contest, Work
-from uflux_kedro.gridding import zones
-from uflux_kedro.gridding.cells import DEGREES, transformer
+from uflux_kedro.gridding.cells import EARTH_RADIUS
+from uflux_kedro.gridding.projections import DEGREES, transformer
 from uflux_kedro.readers.regions import read_countries
+from uflux_kedro.statistics import zones
+from uflux_kedro.statistics.zones import Areas, Tile
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
     from shapely import Geometry
 
 _FINE = 200
-"""Points that an outline gets by row where exactextract parts equal areas."""
+"""Points of an outline per row, for exactextract in equal areas."""
 _ACROSS = 0.05
-"""Degrees between points of an outline that is brought into a projection."""
+"""Distance of points of an outline that is projected, degrees."""
 ROUND = (
     shapely.union(shapely.box(170, -10, 180, 10), shapely.box(-180, -10, -170, 10)),
     shapely.box(-180, 65.3, 180, 90),
     shapely.box(-180, -90, 180, -65.3),
 )
-"""Over the date line, and round each pole."""
+"""Outlines across the date line and around each pole."""
 
 
 def contests(folder: Path) -> Iterator[Contest]:
-    """Countries, and what lies over the date line and round the poles, on degrees."""
+    """Compare on degrees, for countries and for areas across the date line and around the poles."""
     del folder
     countries = read_countries().outlines
     own = (zones._by_area, zones._equal_area)
@@ -47,22 +47,22 @@ def contests(folder: Path) -> Iterator[Contest]:
     masks = ("regionmask", "geopandas", "pyogrio", "pooch")
     for what, outlines, cells, ways in (
         ("177 countries at 1 degree", countries, 180, (_equal, _plain, _mask, _approximate)),
-        # Shares of hundreds of points a cell, as regionmask makes them, need more than 17 GB there.
+        # regionmask's fractions, from hundreds of points per cell, need more than 17 GB here.
         ("177 countries at 0.25 degrees", countries, 720, (_equal, _plain, _mask)),
         ("date line and poles at 1 degree", ROUND, 180, (_equal, _plain, _mask, _approximate)),
     ):
         for way in ways:
             packages = parts if way in (_equal, _plain) else masks
-            stead = (_equal, _cover) if way is _equal else (_plain, _cover) if way is _plain else (way,)  # fmt: skip
+            new = (_equal, _cover) if way is _equal else (_plain, _cover) if way is _plain else (way,)  # fmt: skip
             library, manner = (way.__doc__ or "").rstrip(".").split(", ", 1)
             yield Contest(
                 what, f"{library} ({manner})", packages, _areas_of, _areas_by,
-                (outlines, cells, way), own, stead,
+                (outlines, cells, way), own, new,
             )  # fmt: skip
 
 
 def projected(folder: Path) -> Iterator[Contest]:
-    """Countries in a projection, where ours has whole cells by their centres."""
+    """Compare countries in a projection, where ours assigns whole cells by their centres."""
     del folder
     countries = read_countries().outlines
     for what, crs, corner, side, cells in (
@@ -78,7 +78,7 @@ def projected(folder: Path) -> Iterator[Contest]:
 
 
 def _degrees(rows: int) -> Tile:
-    """The globe in cells of 180 degrees over ``rows``."""
+    """Return the globe in square cells of 180 / ``rows`` degrees."""
     latitude, longitude = np.linspace(-90, 90, rows + 1), np.linspace(-180, 180, 2 * rows + 1)
     ends = [np.stack([e[:-1], e[1:]], axis=1) for e in (latitude, longitude)]
     heights = np.diff(np.sin(np.deg2rad(ends[0])), axis=1)
@@ -132,7 +132,7 @@ def _cover(outlines: Sequence[Geometry], ny: int, nx: int) -> csr_array:
     from scipy.sparse import csr_array
 
     class One(Feature):
-        """As WKB: GeoJSON, which exactextract takes by itself, takes ten times as long."""
+        """A feature as WKB: exactextract's default, GeoJSON, takes ten times as long."""
 
         def __init__(self, outline: Geometry) -> None:
             super().__init__()
@@ -143,21 +143,21 @@ def _cover(outlines: Sequence[Geometry], ny: int, nx: int) -> csr_array:
 
     class All(FeatureSource):
         def count(self) -> int:
-            return len(there)
+            return len(valid)
 
         def __iter__(self) -> Iterator[One]:
-            return (One(outlines[i]) for i in there)
+            return (One(outlines[i]) for i in valid)
 
         def srs_wkt(self) -> None:
             return None
 
-    # An outline without an area is an error there.
-    there = [i for i, outline in enumerate(outlines) if outline.area > 0]
-    if not there:
+    # exactextract raises an error for an outline without area.
+    valid = [i for i, outline in enumerate(outlines) if outline.area > 0]
+    if not valid:
         return csr_array((len(outlines), ny * nx))
     grid = NumPyRasterSource(np.zeros((ny, nx), "int8"), xmin=0, ymin=0, xmax=nx, ymax=ny)
     found = exact_extract(grid, All(), ["cell_id", "coverage"], output="pandas")
-    number = np.repeat(there, found["cell_id"].str.len())
+    number = np.repeat(valid, found["cell_id"].str.len())
     cell, share = (np.concatenate(found[c].to_list()) for c in ("cell_id", "coverage"))
     row, column = np.divmod(cell.astype(int), nx)  # from the north
     where = (number, (ny - 1 - row) * nx + column)
@@ -191,16 +191,16 @@ def _projected_tile(crs: str, corner: tuple[float, float], side: float, cells: i
 def _projected_ours(outlines: Sequence[Geometry], *grid: Any) -> Work:
     tile = _projected_tile(*grid)
     zone = Areas("area", tuple(map(str, range(len(outlines)))), tuple(outlines))
-    return lambda: _of_note(zone.shares(tile) @ tile.area.ravel(), tile)
+    return lambda: _large(zone.shares(tile) @ tile.area.ravel(), tile)
 
 
 def _projected_library(outlines: Sequence[Geometry], *grid: Any) -> Work:
     tile = _projected_tile(*grid)
-    return lambda: _of_note(_in_projection(outlines, tile) @ tile.area.ravel(), tile)
+    return lambda: _large(_in_projection(outlines, tile) @ tile.area.ravel(), tile)
 
 
-def _of_note(areas: NDArray, tile: Tile) -> NDArray:
-    """Areas of those who have a hundredth of the tile: a share of a sliver says little."""
+def _large(areas: NDArray, tile: Tile) -> NDArray:
+    """Set areas below a hundredth of the tile to 0: relative differences of slivers mean little."""
     return np.where(areas < 0.01 * tile.area.sum(), 0, areas)
 
 

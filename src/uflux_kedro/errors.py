@@ -1,4 +1,4 @@
-"""Errors that tell a user what to mend: which file, which variable, expected and found."""
+"""Errors that name the file, the variable, what was expected and what was found."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from pathlib import Path
 
 
 class UfluxError(Exception):
-    """Base of every error that this package raises on purpose."""
+    """Base class of the errors that this package raises."""
 
 
 class InputError(UfluxError, ValueError):
-    """Input that does not make sense, named so that it can be acted on.
+    """Invalid input: a file, table or cube that is not as expected.
 
     Args:
-        where: File, table or cube in which the fault stands.
-        variable: Variable or column concerned, if one is.
-        expected: What would have been right.
-        found: What is there instead.
-        hint: What to do about it, if that can be known.
+        where: File, table or cube with the error.
+        variable: Variable or column with the error; None if it is none in particular.
+        expected: What was expected.
+        found: What was found instead.
+        hint: What to do about it, if known.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class InputError(UfluxError, ValueError):
         super().__init__(f"{message}. {hint}" if hint else message)
 
     def __reduce__(self):
-        # Keyword-only arguments would be lost on the way back from a worker process.
+        # Pickling, as from a worker process, would lose the keyword-only arguments.
         return (
             _rebuild_input_error,
             (self.where, self.variable, self.expected, self.found, self.hint),
@@ -51,4 +51,4 @@ def _rebuild_input_error(where, variable, expected, found, hint):
 
 
 class ConfigurationError(UfluxError, ValueError):
-    """A setting that cannot work, found before anything was computed."""
+    """Invalid setting, found before anything is computed."""

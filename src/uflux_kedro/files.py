@@ -1,4 +1,4 @@
-"""Files that are whole or absent: written under another name, then renamed."""
+"""Write files atomically, under a temporary name that is then renamed; checksums."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from pathlib import Path
 
 @contextmanager
 def replacing(path: Path | str) -> Iterator[Path]:
-    """Give a temporary name beside ``path``; rename it to ``path`` if the block succeeds.
+    """Give a temporary path beside ``path``; rename it to ``path`` if the block succeeds.
 
-    What stood at ``path`` (a file or a folder) stays until the new one is complete. A block
-    that fails, or a process that is killed, leaves ``path`` as it was.
+    An existing file or folder at ``path`` stays until the new one is complete. If the block fails
+    or the process is killed, ``path`` is unchanged.
 
     Args:
-        path: Where the finished file or folder shall stand.
+        path: Final path of the file or folder.
 
     Yields:
         The temporary path, in the same folder, so that the rename is atomic.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    # The suffix is kept: writers choose their format by it.
+    # Writers choose the format by the suffix.
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
     remove(temporary)
     try:
         yield temporary
         if path.is_dir():
-            # A folder cannot be renamed over one that holds files.
+            # A folder cannot replace another one that is not empty.
             old = path.with_name(f".{path.name}.{os.getpid()}.old")
             path.rename(old)
             temporary.rename(path)
@@ -43,7 +43,7 @@ def replacing(path: Path | str) -> Iterator[Path]:
 
 
 def remove(path: Path) -> None:
-    """Remove a file or a folder, if it is there."""
+    """Remove a file or a folder, if it exists."""
     if path.is_dir():
         shutil.rmtree(path)
     else:
@@ -51,7 +51,7 @@ def remove(path: Path) -> None:
 
 
 def sha256(path: Path | str) -> str:
-    """SHA-256 of a file, or of a folder's files in the order of their names."""
+    """Return the SHA-256 of a file, or of the files of a folder in the order of their names."""
     path = Path(path)
     if path.is_file():
         with path.open("rb") as stream:

@@ -1,7 +1,7 @@
 """Heavy libraries, imported at first use.
 
-The pipelines name tables and cubes in their signatures, which Kedro reads; ``kedro --version``
-and ``kedro registry list`` must not pay for that with the import of xarray.
+Kedro reads the signatures of the nodes, which name tables and cubes; ``kedro --version`` and
+``kedro registry list`` must not import xarray for that.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ __all__ = ["mpl_figure", "pd", "xr"]
 
 
 class _Module:
-    """Stands for a module that is imported when something is asked of it.
+    """Module that is imported when one of its attributes is used.
 
-    ``importlib``'s own lazy modules stand in ``sys.modules``, where ``inspect`` asks every
-    module for its file and so imports them all.
+    The lazy modules of ``importlib`` are listed in ``sys.modules``, where ``inspect`` asks every
+    module for its file and thereby imports them all.
     """
 
     def __init__(self, name: str) -> None:

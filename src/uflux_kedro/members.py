@@ -18,40 +18,50 @@ logger = logging.getLogger(__name__)
 
 
 def project_members() -> tuple[Member, ...]:
-    """Return the configured members whose columns the tower table has.
+    """Return the configured members whose predictors are available.
+
+    Where the predictors come from grids, these are all configured members. Where they come with
+    the towers, the files are looked into before the run, since the nodes of the pipeline depend on
+    their columns.
 
     Raises:
-        ConfigurationError: If there is no such member.
+        ConfigurationError: If the files serve no member.
+        InputError: If the files cannot be read.
     """
     parameters = project_parameters()
     members = EnsembleParameters.model_validate(parameters["ensemble"]).members()
     path = parameters.get("towers_path")
-    if parameters["towers"]["reader"] != "tidy" or path is None or not Path(path).exists():
-        return members  # a wrong path is reported by the catalog when the run reads it
-    # The nodes of the pipeline depend on the table's columns, so they are read before the run.
-    columns = json.dumps({name: parameters[name] for name in ("towers", "features")})
-    return _served(members, Path(path), columns)
+    if parameters["grids"] or not path:
+        return members
+    blocks = json.dumps({name: parameters[name] for name in ("towers", "features")})
+    return _served(members, Path(path), blocks)
 
 
 @cache
-def _served(members: tuple[Member, ...], table: Path, parameters: str) -> tuple[Member, ...]:
+def _served(members: tuple[Member, ...], path: Path, parameters: str) -> tuple[Member, ...]:
     from uflux_kedro.features.derived import offered_by_table
     from uflux_kedro.features.parameters import FeatureParameters
     from uflux_kedro.readers.parameters import TowerParameters
+    from uflux_kedro.readers.paths import list_files
+    from uflux_kedro.readers.towers.tower_files import TOWER_PATTERNS
 
+    files = list_files(path, TOWER_PATTERNS) if path.exists() else []
+    if not files:
+        return members  # the catalog reports a wrong path when the run reads it
     blocks = json.loads(parameters)
-    columns = TowerParameters.model_validate(blocks["towers"]).columns
+    towers = TowerParameters.model_validate(blocks["towers"])
     carry_over = FeatureParameters.model_validate(blocks["features"]).carry_over
-    offered = offered_by_table(table, columns, carry_over)
-    lacking = {m: [p for p in (m.flux, *m.predictors) if p not in offered] for m in members}
-    for member, names in lacking.items():
+    offered = offered_by_table(files, towers, carry_over)
+    missing = {m: [p for p in (m.flux, *m.predictors) if p not in offered] for m in members}
+    for member, names in missing.items():
         if names:
-            logger.warning("%s is left out: %s has no %s", member.name, table, ", ".join(names))
-    served = tuple(m for m in members if not lacking[m])
+            logger.warning("%s is left out: %s has no %s", member.name, path, ", ".join(names))
+    served = tuple(m for m in members if not missing[m])
     if not served:
+        first = members[0]
         raise ConfigurationError(
-            f"{table}: no member can be trained; {members[0].name} needs the columns "
-            f"{', '.join(lacking[members[0]])}, which are absent"
+            f"{path}: expected the predictors of at least one member; "
+            f"found none for {first.name}: {', '.join(missing[first])}"
         )
     return served
 

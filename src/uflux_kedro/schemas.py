@@ -1,7 +1,7 @@
-"""Base of the parameter models: what a user may set, checked before any node runs.
+"""Base class of the parameter models, which check settings before any node runs.
 
 Each block of ``conf/*/parameters*.yml`` has its model in the ``parameters.py`` of the package that
-it configures. An unknown key is refused, so that a typing error cannot pass as a default.
+it configures. An unknown key is an error, so that a misspelt setting is not ignored.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Parameters(BaseModel):
-    """Base of the parameter models: frozen, no unknown keys, described field by field.
+    """Base class of the parameter models: immutable, without unknown keys.
 
-    The docstring below a field is its description in the JSON schema and on the page of settings.
+    The docstring below a field is its description in the JSON schema and in the documentation.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)

@@ -1,11 +1,11 @@
-"""The one table of variables: name, unit, physical bounds, CF name, sources' own names.
+"""Table of all variables: name, unit, physical bounds, CF name and the names in each source.
 
-Names and units follow FLUXNET. A unit is converted in ``readers`` and nowhere else: past
-that door a variable has one name and one unit.
+Names and units follow FLUXNET. Units are converted in ``readers`` and nowhere else: everywhere
+else a variable has one name and one unit.
 
-A *predictor* is a variable as one source gives it, written ``SOURCE_VARIABLE``
-(``ERA5_TA``, ``MODIS_NIRv``); a variable that no source owns stands alone (``IGBP``,
-``DoY_sin``, ``EVI``). :func:`variable_of` finds the variable of either.
+A *predictor* is a variable from one source, written ``SOURCE_VARIABLE`` (``ERA5_TA``,
+``MODIS_NIRv``); a variable that belongs to no source has no prefix (``IGBP``, ``DoY_sin``,
+``EVI``). :func:`variable_of` returns the variable of either.
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ from typing import Literal, NamedTuple
 from uflux_kedro.errors import ConfigurationError
 
 Kind = Literal["state", "rate", "index", "flux", "category", "site"]
-"""How a variable behaves under aggregation and regridding.
+"""How a variable is aggregated and regridded.
 
 ``rate`` is conserved (radiation, rain), ``state`` and ``index`` are interpolated, ``flux`` is
-a target, ``category`` is never blended, ``site`` belongs to a place or a date.
+a target, ``category`` is never averaged, ``site`` belongs to a place or a date.
 """
 
 
 @dataclass(frozen=True)
 class Variable:
-    """One canonical variable.
+    """A canonical variable.
 
     Attributes:
-        name: Canonical name, FLUXNET's where it has one.
-        long_name: Name for axes and metadata.
+        name: Canonical name, that of FLUXNET if there is one.
+        long_name: Name for plots and metadata.
         unit: Canonical unit, readable by pint and by CF tools.
-        lower: Lowest value that can be real, in ``unit``.
-        upper: Highest value that can be real, in ``unit``.
+        lower: Lowest physically possible value, in ``unit``.
+        upper: Highest physically possible value, in ``unit``.
         kind: See :data:`Kind`.
-        standard_name: CF standard name, if the table has one.
-        aliases: Source family -> the names under which it ships the variable.
+        standard_name: CF standard name; None if CF has none.
+        aliases: Family of sources -> names of the variable in its files.
     """
 
     name: str
@@ -50,7 +50,7 @@ class Variable:
     aliases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def cf_attributes(self) -> dict[str, str]:
-        """CF-1.11 attributes of the variable."""
+        """Return the CF-1.11 attributes of the variable."""
         attributes = {"long_name": self.long_name, "units": self.unit}
         if self.standard_name:
             attributes["standard_name"] = self.standard_name
@@ -62,7 +62,7 @@ _POWER = "W m-2"
 _SIF = "mW m-2 nm-1 sr-1"
 
 _TABLE = (
-    # Targets. LE and H have raw and energy-balance-corrected columns: the reader chooses.
+    # Targets. H and LE have columns as measured and corrected for closure; the reader chooses.
     Variable("GPP", "gross primary productivity", _CARBON, -10, 40, "flux",
              "gross_primary_productivity_of_biomass_expressed_as_carbon",
              {"fluxnet": ("GPP_NT_VUT_REF", "GPP_DT_VUT_REF")}),
@@ -76,7 +76,7 @@ _TABLE = (
              {"fluxnet": ("H_CORR", "H_F_MDS")}),
     Variable("LE", "latent heat flux", _POWER, -120, 500, "flux", "surface_upward_latent_heat_flux",
              {"fluxnet": ("LE_CORR", "LE_F_MDS")}),
-    # What follows from targets.
+    # Products derived from the targets.
     Variable("ET", "evapotranspiration", "mm d-1", -6, 20, "rate", "lwe_water_evaporation_rate"),
     Variable("WUE", "water-use efficiency, carbon taken up by water lost", "g kg-1", -200, 400, "index"),
     # Weather.
@@ -151,7 +151,7 @@ _TABLE = (
              {"gome2": ("SIF_740", "SIF_daily_average"), "gosat755": ("SIF_755",), "gosat772": ("SIF_772",)}),
     Variable("CSIF", "contiguous sun-induced chlorophyll fluorescence", _SIF, -1, 5, "index", None,
              {"csif": ("clear_daily_SIF", "clear_inst_SIF")}),
-    # What carries over to unseen towers: see carry_over.py.
+    # Predictors that carry over to unseen towers: see features/carry_over.py.
     Variable("SW_POT", "shortwave radiation at the top of the atmosphere", _POWER, 0, 600, "rate",
              "toa_incoming_shortwave_flux"),
     Variable("CLEAR", "share of the top-of-atmosphere radiation that reaches the ground", "1", 0, 1, "index"),
@@ -184,26 +184,26 @@ _HOURS: Mapping[str, tuple[float, float]] = {
     "LE": (-1000, 1500), "SW_IN": (-50, 1500), "NETRAD": (-500, 1300), "G": (-500, 1000),
     "CO2": (150, 2000), "P": (-1, 7200),
 }  # fmt: skip
-"""Bounds of an hour or a half-hour, where they are wider than those of a day."""
+"""Bounds of hourly and half-hourly values, where they are wider than those of a day."""
 _DAYS: Mapping[str, tuple[float, float]] = {"P": (-1, 2000)}
-"""Bounds of a day: Reunion had 1,825 mm on one of January 1966."""
-_OFFSET = 0.05
-"""Share of the bounds' width by which a sensor may read beyond them."""
+"""Bounds of daily values: 1,825 mm of rain fell on Reunion on a day in January 1966."""
+_TOLERANCE = 0.05
+"""Share of the width of the bounds by which a sensor may exceed them."""
 
 
 def bounds_of_step(name: str, step: Literal["day", "hour"]) -> tuple[float, float]:
-    """Lowest and highest value that a day or an hour can have, with what sensors are off.
+    """Return the lowest and highest possible daily or hourly value, with the error of sensors.
 
     Args:
         name: Canonical name.
-        step: ``day``, or ``hour`` for an hour and less.
+        step: ``day``, or ``hour`` for hours and half-hours.
     """
     special = (_HOURS if step == "hour" else _DAYS).get(name)
     if special is not None:
         return special
     variable = VARIABLES[name]
-    offset = _OFFSET * (variable.upper - variable.lower)
-    return variable.lower - offset, variable.upper + offset
+    tolerance = _TOLERANCE * (variable.upper - variable.lower)
+    return variable.lower - tolerance, variable.upper + tolerance
 
 
 FLUXES = tuple(v.name for v in _TABLE if v.kind == "flux")
@@ -212,12 +212,12 @@ SITE_PREDICTORS = tuple(v.name for v in _TABLE if v.kind in ("site", "category")
 
 
 class History(NamedTuple):
-    """A predictor made from the record of a variable at its place.
+    """Predictor computed from the record of a variable at a place.
 
     Attributes:
-        long_name: What it is, to follow the variable's name.
-        months: Its value is the mean over the months this many months before; without any, the
-            departure from the mean of the calendar month.
+        long_name: Description, appended to the name of the variable.
+        months: The value is the mean over the months that lie this many months before; if empty,
+            the departure from the mean of the calendar month.
     """
 
     long_name: str
@@ -229,13 +229,13 @@ HISTORY: Mapping[str, History] = {
     "LAG1": History("a month before", (1,)),
     "RUN3": History("mean of the month and the two before", (0, 1, 2)),
 }
-"""Predictors by the ending of their names; computed in :mod:`uflux_kedro.features.history`."""
+"""Ending of a name -> predictor; computed in :mod:`uflux_kedro.features.history`."""
 
 IGBP_CLASSES: Mapping[str, int] = {
     "WAT": 0, "ENF": 1, "EBF": 2, "DNF": 3, "DBF": 4, "MF": 5, "CSH": 6, "OSH": 7, "WSA": 8,
     "SAV": 9, "GRA": 10, "WET": 11, "CRO": 12, "URB": 13, "CVM": 14, "SNO": 15, "BSV": 16,
 }  # fmt: skip
-"""IGBP class -> code as in MCD12C1; MCD12Q1 writes 17 for water, which readers turn into 0."""
+"""IGBP class -> code as in MCD12C1; the readers change 17, water in MCD12Q1, to 0."""
 
 SOURCES: Mapping[str, str] = {
     "ERA5": "era5",
@@ -252,7 +252,7 @@ SOURCES: Mapping[str, str] = {
     "VIIRS": "viirs",
     "VNP13": "viirs_vi",
 }
-"""Prefix of a predictor -> the family of aliases under which that source ships its variables."""
+"""Prefix of a predictor -> family of aliases, the names of variables in the files of the source."""
 
 
 def predictor_name(source: str, variable: str) -> str:
@@ -264,7 +264,7 @@ def parse_predictor(column: str) -> tuple[str, str]:
     """Split a column's name into its source and its variable.
 
     ``ERA5_TA`` gives ``("ERA5", "TA")``, ``TA`` gives ``("", "TA")`` and ``ERA5_TA_LAG1`` gives
-    ``("ERA5", "TA_LAG1")``. A column that holds no variable, such as ``site_id`` or ``GPP_QC``,
+    ``("ERA5", "TA_LAG1")``. A column that is no variable, such as ``site_id`` or ``GPP_QC``,
     gives two empty strings.
     """
     if column in VARIABLES:
@@ -278,10 +278,10 @@ def parse_predictor(column: str) -> tuple[str, str]:
 
 
 def variable_of(predictor: str) -> Variable:
-    """Variable of a predictor: ``ERA5_TA`` and ``TA`` both give TA, ``ERA5_TA_LAG1`` TA_LAG1.
+    """Return the variable of a predictor: TA for ``ERA5_TA`` and ``TA``, TA_LAG1 for ``ERA5_TA_LAG1``.
 
     Raises:
-        ConfigurationError: If no variable has that name; names the nearest ones.
+        ConfigurationError: If no variable has that name; the message suggests similar names.
     """
     _, name = parse_predictor(predictor)
     if name in VARIABLES:
@@ -298,7 +298,7 @@ def variable_of(predictor: str) -> Variable:
 
 
 def _in_history(variable: Variable, ending: str) -> Variable:
-    """The variable of a predictor that the place's record gives beside the month itself."""
+    """Return the variable of a predictor computed from the record at a place."""
     span = variable.upper - variable.lower
     lower, upper = (-span, span) if ending == "ANOM" else (variable.lower, variable.upper)
     return replace(
@@ -313,12 +313,12 @@ def _in_history(variable: Variable, ending: str) -> Variable:
 
 
 def aliases(family: str) -> dict[str, str]:
-    """Source's own name -> canonical name, for one family of sources.
+    """Return the names of variables in one family of sources -> canonical names.
 
     Raises:
         ConfigurationError: If no variable has aliases for the family.
     """
     names = {alias: v.name for v in _TABLE for alias in v.aliases.get(family, ())}
     if not names:
-        raise ConfigurationError(f"No variable has names of the source family {family!r}")
+        raise ConfigurationError(f"No variable has aliases for the source family {family!r}")
     return names

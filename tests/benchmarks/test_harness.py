@@ -1,4 +1,4 @@
-"""The benchmarks' harness on a small table of made-up towers: what it computes, never how fast."""
+"""The harness of the benchmarks on simulated towers: its results, not its speed."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def test_the_command_prints_rows_under_a_header(monkeypatch, capsys):
     assert row == "| t.csv | 1 s | - | - | - | `python -m benchmarks models --only two` |"
     with pytest.raises(SystemExit):
         command.main(["models", "--only", "three"])
-    assert "no benchmark three; there are one, two" in capsys.readouterr().err
+    assert "unknown benchmark three: expected some of one, two" in capsys.readouterr().err
 
 
 def test_the_command_says_what_is_missing(tmp_path, capsys):

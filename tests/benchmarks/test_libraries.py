@@ -1,4 +1,4 @@
-"""Contests of own code and libraries: what is compared, and that an absent library is named."""
+"""Comparison of our code with libraries: differences, lines of the table, missing libraries."""
 
 from __future__ import annotations
 

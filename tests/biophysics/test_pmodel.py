@@ -36,7 +36,7 @@ def test_water_use_efficiency_of_a_mild_day():
 
 @pytest.mark.parametrize(("vpd", "patm", "wrong"), [(10.0, 1013.0, 15.5), (10.0, 101300.0, 10.9)])
 def test_pressures_in_hectopascals_would_give_another_number(vpd, patm, wrong):
-    # What pyrealm makes of pressures that are left in hPa; ours must not be that.
+    # The result of pyrealm for pressures in hPa by mistake; it must differ.
     found = pmodel(20.0, vpd, patm, 400.0).iwue[0]
     assert found == pytest.approx(wrong, abs=0.05)
     assert iwue(20.0, 10.0, 101.3, 400.0) > 4 * found

@@ -1,4 +1,4 @@
-"""The clock that the sun tells, of suns whose noon is put where it is known."""
+"""The solar clock of simulated radiation with a known noon."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from uflux_kedro.biophysics.solar_clock import _equation_of_time, around, read_s
 
 
 def record(ahead, start="2003-05-03", step_h=0.5, mean=200.0):
-    """A bright record of a clock that is ahead by ``ahead[d]`` hours on day d.
+    """A bright record with a clock that is ahead by ``ahead[d]`` hours on day d.
 
     The sun is a whole cosine of the day: its noon is exact at any step.
     """

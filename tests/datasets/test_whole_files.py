@@ -76,7 +76,7 @@ def test_versions_are_left_to_kedro(tmp_path):
 
 
 def test_every_file_of_the_catalog_is_written_atomically():
-    """kedro-datasets' own classes open a file under its final name."""
+    """The classes of kedro-datasets write to the final name; ours must not."""
     for catalog in PROJECT.glob("conf/*/catalog.yml"):
         for name, entry in yaml.safe_load(catalog.read_text()).items():
             assert entry["type"] == "MemoryDataset" or entry["type"].startswith(

@@ -38,7 +38,7 @@ SHORT = {
 
 
 def archive(request) -> bytes:
-    """Return the zip of a request: one netCDF file of 2 x 4 cells, in the layout of new archives."""
+    """Return the zip of a request: one netCDF file of 2 x 4 cells, like new archives."""
     time = np.array([f"{request['year'][0]}-{month}" for month in request["month"]], "M8[ns]")
     coordinates = {
         "valid_time": time,

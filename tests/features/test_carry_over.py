@@ -37,6 +37,7 @@ from uflux_kedro.pipelines.feature_engineering.nodes import (
     join_tower_predictors,
     make_drivers,
 )
+from uflux_kedro.readers.parameters import TowerParameters
 from uflux_kedro.variables import HISTORY, variable_of
 
 VEGETATION = {"NIRv": "M_NIRv", "EVI": "EVI", "LAI": "LAI", "NDVI": "M_NDVI", "LSWI": "M_LSWI"}
@@ -316,11 +317,12 @@ def test_the_predictors_of_a_table_are_known_from_its_columns(tmp_path):
     table = towers_of(cube(months=2)).assign(longitude=0.0, IGBP="ENF")
     table = table.rename(columns=columns)
     table.to_csv(tmp_path / "all.csv")
+    towers = TowerParameters(reader="tidy", columns=columns)
     assert set(carry_over_names(PARAMETERS)) < offered_by_table(
-        tmp_path / "all.csv", columns, PARAMETERS
+        tmp_path / "all.csv", towers, PARAMETERS
     )
     table.drop(columns="m_lswi").to_csv(tmp_path / "some.csv")
-    offered = offered_by_table(tmp_path / "some.csv", columns, PARAMETERS)
+    offered = offered_by_table(tmp_path / "some.csv", towers, PARAMETERS)
     absent = set(carry_over_names(PARAMETERS)) - offered
     assert absent == {"FILLED_LSWI", "CARRY_LSWI_MEAN"}
 

@@ -21,7 +21,7 @@ def record(values, time) -> xr.DataArray:
 
 @pytest.fixture
 def rain() -> xr.DataArray:
-    """Two years from March on: the month's number, and ten more in the second year."""
+    """Two years from March: the number of the month, plus ten in the second year."""
     time = pd.date_range("2001-03-01", periods=24, freq="MS")
     return record(time.month + 10 * (np.arange(24) >= 12), time)
 

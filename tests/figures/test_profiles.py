@@ -1,4 +1,4 @@
-"""Figure 5: members, their mean, towers, and the right unit."""
+"""Figure 5: members, their mean, towers, and the unit."""
 
 from __future__ import annotations
 

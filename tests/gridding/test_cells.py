@@ -51,7 +51,7 @@ SPHERE = 4 * np.pi * EARTH_RADIUS**2
 
 
 def globe(size=2.0, poles=False):
-    """A global grid; with ``poles`` the outermost cells are centred on them."""
+    """Make a global grid; with ``poles`` the outermost cells are centred on the poles."""
     latitude = np.arange(-90, 90.1, size) if poles else np.arange(-90 + size / 2, 90, size)
     return xr.Dataset(
         coords={"latitude": latitude, "longitude": np.arange(-180 + size / 2, 180, size)}

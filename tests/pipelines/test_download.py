@@ -32,7 +32,7 @@ def zenodo():
 
 @pytest.fixture
 def run(zenodo, tmp_path):
-    """Run the pipeline with an order in a configuration of its own."""
+    """Run the pipeline with a configuration that holds an order."""
     shutil.copytree(PROJECT / "conf", tmp_path / "conf")
     order = {"record": 17255948, "folder": "CO2", "files": ["*.txt"]}
     block = {"download": {"zenodo_api": zenodo.api, "zenodo": [order], "retries": 0}}

@@ -109,7 +109,7 @@ def test_the_air_temperature_of_the_members_takes_precedence():
     given = drivers(CFSV2_TA=10.0, ERA5_TA=20.0)
     assert air_temperature(given, ["MODIS_NIRv", "ERA5_TA"]).name == "ERA5_TA"
     assert air_temperature(given, ["MODIS_NIRv"]).name == "CFSV2_TA"
-    with pytest.raises(InputError, match="air temperature of some source"):
+    with pytest.raises(InputError, match="the air temperature of a source"):
         air_temperature(drivers(ERA5_TS=1.0), [])
 
 

@@ -1,4 +1,4 @@
-"""Towers, simulated and measured, for the checks of quality."""
+"""Simulated and measured towers for the quality checks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The clock of half-hours, read from the sun."""
+"""The clock of half-hours, estimated from radiation."""
 
 from __future__ import annotations
 

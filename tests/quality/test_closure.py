@@ -97,11 +97,11 @@ def test_two_sources_of_twelve_months_are_compared_and_of_eleven_are_not():
         (2.001, ""),
         (0.501, None),
         (0.499, ""),
-        (30.44 * 1.29, "gC m-2 month-1"),
-        (30.44 * 0.71, "gC m-2 month-1"),
-        (30.44 * 1.31, ""),
-        (30.44 * 0.69, ""),
-        (44.01 / 12.011, "g CO2 m-2 d-1"),
+        (30.4375 * 1.29, "gC m-2 month-1"),
+        (30.4375 * 0.71, "gC m-2 month-1"),
+        (30.4375 * 1.31, ""),
+        (30.4375 * 0.69, ""),
+        (44.009 / 12.011, "g CO2 m-2 d-1"),
     ],
 )
 def test_ratios_of_two_sources(factor, said):
@@ -118,7 +118,7 @@ def test_ratios_of_two_sources(factor, said):
 def test_sources_that_do_not_go_along_tell_large_factors_no_more():
     seen = {}
     for noise in np.linspace(1.0, 3.0, 60):
-        first, second = sources("GPP", 30.44, noise)
+        first, second = sources("GPP", 30.4375, noise)
         r = np.corrcoef(first["GPP"], second["GPP"])[0, 1]
         seen[r] = bool(compare_sources(first, second))
     assert all(reported == (r > 0.7) for r, reported in seen.items())

@@ -57,6 +57,6 @@ def test_the_gravest_are_first_in_the_table():
     assert table["names"][0] == "S0, S1, S2, S3, S4, S5 and 1 more"
     assert table["towers"].to_list() == [7, 1, 1, 1, 2, 1]
     assert table["action"].to_list() == [
-        "decision required", "decision required", "treated as missing",
+        "to decide", "to decide", "treated as missing",
         "to review", "to review", "to review",
     ]  # fmt: skip

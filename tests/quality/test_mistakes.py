@@ -38,19 +38,19 @@ def seen(variable, name):
         ("H", "J m-2 h-1", "W m^-2", "J m^-2 hour^-1"),
         ("LE", "kJ m-2 d-1", "W m^-2", "kJ m^-2 day^-1"),
         ("LE", "J m-2 a half-hour", "W m^-2", "J m^-2 / (30 minute)"),
-        ("SW_IN", "J m-2 month-1", "W m^-2", "J m^-2 / (30.44 day)"),
+        ("SW_IN", "J m-2 month-1", "W m^-2", "J m^-2 / (30.4375 day)"),
         ("SW_IN", "W m-2 divided by", "W m^-2 day", "W m^-2 s"),
         ("LW_IN", "cal cm-2 d-1", "W m^-2", "cal cm^-2 day^-1"),
-        ("GPP", "gC m-2 month-1", "g m^-2 day^-1", "g m^-2 / (30.44 day)"),
+        ("GPP", "gC m-2 month-1", "g m^-2 day^-1", "g m^-2 / (30.4375 day)"),
         ("RECO", "gC m-2 yr-1", "g m^-2 day^-1", "g m^-2 year^-1"),
         ("NEE", "kgC m-2 d-1", "g m^-2 day^-1", "kg m^-2 day^-1"),
         ("GPP", "kgC m-2 s-1", "g m^-2 day^-1", "kg m^-2 s^-1"),
         ("GPP", "mgC m-2 d-1", "g m^-2 day^-1", "mg m^-2 day^-1"),
-        ("P", "mm month-1", "mm day^-1", "mm / (30.44 day)"),
+        ("P", "mm month-1", "mm day^-1", "mm / (30.4375 day)"),
         ("P", "mm yr-1", "mm day^-1", "mm year^-1"),
         ("P", "m d-1", "mm day^-1", "m day^-1"),
         ("P", "kg m-2 s-1", "mm day^-1", "mm s^-1"),
-        ("P", "m month-1", "mm day^-1", "m / (30.44 day)"),
+        ("P", "m month-1", "mm day^-1", "m / (30.4375 day)"),
         ("RH", "a fraction", "percent", "dimensionless"),
         ("SWC", "percent", "dimensionless", "percent"),
         ("CO2", "mol mol-1", "umol/mol", "mol/mol"),
@@ -73,9 +73,9 @@ def test_factors_are_those_of_a_library_of_units(variable, name, true, other):
 @pytest.mark.parametrize(
     ("variable", "name", "expected"),
     [
-        # 44.01 g of CO2 hold 12.011 g of carbon.
-        ("GPP", "g CO2 m-2 d-1", 36.6414),
-        ("GPP", "mg CO2 m-2 s-1", 0.424090),
+        # 44.009 g of CO2 hold 12.011 g of carbon.
+        ("GPP", "g CO2 m-2 d-1", 36.6406),
+        ("GPP", "mg CO2 m-2 s-1", 0.424080),
         ("GPP", "mol CO2 m-2 s-1", 9.63615e-6),
         # 2.04 umol of photons to a joule of sunlight; 2.45 MJ evaporate a kilogram of water.
         ("SW_IN", "umol photons", 20.4),

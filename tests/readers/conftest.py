@@ -1,4 +1,4 @@
-"""Small files in the sources' own formats, with numbers that can be worked out by hand."""
+"""Small files in the formats of the sources, with values that are easy to compute by hand."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.testing.sources import ERA5_FIELDS, FLUXNET_COLUMNS, LATITUDES, LONGI
 
 @pytest.fixture
 def fluxnet_table() -> Callable[..., pd.DataFrame]:
-    """A year of FLUXNET2015 months; every value is the column's own plus the month's hundredth."""
+    """A year of FLUXNET2015 months; values are those of FLUXNET_COLUMNS plus 0.01 per month."""
 
     def make(n: int = 12, **changes: object) -> pd.DataFrame:
         months = [f"{2004 + i // 12}{i % 12 + 1:02d}" for i in range(n)]
@@ -29,7 +29,7 @@ def fluxnet_table() -> Callable[..., pd.DataFrame]:
 
 @pytest.fixture
 def fluxnet_zip(tmp_path: Path) -> Callable[..., Path]:
-    """Write a table into a FLUXNET2015 archive, beside the members that real ones have."""
+    """Write a table into a FLUXNET2015 archive, with the other members of real ones."""
 
     def write(table: pd.DataFrame, site: str = "XX-Aaa", step: str = "MM") -> Path:
         stem = f"FLX_{site}_FLUXNET2015_FULLSET"
@@ -45,7 +45,7 @@ def fluxnet_zip(tmp_path: Path) -> Callable[..., Path]:
 
 @pytest.fixture
 def raw_grid() -> Callable[..., xr.Dataset]:
-    """A year of a source's fields: name -> (value at pattern 0, value at 1, unit)."""
+    """Make a year of fields from name -> (value at pattern 0, value at pattern 1, unit)."""
 
     def make(
         fields: dict[str, tuple[float, float, str]],
@@ -67,7 +67,7 @@ def raw_grid() -> Callable[..., xr.Dataset]:
 
 @pytest.fixture
 def era5(raw_grid: Callable[..., xr.Dataset]) -> Callable[..., xr.Dataset]:
-    """ERA5 monthly means as the new archive writes them."""
+    """Make ERA5 monthly means in the format of the new archive."""
 
     def make(year: int = 2001) -> xr.Dataset:
         time = pd.date_range(f"{year}-01-01", periods=12, freq="MS")

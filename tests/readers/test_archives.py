@@ -12,7 +12,7 @@ from uflux_kedro.readers.archives import File, files_of, unpack_netcdf
 
 
 def read(path) -> dict[str, bytes]:
-    """Every file of a path by its name."""
+    """Contents of each file of a path, by name."""
     content = {}
     for file in files_of(path):
         with file.open() as stream:
@@ -55,7 +55,7 @@ def test_a_member_that_leads_outside_is_refused(tmp_path, name):
         member = zipfile.ZipInfo("placeholder")
         member.filename = name
         archive.writestr(member, "evil")
-    with pytest.raises(InputError, match="Refused: do not trust this archive") as caught:
+    with pytest.raises(InputError, match="The archive is unsafe and is not read") as caught:
         read(path)
     assert caught.value.variable == name
     assert not list(tmp_path.parent.glob("evil*"))

@@ -144,7 +144,7 @@ def test_any_bytes_are_a_table_or_refused(tmp_path_factory, content):
 def test_measured_days_agree_with_indices_that_others_made(
     shared_data, site, days, ndvi_error, nirv_error
 ):
-    """MODIS_NDVI and MODIS_NIRV of the towers' table were drawn and screened by its authors."""
+    """MODIS_NDVI and MODIS_NIRV of the tower table were extracted and screened by its authors."""
     path = shared_data / "modis_reflectance" / f"{site}_MODOCGA_MOD09GA1km.csv.gz"
     daily = read_tower_reflectance([path])
     assert len(daily) == 6826

@@ -1,4 +1,4 @@
-"""What a library user imports, without Kedro and without knowing the modules."""
+"""Public names of the readers and formulas, used without Kedro."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import yaml
 
 import uflux_kedro.biophysics
 import uflux_kedro.readers
-from tests.conftest import PROJECT
+from tests.testing.project import PROJECT
 from uflux_kedro.errors import InputError
 from uflux_kedro.readers import TowerParameters, read_cube, read_towers
 from uflux_kedro.readers.grids.read import GRID_PATTERNS
-from uflux_kedro.readers.towers.read import TOWER_PATTERNS
+from uflux_kedro.readers.towers.tower_files import TOWER_PATTERNS
 
 USE = """
 import sys

@@ -1,4 +1,4 @@
-"""Outlines of regions: ours and a user's, in each format, as the file's own projection has them."""
+"""Outlines of regions: countries, and files in each format and in other projections."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ def test_an_area_over_the_date_line_stays_one(tmp_path, crs):
 
 @pytest.mark.parametrize("side", [1, -1])
 def test_an_area_round_a_pole_holds_it(tmp_path, side):
-    """A cap with a hole about the pole's side, as a polar projection draws them."""
+    """A polar cap with a hole, in a polar projection."""
     crs = "EPSG:3995" if side > 0 else "EPSG:3031"
     to = Transformer.from_crs("EPSG:4326", crs, always_xy=True).transform
     turn = np.linspace(-180, 180, 181)[:-1]

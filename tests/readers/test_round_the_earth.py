@@ -1,4 +1,4 @@
-"""Outlines beyond the map's edge and round poles."""
+"""Outlines beyond the edge of the map and round poles."""
 
 from __future__ import annotations
 

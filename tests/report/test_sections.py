@@ -19,7 +19,7 @@ from uflux_kedro.variables import VARIABLES
 
 @pytest.fixture(scope="module")
 def aggregates() -> pd.DataFrame:
-    """Three years of two fluxes of opposite units; H first, as a configuration may have it."""
+    """Three years of two fluxes with different units; H first, as a configuration may list it."""
     tables = []
     for flux in ("H", "GPP"):
         product = make_products(months=36)[flux]

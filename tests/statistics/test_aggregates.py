@@ -1,4 +1,4 @@
-"""Totals by zone and year: shares of cells, members' spread, years, tiles, projections."""
+"""Totals by zone and year: partial cells, members' spread, years, tiles, projections."""
 
 from __future__ import annotations
 

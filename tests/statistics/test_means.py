@@ -20,7 +20,7 @@ from uflux_kedro.statistics.means import (
 
 
 def globe(size=2.0, poles=False):
-    """A global grid; with ``poles`` the outermost cells are centred on them."""
+    """Make a global grid; with ``poles`` the outermost cells are centred on the poles."""
     latitude = np.arange(-90, 90.1, size) if poles else np.arange(-90 + size / 2, 90, size)
     return xr.Dataset(
         coords={"latitude": latitude, "longitude": np.arange(-180 + size / 2, 180, size)}
@@ -28,7 +28,7 @@ def globe(size=2.0, poles=False):
 
 
 def months(years=2, start="2003-01-01"):
-    """Two years of which the second is a leap year."""
+    """Two years; the second is a leap year."""
     first = pd.date_range(start, periods=12 * years, freq="MS")
     return xr.Dataset(
         {"time_bnds": (("time", "bnds"), np.stack([first, first + pd.offsets.MonthBegin()], 1))},

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -17,6 +15,7 @@ from uflux_kedro.validation.folds import (
     site_k_fold,
     spatial_blocks,
 )
+from uflux_kedro.validation.parameters import TrainingParameters
 
 site_lists = st.lists(st.integers(0, 30), min_size=1, max_size=200).map(
     lambda numbers: np.array([f"S{n:02d}" for n in numbers])
@@ -151,7 +150,7 @@ def test_make_folds_by_scheme(scheme, number):
             "longitude": np.repeat(np.linspace(-170, 170, 12), 5),
         }
     )
-    folds = make_folds(scheme, table, SimpleNamespace(n_splits=3, block_size=10.0, seed=4))
+    folds = make_folds(scheme, table, TrainingParameters(n_splits=3, block_size=10.0, seed=4))
     assert len(folds) == number
     assert_partition(folds, table["site_id"].to_numpy())
 
@@ -161,10 +160,10 @@ def test_a_site_that_moves_between_regions_is_found():
         {"site_id": ["A", "A", "B"], "latitude": [1.0, 61.0, 1.0], "longitude": [0.0, 0.0, 0.0]}
     )
     with pytest.raises(InputError, match="A in both"):
-        make_folds("blocks", table, SimpleNamespace(n_splits=2, block_size=10.0, seed=0))
+        make_folds("blocks", table, TrainingParameters(n_splits=2, block_size=10.0, seed=0))
 
 
 def test_unknown_scheme():
     table = pd.DataFrame({"site_id": ["A", "B"]})
     with pytest.raises(ConfigurationError, match=r"'random'.*loso, kfold, blocks"):
-        make_folds("random", table, SimpleNamespace(n_splits=2, block_size=10.0, seed=0))
+        make_folds("random", table, TrainingParameters(n_splits=2, block_size=10.0, seed=0))

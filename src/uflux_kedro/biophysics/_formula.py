@@ -1,4 +1,4 @@
-"""What every formula of this room has in common."""
+"""The decorator of every formula in this package."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ P = ParamSpec("P")
 
 
 def formula(function: Callable[P, Any]) -> Callable[P, Any]:
-    """Keep the attributes of inputs off the result.
+    """Drop the attributes of the inputs from the result.
 
-    xarray hands attributes on through arithmetic, so a vapour pressure would call itself an air
+    xarray keeps attributes in arithmetic, so a vapour pressure would be labelled as an air
     temperature in degC.
     """
 

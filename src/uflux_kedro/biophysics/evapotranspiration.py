@@ -15,7 +15,7 @@ _HEAT_CAPACITY = 1.013e-3
 
 @formula
 def latent_heat_of_vaporisation(TA: Any) -> Any:
-    """Latent heat of vaporisation of water, 2.501 - 0.00237 TA.
+    """Return the latent heat of vaporisation of water, 2.501 - 0.00237 TA.
 
     Args:
         TA: Air temperature, degC.
@@ -28,7 +28,7 @@ def latent_heat_of_vaporisation(TA: Any) -> Any:
 
 @formula
 def evapotranspiration_from_le(LE: Any, TA: Any) -> Any:
-    """Water that a latent heat flux carries.
+    """Convert a latent heat flux to evapotranspiration.
 
     Args:
         LE: Latent heat flux, W m-2.
@@ -42,7 +42,7 @@ def evapotranspiration_from_le(LE: Any, TA: Any) -> Any:
 
 @formula
 def psychrometric_constant(TA: Any, PA: Any) -> Any:
-    """Psychrometric constant of air.
+    """Return the psychrometric constant of air.
 
     Source: Allen et al. (1998), FAO Irrigation and Drainage Paper 56, equation 8.
 
@@ -58,18 +58,18 @@ def psychrometric_constant(TA: Any, PA: Any) -> Any:
 
 @formula
 def priestley_taylor(TA: Any, PA: Any, available_energy: Any, alpha: float = 1.26) -> Any:
-    """Potential latent heat flux of a wet surface.
+    """Return the potential latent heat flux of a wet surface.
 
     Source: Priestley and Taylor (1972), doi 10.1175/1520-0493(1972)100<0081:OTAOSH>2.3.CO;2.
 
     Args:
         TA: Air temperature, degC.
         PA: Air pressure, kPa.
-        available_energy: Net radiation less ground heat flux, W m-2; shapes broadcast.
-        alpha: Coefficient of advection.
+        available_energy: Net radiation minus ground heat flux, W m-2; shapes broadcast.
+        alpha: Priestley-Taylor coefficient.
 
     Returns:
-        Latent heat flux, W m-2, of the sign of the available energy.
+        Latent heat flux, W m-2, with the sign of the available energy.
     """
     slope = saturation_slope(TA)
     return alpha * slope / (slope + psychrometric_constant(TA, PA)) * available_energy

@@ -3,9 +3,9 @@
 Sources: Prentice et al. (2014), doi 10.1111/ele.12211; Wang et al. (2017), doi
 10.1038/s41477-017-0006-8; Stocker et al. (2020), doi 10.5194/gmd-13-1545-2020.
 
-pyrealm takes plain arrays in degC, Pa, Pa and ppm; the functions here take canonical units and
-labelled, lazy arrays as well. They call its parts and not its ``PModel`` class, which warns at
-every call and computes much that is thrown away; the numbers are the same.
+pyrealm takes plain arrays in degC, Pa, Pa and ppm; the functions here take canonical units, and
+xarray and dask arrays too. They call the parts of pyrealm instead of its ``PModel`` class, which
+warns at every call and computes more than is needed; the results are the same.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ if TYPE_CHECKING:
     from pyrealm.pmodel.optimal_chi import OptimalChiPrentice14
 
 REFERENCE_KPHIO = 0.081785
-"""Quantum yield before the temperature response; pyrealm 2's own default is 1/8."""
+"""Quantum yield before the temperature response; the default of pyrealm 2 is 1/8."""
 
 _PA_PER_KPA = 1000.0
 _PA_PER_HPA = 100.0
 _COLDEST = -25.0
-"""degC; pyrealm's density of water holds down to here, and it refuses anything colder."""
+"""degC; pyrealm's density of water is valid down to here, and it refuses colder air."""
 
 
 @formula
 def iwue(TA: Any, VPD: Any, PA: Any, CO2: Any) -> Any:
-    """Intrinsic water-use efficiency, 5/8 (ca - ci) / PA.
+    """Return the intrinsic water-use efficiency, 5/8 (ca - ci) / PA.
 
-    Air below -25 degC counts as -25 degC and a negative deficit as none. pyrealm refuses both,
-    and a gap would take whole boreal winters, in which leaves do nothing, out of every map.
+    Air below -25 degC counts as -25 degC, and a negative deficit as 0. pyrealm refuses both, and
+    missing values would remove whole boreal winters, when leaves are inactive, from every map.
 
     Args:
         TA: Air temperature, degC.
@@ -50,9 +50,9 @@ def iwue(TA: Any, VPD: Any, PA: Any, CO2: Any) -> Any:
 
 @formula
 def light_use_efficiency(TA: Any, VPD: Any, PA: Any, CO2: Any) -> Any:
-    """Light-use efficiency of C3 plants with Jmax limitation after Wang et al. (2017).
+    """Return the light-use efficiency of C3 plants, with the Jmax limitation of Wang et al. (2017).
 
-    Cold air and negative deficits are treated as by :func:`iwue`.
+    Cold air and negative deficits are treated as in :func:`iwue`.
 
     Args:
         TA: Air temperature, degC.
@@ -62,7 +62,7 @@ def light_use_efficiency(TA: Any, VPD: Any, PA: Any, CO2: Any) -> Any:
 
     Returns:
         Light-use efficiency, gC per mol of absorbed photons; NaN where any input is, 0 where
-        the limitation leaves nothing (hot and very dry air).
+        the limitation prevents assimilation (hot and very dry air).
     """
     return _labelled(_light_use_efficiency, TA, VPD, PA, CO2)
 
@@ -78,7 +78,7 @@ def _labelled(function: Any, *arguments: Any) -> Any:
 
 
 def _where_finite(*arguments: Any, function: Any) -> Any:
-    """Call ``function`` on the places where every argument is finite; NaN elsewhere."""
+    """Call ``function`` where every argument is finite; return NaN elsewhere."""
     arrays = np.broadcast_arrays(*(np.asarray(a, dtype=float) for a in arguments))
     finite = np.logical_and.reduce([np.isfinite(a) for a in arrays])
     result = np.full(finite.shape, np.nan)
@@ -88,7 +88,7 @@ def _where_finite(*arguments: Any, function: Any) -> Any:
 
 
 def _optimal_chi(TA: Any, VPD: Any, PA: Any, CO2: Any) -> OptimalChiPrentice14:
-    # pyrealm takes seconds to import, and most users of this package's rooms never need it.
+    # Importing pyrealm takes seconds, and most users of the package never need it.
     from pyrealm.pmodel import PModelEnvironment
     from pyrealm.pmodel.optimal_chi import OptimalChiPrentice14
 
@@ -103,7 +103,7 @@ def _optimal_chi(TA: Any, VPD: Any, PA: Any, CO2: Any) -> OptimalChiPrentice14:
 
 def _iwue(TA: Any, VPD: Any, PA: Any, CO2: Any) -> Any:
     chi = _optimal_chi(TA, VPD, PA, CO2)
-    # Without a deficit ci equals ca up to rounding, on either side.
+    # Without a deficit ci equals ca but for rounding, which may make the difference negative.
     return np.maximum((5 / 8 * (chi.env.ca - chi.ci)) / (1e-6 * chi.env.patm), 0.0)
 
 
@@ -113,6 +113,6 @@ def _light_use_efficiency(TA: Any, VPD: Any, PA: Any, CO2: Any) -> Any:
     chi = _optimal_chi(TA, VPD, PA, CO2)
     constants = chi.env.pmodel_const
     kphio = QuantumYieldTemperature(env=chi.env, reference_kphio=REFERENCE_KPHIO).kphio
-    # Where m does not exceed the cost of Jmax the root is undefined and nothing is assimilated.
+    # Where m does not exceed the cost of Jmax, the root is undefined and assimilation is 0.
     excess = 1 - (constants.wang17_c / np.maximum(chi.mj, constants.wang17_c)) ** (2 / 3)
     return kphio * chi.mj * np.sqrt(excess) * chi.env.core_const.k_c_molmass

@@ -1,4 +1,4 @@
-"""Radiation that reaches the ground, W m-2."""
+"""Shortwave and longwave radiation at the ground, W m-2."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ STEFAN_BOLTZMANN = 5.670374419e-8
 """W m-2 K-4."""
 ZERO_CELSIUS = 273.15
 GRASS_ALBEDO = 0.23
-"""Of the reference surface of FAO Irrigation and Drainage Paper 56."""
+"""Albedo of the reference surface of FAO Irrigation and Drainage Paper 56."""
 _PHOTONS_PER_JOULE = 2.04
-"""umol of photosynthetic photons in a joule of sunlight; Meek et al. (1984),
+"""umol of photosynthetic photons per joule of sunlight; Meek et al. (1984),
 doi 10.2134/agronj1984.00021962007600060018x."""
 
 
 @formula
 def top_of_atmosphere_radiation(latitude: Any, doy: Any) -> Any:
-    """Daily mean solar radiation on a horizontal plane above the atmosphere.
+    """Return the daily mean solar radiation on a horizontal plane above the atmosphere.
 
     Source: Allen et al. (1998), FAO Irrigation and Drainage Paper 56, equations 21 to 25.
 
@@ -37,7 +37,7 @@ def top_of_atmosphere_radiation(latitude: Any, doy: Any) -> Any:
     year_angle = 2 * np.pi * doy / 365
     distance = 1 + 0.033 * np.cos(year_angle)
     declination = 0.409 * np.sin(year_angle - 1.39)
-    # Beyond -1..1 the sun does not set, or does not rise, that day.
+    # Beyond -1..1 the sun does not set, or does not rise, on that day.
     sunset = np.arccos(np.clip(-np.tan(phi) * np.tan(declination), -1.0, 1.0))
     height = sunset * np.sin(phi) * np.sin(declination)
     height = height + np.cos(phi) * np.cos(declination) * np.sin(sunset)
@@ -46,7 +46,7 @@ def top_of_atmosphere_radiation(latitude: Any, doy: Any) -> Any:
 
 @formula
 def incoming_longwave(TA: Any, vapour_pressure: Any, cloud_fraction: Any) -> Any:
-    """Longwave radiation from the sky.
+    """Estimate the longwave radiation from the sky.
 
     Source: Prata (1996), doi 10.1002/qj.49712253306, for clear sky; factor 1 + 0.22 c^2 for the
     cloud fraction c after Brutsaert (1982), Evaporation into the Atmosphere.
@@ -54,7 +54,7 @@ def incoming_longwave(TA: Any, vapour_pressure: Any, cloud_fraction: Any) -> Any
     Args:
         TA: Air temperature, degC.
         vapour_pressure: Actual vapour pressure, hPa.
-        cloud_fraction: Share of the sky that is cloudy, 0 to 1; shapes broadcast.
+        cloud_fraction: Cloudy share of the sky, 0 to 1; shapes broadcast.
 
     Returns:
         Radiation, W m-2, at most that of a black body.
@@ -70,18 +70,18 @@ def incoming_longwave(TA: Any, vapour_pressure: Any, cloud_fraction: Any) -> Any
 def estimated_net_radiation(
     SW_IN: Any, LW_IN: Any, TS: Any, albedo: float = GRASS_ALBEDO, emissivity: float = 0.98
 ) -> Any:
-    """Net radiation of a surface whose albedo is only supposed.
+    """Estimate the net radiation of a surface from an assumed albedo.
 
     Source: Allen et al. (1998), FAO Irrigation and Drainage Paper 56, equations 38 and 40, with
-    their albedo of a grass cover. Deserts (about 0.35) and snow (0.5 to 0.9) keep less: over them
-    it is too high.
+    their albedo of grass. Deserts (about 0.35) and snow (0.5 to 0.9) absorb less, so that the
+    estimate is too high there.
 
     Args:
         SW_IN: Incoming shortwave radiation, W m-2.
         LW_IN: Incoming longwave radiation, W m-2.
         TS: Temperature of the surface, degC; shapes broadcast.
-        albedo: Share of shortwave radiation that is reflected.
-        emissivity: Of the surface in the longwave.
+        albedo: Reflected share of shortwave radiation.
+        emissivity: Longwave emissivity of the surface.
 
     Returns:
         Net radiation, W m-2, positive downwards.
@@ -92,7 +92,7 @@ def estimated_net_radiation(
 
 @formula
 def ppfd_from_shortwave(SW_IN: Any) -> Any:
-    """Photosynthetic photon flux density of sunlight.
+    """Convert shortwave radiation to photosynthetic photon flux density.
 
     Args:
         SW_IN: Incoming shortwave radiation, W m-2.

@@ -1,4 +1,4 @@
-"""Respiration of ecosystems."""
+"""Temperature response of ecosystem respiration."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from uflux_kedro.biophysics._formula import formula
 
 _REFERENCE_TEMPERATURE = 10.0
 _ZERO_TEMPERATURE = -46.02
-"""degC, at which the curve of Lloyd and Taylor reaches zero."""
+"""degC; temperature at which the curve of Lloyd and Taylor reaches zero."""
 
 
 @formula
 def lloyd_taylor(TS: Any, reference: Any = 1.0, activation: float = 308.56) -> Any:
-    """Response of respiration to temperature.
+    """Return respiration as a function of temperature.
 
     Source: Lloyd and Taylor (1994), doi 10.2307/2389824, equation 11.
 
     Args:
-        TS: Temperature of the soil or the air, degC.
+        TS: Soil or air temperature, degC.
         reference: Respiration at 10 degC, in any unit; shapes broadcast.
-        activation: Sensitivity to temperature, K.
+        activation: Temperature sensitivity, K.
 
     Returns:
         Respiration in the unit of ``reference``; 0 at -46.02 degC and below.

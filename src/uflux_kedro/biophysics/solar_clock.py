@@ -1,7 +1,7 @@
-"""The clock of a sub-daily record, read from the sun, which stands highest at noon.
+"""Estimate the clock offset of a sub-daily record from its radiation, which is highest at noon.
 
-The centre of a day's radiation, in the record's own hours, tells with the equation of time by
-how much the record's clock runs ahead of the mean sun of its place.
+The centre of a day's radiation, in the hours of the record, and the equation of time give the
+offset of the record's clock from mean solar time at its place.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from numpy.typing import ArrayLike
 _LEAST_DAYS = 15
 _LEAST_DAYS_OF_MONTH = 8
 _LEAST_SUN = 40.0
-"""Daily mean W m-2, below which a day has no noon to speak of."""
+"""Daily mean, W m-2; on darker days noon cannot be found."""
 
 
 @dataclass(frozen=True)
 class SolarClock:
-    """What the sun says of a record's clock.
+    """Offset of a record's clock from mean solar time.
 
     Attributes:
-        ahead: Hours by which the clock runs ahead of the mean sun; a clock of UTC does so by
-            minus the longitude / 15.
-        error: Its standard error, hours, from the scatter among days.
-        jump: Hours between the calendar months in which it is most and least ahead; NaN where
+        ahead: Hours by which the clock is ahead of mean solar time; minus longitude / 15 if the
+            clock shows UTC.
+        error: Standard error of ``ahead``, hours, from the scatter among days.
+        jump: Hours between the calendar months with the largest and the smallest offset; NaN if
             no month has enough days.
-        days: Days used.
+        days: Number of days used.
     """
 
     ahead: float
@@ -38,20 +38,20 @@ class SolarClock:
 
 
 def read_solar_clock(times: ArrayLike, SW_IN: ArrayLike) -> SolarClock | None:
-    """Estimate how far the clock of a record runs ahead of the sun.
+    """Estimate how far the clock of a record is ahead of mean solar time.
 
     Args:
         times: Start of each half-hour or hour.
         SW_IN: Incoming shortwave radiation, W m-2.
 
     Returns:
-        The clock; None where too few bright, complete days are there.
+        The offset; None if there are too few bright and complete days.
     """
     start = pd.DatetimeIndex(np.asarray(times))
     midnight = start.normalize()
     step = np.median(np.diff(start.to_numpy()) / np.timedelta64(1, "h"))
     hour = (start - midnight) / pd.Timedelta(hours=1) + step / 2
-    # The day's circle, not its line: a clock may put noon near midnight.
+    # As angles, since noon may lie near midnight in the hours of a wrong clock.
     angle = np.exp(2j * np.pi * np.asarray(hour) / 24)
     sun = np.clip(np.asarray(SW_IN, dtype=float), 0, None)
     days = pd.DataFrame(
@@ -74,13 +74,13 @@ def read_solar_clock(times: ArrayLike, SW_IN: ArrayLike) -> SolarClock | None:
 
 
 def _months(month: np.ndarray) -> list[np.ndarray]:
-    """Days of each calendar month that has enough of them."""
+    """Return the days of each calendar month that has enough of them."""
     groups = [month == m for m in range(1, 13)]
     return [days for days in groups if days.sum() >= _LEAST_DAYS_OF_MONTH]
 
 
 def _equation_of_time(day: np.ndarray) -> np.ndarray:
-    """Hours by which a sundial is ahead of the clock; Spencer (1971), after Iqbal (1983), eq. 1.3.1."""
+    """Hours by which a sundial is ahead of a clock; Spencer (1971), in Iqbal (1983), eq. 1.3.1."""
     x = 2 * np.pi * (day - 1) / 365
     return (229.18 / 60) * (
         0.000075
@@ -92,11 +92,11 @@ def _equation_of_time(day: np.ndarray) -> np.ndarray:
 
 
 def around(hours: ArrayLike) -> np.ndarray:
-    """Hours on the circle of the day, -12 to 12."""
+    """Wrap hours to -12..12."""
     return (np.asarray(hours) + 12) % 24 - 12
 
 
 def _middle(hours: np.ndarray) -> float:
-    """Median on the circle, about the mean direction."""
+    """Return the median of hours on the circle of 24 hours."""
     mean = np.angle(np.exp(2j * np.pi * hours / 24).mean()) * 12 / np.pi
     return float(around(mean + np.median(around(hours - mean))))

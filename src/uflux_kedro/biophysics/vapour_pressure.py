@@ -1,4 +1,4 @@
-"""Vapour pressure and its deficit (hPa) from the humidities that weather sources ship."""
+"""Vapour pressure and its deficit (hPa) from the humidity that weather data contain."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ _REFERENCE = 6.112
 """Saturation vapour pressure at 0 degC, hPa."""
 _SLOPE = 17.67
 _OFFSET = 243.5
-"""Bolton's coefficients; the second in degC."""
+"""Coefficients of Bolton (1980); the offset in degC."""
 
 
 @formula
 def saturation_vapour_pressure(TA: Any) -> Any:
-    """Saturation vapour pressure over water.
+    """Return the saturation vapour pressure over water.
 
     Source: Bolton (1980), doi 10.1175/1520-0493(1980)108<1046:TCOEPT>2.0.CO;2, equation 10.
 
     Args:
-        TA: Temperature of any shape, degC; with a dew point it is the actual vapour pressure.
+        TA: Temperature of any shape, degC; the dew point gives the actual vapour pressure.
 
     Returns:
         Vapour pressure of the same shape, hPa.
@@ -33,7 +33,7 @@ def saturation_vapour_pressure(TA: Any) -> Any:
 
 @formula
 def saturation_slope(TA: Any) -> Any:
-    """Slope of the saturation vapour pressure against temperature.
+    """Return the slope of the saturation vapour pressure against temperature.
 
     Args:
         TA: Air temperature of any shape, degC.
@@ -46,7 +46,7 @@ def saturation_slope(TA: Any) -> Any:
 
 @formula
 def dewpoint(vapour_pressure: Any) -> Any:
-    """Temperature at which air of this vapour pressure is saturated.
+    """Return the temperature at which air of this vapour pressure is saturated.
 
     Args:
         vapour_pressure: Actual vapour pressure of any shape, hPa, above 0.
@@ -60,7 +60,7 @@ def dewpoint(vapour_pressure: Any) -> Any:
 
 @formula
 def vapour_pressure_from_specific_humidity(QV: Any, PA: Any) -> Any:
-    """Actual vapour pressure of moist air.
+    """Convert specific humidity to vapour pressure.
 
     Args:
         QV: Specific humidity, kg kg-1.
@@ -74,7 +74,7 @@ def vapour_pressure_from_specific_humidity(QV: Any, PA: Any) -> Any:
 
 @formula
 def specific_humidity(vapour_pressure: Any, PA: Any) -> Any:
-    """Specific humidity of moist air, the inverse of the function above.
+    """Convert vapour pressure to specific humidity.
 
     Args:
         vapour_pressure: Actual vapour pressure, hPa.
@@ -90,21 +90,21 @@ def specific_humidity(vapour_pressure: Any, PA: Any) -> Any:
 
 @formula
 def vpd_from_dewpoint(TA: Any, TD: Any) -> Any:
-    """Vapour pressure deficit from the dew point.
+    """Return the vapour pressure deficit from the dew point.
 
     Args:
         TA: Air temperature, degC.
         TD: Dew-point temperature, degC; shapes broadcast.
 
     Returns:
-        Deficit, hPa. Supersaturation, which rounding brings about in fog, counts as 0.
+        Deficit, hPa; 0 where rounding makes the air supersaturated, as in fog.
     """
     return np.maximum(saturation_vapour_pressure(TA) - saturation_vapour_pressure(TD), 0.0)
 
 
 @formula
 def vpd_from_specific_humidity(TA: Any, QV: Any, PA: Any) -> Any:
-    """Vapour pressure deficit from specific humidity.
+    """Return the vapour pressure deficit from specific humidity.
 
     Args:
         TA: Air temperature, degC.
@@ -112,7 +112,7 @@ def vpd_from_specific_humidity(TA: Any, QV: Any, PA: Any) -> Any:
         PA: Air pressure, kPa; shapes broadcast.
 
     Returns:
-        Deficit, hPa, not below 0.
+        Deficit, hPa, at least 0.
     """
     actual = vapour_pressure_from_specific_humidity(QV, PA)
     return np.maximum(saturation_vapour_pressure(TA) - actual, 0.0)

@@ -12,7 +12,7 @@ from uflux_kedro.biophysics._formula import formula
 
 @formula
 def ndvi(NIR: Any, RED: Any) -> Any:
-    """Normalised difference vegetation index, (NIR - RED) / (NIR + RED).
+    """Return the normalised difference vegetation index, (NIR - RED) / (NIR + RED).
 
     Source: Tucker (1979), doi 10.1016/0034-4257(79)90013-0.
 
@@ -22,14 +22,14 @@ def ndvi(NIR: Any, RED: Any) -> Any:
 
     Returns:
         Index in -1..1; NaN where the sum of the reflectances is not positive. Atmospheric
-        correction can leave a reflectance just below 0 and so a ratio beyond 1, which is cut.
+        correction can make a reflectance slightly negative; ratios beyond -1..1 are clipped.
     """
     return np.clip(_ratio(NIR - RED, NIR + RED), -1.0, 1.0)
 
 
 @formula
 def nirv(NIR: Any, RED: Any) -> Any:
-    """Near-infrared reflectance of vegetation, NDVI x NIR.
+    """Return the near-infrared reflectance of vegetation, NDVI x NIR.
 
     Source: Badgley et al. (2017), doi 10.1126/sciadv.1602244.
 
@@ -45,7 +45,7 @@ def nirv(NIR: Any, RED: Any) -> Any:
 
 @formula
 def kndvi(NIR: Any, RED: Any) -> Any:
-    """Kernel NDVI, tanh(NDVI^2).
+    """Return the kernel NDVI, tanh(NDVI^2).
 
     Source: Camps-Valls et al. (2021), doi 10.1126/sciadv.abc7447.
 
@@ -61,7 +61,7 @@ def kndvi(NIR: Any, RED: Any) -> Any:
 
 @formula
 def evi(NIR: Any, RED: Any, BLUE: Any) -> Any:
-    """Enhanced vegetation index, 2.5 (NIR - RED) / (NIR + 6 RED - 7.5 BLUE + 1).
+    """Return the enhanced vegetation index, 2.5 (NIR - RED) / (NIR + 6 RED - 7.5 BLUE + 1).
 
     Source: Huete et al. (2002), doi 10.1016/S0034-4257(02)00096-2.
 
@@ -78,7 +78,7 @@ def evi(NIR: Any, RED: Any, BLUE: Any) -> Any:
 
 @formula
 def evi2(NIR: Any, RED: Any) -> Any:
-    """Two-band enhanced vegetation index, 2.5 (NIR - RED) / (NIR + 2.4 RED + 1).
+    """Return the two-band enhanced vegetation index, 2.5 (NIR - RED) / (NIR + 2.4 RED + 1).
 
     Source: Jiang et al. (2008), doi 10.1016/j.rse.2008.06.006.
 

@@ -7,14 +7,14 @@ the same names: ``SOURCE_VARIABLE`` (``ERA5_TA``, ``MODIS_NIRv``), and ``IGBP``,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from uflux_kedro.features.carry_over import carry_over_names
 from uflux_kedro.features.parameters import CarryOverParameters
 from uflux_kedro.lazy import pd, xr
-from uflux_kedro.readers.parameters import ColumnSpec
+from uflux_kedro.readers.parameters import TowerParameters
+from uflux_kedro.readers.paths import Paths
 from uflux_kedro.variables import SITE_PREDICTORS, VARIABLES, parse_predictor, predictor_name
 
 LAND_COVER, CO2 = "IGBP", "CO2"
@@ -92,24 +92,27 @@ def _input(data: Any, variable: str, prefix: str, co2: Any) -> Any:
 
 
 def offered_by_table(
-    table: Path,
-    columns: Mapping[str, ColumnSpec],
+    path: Paths,
+    parameters: TowerParameters,
     carry_over: CarryOverParameters | None = None,
 ) -> set[str]:
-    """Return the fluxes and predictors that a tidy table provides, derived ones included.
+    """Return the fluxes and predictors that tower files provide, derived ones included.
 
     Args:
-        table: File, or folder of files.
-        columns: Column mapping, as for :func:`uflux_kedro.readers.towers.tidy.read_tidy`.
+        path: A file, a folder, or several of them.
+        parameters: How the towers are read.
         carry_over: Inputs of the carry-over predictors, as for
             :func:`uflux_kedro.features.training_table.build_training_table`.
 
     Returns:
-        Names with at least one value in the table, and names that can be derived from them.
-    """
-    from uflux_kedro.readers.towers.tidy import columns_with_values
+        Names of the columns that the files have, and names that can be derived from them.
 
-    offered = columns_with_values(table, columns)
+    Raises:
+        InputError: If no file is of towers, a file is damaged, or a table has no column for a key.
+    """
+    from uflux_kedro.readers.towers.offered import offered_columns
+
+    offered = offered_columns(path, parameters)
     for prefix in {parse_predictor(name)[0] for name in offered} - {""}:
         for variable, needs, _ in _derivations():
             if all(f"{prefix}_{n}" in offered or (n == CO2 and CO2 in offered) for n in needs):

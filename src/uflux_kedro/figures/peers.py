@@ -173,7 +173,8 @@ def _draw_density(figure: Figure, axis: Axes, one: xr.Dataset, flux: str, peer: 
     )
     axis.plot((low, high), (low, high), **IDENTITY)
     words = [f"{name} {number(float(one[key]))}" for name, key in _SHOWN.items()]
-    axis.set_title("\n".join([", ".join(words[:2]), ", ".join(words[2:])]), loc="right", size=6.5, weight="normal")  # fmt: skip
+    lines = [", ".join(words[:2]), ", ".join(words[2:])]
+    axis.set_title("\n".join(lines), loc="right", size=6.5, weight="normal")
     axis.set(
         title=flux,
         xlabel=axis_label(flux, peer),

@@ -203,7 +203,8 @@ def _cause(record: dict[str, Array]) -> tuple[str, str] | None:
         if _unexplained(record | {name: right}) < _EXACT:
             return (
                 name,
-                f"3 months late: {IN_TEXT_ORDER}: the carbon balance fails as read and is exact in calendar order",
+                f"3 months late: {IN_TEXT_ORDER}: the carbon balance fails as read and is exact "
+                "in calendar order",
             )
         for months in (m for m in range(-6, 7) if m):
             if _unexplained(record | {name: _moved(record[name], -months)}) < _EXACT:

@@ -21,7 +21,7 @@ class Finding:
 
     Attributes:
         check: Name of the check: ``phase``, ``units``, ``bounds``, ``time``, ``steps``.
-        variable: Column concerned, or several joined by ``, ``; None for the place or the
+        variable: Column concerned, or several joined by commas; None for the place or the
             calendar of whole sites.
         sites: Sites concerned, sorted.
         expected: What the data should be.
@@ -99,7 +99,7 @@ def as_table(findings: Iterable[Finding]) -> pd.DataFrame:
             "names": listed(f.sites, 6),
             "expected": f.expected,
             "found": f.found,
-            "action": f.mended or ("decision required" if f.open else "to review"),
+            "action": f.mended or ("to decide" if f.open else "to review"),
         }
         for f in sorted(
             findings,

@@ -63,7 +63,7 @@ def _facts(checked: Checked) -> list[tuple[str, str]]:
         ("rows", f"{len(towers):,}"),
         ("years", f"{towers['time'].min():%Y}\N{EN DASH}{towers['time'].max():%Y}"),
         ("columns", f"{len(checked.columns)}"),
-        ("decisions required", f"{sum(f.open for f in findings)}"),
+        ("to decide", f"{sum(f.open for f in findings)}"),
         ("corrected", f"{sum(f.mended is not None for f in findings)}"),
         ("to review", f"{sum(f.weight == 'note' for f in findings)}"),
     ]
@@ -123,7 +123,7 @@ def _towers(checked: Checked) -> pd.DataFrame:
     if checked.closure.empty:
         table = table.drop(columns="closure")
     for name, selected in {
-        "decisions required": lambda f: f.open,
+        "to decide": lambda f: f.open,
         "corrected": lambda f: f.mended is not None,
         "to review": lambda f: f.weight == "note",
     }.items():

@@ -74,7 +74,7 @@ def repeated_years(years: Years, columns: list[str]) -> list[Finding]:
                     column,
                     tuple(years.sites[i] for i in sites),
                     "years that differ from each other",
-                    f"{int(twice.sum())} years equal to another year of the same site in every month",
+                    f"{int(twice.sum())} years equal in every month to another year of the site",
                     weight="note",
                 )
             )

@@ -1,4 +1,4 @@
-"""Zip archives from strangers: read without trusting their members' names or sizes."""
+"""Read zip and gzip files without trusting the names or sizes of their members."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from typing import IO, cast
 from uflux_kedro.errors import InputError
 
 MAX_UNPACKED_BYTES = 16 * 2**30
-"""All members together; a site's half-hourly FULLSET of thirty years takes about one GiB."""
+"""Limit for all members together; thirty years of a half-hourly FULLSET take about one GiB."""
 
 _DAMAGE = (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, NotImplementedError)
-"""What the standard library raises where a packed file is cut, altered or encrypted."""
+"""Exceptions of the standard library for a truncated, altered or encrypted file."""
 
 
 @dataclass(frozen=True, order=True)
 class File:
-    """A file, or a member of a zip: what a reader opens.
+    """A file, or a member of a zip.
 
     Attributes:
-        path: The file or the zip.
-        member: Name within the zip; None for a file that stands alone.
+        path: Path of the file or the zip.
+        member: Name within the zip; None for a plain file.
     """
 
     path: Path
@@ -38,17 +38,17 @@ class File:
 
     @property
     def name(self) -> str:
-        """File name without folders."""
+        """Name of the file, without folders."""
         return self.path.name if self.member is None else PurePosixPath(self.member).name
 
     @property
     def where(self) -> str:
-        """Name for messages."""
+        """Description of the file for messages."""
         return str(self.path) if self.member is None else f"{self.path} ({self.name})"
 
     @contextmanager
     def open(self) -> Iterator[IO[bytes]]:
-        """Give the unpacked bytes as a stream; gzip and zip are unpacked as they are read.
+        """Open the unpacked bytes as a stream; gzip and zip are unpacked while reading.
 
         Raises:
             InputError: If the file is absent, damaged or unsafe.
@@ -71,12 +71,12 @@ class File:
                 self.member,
                 expected="a complete member" if self.member else "a complete file",
                 found=f"{type(error).__name__}: {error}",
-                hint="Fetch it again",
+                hint="Download the file again",
             ) from error
 
 
 def files_of(path: Path) -> list[File]:
-    """The members of a zip in order of their names, or the file itself.
+    """Return the members of a zip, sorted by name, or the file itself.
 
     Raises:
         InputError: If the file is absent, or the archive is damaged or unsafe.
@@ -89,7 +89,7 @@ def files_of(path: Path) -> list[File]:
 
 
 def is_zip(path: Path) -> bool:
-    """Whether a file is a zip by its first bytes, whatever its name says.
+    """Return whether a file is a zip by its first bytes, whatever its name.
 
     Raises:
         InputError: If there is no such file.
@@ -98,7 +98,7 @@ def is_zip(path: Path) -> bool:
 
 
 def is_gzip(path: Path) -> bool:
-    """Whether a file is gzipped by its first bytes.
+    """Return whether a file is gzipped by its first bytes.
 
     Raises:
         InputError: If there is no such file.
@@ -108,15 +108,15 @@ def is_gzip(path: Path) -> bool:
 
 def _first_bytes(path: Path, number: int) -> bytes:
     if not Path(path).is_file():
-        raise InputError(path, None, expected="a file", found="nothing at that path")
+        raise InputError(path, None, expected="a file", found="no file")
     with Path(path).open("rb") as stream:
         return stream.read(number)
 
 
 def unpack_netcdf(paths: Sequence[Path]) -> Iterator[Path]:
-    """Give netCDF files, those inside zips unpacked until the process ends.
+    """Yield netCDF files; those inside zips are unpacked and removed when the process ends.
 
-    Copernicus delivers one zip with a netCDF file for each kind of step.
+    Copernicus delivers one zip with a netCDF file for each kind of time step.
 
     Raises:
         InputError: If there are no files, or an archive is damaged or unsafe.
@@ -138,10 +138,10 @@ def unpack_netcdf(paths: Sequence[Path]) -> Iterator[Path]:
 
 
 def check_zip(content: IO[bytes], where: str) -> None:
-    """Refuse packed content, such as a workbook's, that is damaged or unsafe.
+    """Check that packed content, such as a workbook, is complete and safe.
 
     Raises:
-        InputError: If it is.
+        InputError: If it is damaged or unsafe.
     """
     _safe_zip(content, where).close()
 
@@ -166,13 +166,13 @@ def _safe_zip(path: Path | IO[bytes], where: Path | str = "") -> zipfile.ZipFile
             member,
             expected="files of a sensible size that stay inside the archive",
             found=fault,
-            hint="Refused: do not trust this archive",
+            hint="The archive is unsafe and is not read",
         )
     return archive
 
 
 def _fault(member: zipfile.ZipInfo) -> str | None:
-    """What makes a member unsafe, if anything does."""
+    """Return the reason why a member is unsafe; None if it is safe."""
     name = member.filename
     if PurePosixPath(name).is_absolute() or PureWindowsPath(name).anchor:
         return "an absolute path"

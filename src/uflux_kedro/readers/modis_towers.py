@@ -1,8 +1,8 @@
-"""Daily MODIS surface reflectance at towers (MOD09GA and MODOCGA, drawn with Earth Engine).
+"""Read daily MODIS surface reflectance at towers (MOD09GA and MODOCGA, from Earth Engine).
 
-One CSV a tower. Its last field is JSON that is not quoted though it holds commas, so that a line
-has more fields than the header has names. Reflectances are scaled by 1e-4; -100 and less is fill.
-What makes a day clear stands in two words of bits (MOD09 User's Guide, version 6, tables 10, 13):
+There is one CSV a tower. Its last field is unquoted JSON with commas, so that a line has more
+fields than the header. Reflectances are scaled by 1e-4; values of -100 and below are fill values.
+Two bit fields (MOD09 User's Guide, version 6, tables 10, 13) say whether a day is clear:
 ``state_1km`` holds cloud, shadow, land or water, aerosol, cirrus and snow, ``QC_500m`` the quality
 of each band.
 """
@@ -27,7 +27,7 @@ _SCALE = 1e-4
 _LOWEST, _HIGHEST = -100.0, 16000.0
 
 _STATE_BITS = {
-    # first bit, number of bits, values that are clear
+    # first bit, number of bits, clear values
     "cloud": (0, 2, (0,)),
     "shadow": (2, 1, (0,)),
     "land": (3, 3, (1,)),
@@ -38,22 +38,22 @@ _STATE_BITS = {
 }
 _SNOW_BITS = (12, 15)
 _QUALITY_BITS = {"RED": 2, "NIR": 6, "BLUE": 10}
-"""First of the four bits of a band's quality; 0 is the highest."""
+"""First of the four bits with the quality of a band; 0 is the highest quality."""
 
 
 def read_tower_reflectance(paths: Sequence[Path], keep_snow: bool = True) -> pd.DataFrame:
-    """Read daily reflectances at towers and what follows from them.
+    """Read daily reflectances at towers and compute vegetation indices.
 
     Args:
         paths: CSV files, one a tower, gzipped or not.
-        keep_snow: Whether days with snow on the ground count; a cloud is never kept.
+        keep_snow: Whether to keep days with snow on the ground.
 
     Returns:
         ``site_id``, ``time`` (day), ``RED``, ``NIR``, ``BLUE`` (0-1), ``NDVI``, ``EVI``,
-        ``EVI2``, ``NIRv``; one row a site and day of the record, NaN where it was not clear.
+        ``EVI2``, ``NIRv``; one row a site and day, NaN on days that are not clear.
 
     Raises:
-        InputError: If a file is no such table, or a day stands twice.
+        InputError: If a file is not such a table, or a day appears twice.
     """
     if not paths:
         raise InputError("tower reflectances", None, expected="at least one file", found="none")
@@ -62,14 +62,14 @@ def read_tower_reflectance(paths: Sequence[Path], keep_snow: bool = True) -> pd.
 
 
 def monthly_reflectance(daily: pd.DataFrame, min_days: int = 3) -> pd.DataFrame:
-    """Means of the clear days of each month.
+    """Average the clear days of each month.
 
     Args:
         daily: As from :func:`read_tower_reflectance`.
-        min_days: Clear days that a month must have.
+        min_days: Least number of clear days in a month; other months are NaN.
 
     Returns:
-        The same columns by months, and ``N_CLEAR_DAYS``.
+        The same columns by month, and ``N_CLEAR_DAYS``.
     """
     values = daily.columns.drop(["site_id", "time"])
     month = daily["time"].dt.to_period("M").dt.to_timestamp().rename("time")
@@ -88,7 +88,7 @@ def _read(path: Path, keep_snow: bool) -> pd.DataFrame:
         )
         numbers = raw[[c for c in _NEEDED if c != "sites_id"]].astype("float64")
     except (ValueError, TypeError, OverflowError) as error:
-        raise _no_table(path, f"{type(error).__name__}: {error}") from error
+        raise _not_a_table(path, f"{type(error).__name__}: {error}") from error
     if (raw.empty) or time.duplicated().any():
         twice = ", ".join(f"{t:%Y-%m-%d}" for t in time[time.duplicated()].head(5))
         raise InputError(path, "time", expected="each day once", found=twice or "no day")
@@ -110,28 +110,28 @@ def _read(path: Path, keep_snow: bool) -> pd.DataFrame:
 
 
 def _table(path: Path) -> pd.DataFrame:
-    """The plain fields, those before the JSON."""
+    """Read the fields before the JSON."""
     try:
         opener = gzip.open if path.suffix == ".gz" else open
         with opener(path, "rt", encoding="utf-8") as stream:
             lines = stream.read().splitlines()
     except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
-        raise _no_table(path, f"{type(error).__name__}: {error}") from error
+        raise _not_a_table(path, f"{type(error).__name__}: {error}") from error
     header = lines[0].split(",") if lines else []
-    lacking = [name for name in _NEEDED if name not in header]
-    if lacking:
-        raise _no_table(path, f"no column {', '.join(lacking)}")
+    missing = [name for name in _NEEDED if name not in header]
+    if missing:
+        raise _not_a_table(path, f"no column {', '.join(missing)}")
     geometry = header.index("x_geo") if "x_geo" in header else len(header)
     plain = [",".join(header[:geometry])]
     for number, line in enumerate(lines[1:], start=2):
         fields = line.partition(",{")[0].split(",")[:geometry]
         if len(fields) < geometry:
-            raise _no_table(path, f"{len(fields)} fields in line {number}")
+            raise _not_a_table(path, f"{len(fields)} fields in line {number}")
         plain.append(",".join(fields))
     try:
         return pd.read_csv(StringIO("\n".join(plain)), usecols=list(_NEEDED))
     except (ValueError, OverflowError) as error:
-        raise _no_table(path, f"{type(error).__name__}: {error}") from error
+        raise _not_a_table(path, f"{type(error).__name__}: {error}") from error
 
 
 def _clear(state: pd.Series, keep_snow: bool) -> np.ndarray:
@@ -146,11 +146,11 @@ def _clear(state: pd.Series, keep_snow: bool) -> np.ndarray:
 
 
 def _integers(words: pd.Series) -> np.ndarray:
-    """Words of bits as integers; all bits set where there is none."""
+    """Convert bit fields to integers; all bits are set where the value is missing."""
     return words.where(words.between(0, 2**32 - 1), 2**32 - 1).to_numpy(np.int64)
 
 
-def _no_table(path: Path, found: str) -> InputError:
+def _not_a_table(path: Path, found: str) -> InputError:
     return InputError(
         path, None, expected=f"a table with the columns {', '.join(_NEEDED)}", found=found
     )

@@ -30,7 +30,7 @@ def _named_column(value: Any) -> Any:
 Column = Annotated[
     ColumnSpec, BeforeValidator(_named_column, json_schema_input_type=ColumnSpec | str)
 ]
-"""A :class:`ColumnSpec`; the name of the column alone is enough where unit and sign are ours."""
+"""A :class:`ColumnSpec`, or only the name of the column if unit and sign are the canonical ones."""
 
 
 class TowerParameters(Parameters):
@@ -63,7 +63,7 @@ class TowerParameters(Parameters):
     outside: Literal["raise", "mask", "keep"] = "raise"
     """Values out of physical bounds: ``raise`` stops with an error, ``mask`` makes them missing with
     a warning, ``keep`` leaves them. The pipeline always reads with ``keep``, since the quality check
-    that follows can tell their cause. Single impossible hours and days are made missing before
+    that follows can find their cause. Single impossible hours and days are made missing before
     they enter an average, whatever this says."""
 
     columns: dict[str, Column] = {}

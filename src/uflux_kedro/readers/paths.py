@@ -1,4 +1,4 @@
-"""The files that a path stands for: the file itself, those in a folder, or several paths."""
+"""List the files of a path given by a user: a file, a folder or several paths."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ Paths = str | Path | Iterable[str | Path]
 
 
 def list_files(path: Paths, patterns: Sequence[str]) -> list[Path]:
-    """List the files that a path stands for.
+    """List the files of a path.
 
     Args:
         path: A file, a folder, or several of them.
         patterns: Glob patterns of the files in a folder; upper and lower case are the same.
 
     Returns:
-        The files: of a folder sorted, without hidden ones; several paths in the order given. A
-        path that does not exist is returned as it is, so that opening it raises the error.
+        The files; those of a folder are sorted, without hidden ones. A path that does not exist
+        is returned unchanged, so that opening it raises the error.
     """
     paths = [Path(path)] if isinstance(path, str | Path) else [Path(p) for p in path]
     return [file for p in paths for file in (_in_folder(p, patterns) if p.is_dir() else [p])]

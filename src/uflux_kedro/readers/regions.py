@@ -1,7 +1,7 @@
-"""Outlines of regions: countries as shipped here, or areas of a user's own file.
+"""Read outlines of regions: the countries included in the package, or areas from a file.
 
-GeoJSON, shapefiles (or zips of them) and GeoPackages are read without GDAL. Outlines become
-degrees of longitude and latitude (WGS84), whatever projection the file is in.
+GeoJSON, shapefiles (or zips of them) and GeoPackages are read without GDAL. Outlines are converted
+from the projection of the file to degrees of longitude and latitude (WGS84).
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 _WGS84 = "EPSG:4326"
 _POINTS_ACROSS = 500
-"""Points at least that a line across all areas gets before it is turned into degrees."""
+"""Least number of points on a line across all areas before it is converted to degrees."""
 _GEOPACKAGE_HEADER = 8
 _ENVELOPES = (0, 32, 48, 48, 64)
-"""Bytes of the envelope that follows the header, by the code in the header's flags."""
+"""Size in bytes of the envelope that follows the header, by its code in the flags."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ class Outlines:
     """Named areas of one kind.
 
     Attributes:
-        kind: What they are, such as ``country``.
-        names: Name of each (n,), each once.
+        kind: Kind of areas, such as ``country``.
+        names: Names of the areas (n,), without duplicates.
         outlines: Polygons (n,) in degrees, longitude -180..180.
     """
 
@@ -47,10 +47,10 @@ class Outlines:
 
 
 def read_countries() -> Outlines:
-    """Countries of Natural Earth at 1:110 million: 177, their borders good to some 10 km.
+    """Read the 177 countries of Natural Earth at 1:110 million, with borders good to about 10 km.
 
-    Small states have no outline at this scale. Which border is drawn where it is disputed is
-    Natural Earth's choice; name a file of your own where another is wanted.
+    Small states have no outline at this scale. Disputed borders are as Natural Earth draws them;
+    use :func:`read_outlines` with another file for other borders.
 
     Source: https://www.naturalearthdata.com/downloads/110m-cultural-vectors/, public domain.
     """
@@ -64,12 +64,12 @@ def read_outlines(path: Path | str, name_column: str, kind: str = "region") -> O
 
     Args:
         path: ``.geojson`` or ``.json``, ``.shp`` or a zip of it, ``.gpkg`` (its first layer).
-        name_column: Attribute that holds the areas' names; areas of one name become one.
-        kind: What they are, for the tables.
+        name_column: Attribute with the names of the areas; areas of the same name are merged.
+        kind: Kind of areas, as written in the tables.
 
     Raises:
-        InputError: If the file is absent, of another kind, has no such attribute, no area, or
-            one that is no place on Earth.
+        InputError: If the file is absent or of another format, has no such attribute or no area,
+            or an area lies outside the valid longitudes and latitudes.
     """
     path = Path(path)
     readers = {".geojson": _geojson, ".json": _geojson, ".shp": _shapefile, ".zip": _shapefile, ".gpkg": _geopackage}  # fmt: skip
@@ -85,7 +85,7 @@ def read_outlines(path: Path | str, name_column: str, kind: str = "region") -> O
         features, crs = reader(path)
     except InputError:
         raise
-    # What a damaged file raises depends on where its decoder stumbles.
+    # The decoders raise many kinds of exceptions on damaged files.
     except Exception as error:
         raise InputError(
             path,
@@ -101,7 +101,7 @@ def _geojson(path: Path) -> tuple[list[tuple[dict[str, Any], Geometry]], str]:
 
     collection = json.loads(path.read_text(encoding="utf-8"))
     found = [(f["properties"] or {}, shape(f["geometry"])) for f in collection["features"] if f["geometry"]]  # fmt: skip
-    # RFC 7946 knows WGS84 alone; files of the older standard name another.
+    # RFC 7946 allows WGS84 only; files of the older standard may name another.
     named = collection.get("crs", {}).get("properties", {}).get("name", _WGS84)
     return found, named
 
@@ -120,7 +120,7 @@ def _shapefile(path: Path) -> tuple[list[tuple[dict[str, Any], Geometry]], str]:
 
 
 def _projection(path: Path) -> str:
-    """Projection of a shapefile, which stands in a file beside it."""
+    """Return the projection of a shapefile, which is in a separate file."""
     if path.suffix.lower() != ".zip":
         beside = path.with_suffix(".prj")
         return beside.read_text() if beside.is_file() else ""
@@ -132,7 +132,7 @@ def _projection(path: Path) -> str:
 
 
 def _geopackage(path: Path) -> tuple[list[tuple[dict[str, Any], Geometry]], str]:
-    """Features of the first layer; https://www.geopackage.org/spec/#gpb_format."""
+    """Read the features of the first layer; https://www.geopackage.org/spec/#gpb_format."""
     import shapely
 
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
@@ -179,7 +179,7 @@ def _named(
     whole = [shapely.union_all(shapely.make_valid(parts)) for parts in areas.values()]
     to_degrees = _to_degrees(crs)
     if to_degrees is not None:
-        # A straight line of the projection is none in degrees: it gets points on its way.
+        # A line that is straight in the projection is curved in degrees: add points along it.
         step = np.ptp(shapely.total_bounds(whole)[[0, 2]]) / _POINTS_ACROSS
         whole = [onto_sphere(shapely.segmentize(a, step), to_degrees, path) for a in whole]
     else:
@@ -188,7 +188,7 @@ def _named(
 
 
 def _to_degrees(crs: str) -> Any:
-    """Function of points (n, 2) to degrees; None where they are degrees."""
+    """Return a function that converts points (n, 2) to degrees; None if they are in degrees."""
     from pyproj import CRS, Transformer
 
     given = CRS.from_user_input(crs)

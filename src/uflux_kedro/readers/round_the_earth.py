@@ -1,7 +1,7 @@
-"""Outlines on the sphere: those that cross 180 degrees of longitude or go round a pole.
+"""Convert outlines that cross 180 degrees of longitude or enclose a pole.
 
-A polygon of a plane that lies over the date line jumps from one side of the map to the other once
-its corners are degrees; one round a pole does not close. Either would cover what it leaves out.
+If only the corners are converted to degrees, a polygon across the date line jumps from one side of
+the map to the other, and one round a pole does not close. Both would then cover the wrong area.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
     from shapely import Geometry
 
 _FARTHEST = 540.0
-"""Degrees of longitude: one turn beyond the map on either side."""
+"""Degrees of longitude: one full turn beyond the map on either side."""
 
 Points = Callable[[np.ndarray], np.ndarray]
 
 
 def within_map(outline: Geometry, where: str | Path) -> Geometry:
-    """Bring what lies beyond 180 degrees of longitude in on the other side.
+    """Move the parts beyond 180 degrees of longitude to the other side of the map.
 
     Args:
         outline: Polygons in degrees.
         where: File, for the message.
 
     Raises:
-        InputError: If a corner is no place on Earth.
+        InputError: If a corner is outside the valid longitudes and latitudes.
     """
     import shapely
 
@@ -42,7 +42,7 @@ def within_map(outline: Geometry, where: str | Path) -> Geometry:
             "geometry",
             expected=f"longitudes within {_FARTHEST:g} and latitudes within 90 degrees",
             found=f"{west:g} to {east:g} and {south:g} to {north:g}",
-            hint="Does the file say in which projection it is?",
+            hint="Check that the file states its projection",
         )
     if west >= -180 and east <= 180:
         return outline
@@ -54,15 +54,15 @@ def within_map(outline: Geometry, where: str | Path) -> Geometry:
 
 
 def onto_sphere(outline: Geometry, to_degrees: Points, where: str | Path) -> Geometry:
-    """Bring polygons of a projection to degrees, in one piece where they are one on the Earth.
+    """Convert projected polygons to degrees, without splitting those across the date line.
 
     Args:
-        outline: Polygons in the projection, with points close enough along their sides.
-        to_degrees: Function of points (n, 2) to longitude and latitude.
+        outline: Polygons in the projection, with closely spaced points along their sides.
+        to_degrees: Function that converts points (n, 2) to longitude and latitude.
         where: File, for the message.
 
     Raises:
-        InputError: If a corner is no place on Earth.
+        InputError: If a corner is outside the valid longitudes and latitudes.
     """
     import shapely
 
@@ -91,6 +91,6 @@ def _ring(ring: Geometry, to_degrees: Points, where: str | Path) -> Geometry:
     if abs(points[-1, 0] - points[0, 0]) > 180:
         pole = 90.0 if points[:, 1].mean() > 0 else -90.0
         points = np.vstack([points, [points[-1, 0], pole], [points[0, 0], pole], points[:1]])
-    # From -180 on, that one turn beyond the map is enough.
+    # Start at -180 or east of it, so that one turn beyond the map is enough.
     points[:, 0] -= 360 * np.floor((points[:, 0].min() + 180) / 360)
     return within_map(shapely.make_valid(shapely.Polygon(points)), where)

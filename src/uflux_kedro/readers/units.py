@@ -1,4 +1,4 @@
-"""Unit strings as sources write them, and the way to the canonical unit."""
+"""Convert units, as written in the files of sources, to canonical units."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ else:
 
 @cache
 def registry() -> pint.UnitRegistry:
-    """Pint's units, with CF spelling (``W m-2``) and the units of carbon and water fluxes.
+    """Return pint's units, with CF spelling (``W m-2``) and units of carbon and water fluxes.
 
-    Carbon has a dimension of its own, so that gC is never taken for a mass of CO2 or water.
-    A mass of water a square metre is a depth, at 1000 kg m-3.
+    Carbon has its own dimension, so that gC is never taken for a mass of CO2 or water. A mass of
+    water per square metre converts to a depth, at 1000 kg m-3.
     """
     units: pint.UnitRegistry = pint.UnitRegistry(preprocessors=[_spell_out])
     units.define("gC = [carbon]")
@@ -45,7 +45,7 @@ def _depth_of_water(ureg: Any, value: Any, **_: Any) -> Any:
 
 
 def _spell_out(unit: str) -> str:
-    """CF or udunits spelling to pint's: ``g C m-2 d-1`` is ``gC m**-2 d**-1``."""
+    """Change CF or udunits spelling to pint's: ``g C m-2 d-1`` to ``gC m**-2 d**-1``."""
     unit = re.sub(r"mol\s*CO2", "molco", unit)
     unit = re.sub(r"g\s*CO2\b", "gco", unit)
     unit = re.sub(r"\b([kmMTP]?)g C\b", r"\1gC", unit)
@@ -56,10 +56,10 @@ def _spell_out(unit: str) -> str:
 
 @cache
 def conversion(unit: str, canonical: str) -> tuple[float, float]:
-    """Factor and offset that bring a value in ``unit`` to ``canonical``.
+    """Return the factor and the offset that convert ``unit`` to ``canonical``.
 
     Raises:
-        ValueError: If the unit cannot be read, or measures something else.
+        ValueError: If the unit is unknown or of another dimension.
     """
     units = registry()
     try:
@@ -68,23 +68,23 @@ def conversion(unit: str, canonical: str) -> tuple[float, float]:
         )
     except pint.DimensionalityError as error:
         raise ValueError(str(error)) from error
-    # What pint raises on a string that is no unit depends on where its parser stumbles.
+    # pint raises many kinds of exceptions on a string that is no unit.
     except Exception as error:
         raise ValueError(f"unknown unit {unit!r}") from error
     return float(at_one - at_zero), float(at_zero)
 
 
 def to_canonical(values: Any, unit: str, variable: Variable, where: str | Path) -> Any:
-    """Bring values to the variable's canonical unit; arrays that wait on dask stay lazy.
+    """Convert values to the canonical unit of the variable; dask arrays stay lazy.
 
     Args:
-        values: Numbers, a column or an array.
+        values: A number, a column or an array.
         unit: Unit of the values.
-        variable: What they are.
+        variable: Variable of the values.
         where: File, for the message.
 
     Raises:
-        InputError: If the unit cannot become the canonical one.
+        InputError: If the unit does not convert to the canonical one.
     """
     try:
         factor, offset = conversion(unit.strip() or "1", variable.unit)

@@ -33,8 +33,8 @@ _PEERS = (
 )
 _BUDGETS = (
     "Each flux is predicted separately, so that NEE need not equal RECO minus GPP, nor H plus LE "
-    "the net radiation. The tables show how far they differ. Net radiation is in no source: it is "
-    "estimated from incoming radiation and surface temperature with the albedo of grass "
+    "the net radiation. The table shows by how much they differ. Net radiation is in no source: "
+    "it is estimated from incoming radiation and surface temperature with the albedo of grass "
     "everywhere, which is too low for deserts, snow and ice. Ground heat flux is neglected."
 )
 
@@ -74,14 +74,19 @@ def map_sections(
         given = aggregates["region_kind"].unique()
         for kind in (k for k in given if k != "global"):
             title = _KINDS.get(kind, f"By {kind}")
-            tables.append((title, zones_table(aggregates, kind), 2 if kind in ("zonal", "IGBP") else 3))  # fmt: skip
+            decimals = 2 if kind in ("zonal", "IGBP") else 3
+            tables.append((title, zones_table(aggregates, kind), decimals))
         sections.append(Section("totals", "Totals and means", _TOTALS, tables))
     if peers is not None:
-        tables = [(f"Compared with {name}", _peer_table(part), 2) for name, part in peers.groupby("peer", sort=False)]  # fmt: skip
+        tables = [
+            (f"Compared with {name}", _peer_table(part), 2)
+            for name, part in peers.groupby("peer", sort=False)
+        ]
         sections.append(Section("peers", "Comparison with other products", _PEERS, tables))
     if budgets is not None:
         table = budgets.assign(unit=budgets["unit"].map(unit_text))
-        sections.append(Section("budgets", "Budgets", _BUDGETS, [("Means over cells and periods", table, 3)]))  # fmt: skip
+        tables = [("Means over cells and periods", table, 3)]
+        sections.append(Section("budgets", "Budgets", _BUDGETS, tables))
     return sections
 
 

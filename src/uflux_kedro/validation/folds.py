@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, get_args
+from typing import get_args
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from uflux_kedro.errors import ConfigurationError, InputError
-from uflux_kedro.validation.parameters import Scheme
+from uflux_kedro.validation.parameters import Scheme, TrainingParameters
 
 _WHERE = "training table"
 
@@ -37,23 +37,7 @@ class Fold:
     test: NDArray[np.intp]
 
 
-class FoldParameters(Protocol):
-    """Parameters of :func:`make_folds`, such as a ``TrainingParameters``."""
-
-    @property
-    def n_splits(self) -> int:
-        """Number of folds of ``kfold`` and ``blocks``."""
-
-    @property
-    def block_size(self) -> float:
-        """Edge of a region of ``blocks``, degrees."""
-
-    @property
-    def seed(self) -> int:
-        """Seed of the random order of sites."""
-
-
-def make_folds(scheme: Scheme, table: pd.DataFrame, parameters: FoldParameters) -> list[Fold]:
+def make_folds(scheme: Scheme, table: pd.DataFrame, parameters: TrainingParameters) -> list[Fold]:
     """Split a training table into folds.
 
     Args:

@@ -67,7 +67,7 @@ def saved_error(y, weight, goes_left):
 
 
 def splitmix(state):
-    """SplitMix64 in Python's integers."""
+    """SplitMix64 with Python integers."""
     while True:
         state = (state + 0x9E3779B97F4A7C15) & MASK
         z = state

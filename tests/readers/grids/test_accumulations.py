@@ -1,4 +1,4 @@
-"""Sums that pile up, of two hours or of a few days."""
+"""Accumulated sums of two hours or of a few days."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def test_sums_of_the_hour_stand_under_its_end():
 
 
 def test_sums_of_the_day_begin_anew_after_midnight():
-    # 22, 23, 24, 01, 02 UTC: what stands at 00 UTC is the whole day before.
+    # 22, 23, 24, 01, 02 UTC: the value at 00 UTC is the sum of the day before.
     found = rates(hours([5.0, 7.0, 8.0, 0.5, 2.5], "2001-01-01 22:00"), "day")
     np.testing.assert_array_equal(found[:, 0], [2, 1, 0.5, 2, np.nan])
     assert found.attrs == {"units": "mm d-1"}
 
 
 def piled(days, noise=0.0, top=24.0):
-    """Sums from 00 UTC on: the day before at 00, then a twenty-fourth more an hour."""
+    """Sums since 00 UTC that increase by a twenty-fourth each hour; at 00 that of the day before."""
     of_day = np.r_[np.arange(1, 25)] * top / 24
     values = np.r_[0.0, np.tile(of_day, days)]
     values[12] -= noise
@@ -57,8 +57,8 @@ def test_three_whole_days_that_rise_are_refused_and_two_are_not():
 
 
 def test_a_day_on_which_a_sum_falls_by_more_than_packing_is_no_pile():
-    # The twelfth hour lies below the eleventh by what exceeds a step of 1; a thousandth of the
-    # largest sum, 0.024, is put down to packing.
+    # The twelfth hour is below the eleventh by the noise minus the step of 1; differences up to a
+    # thousandth of the largest sum, 0.024, may be due to packing.
     assert refused(piled(3, noise=1.023))
     assert not refused(piled(3, noise=1.025))
 
@@ -66,7 +66,7 @@ def test_a_day_on_which_a_sum_falls_by_more_than_packing_is_no_pile():
 def test_days_without_rise_are_no_pile():
     flat = np.ones(73)
     assert not refused(hours(flat, lazy=True))
-    # A rise by a thousandth of the largest sum is none.
+    # Increases up to a thousandth of the largest sum do not count.
     for rise, pile in ((0.0009, False), (0.0012, True)):
         values = np.r_[1.0, np.tile(np.linspace(1 - rise, 1, 24), 3)]
         assert refused(hours(values, lazy=True)) == pile

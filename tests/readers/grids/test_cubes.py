@@ -166,7 +166,7 @@ def test_csif_keeps_its_four_days_which_begin_anew_each_year(raw_grid, tmp_path)
     assert lengths[91] == 1  # 2003 has 365 days, 91 periods of four and one more
     assert lengths[-1] == 2
     assert np.delete(lengths, [91, 183]).tolist() == [4] * 182
-    # Zarr takes chunks of one size only, and a year's 92 periods are no multiple of 12.
+    # Zarr needs chunks of one size, and the 92 periods of a year are no multiple of 12.
     assert cube["CSIF"].chunksizes["time"] == (12,) * 15 + (4,)
 
 
@@ -344,6 +344,12 @@ def test_a_dimension_too_many(raw_grid, tmp_path):
         read_cube("gome2", [write(data, tmp_path / "s.nc")])
 
 
+def test_an_axis_without_values_is_an_error(raw_grid, tmp_path):
+    data = raw_grid(SIF_FIELDS).isel(lat=slice(0))
+    with pytest.raises(InputError, match="latitude: expected two values or more; found 0"):
+        read_cube("gome2", [write(data, tmp_path / "s.nc")])
+
+
 def test_readers_are_found_by_name(tmp_path):
     with pytest.raises(ConfigurationError, match="Unknown reader 'era6': expected one of era5"):
         read_cube("era6", [])
@@ -406,7 +412,7 @@ def test_measured_climate_of_britain(shared_data):
 
 
 def test_measured_radiation_is_that_of_the_hour_that_begins(shared_data):
-    """The sun's course is centred on solar noon half an hour after the timestamps."""
+    """Radiation is symmetric about solar noon half an hour after the timestamps."""
     folder = shared_data / "grid_wfde5_uk_201701"
     sun = read_cube("wfde5", [folder / f"{WFDE5[4]}.nc"], variables=["SW_IN"])["SW_IN"]
     course = sun.load().groupby("time.hour").mean()
@@ -431,7 +437,7 @@ def test_rain_and_snow_are_precipitation(raw_grid, tmp_path):
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="counts open files as Linux does")
 def test_few_files_stay_open_however_long_the_record(era5, tmp_path):
-    """Each that was read takes megabytes while it is open: memory would grow with the record."""
+    """An open file takes megabytes, so that memory would grow with the record."""
     years = range(2001, 2021)
     paths = [tmp_path / f"era5_{year}.nc" for year in years]
     for year, path in zip(years, paths, strict=True):
@@ -443,7 +449,7 @@ def test_few_files_stay_open_however_long_the_record(era5, tmp_path):
 
 
 def test_a_region_on_both_sides_of_the_date_line_stays_one(raw_grid, tmp_path):
-    """Nothing is made up between its ends, round the whole Earth."""
+    """Nothing is interpolated between its ends, round the other side of the Earth."""
     fields = {"t2m": (270.0, 290.0, "K"), "tp": (0.001, 0.003, "m")}
     longitude, latitude = np.arange(170.0, 191.0), np.arange(40.0, 61.0)
     data = raw_grid(fields, latitude=latitude, longitude=longitude)

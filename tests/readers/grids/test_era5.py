@@ -21,7 +21,7 @@ FIRST, DAYS = "2003-02-26", 5  # over the end of a month
 
 
 def truth(days: int = DAYS, seed: int = 0) -> xr.Dataset:
-    """Means over each hour of radiation (W m-2) and rain (mm d-1), and temperature (degC) then."""
+    """Hourly means of radiation (W m-2) and rain (mm d-1), and hourly temperature (degC)."""
     time = pd.date_range(FIRST, periods=24 * days, freq="h")
     rng = np.random.default_rng(seed)
     shape = (len(time), 3, 4)
@@ -38,7 +38,7 @@ def truth(days: int = DAYS, seed: int = 0) -> xr.Dataset:
 
 
 def archive(hours: xr.Dataset, land: bool, new: bool = True) -> xr.Dataset:
-    """The hours as Copernicus ships them: sums to the timestamp, a day's sum under the next 00 UTC."""
+    """Hours as from Copernicus: sums up to the timestamp, the sum of a day at the next 00 UTC."""
     sums = hours[["SW_IN", "P"]] * xr.Dataset({"SW_IN": 3600.0, "P": 1 / 24e3})
     if land:
         sums = sums.groupby(hours["time"].dt.floor("D")).cumsum("time")
@@ -58,7 +58,7 @@ def archive(hours: xr.Dataset, land: bool, new: bool = True) -> xr.Dataset:
 def check(cube: xr.Dataset, hours: xr.Dataset) -> None:
     hours = hours.sortby("latitude")
     np.testing.assert_allclose(cube["TA"], hours["TA"], atol=1e-4)
-    # A float of a day's sum, 1e7 J m-2, is good to 1 J.
+    # Daily sums of about 1e7 J m-2 in single precision are good to 1 J.
     np.testing.assert_allclose(cube["SW_IN"][:-1], hours["SW_IN"][:-1], atol=2e-3)
     np.testing.assert_allclose(cube["P"][:-1], hours["P"][:-1], atol=2e-3)
     assert np.isnan(cube["SW_IN"][-1].to_numpy()).all()
@@ -81,7 +81,7 @@ def test_hours_are_means_of_the_hour_that_begins(tmp_path, reader, new):
 @settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cut=st.integers(1, 24 * DAYS - 2), land=st.booleans(), seed=st.integers(0, 99))
 def test_files_may_end_at_any_hour(tmp_path, cut, land, seed):
-    """A sum since midnight goes on in the next file."""
+    """A sum since midnight continues in the next file."""
     hours = truth(seed=seed)
     whole = archive(hours, land)
     for name, part in (("a", slice(0, cut)), ("b", slice(cut, None))):
@@ -161,7 +161,7 @@ def test_old_archives_pack_integers(tmp_path):
     )
     cube = read_cube("era5_land", [tmp_path / "h.nc"], variables=["SW_IN", "P"]).load()
     expected = hours.sortby("latitude")
-    # Two roundings to the packing's step.
+    # Two values are each rounded to the step of the packing.
     np.testing.assert_allclose(cube["SW_IN"][:-1], expected["SW_IN"][:-1], atol=500 / 3600)
     np.testing.assert_allclose(cube["P"][:-1], expected["P"][:-1], atol=3e-6 * 24e3)
 
@@ -197,7 +197,7 @@ def test_a_block_that_is_damaged_names_its_file(raw_grid, tmp_path):
 
 
 def test_rain_alone_tells_one_archive_from_the_other(tmp_path):
-    """Within the bounds of an hour, and 12.5 times too much."""
+    """Rain within the bounds of an hour, but 12.5 times too high."""
     archive(truth(), land=True).to_netcdf(tmp_path / "land.nc")
     with pytest.raises(InputError, match=r"P: expected sums of the hour.*reader era5_land"):
         read_cube("era5", [tmp_path / "land.nc"], variables=["P"]).load()
@@ -213,7 +213,7 @@ def test_the_step_of_one_map_alone(stamp, step):
 
 
 def test_rain_at_the_end_of_days_alone_does_not_pile_up():
-    """Where it is dry nearly always, one day on which rain ends is enough."""
+    """In a dry place one day with decreasing sums is enough."""
     time = pd.date_range("2001-07-01T01", periods=24 * 31, freq="h")
     rain = np.zeros((744, 2, 2), "float32")
     for day in range(0, 31, 4):

@@ -1,4 +1,4 @@
-"""Whatever a file holds, a reader gives a canonical cube or an InputError."""
+"""Any file gives a canonical cube or an InputError."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ numbers = st.one_of(
 
 @st.composite
 def files(draw: st.DrawFn, reader: str) -> xr.Dataset:
-    """A file of that source, or nearly."""
+    """A file of that source with small errors."""
     dims = draw(st.lists(names, min_size=1, max_size=4, unique=True)) if draw(
         st.booleans()) else ["time", "lat", "lon"]  # fmt: skip
     sizes = {d: draw(st.integers(0 if draw(st.booleans()) else 1, 3)) for d in dims}

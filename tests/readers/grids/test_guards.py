@@ -1,4 +1,4 @@
-"""The guards of grids at the ends of what they let pass."""
+"""Checks of grids at the limits of what they accept."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def test_a_region_over_the_date_line_gets_what_lies_between():
     assert turned.longitude.values.tolist() == list(range(-180, 180, 10))
     known = turned["TA"].notnull().any("latitude")
     assert turned.longitude.values[known].tolist() == [-180, -170, 160, 170]
-    # All round the Earth nothing lies between.
+    # On a grid round the whole Earth nothing is added.
     assert normalise_grid(grid([0.0, 1], np.arange(0.0, 360, 10)), "f.nc").longitude.size == 36
-    # Two meridians of which each stands where the other ends are one region.
+    # Neighbouring meridians on both sides of 180 degrees are one region.
     assert normalise_grid(grid([0.0, 1], [170.0, 180]), "f.nc").longitude.size == 36

@@ -75,15 +75,13 @@ def test_a_foreign_variable_is_named(codes, tmp_path):
 def test_a_measured_map_whose_codes_are_shifted_is_refused_with_its_evidence(shared_data):
     path = shared_data / "land_cover/modis_landcover__LPDAAC__v5.1__0.5deg__2010.nc"
     evidence = (
-        r"water .* as the commonest class of the globe; found class 1 \(67% of the cells\); "
+        r"water .* as the most common class of the globe; found class 1 \(67% of the cells\); "
         r"stored are Pacific 1 where WAT is 0, .*Sahara 17 where BSV is 16.*"
-        r"Every landmark is shifted by 1: read it with class_offset -1"
+        r"Every landmark is shifted by 1: set class_offset -1"
     )
     with pytest.raises(InputError, match=evidence):
         read_igbp([path])
-    with pytest.raises(
-        InputError, match=r"class 2 .*with class_offset 1.*read it with class_offset -1"
-    ):
+    with pytest.raises(InputError, match=r"class 2 .*with class_offset 1.*set class_offset -1"):
         read_igbp([path], class_offset=1)
 
 
@@ -91,7 +89,7 @@ def test_a_shifted_map_is_mended_where_it_is_asked_for(shared_data, caplog):
     path = shared_data / "land_cover/modis_landcover__LPDAAC__v5.1__0.5deg__2010.nc"
     igbp = read_igbp([path], class_offset=-1)["IGBP"]
     assert "-1 was added to every code" in caplog.text
-    # Towers of known class that stand in wide country of it.
+    # Towers of a known class in wide surroundings of the same class.
     places = {
         (61.8, 24.3): 5,
         (23.5, 12.0): 16,

@@ -1,4 +1,4 @@
-"""MCD12Q1 as LP DAAC ships it: HDF4-EOS tiles in the sinusoidal projection."""
+"""MCD12Q1 as distributed by LP DAAC: HDF4-EOS tiles in the sinusoidal projection."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def corners(h: int, v: int) -> tuple[float, float]:
 
 
 def places(h: int, v: int, cells: int) -> tuple[np.ndarray, np.ndarray]:
-    """Longitude and latitude of a tile's centres by the projection's own formula."""
+    """Return longitude and latitude of the cells' centres by the formula of the projection."""
     left, top = corners(h, v)
     step = (np.arange(cells) + 0.5) * TILE / cells
     latitude = (top - step) / RADIUS
@@ -70,7 +70,7 @@ def write_tile(
 
 
 def chequered(longitude: np.ndarray, latitude: np.ndarray) -> np.ndarray:
-    """A class for each cell of a degree, unlike its neighbours'."""
+    """Classes of one-degree cells that differ from those of their neighbours."""
     return (1 + (np.floor(longitude) + 5 * np.floor(latitude)) % 16).astype("uint8")
 
 
@@ -103,7 +103,7 @@ def test_each_degree_takes_its_own_class(tmp_path, h, v, west, south):
 
 
 def test_the_commonest_of_the_centres_in_a_cell(tmp_path):
-    """Noise of few classes, counted cell by cell from the formula of the projection."""
+    """Noise of a few classes, compared with counts by the formula of the projection."""
     rng = np.random.default_rng(0)
     codes = rng.choice([1, 5, 12, 17, FILL], (120, 120), p=[0.25, 0.25, 0.25, 0.2, 0.05])
     cube = read_igbp([write_tile(tmp_path, 26, 5, codes)])
@@ -162,12 +162,12 @@ def test_a_real_tile_is_read_when_it_is_asked_for_and_on_a_projected_grid(tmp_pa
         truth = chequered(found.longitude.to_numpy(), found.latitude.to_numpy())
         assert found["IGBP"].dims == ("y", "x")
         assert found.attrs["crs"] == "EPSG:27700"
-        # Cells that the edges of the degrees run through may take either side.
+        # Cells on the border of two one-degree cells may take either class.
         assert np.mean(found["IGBP"].to_numpy() == truth) > share
 
 
 def test_what_lies_beyond_the_earths_edge_is_not_counted(tmp_path):
-    """In h00v08 the far west ends within the tile; beyond it is fill, not the far east."""
+    """The map ends within tile h00v08; cells beyond it are fill values, not the far east."""
     longitude, _ = places(0, 8, 120)
     codes = np.where(np.abs(longitude) <= 180, 12, FILL)
     assert 0.05 < (codes == FILL).mean() < 0.2
@@ -229,7 +229,7 @@ def test_foreign_tiles_are_refused(tmp_path):
 def test_a_map_beside_tiles_is_refused(tmp_path):
     path = write_tile(tmp_path, 18, 4, np.ones((24, 24)))
     (tmp_path / "MCD12C1.A2020001.nc").write_bytes(b"CDF\x01")
-    with pytest.raises(InputError, match="a map beside tiles"):
+    with pytest.raises(InputError, match=r"expected tiles only, like .*; found a map"):
         read_igbp([path, tmp_path / "MCD12C1.A2020001.nc"])
 
 

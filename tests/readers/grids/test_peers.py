@@ -91,7 +91,7 @@ def test_months_of_other_calendars(tmp_path, dates):
 
 
 def test_bounds_of_another_calendar_tell_the_month(tmp_path):
-    """A month that is stamped with its end belongs before it."""
+    """A month with its end as timestamp is the month before."""
     path = tmp_path / "peer.nc"
     ends = [cftime.DatetimeNoLeap(2004, m, 1) for m in (2, 3, 4)]
     starts = [cftime.DatetimeNoLeap(2004, m, 1) for m in (1, 2, 3)]
@@ -147,7 +147,7 @@ def test_a_mass_is_of_carbon_where_the_file_says_so(tmp_path, attributes, carbon
 
 
 def test_years_and_seasons_are_no_months(tmp_path):
-    """Else they stood for their first months."""
+    """They would be read as their first months."""
     for frequency, name in (("YS", "years"), ("QS-DEC", "seasons")):
         time = pd.date_range("2001-03-01", periods=4, freq=frequency)
         paths = write(tmp_path / f"{name}.nc", 2.0, {"units": "gC m-2 d-1"}, time=time)

@@ -1,4 +1,4 @@
-"""Timestamps become periods: ends of years, single stamps, long lists."""
+"""Timestamps to periods: ends of years, single timestamps, long lists."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def periods(step, *stamps, gaps=False):
         ("6 hours", ("2003-12-31 18:00", "2004-01-01"), ["12-31 18 01-01 00", "01-01 00 01-01 06"]),
         ("3 hours", ("2003-12-31 21:00",), ["12-31 21 01-01 00"]),
         ("hour", ("2003-12-31 23:00",), ["12-31 23 01-01 00"]),
-        # The 92nd four days of a year are one day, or two in a leap year.
+        # The 92nd four-day period of a year has one day, or two in a leap year.
         ("4 days", ("2003-12-27", "2003-12-31", "2004-01-01"),
          ["12-27 00 12-31 00", "12-31 00 01-01 00", "01-01 00 01-05 00"]),
         ("4 days", ("2004-12-30", "2005-01-01"), ["12-30 00 01-01 00", "01-01 00 01-05 00"]),

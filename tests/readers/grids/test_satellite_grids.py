@@ -1,4 +1,4 @@
-"""Satellite maps in the very formats of their archives."""
+"""Satellite maps in the formats of their archives."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def structure(grid: str, corners: str = "packed", projection: str = "GCTP_GEO") 
 
 
 def write_hdf5(path, grid: str, fields: dict[str, dict], corners: str = "packed", **kwargs):
-    """HDF-EOS5 as VIIRS land products are: no coordinates, no time, no dimension scales."""
+    """Write HDF-EOS5 like VIIRS land products: no coordinates, no time, no dimension scales."""
     with netCDF4.Dataset(path, "w") as file:
         information = file.createGroup("HDFEOS INFORMATION")
         text = information.createVariable("StructMetadata.0", str)
@@ -202,7 +202,7 @@ def test_dates_of_the_julian_calendar_of_appeears(raw_grid, tmp_path):
 
 
 def avhrr_day(raw_grid, day: str, flags: dict[tuple[int, int], int]) -> xr.Dataset:
-    """A day of NOAA's record with its flags."""
+    """Write a day of NOAA's record with its flags."""
     time = pd.DatetimeIndex([day])
     data = raw_grid({"SREFL_CH1": (0.0, 0.3, ""), "SREFL_CH2": (0.0, 0.6, "")},
                     ("time", "latitude", "longitude"), time=time)  # fmt: skip

@@ -84,7 +84,7 @@ def test_scenes_become_a_record(tmp_path):
     ]
     cube = read_cube("sentinel2", paths)
     assert [f"{t:%Y%m%d}" for t in cube.indexes["time"]] == ["20210701", "20220701", "20220711"]
-    # The offset came between the first and the second.
+    # The offset was introduced between the two scenes.
     np.testing.assert_allclose(cube["RED"][0], cube["RED"][2], atol=1e-6)
 
 

@@ -85,7 +85,7 @@ def test_any_day_agrees_with_a_count_by_hand(values, codes, gaps, completeness):
 
 
 def test_days_of_willow_creek_7_agree_with_fluxnets_own(shared_data):
-    """Half-hours of the downscaled reanalysis against the daily file's columns of it."""
+    """Half-hours of downscaled reanalysis against its columns in the daily file."""
     folder = shared_data / "fluxnet_archives"
     names = {"TA_ERA": "TA", "SW_IN_ERA": "SW_IN", "VPD_ERA": "VPD", "PA_ERA": "PA", "P_ERA": "P"}
     half = read_columns(

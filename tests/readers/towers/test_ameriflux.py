@@ -13,7 +13,7 @@ from uflux_kedro.biophysics.vapour_pressure import saturation_vapour_pressure
 from uflux_kedro.errors import InputError
 from uflux_kedro.readers.archives import File, files_of
 from uflux_kedro.readers.parameters import TowerParameters
-from uflux_kedro.readers.towers.ameriflux import read_base
+from uflux_kedro.readers.towers.ameriflux import read_table
 from uflux_kedro.readers.towers.tower_files import by_name, recognise
 
 GRAMS_A_DAY = 12.011e-6 * 86400
@@ -21,7 +21,7 @@ GRAMS_A_DAY = 12.011e-6 * 86400
 
 @pytest.fixture
 def base(tmp_path):
-    """Write two days of a BASE table in the zip that AmeriFlux delivers."""
+    """Write two days of a BASE table in a zip as AmeriFlux delivers it."""
 
     def write(minutes: int = 30, **columns):
         starts = pd.date_range("2011-06-01", periods=2 * 1440 // minutes, freq=f"{minutes}min")
@@ -41,7 +41,7 @@ def base(tmp_path):
 
 def read(path, **parameters) -> pd.DataFrame:
     table = next(t for f in files_of(path) if (t := by_name(f)))
-    return read_base(table, TowerParameters(resolution="DD", **parameters))
+    return read_table(table, TowerParameters(resolution="DD", **parameters))
 
 
 @pytest.mark.parametrize("minutes", [30, 60])
@@ -107,7 +107,7 @@ def test_a_table_without_fluxes_is_refused(base):
 
 
 def test_curtice_walter_berger_2011(shared_data):
-    """Against a count of the file's own text, half-hour by half-hour."""
+    """Against a plain reading of the text of the file, half-hour by half-hour."""
     path = shared_data / "half_hourly/AMF_US-CRT_BASE-BADM_2-5.zip"
     with zipfile.ZipFile(path) as archive:
         text = archive.read("AMF_US-CRT_BASE_HH_2-5.csv").decode()
@@ -115,7 +115,7 @@ def test_curtice_walter_berger_2011(shared_data):
     july = [r for r in rows if r["TIMESTAMP_START"].startswith("201107")]
     nee = [float(r["NEE_PI"]) for r in july if r["NEE_PI"] != "-9999"]
     month = next(t for f in files_of(path) if (t := by_name(f)))
-    towers = read_base(month, TowerParameters()).set_index("time")
+    towers = read_table(month, TowerParameters()).set_index("time")
     ours = towers.loc["2011-07-01"]
     assert len(july) == 31 * 48
     assert ours["NEE_QC"] == pytest.approx(len(nee) / (31 * 48))
@@ -139,15 +139,15 @@ def test_the_site_may_stand_in_the_comment_alone(base, tmp_path):
 
 
 def test_years_that_oneflux_took_in(shared_data):
-    """Sixteen measured site-years, each against a count of its own text."""
+    """Sixteen measured site-years, each against a plain reading of its text."""
     paths = sorted((shared_data / "half_hourly/oneflux_nee").glob("*.csv.gz"))
     assert len(paths) == 16
     for path in paths:
         table = recognise(File(path))
         assert (table.family, table.site) == ("ameriflux", path.name[:6])
-        # Raw radiation: where only nights were measured its mean lies just below zero.
+        # Raw radiation: if only nights were measured, its mean is slightly negative.
         parameters = TowerParameters(resolution="DD", completeness=0.7, outside="mask")
-        days = read_base(table, parameters)
+        days = read_table(table, parameters)
         with gzip.open(path, "rt") as stream:
             lines = stream.read().splitlines()
         first = next(i for i, line in enumerate(lines) if line.startswith("TIMESTAMP_START"))

@@ -100,5 +100,5 @@ def test_a_workbook_that_leads_outside_is_refused(tmp_path):
     path = tmp_path / "a_BIF.xlsx"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("../evil.xml", "x")
-    with pytest.raises(InputError, match="do not trust this archive"):
+    with pytest.raises(InputError, match="The archive is unsafe and is not read"):
         read_badm(File(path))

@@ -1,4 +1,4 @@
-"""Headers and columns of tables of text, written line by line."""
+"""Headers and columns of text tables, written line by line."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_keys_of_a_file_that_oneflux_takes_in(tmp_path):
     header = header_of(tmp_path, *above, "TIMESTAMP_START,TA", "200401010000,1")
     assert header.comments == above
     assert (header.lines, header.columns) == (3, ("TIMESTAMP_START", "TA"))
-    # Without a site in its first line it is a table like others.
+    # Without a site in its first line it is an ordinary table.
     assert header_of(tmp_path, "site,name", *above[1:]).lines == 0
 
 
@@ -117,7 +117,7 @@ def test_text_among_numbers_is_named_by_its_column(tmp_path):
         read_columns(File(path), {"TA", "H"})
     with pytest.raises(InputError, match=r"expected numbers"):
         read_columns(File(path), {"H"})
-    # The other columns are none the worse for it.
+    # The other columns are read.
     assert read_columns(File(path), {"TA"})["TA"].tolist() == [1.0, 3.0]
 
 

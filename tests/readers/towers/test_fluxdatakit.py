@@ -72,7 +72,7 @@ def test_laegeren_day_by_day(shared_data):
     gpp = np.array([np.nan if r["GPP_NT_VUT_REF"] == "NA" else float(r["GPP_NT_VUT_REF"])
                     for r in rows])  # fmt: skip
     np.testing.assert_allclose(days["GPP"], gpp * GRAMS_A_DAY, rtol=1e-12)
-    # Laegeren's forest takes up about 1.5 to 2 kgC m-2 a year.
+    # The forest of Laegeren takes up about 1.5 to 2 kgC m-2 per year.
     yearly = days.groupby(days["time"].dt.year)["GPP"].mean() * 365
     assert 1200 < yearly.loc[2005:2013].mean() < 2500
     np.testing.assert_allclose(days["PA"], [float(r["PA_F"]) for r in rows])

@@ -1,4 +1,4 @@
-"""Damaged files of every family: a clear error or a table, never another crash."""
+"""Damaged files of every family give a clear error or a table, never another exception."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def read_or_refuse(files: dict[str, bytes], parameters: TowerParameters) -> None
 
 
 def surroundings(kind: str) -> dict[str, bytes]:
-    """The other files that a tower needs, or that need a tower."""
+    """Further files that the family needs: sites for a tower, or a tower for sites."""
     if kind in ("site table", "metadata", "workbook"):
         return dict([FILES["months"]])
     return {} if kind in ("tidy", "parquet") else dict([FILES["site table"]])

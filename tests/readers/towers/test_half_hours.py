@@ -1,4 +1,4 @@
-"""FULLSET tables of hours and half-hours, brought to days and longer."""
+"""FULLSET tables of hours and half-hours, averaged to days and longer periods."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DAYS = TowerParameters(resolution="DD")
 
 @pytest.fixture
 def half_hourly():
-    """Days of a FULLSET table; carbon swings about its mean, rain falls in one half-hour a day."""
+    """Make days of a FULLSET table; carbon varies about its mean, rain falls once a day."""
 
     def make(first="2004-06-01", days=3, minutes=30, **changes) -> pd.DataFrame:
         starts = pd.date_range(first, periods=days * 1440 // minutes, freq=f"{minutes}min")

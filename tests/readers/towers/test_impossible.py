@@ -1,4 +1,4 @@
-"""Single hours and days that cannot be real do not go into averages."""
+"""Single impossible hours and days are left out of averages."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_a_second_fill_value_is_left_out(days, tmp_path):
 
 
 def test_another_unit_is_no_single_step(days, tmp_path):
-    """Where all or a year of it is out of bounds the check of the averages has to decide."""
+    """If all or a year of the values are out of bounds, the check of the averages decides."""
     checked = read(days.assign(PA_F=98_500.0), tmp_path)
     assert any(f.variable == "PA" and f.open for f in checked.findings)
     part = days["TIMESTAMP"].str[:4] == "2005"
@@ -96,7 +96,7 @@ def test_an_impossible_half_hour_is_left_out(tmp_path):
 
 
 def taken(values, step="day", name="TA"):
-    """How many of a column's values are taken as missing."""
+    """Number of values of a column that are made missing."""
     time = pd.date_range("2004-01-01", periods=len(values))
     record = pd.DataFrame({"time": time, name: np.asarray(values, float)})
     found, told = without_impossible(record, "XX-Aaa", step, "table.csv")
@@ -114,11 +114,11 @@ def taken(values, step="day", name="TA"):
         (97, [98.0, 99.0], 0),
         (147, [97.0, 98.0, 99.0], 3),
         (146, [97.0, 98.0, 99.0], 0),
-        # Nine of ten that are one number stand for what is missing.
+        # Nine of ten equal values are a fill value.
         (90, [98.0] * 9 + [99.0], 10),
         (90, [98.0] * 8 + [99.0] * 2, 0),
         (5, [99.0] * 20, 20),
-        # A column that is one such number is no record with gaps.
+        # A column with one impossible value throughout is no record with gaps.
         (0, [99.0] * 20, 0),
         (0, [99.0], 1),
     ],

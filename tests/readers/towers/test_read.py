@@ -1,4 +1,4 @@
-"""The one entry: any mixture of files in, towers and sites out."""
+"""read_towers: any mixture of files to towers and sites."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ def test_what_cannot_be_read_is_said_with_its_reason(
     assert len(towers) == 12
     for name, reason in (
         ("notes.csv", "unknown columns: map them"),
-        ("hourly.csv", "name does not say which"),
+        ("hourly.csv", "without its name: rename the file"),
         ("photo.jpg", "neither a zip nor CSV"),
         ("release.zip", "unpack the outer one"),
         ("lists.zip", "unpack it first"),
@@ -208,7 +208,7 @@ def test_every_shared_archive_in_one_folder(shared_data, sites):
 
 
 def test_puechabon_agrees_with_the_monthly_table_of_all_towers(shared_data, sites):
-    """The archive's own months against another extract of FLUXNET2015, made by others."""
+    """Months of the archive against an independent extract of FLUXNET2015."""
     path = shared_data / "fluxnet_archives/FLX_FR-Pue_FLUXNET2015_FULLSET_MM_2007-2014_2-3.csv"
     towers, _ = read_towers([path, sites("FR-Pue")])
     other = pd.read_csv(shared_data / "towers_monthly/fluxnet2015_monthly.csv.gz", na_values=-9999)
@@ -261,6 +261,6 @@ def test_a_download_that_is_no_zip_stops(tmp_path, content):
     path = tmp_path / "FLX_XX-Aaa_FLUXNET2015_FULLSET_2004-2004_1-4.zip"
     path.write_bytes(content)
     with pytest.raises(
-        InputError, match=r"1-4\.zip: expected a zip archive; found .*fetch it again"
+        InputError, match=r"1-4\.zip: expected a zip archive; found .*download it again"
     ):
         read_towers([path])

@@ -27,7 +27,7 @@ def folder_of(path, text=None, source=None):
 
 
 def rows(days=3):
-    """Text of some days: NEE is the hour, every tenth value is missing."""
+    """Return text of some days: NEE is the hour, every tenth value is missing."""
     lines = [
         "Year\tDoY\tHour\tNEE\tqcNEE\tH\tLE\tRg\tTair",
         "--\t--\t--\tumolm-2s-1\t--\tWm-2\tWm-2\tWm-2\tdegC",
@@ -52,7 +52,7 @@ def test_half_hours_end_at_their_time_and_carbon_is_in_our_unit(tmp_path):
     ("change", "message"),
     [
         (("2001\t1\t0.5", "2001\tNA\t0.5"), "a time in every row"),
-        (("\t20\t30\t100\t5\n", "\tx\t30\t100\t5\n"), "numbers parted by tabs"),
+        (("\t20\t30\t100\t5\n", "\tx\t30\t100\t5\n"), "numbers separated by tabs"),
         (("2001\t1\t1.0", "2001\t1\t0.5"), "DE-Tha"),
     ],
 )

@@ -53,7 +53,7 @@ def test_a_missing_column_is_named(table, tmp_path, column):
         ("LOCATION_LAT", 95.0, "latitude: expected -90 to 90 degrees; found 95 at NA-Xyz"),
         ("LOCATION_LONG", 200.0, "longitude: expected -180 to 180 degrees; found 200 at NA-Xyz"),
         ("LOCATION_LAT", -9999, "latitude: expected -90 to 90 degrees; found nan at NA-Xyz"),
-        ("SITE_ID", "DE-Abc", "site_id: expected each site once; found DE-Abc again"),
+        ("SITE_ID", "DE-Abc", "site_id: expected each site once; found DE-Abc twice"),
         ("SITE_ID", "", "site_id: expected a name for each site; found none"),
         ("IGBP", "GRS", r"IGBP: expected one of WAT, .*; found 'GRS' at NA-Xyz. Is it GRA\?"),
         ("IGBP", "", "IGBP: expected one of"),

@@ -1,4 +1,4 @@
-"""Tables that went through spreadsheets, R or a Mac on their way read as they did before."""
+"""Tables saved by spreadsheets, R or on a Mac are read like the original."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ COLUMNS = {
 
 
 def each_row(end: str, first: int = 0) -> Change:
-    """Put something at the end of the rows from a line on."""
+    """Append something to the rows from a line on."""
     return lambda text: "\n".join(
         row + end * (i >= first) for i, row in enumerate(text.strip().split("\n"))
     )
@@ -151,5 +151,5 @@ def test_a_clock_that_keeps_summer_time_is_pointed_at(tmp_path):
     times = times[[*range(54), *range(52, len(times))]]
     table = pd.DataFrame({"TIMESTAMP_START": times.strftime("%Y%m%d%H%M"), "FC": -5.0, "H": 50.0})
     texts = {"AMF_XX-Aaa_BASE_HH_2-5.csv": table.to_csv(index=False), "sites.csv": SITES}
-    with pytest.raises(InputError, match=r"2004-10-31 doubled .*summer time"):
+    with pytest.raises(InputError, match=r"2004-10-31 twice .*daylight saving time"):
         read(tmp_path, texts, resolution="DD")

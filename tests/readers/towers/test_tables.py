@@ -51,7 +51,7 @@ def test_what_is_no_timestamp(text):
 
 
 def test_a_time_that_lacks_is_counted():
-    with pytest.raises(InputError, match="found nothing in 1 rows"):
+    with pytest.raises(InputError, match="found no timestamp in 1 rows"):
         parse_times(pd.Series(pd.to_datetime(["2004-01-01", None]), name="T"), "DD", "table.csv")
 
 
@@ -63,7 +63,7 @@ def keys(*rows):
 def test_order_is_that_of_each_site():
     check_order(keys(("B", "2004-01"), ("A", "2003-01"), ("B", "2004-02"), ("A", "2003-02")), "t")
     check_order(keys(("A", "2004-01"), ("B", "2004-01")), "t")
-    with pytest.raises(InputError, match=r"each period once; found A 2004-01-01 doubled \(1 rows"):
+    with pytest.raises(InputError, match=r"each period once; found A 2004-01-01 twice \(1 rows"):
         check_order(keys(("A", "2004-01"), ("A", "2004-02"), ("A", "2004-01")), "t")
     with pytest.raises(InputError, match=r"in order; found B 2003-01-01 after a later period \(1 "):
         check_order(keys(("A", "2004-01"), ("B", "2003-02"), ("B", "2003-01")), "t")
@@ -71,7 +71,7 @@ def test_order_is_that_of_each_site():
 
 def test_five_rows_are_shown():
     table = keys(*[("A", f"2004-{m:02d}") for m in range(1, 8)] * 2)
-    with pytest.raises(InputError, match=r"found A (2004-0\d-01, ){4}2004-05-01 doubled \(7 rows"):
+    with pytest.raises(InputError, match=r"found A (2004-0\d-01, ){4}2004-05-01 twice \(7 rows"):
         check_order(table, "t")
 
 

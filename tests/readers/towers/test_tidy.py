@@ -82,7 +82,9 @@ def test_parquet_and_codes_of_land_cover_read_alike(table, tmp_path):
     towers, other_sites, _ = read_tidy([tmp_path / "towers.parquet"], COLUMNS)
     pd.testing.assert_frame_equal(towers, expected)
     pd.testing.assert_frame_equal(other_sites, sites)
-    assert columns_with_values(tmp_path, COLUMNS) == set(COLUMNS)
+    assert columns_with_values(
+        [tmp_path / "towers.csv", tmp_path / "towers.parquet"], COLUMNS
+    ) == set(COLUMNS)
 
 
 def test_a_table_may_have_no_longitudes(table, tmp_path, caplog):
@@ -124,7 +126,7 @@ def test_no_flux_at_all_is_an_error(table, tmp_path):
 
 def test_the_mapping_is_checked_first(table, tmp_path):
     paths = write(table, tmp_path)
-    with pytest.raises(ConfigurationError, match="mapping lacks IGBP"):
+    with pytest.raises(ConfigurationError, match="mapping has no IGBP"):
         read_tidy(paths, {n: c for n, c in COLUMNS.items() if n != "IGBP"})
     with pytest.raises(ConfigurationError, match="Unknown variable 'ERA_TAA'"):
         read_tidy(paths, COLUMNS | mapping(ERA_TAA="t_era"))
@@ -135,7 +137,7 @@ def test_the_mapping_is_checked_first(table, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"month": ["200102", "200102", "200101"]}, "found NA-Xyz 2001-02-01 doubled"),
+        ({"month": ["200102", "200102", "200101"]}, "found NA-Xyz 2001-02-01 twice"),
         ({"month": ["200103", "200102", "200101"]}, "found NA-Xyz 2001-02-01 after a later"),
         ({"month": ["200101", "2001xx", "200101"]}, "month: expected timestamps"),
         ({"lat": [-20.0, -21.0, 51.0]}, "latitude: expected one value a site; found several"),
@@ -201,7 +203,7 @@ def test_measured_towers_under_other_names_and_units(shared_data):
         (["2001-01-01T00:00:00Z", "2001-02-01T00:00:00Z", "2001-01-01T00:00:00Z"], None),
         (["2001-01-01T00:00:00+01:00", "2001-02-01T00:00:00+01:00"] * 2, None),
         (["2001-01-01T00:00+01:00", "2001-07-01T00:00+02:00"] * 2, "month: expected timestamps"),
-        (["2001", "2002", "2001"], "found years alone, such as 2001"),
+        (["2001", "2002", "2001"], "found years only, such as 2001"),
     ],
 )
 def test_time_zones_and_years(table, tmp_path, stamps, message):
@@ -215,7 +217,7 @@ def test_time_zones_and_years(table, tmp_path, stamps, message):
 
 
 def test_a_row_that_lost_a_field_is_named(table, tmp_path):
-    """Else the values behind it would move into their neighbours' columns."""
+    """Otherwise the following values would move into other columns."""
     (path,) = write(table, tmp_path)
     lines = path.read_text().splitlines()
     lines[2] = lines[2].replace(",-0.25", "", 1)

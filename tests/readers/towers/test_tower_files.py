@@ -1,4 +1,4 @@
-"""What a file is, by its name and by its header."""
+"""Families of files, recognised by name and by header."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_headers_of_known_tables(tmp_path, lines, family, site):
 @pytest.mark.parametrize(
     ("lines", "reason"),
     [
-        (["TIMESTAMP,H", "200401,1"], "a table of one tower whose name does not say which"),
+        (["TIMESTAMP,H", "200401,1"], "a table of one tower without its name"),
         (["# Site: nowhere", "TIMESTAMP_START,H", "200401010000,1"], "does not say which"),
         (["SITE_ID,LOCATION_LAT,TIMESTAMP", "A,1,200401"], "a table of unknown columns"),
         (["SITE_ID,VARIABLE", "A,B"], "a table of unknown columns"),
@@ -120,5 +120,5 @@ def test_what_comes_along_is_of_no_use(tmp_path, name):
 def test_other_endings_are_told(tmp_path):
     assert "neither a zip nor CSV" in recognise(write(tmp_path, "table.doc", "x"))
     assert (
-        recognise(File(tmp_path / "a.zip", "b.zip")) == "a zip within a zip: unpack the outer one"
+        recognise(File(tmp_path / "a.zip", "b.zip")) == "a zip inside a zip: unpack the outer one"
     )

@@ -11,7 +11,7 @@ from uflux_kedro.readers.towers.uflux_parquet import read_uflux_parquet
 
 @pytest.fixture
 def published() -> pd.DataFrame:
-    """Two sites' months as the published script reads them: sites and time in the index."""
+    """Months of two sites as the published script reads them: sites and time in the index."""
     time = pd.date_range("2010-01-01", periods=6, freq="MS")
     index = pd.MultiIndex.from_product([["DE-Abc", "NA-Xyz"], time], names=["ID", "time"])
     n = len(index)
@@ -57,7 +57,7 @@ def test_names_and_units_are_settled(published, tmp_path, caplog):
     assert sites[["site_id", "latitude", "IGBP"]].to_numpy().tolist() == [
         ["DE-Abc", 51.0, "ENF"], ["NA-Xyz", -20.0, "OSH"],
     ]  # fmt: skip
-    assert "ERA5_PA read as hPa, by its median of 985" in caplog.text
+    assert "ERA5_PA is read as hPa, since its median is 985" in caplog.text
     assert "no longitudes" in caplog.text
 
 

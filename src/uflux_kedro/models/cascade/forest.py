@@ -136,7 +136,7 @@ class CascadeForestRegressor(CascadeParameters):
         return self
 
     def predict(self, X: ArrayLike) -> np.ndarray:
-        """Predict.
+        """Predict the targets of rows.
 
         Args:
             X: (n, columns), finite.

@@ -182,7 +182,7 @@ class PackedForest:
         )
 
     def predict(self, X: np.ndarray, n_jobs: int | None = None) -> np.ndarray:
-        """Predict.
+        """Predict the targets of rows.
 
         Args:
             X: (n, n_features); compared as float32, as both libraries do. NaN is missing.

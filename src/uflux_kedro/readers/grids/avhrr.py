@@ -1,8 +1,8 @@
-"""AVHRR surface reflectance, NOAA's climate data record AVH09C1, daily or as monthly means.
+"""Read AVHRR surface reflectance, NOAA's climate data record AVH09C1, daily or monthly means.
 
-Packed integers, scale 1e-4, fill -9999. Daily files carry flags, bit by bit from 0 at the right:
+Packed integers, scale 1e-4, fill -9999. Daily files have flags, by bits from 0 at the right:
 1 cloud, 2 cloud shadow, 4 sun glint, 6 night, 8 and 9 invalid bands 1 and 2; cells with one of
-them are missing here.
+them are made missing.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ AVHRR = (_MONTHLY, replace(_MONTHLY, step="day", gaps=True))
 
 
 def read_avhrr(paths: Sequence[Path], variables: Sequence[str] = ()) -> xr.Dataset:
-    """Read AVHRR reflectance, monthly, or daily with the days that there are.
+    """Read AVHRR reflectance, monthly or daily; days may be missing.
 
     Args:
         paths: netCDF files.
-        variables: Those to read; both of the list below where there is none.
+        variables: Variables to read; empty for both.
 
     Returns:
         Cube (time, latitude, longitude) of RED and NIR; 0-1.

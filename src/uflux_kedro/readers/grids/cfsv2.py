@@ -1,10 +1,9 @@
-"""CFSv2, NCEP's operational analysis, monthly means and 6-hourly.
+"""Read CFSv2, NCEP's operational analysis, monthly means or 6-hourly.
 
-Humidity comes as specific humidity, so that vapour pressure deficit needs the pressure too.
-Rain is a mass flux in kg m-2 s-1, a depth of water of 86400 times as many mm d-1. Names are those
-of THREDDS and Earth Engine (``Temperature_height_above_ground``) or of NCAR's archive
-(``TMP_L103``, averages ``DSWRF_L1_Avg``). Six-hourly averages are taken to begin at their time,
-unless the file declares bounds.
+Humidity is specific humidity, so that vapour pressure deficit needs the pressure too. Rain is a
+mass flux in kg m-2 s-1, or 86400 times as many mm d-1. Names are those of THREDDS and Earth Engine (``Temperature_height_above_ground``) or of NCAR's archive
+(``TMP_L103``, averages ``DSWRF_L1_Avg``). Six-hourly averages are taken to start at their time
+unless the file has bounds.
 """
 
 from __future__ import annotations
@@ -24,11 +23,11 @@ CFSV2 = (_MONTHLY, replace(_MONTHLY, step="6 hours"))
 
 
 def read_cfsv2(paths: Sequence[Path], variables: Sequence[str] = ()) -> xr.Dataset:
-    """Read CFSv2, monthly means or 6-hourly, whichever the files hold.
+    """Read CFSv2, monthly means or 6-hourly, depending on the files.
 
     Args:
         paths: netCDF files.
-        variables: Those to read; all of the list below where there is none.
+        variables: Variables to read; empty for all that are listed below.
 
     Returns:
         Cube (time, latitude, longitude) of TA, QV, PA, SW_IN, P, U, V, SWC.

@@ -1,7 +1,7 @@
-"""Atmospheric CO2: NOAA's monthly means of the globe or of a station as text, or a grid.
+"""Read atmospheric CO2: NOAA's monthly means of the globe or of a station, or a grid.
 
-NOAA's Global Monitoring Laboratory ships ``co2_mm_gl.txt`` and ``co2_mm_mlo.txt``, and the same
-tables with commas as ``.csv``. A monthly grid (CAMS, CarbonTracker) is netCDF.
+NOAA's Global Monitoring Laboratory provides ``co2_mm_gl.txt`` and ``co2_mm_mlo.txt``, and the same
+tables as ``.csv``. A monthly grid (CAMS, CarbonTracker) is netCDF.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ _MISSING = -9
 
 
 def read_co2(paths: Sequence[Path]) -> xr.Dataset:
-    """Read a table of monthly means, or grids of them.
+    """Read a table or grids of monthly means.
 
     Args:
         paths: One text file: comments after ``#``, then year, month, decimal year and average
-            in ppm, parted by spaces or commas; further columns are left out. Or netCDF files.
+            in ppm, separated by spaces or commas; further columns are ignored. Or netCDF files.
 
     Returns:
         Dataset with CO2 (time), or (time, latitude, longitude) of grids; umol mol-1, float32,
         and ``time_bnds``.
 
     Raises:
-        InputError: If the file is not such a table, a month is missing or a value is not real.
+        InputError: If the file is not such a table, a month is missing or a value out of bounds.
     """
     if paths and all(Path(path).suffix in (".nc", ".nc4", ".zip") for path in paths):
         return open_source(paths, CO2_GRID)
@@ -61,7 +61,7 @@ def read_co2(paths: Sequence[Path]) -> xr.Dataset:
 
 
 def _read_table(path: Path) -> pd.Series:
-    """Monthly averages by the first of their month."""
+    """Read monthly averages, indexed by the first day of the month."""
     try:
         rows = [row for row in path.read_text().splitlines() if row.strip()[:1] not in ("", "#")]
         if rows and rows[0].startswith("year,"):

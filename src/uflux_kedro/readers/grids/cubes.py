@@ -1,4 +1,4 @@
-"""From a source's files to one canonical cube, lazily."""
+"""Open the files of a source as one lazy cube with canonical names, units and coordinates."""
 
 from __future__ import annotations
 
@@ -33,32 +33,32 @@ from uflux_kedro.readers.units import to_canonical
 from uflux_kedro.variables import VARIABLES
 
 _MONTHS_PER_CHUNK, _SHORT_PERIODS_PER_CHUNK = 12, 744
-"""Times of a block at most: a year of months, a month of hours."""
+"""Most times in a block: a year of months, a month of hours."""
 
 _PACKING = 1e-6
-"""How far unpacking in single precision leads from a number at most."""
+"""Largest rounding error of unpacking in single precision."""
 
 
 def open_source(
     paths: Sequence[Path], *sources: GridSource, variables: Sequence[str] = ()
 ) -> xr.Dataset:
-    """Open a source's files as one cube.
+    """Open the files of a source as one cube.
 
     Args:
-        paths: Its netCDF or HDF-EOS files in any order, or zips of them; they may split the
-            record by years, by variables, or both. A file without time takes its date from its
-            name.
-        sources: How they are written; of several, the one whose step is the files'.
-        variables: Canonical names of those to read; all where there is none.
+        paths: NetCDF or HDF-EOS files in any order, or zips of them; the record may be split by
+            years, by variables, or both. A file without time gets the date in its name.
+        sources: Descriptions of the files; of several, the one with the time step of the files
+            is used.
+        variables: Canonical names of the variables to read; empty for all.
 
     Returns:
         Dataset (time, latitude, longitude) of float32 dask arrays: canonical names and units,
-        latitude ascending, longitude ascending within -180..180, ``time`` at the start of its
-        period with ``time_bnds``. Values out of physical bounds stop the computation.
+        latitude ascending, longitude ascending within -180..180, ``time`` at the start of each
+        period, and ``time_bnds``. Computing values out of physical bounds raises InputError.
 
     Raises:
         ConfigurationError: If the source has no variable of that name.
-        InputError: Naming file, variable, expected and found.
+        InputError: If files are missing, damaged or inconsistent.
     """
     opened = [(path, _open(path)) for path in unpack_netcdf(paths)]
     source = _fitting(opened, sources)
@@ -82,7 +82,7 @@ def open_source(
     joined = {name: _join(parts, source, paths) for name, parts in pieces.items()}
     _check_same_times(joined, source, paths)
     joined = {name: _as_means(data, source, _where(paths)) for name, data in joined.items()}
-    # One size throughout, as Zarr wants it, though the files' last chunks are shorter.
+    # Zarr needs chunks of one size, though the last chunk of each file is shorter.
     parts = pieces[source.required[0]]
     chunks = {d: max(max(p.chunksizes[d]) for p in parts) for d in ("time", "latitude")}
     cube = xr.Dataset(joined).chunk(chunks)
@@ -138,7 +138,7 @@ def _pieces(
     for name, data in dataset.data_vars.items():
         if source.is_accumulated(str(name)) or name in seen:
             continue
-        # A wrong unit shows in the first period already, at the price of one slice.
+        # A wrong unit is found here already, by reading only the first period.
         first = data.isel(time=slice(0, 1), missing_dims="ignore")
         converted = to_canonical(first, units[str(name)], VARIABLES[str(name)], path)
         check_bounds(converted.to_numpy(), str(name), str(path), units[str(name)], source.step)
@@ -150,20 +150,20 @@ def _pieces(
         if not source.is_accumulated(variable.name):
             converted = lazily_within_bounds(converted, variable, path, unit, source.step)
         converted.attrs = variable.cf_attributes()
-        # Into one layer of the plan: every month is cut from all layers of all files.
+        # Merge the layers of the dask graph: selecting a month walks all layers of all files.
         yield dask.optimize(converted.rename(variable.name))[0]
 
 
 def _without_flagged(dataset: xr.Dataset, source: GridSource) -> xr.Dataset:
     assert source.flags is not None
     name, mask = source.flags
-    # What stands without a flag is clear: fill values of flags are those of the data as well.
+    # A cell without a flag is clear: where flags are fill values, so are the data.
     flagged = (dataset[name].fillna(0).astype("int64") & mask) != 0
     return dataset.drop_vars(name).where(~flagged)
 
 
 def _divided(data: xr.DataArray) -> xr.DataArray:
-    """Undo a decoding that multiplied by what the product's guide divides by."""
+    """Divide by a scale factor by which decoding has multiplied, contrary to the product guide."""
     scale = float(data.encoding.get("scale_factor", 1))
     return data / scale**2 if scale > 1 else data
 
@@ -178,7 +178,7 @@ def _unit(data: xr.DataArray, path: Path, source: GridSource) -> str:
 
 def _drop_extra_dimensions(dataset: xr.Dataset, path: Path) -> xr.Dataset:
     if dataset.sizes.get("expver", 1) > 1:
-        # ERA5 with its preliminary months: each month stands under one of the versions.
+        # ERA5 with preliminary months: each month has values in one of the versions.
         versions = [dataset.isel(expver=i, drop=True) for i in range(dataset.sizes["expver"])]
         dataset = reduce(xr.Dataset.fillna, versions)
     if "time" not in dataset.dims and "time" in dataset.coords:
@@ -202,7 +202,7 @@ def _join(parts: list[xr.DataArray], source: GridSource, paths: Sequence[Path]) 
     if len(parts) == 1:
         return parts[0]
     joined = xr.concat(parts, dim="time", join="override", coords="minimal", compat="override")
-    # Two files of one period, or a year between others that is absent.
+    # Finds two files of the same period, or a missing year.
     where = f"{_where(paths)}: {joined.name}"
     with_periods(joined.coords.to_dataset(), source.step, where, source.gaps)
     joined.attrs = parts[0].attrs
@@ -210,7 +210,7 @@ def _join(parts: list[xr.DataArray], source: GridSource, paths: Sequence[Path]) 
 
 
 def _as_means(data: xr.DataArray, source: GridSource, where: str) -> xr.DataArray:
-    """Means over the hour that each time starts, of what piles up to the time."""
+    """Convert accumulations up to each time to means over the hour that starts there."""
     if source.accumulates is None or not source.is_accumulated(str(data.name)):
         return data
     if data.sizes["time"] < 2:
@@ -241,12 +241,12 @@ def _extent(axis: np.ndarray) -> str:
 def _check_same_times(
     joined: Mapping[str, xr.DataArray], source: GridSource, paths: Sequence[Path]
 ) -> None:
-    everywhere = next(iter(joined.values())).indexes["time"]
+    all_times = next(iter(joined.values())).indexes["time"]
     for data in joined.values():
-        everywhere = everywhere.union(data.indexes["time"])
+        all_times = all_times.union(data.indexes["time"])
     for name, data in joined.items():
-        whose = f"the other variables of {source.name} have"
-        require_times(data.indexes["time"], everywhere, _where(paths), name, whose)
+        others = f"the other variables of {source.name} have"
+        require_times(data.indexes["time"], all_times, _where(paths), name, others)
 
 
 def _where(paths: Sequence[Path]) -> str:

@@ -1,8 +1,8 @@
-"""Grids of NASA in HDF-EOS: HDF5 (VIIRS) by the netCDF library, HDF4 (MODIS) by pyhdf.
+"""Read NASA's HDF-EOS grids: HDF5 (VIIRS) with the netCDF library, HDF4 (MODIS) with pyhdf.
 
-Such files hold their fields in a group of a grid and their corners as text in ``StructMetadata.0``,
-neither coordinates nor time. Global maps lie on latitude and longitude, tiles in the sinusoidal
-projection of a sphere.
+Such files have neither coordinates nor time. They store fields in the group of a grid and the
+corners as text in ``StructMetadata.0``. Global maps are on latitude and longitude, tiles in the
+sinusoidal projection of a sphere.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from uflux_kedro.readers.grids.guards import open_netcdf
 
 _HDF4, _HDF5 = b"\x0e\x03\x13\x01", b"\x89HDF"
 _PACKED_DEGREES = 1_000_000
-"""A corner is written DDDMMMSSS.SS: degrees in millions, then minutes and seconds."""
+"""Corners are written as DDDMMMSSS.SS: degrees times a million, minutes, seconds."""
 
 _GEOGRAPHIC, _SINUSOIDAL = "GCTP_GEO", "GCTP_SNSOID"
 
 
 def is_eos(path: Path) -> bool:
-    """Whether a file is HDF4, or HDF5 with the group of HDF-EOS."""
+    """Return whether a file is HDF-EOS: HDF4, or HDF5 with the suffix .h5 or .he5."""
     with Path(path).open("rb") as stream:
         start = stream.read(4)
     if start == _HDF4:
@@ -42,11 +42,11 @@ def open_eos(path: Path) -> xr.Dataset:
         path: A global map on latitude and longitude, such as MOD13C2, MCD43C4, VNP13C2.
 
     Returns:
-        Its fields (latitude, longitude) under their own names, unpacked.
+        Unpacked fields (latitude, longitude) under their own names.
 
     Raises:
-        ConfigurationError: If pyhdf, which HDF4 needs, is not installed.
-        InputError: If the file is damaged or holds no such grid.
+        ConfigurationError: If the file is HDF4 and pyhdf is not installed.
+        InputError: If the file is damaged or has no such grid.
     """
     fields, structure = _open(path)
     if _GEOGRAPHIC not in structure:
@@ -64,7 +64,7 @@ def open_eos(path: Path) -> xr.Dataset:
 
 
 def is_tile(path: Path) -> bool:
-    """Whether a file is HDF-EOS in the sinusoidal projection."""
+    """Return whether a file is HDF-EOS in the sinusoidal projection."""
     return is_eos(path) and _SINUSOIDAL in _open(path)[1]
 
 
@@ -75,25 +75,25 @@ def open_tile(path: Path) -> xr.Dataset:
         path: HDF-EOS file with one grid.
 
     Returns:
-        Its fields (y, x) under their own names, unpacked, on centres in metres as the file has
-        them, north first; ``attrs["crs"]``.
+        Unpacked fields (y, x) under their own names, at cell centres in metres, north first;
+        ``attrs["crs"]`` is the projection.
 
     Raises:
-        ConfigurationError: If pyhdf, which HDF4 needs, is not installed.
-        InputError: If the file is damaged or holds no such grid.
+        ConfigurationError: If the file is HDF4 and pyhdf is not installed.
+        InputError: If the file is damaged or has no such grid.
     """
     fields, structure = _open(path)
     radius = re.search(r"ProjParams=\(([.\d]+)", structure)
     if _SINUSOIDAL not in structure or radius is None:
         raise _no_grid(path, "no tile in the sinusoidal projection with its radius")
     tile = _on_axes(fields, structure, path, ("y", "x"), _corners(structure, path))
-    # Beyond the Earth's edge longitudes run on (+over), or the far side would be met twice.
+    # +over: cells beyond the edge of the Earth get longitudes beyond 180, not those of the far side.
     crs = f"+proj=sinu +lon_0=0 +R={radius[1]} +units=m +over +no_defs"
     return tile.assign_attrs(crs=crs)
 
 
 def _open(path: Path) -> tuple[xr.Dataset, str]:
-    """Fields, and the text that describes their grid."""
+    """Return the fields, and the text that describes their grid."""
     with Path(path).open("rb") as stream:
         hdf4 = stream.read(4) == _HDF4
     return _open_hdf4(path) if hdf4 else _open_hdf5(path)
@@ -170,7 +170,7 @@ def _read_hdf4(path: Path, name: str) -> np.ndarray:
 
 
 def _packing(attributes: dict[str, Any]) -> dict[str, Any]:
-    """What decodes the numbers; HDF4's offset is taken off before scaling, CF's added after."""
+    """Return CF attributes; HDF4 subtracts the offset before scaling, CF adds it afterwards."""
     kept = {k: v for k, v in attributes.items() if k in ("scale_factor", "_FillValue", "units")}
     offset, scale = attributes.get("add_offset", 0), attributes.get("scale_factor", 1)
     return kept | ({"add_offset": -offset * scale} if offset else {})
@@ -185,7 +185,7 @@ def _shape(structure: str, path: Path) -> tuple[int, int]:
 
 
 def _corners(structure: str, path: Path) -> tuple[float, float, float, float]:
-    """West, north, east, south as they are written."""
+    """Return west, north, east and south in the units of the file."""
     corners: list[float] = []
     for name in ("UpperLeftPointMtrs", "LowerRightMtrs"):
         match = re.search(rf"{name}=\(([-+.\d]+),([-+.\d]+)\)", structure)

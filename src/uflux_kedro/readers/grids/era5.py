@@ -1,11 +1,11 @@
-"""ERA5 and ERA5-Land from the Copernicus Climate Data Store, monthly means and hours.
+"""Read ERA5 and ERA5-Land from the Copernicus Climate Data Store, monthly means or hours.
 
-Radiation and rain are accumulations. In monthly means of either they are the mean of a day's sum,
-so that ``J m**-2`` means joules a day and ``m`` metres of water a day. By the hour ERA5 gives the
-sum of the hour that ends at the timestamp, ERA5-Land the sum since 00 UTC, and at 00 UTC that of
-the day before. Archives since 2024 name the time ``valid_time``, carry ``number`` and ``expver``,
-and come as a zip with one file a kind of step; older ones have ``expver`` as a dimension where
-they hold preliminary months.
+Radiation and rain are accumulations. In monthly means they are means of daily sums, so that
+``J m**-2`` means joules per day and ``m`` metres of water per day. Hourly ERA5 has the sum over
+the hour that ends at the timestamp, ERA5-Land the sum since 00 UTC, at 00 UTC that of the day
+before. Files since 2024 name the time ``valid_time``, have ``number`` and ``expver``, and come as
+a zip with one file for each kind of time step; older ones have ``expver`` as a dimension if they
+include preliminary months.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ ERA5_LAND = tuple(
 
 
 def read_era5(paths: Sequence[Path], variables: Sequence[str] = ()) -> xr.Dataset:
-    """Read ERA5, monthly means or hours, whichever the files hold.
+    """Read ERA5, monthly means or hours, depending on the files.
 
     Args:
         paths: netCDF files or zips of them, as delivered.
-        variables: Those to read; all of the list below where there is none.
+        variables: Variables to read; empty for all that are listed below.
 
     Returns:
-        Cube (time, latitude, longitude) of TA, TD, TS, PA, SW_IN, LW_IN, P, U, V. An hour's
-        states are those at its start, its rates the mean until its end; the record's last hour
-        has no rates, since they stand under the time that would follow.
+        Cube (time, latitude, longitude) of TA, TD, TS, PA, SW_IN, LW_IN, P, U, V. For hours,
+        states are those at the start of the hour and rates its mean; the last hour has no rates,
+        since they would be stored at the next time.
 
     Raises:
         InputError: See :func:`uflux_kedro.readers.grids.cubes.open_source`.
@@ -50,5 +50,5 @@ def read_era5(paths: Sequence[Path], variables: Sequence[str] = ()) -> xr.Datase
 
 
 def read_era5_land(paths: Sequence[Path], variables: Sequence[str] = ()) -> xr.Dataset:
-    """Read ERA5-Land, monthly means or hours; see :func:`read_era5`. NaN at sea."""
+    """Read ERA5-Land, monthly means or hours; NaN at sea; see :func:`read_era5`."""
     return open_source(paths, *ERA5_LAND, variables=variables)

@@ -1,4 +1,4 @@
-"""How a family of grids is written: all that a reader declares."""
+"""Description of the files of a gridded source."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from uflux_kedro.variables import VARIABLES, aliases
 
 @dataclass(frozen=True)
 class GridSource:
-    """How one family of grids is written.
+    """Description of the files of one family of grids.
 
     Attributes:
         name: Name of the source, for messages.
-        names: Its own variable names -> canonical names.
-        required: Canonical variables without which the source is not complete.
-        step: How long its periods are.
-        units: What a declared unit means where it says too little: an accumulation without
-            its time, or none (``""``) for a reflectance.
-        accumulates: Over what radiation and rain pile up to their timestamp: the ``hour`` before
-            it, or the ``day`` since 00 UTC. None where they are means of the period.
-        flags: Variable of quality flags and the mask of those bits that make a cell missing.
-        divides: Whether a scale factor above 1 is what stored numbers are divided by.
+        names: Variable names in the files -> canonical names.
+        required: Canonical variables that must be present.
+        step: Length of the periods.
+        units: Unit declared in the files -> unit as pint reads it, where the declared one is
+            incomplete: an accumulation without its time, or none (``""``) for a reflectance.
+        accumulates: Period over which radiation and rain are accumulated up to their timestamp:
+            the ``hour`` before it, or the ``day`` since 00 UTC. None if they are means.
+        flags: Variable with quality flags, and the mask of the bits that make a cell missing.
+        divides: Whether stored numbers are divided by a scale factor above 1.
         gaps: Whether periods may be missing.
-        fill: What stands for a missing value, unpacked, also where the file does not declare it.
+        fill: Unpacked fill value, used even if the file does not declare it.
     """
 
     name: str
@@ -49,13 +49,13 @@ class GridSource:
         step: Step = "month",
         units: Mapping[str, str] | None = None,
     ) -> GridSource:
-        """Source whose names are the aliases of ``family`` in the table of variables."""
+        """Make a source with the aliases of ``family`` in the table of variables."""
         names = aliases(family)
         required = tuple(v for v in dict.fromkeys(names.values()) if v not in optional)
         return cls(family, names, required, step, units or {})
 
     def only(self, variables: Sequence[str]) -> GridSource:
-        """The same source, of which only these variables are read and all of them required.
+        """Return the same source with only these variables, all of them required.
 
         Raises:
             ConfigurationError: If it has no such variable.
@@ -70,5 +70,5 @@ class GridSource:
         return replace(self, names=names, required=tuple(variables))
 
     def is_accumulated(self, name: str) -> bool:
-        """Whether a canonical variable piles up to its timestamp."""
+        """Return whether a canonical variable is accumulated up to its timestamp."""
         return self.accumulates is not None and VARIABLES[name].kind == "rate"

@@ -1,4 +1,4 @@
-"""Guards at the door: what a netCDF file must be before anything is computed from it."""
+"""Open netCDF files and check their coordinates and values."""
 
 from __future__ import annotations
 
@@ -19,32 +19,32 @@ COORDINATE_NAMES = {
 }  # fmt: skip
 
 _MAX_UNEVENNESS = 0.05
-"""Gaussian latitudes differ from even spacing by less than this; a lost row doubles the step."""
+"""Gaussian latitudes differ from even steps by less; a missing row doubles the step."""
 
 _FILES_KEPT_OPEN = 16
-"""As many as threads read at one time, or more."""
+"""At least the number of threads that read at the same time."""
 
 _UPPER_OF_SHORT_PERIODS = {name: bounds_of_step(name, "hour")[1] for name in ("SW_IN", "P")}
-"""Highest value that a day or an hour can have where that of a month is lower."""
+"""Highest daily or hourly value, where it is higher than that of a month."""
 
 
 def open_netcdf(path: Path, group: str | None = None) -> xr.Dataset:
-    """Open a netCDF file, its coordinates named ``time``, ``latitude``, ``longitude``.
+    """Open a netCDF file, with coordinates renamed to ``time``, ``latitude`` and ``longitude``.
 
-    Time is the left edge of its bounds where the file declares them.
+    If the file has bounds of time, time is their start.
 
     Args:
         path: The file.
-        group: Group of an HDF5 file that holds the variables.
+        group: Group of an HDF5 file with the variables.
 
     Raises:
-        InputError: If the file is absent, truncated or something else.
+        InputError: If the file is absent, truncated or no netCDF.
     """
-    _keep_little()
+    _limit_caches()
     try:
         with Path(path).open("rb") as stream:
             classic = stream.read(4) in (b"CDF\x01", b"CDF\x02")
-        # The netCDF library reads zeros past the end of a truncated classic file; scipy stops.
+        # Of a truncated classic file the netCDF library reads zeros; scipy raises an error.
         engine = "scipy" if classic else "netcdf4"
         dataset = xr.open_dataset(
             path,
@@ -53,14 +53,14 @@ def open_netcdf(path: Path, group: str | None = None) -> xr.Dataset:
             decode_timedelta=False,
             backend_kwargs={"group": group} if group else None,
         )
-    # What a damaged header raises depends on where the decoders stumble.
+    # The decoders raise many kinds of exceptions on a damaged header.
     except Exception as error:
         raise InputError(
             path,
             None,
             expected="a complete netCDF file",
             found=f"{type(error).__name__}: {error}",
-            hint="The file is truncated or of another kind: fetch it again",
+            hint="The file is truncated or of another format: download it again",
         ) from error
     present = {*dataset.variables, *dataset.dims}
     names: dict[str, str] = {}
@@ -72,12 +72,12 @@ def open_netcdf(path: Path, group: str | None = None) -> xr.Dataset:
 
 
 @cache
-def _keep_little() -> None:
-    """Let few files stay open, and the netCDF library keep little of each, not 64 MiB a variable.
+def _limit_caches() -> None:
+    """Keep few files open, and limit the cache of the netCDF library, by default 64 MiB a variable.
 
-    Blocks are read once and in the file's own pieces, so that what it keeps is never asked for
-    again. A file that was read takes some 5 MB while it is open, and xarray keeps 128 of them: memory
-    would grow with the record. Opening one again takes milliseconds beside seconds for its blocks.
+    Blocks are read once and in whole chunks of the file, so that a cache is useless. An open file
+    takes about 5 MB, and xarray keeps 128 of them open: memory would grow with the record. Opening a
+    file again takes milliseconds, reading its blocks seconds.
     """
     import netCDF4
 
@@ -86,19 +86,19 @@ def _keep_little() -> None:
 
 
 def _on_common_calendar(dataset: xr.Dataset) -> xr.Dataset:
-    """Dates of another calendar become such of the common one, where it has them all.
+    """Convert dates of another calendar to the common one, if they all exist there.
 
-    A model's year without leap days has dates that every calendar has. A record of days then
-    lacks 29 February, which shows as a gap where gaps are not allowed.
+    The dates of a calendar without leap days exist in the common calendar. 29 February is then
+    missing in a daily record, which is reported where gaps are not allowed.
     """
     for name in ("time", _bounds_of_time(dataset)):
         if name in dataset.variables and dataset[name].dtype == object and dataset[name].size:
             dates = np.atleast_1d(dataset[name].to_numpy())
-            # Files of NASA's AppEEARS count their days since 2000 and name the calendar julian.
+            # Files of NASA AppEEARS count days since 2000 and declare the julian calendar.
             try:
                 stamps = np.array([d.isoformat() for d in dates.flat], dtype="datetime64[ns]")
             except (AttributeError, ValueError):
-                continue  # no dates, or 30 February: the check of times says so
+                continue  # no dates, or 30 February: the check of times reports it
             stamps = stamps.reshape(dataset[name].shape)
             dataset = dataset.assign({name: (dataset[name].dims, stamps, dataset[name].attrs)})
     return dataset
@@ -122,17 +122,18 @@ def _at_start_of_bounds(dataset: xr.Dataset) -> xr.Dataset:
 
 
 def normalise_grid(cube: xr.Dataset, where: str | Path) -> xr.Dataset:
-    """Turn the grid so that latitude ascends and longitude ascends from -180.
+    """Sort the grid so that latitude ascends and longitude ascends from -180.
 
-    Where a region lies on both sides of 180 degrees, the meridians between are added as missing.
+    For a region on both sides of 180 degrees the meridians between are added as missing.
 
     Args:
-        cube: With 1-D coordinates ``latitude`` and ``longitude`` in degrees, running either
-            way, longitude as -180..180 or 0..360.
+        cube: With 1-D coordinates ``latitude`` and ``longitude`` in degrees, ascending or
+            descending, longitude within -180..180 or 0..360.
         where: File, for the message.
 
     Raises:
-        InputError: If a coordinate is absent, no number, out of range, unsorted, uneven or doubled.
+        InputError: If a coordinate is absent, not numeric, out of range, unsorted, uneven or
+            has duplicates.
     """
     for name, lowest, highest in (("latitude", -90, 90), ("longitude", -180, 360)):
         if name not in cube.coords or cube[name].dims != (name,):
@@ -143,7 +144,7 @@ def normalise_grid(cube: xr.Dataset, where: str | Path) -> xr.Dataset:
             raise InputError(
                 where, name, expected="numbers, in degrees", found=f"values of {cube[name].dtype}"
             )
-        # Single precision would make 0.1 degree grids of two files differ.
+        # In single precision the same 0.1 degree grid may differ between files.
         cube = cube.assign_coords({name: cube[name].astype("float64").round(5)})
         _check_axis(cube[name].to_numpy(), name, lowest, highest, where)
     step = abs(float(cube.longitude[-1] - cube.longitude[0])) / (cube.sizes["longitude"] - 1)
@@ -155,7 +156,7 @@ def normalise_grid(cube: xr.Dataset, where: str | Path) -> xr.Dataset:
             "longitude",
             expected="each meridian once",
             found=f"{int(cube.indexes['longitude'].duplicated().sum())} of them twice",
-            hint="Drop the column that repeats the first",
+            hint="Remove the column that repeats the first",
         )
     cube = _over_date_line(cube, step)
     cube.latitude.attrs = {"standard_name": "latitude", "units": "degrees_north", "axis": "Y"}
@@ -164,10 +165,10 @@ def normalise_grid(cube: xr.Dataset, where: str | Path) -> xr.Dataset:
 
 
 def _over_date_line(cube: xr.Dataset, step: float) -> xr.Dataset:
-    """A region on both sides of 180 degrees with the meridians between its ends, all missing.
+    """Add missing meridians to a region on both sides of 180 degrees.
 
-    Without them its last column in the east would stand beside its first in the west, and what
-    lies between would be made up of both.
+    Without them its easternmost and westernmost columns would be neighbours, and the area between
+    would be interpolated from both.
     """
     longitude = cube["longitude"].to_numpy()
     gap = int(np.diff(longitude).argmax())
@@ -204,17 +205,17 @@ def _check_axis(
 def lazily_within_bounds(
     data: xr.DataArray, variable: Variable, where: str | Path, unit: str, step: Step = "month"
 ) -> xr.DataArray:
-    """Check an array that waits on dask as it is computed, so that nothing is read twice.
+    """Check the bounds of a dask array when it is computed, so that nothing is read twice.
 
     Args:
         data: In the canonical unit.
-        variable: What it is.
+        variable: Variable of the array.
         where: File, for the message.
         unit: Unit that the file declares, for the message.
-        step: Length of the periods: an hour may be brighter and wetter than a month.
+        step: Length of the periods; the bounds of hours and days are wider than those of months.
 
     Returns:
-        The same array; computing it raises InputError where a value is out of bounds.
+        The same array; computing it raises InputError if a value is out of bounds.
     """
     checked = data.data.map_blocks(
         check_bounds, variable.name, str(where), unit, step, dtype=data.dtype, meta=data.data._meta
@@ -225,7 +226,7 @@ def lazily_within_bounds(
 def check_bounds(
     values: np.ndarray, name: str, where: str, unit: str, step: Step = "month"
 ) -> np.ndarray:
-    """Return the values, if all lie within the variable's physical bounds; NaN passes.
+    """Return the values if all are NaN or within the physical bounds of the variable.
 
     Args:
         values: In the canonical unit.
@@ -235,12 +236,12 @@ def check_bounds(
         step: Length of the periods.
 
     Raises:
-        InputError: If some lie outside.
+        InputError: If any value is outside.
     """
     variable = VARIABLES[name]
     short = step in ("day", "6 hours", "3 hours", "hour")
     upper = _UPPER_OF_SHORT_PERIODS.get(name, variable.upper) if short else variable.upper
-    # Packed integers miss a bound by a rounding error.
+    # Packed integers may exceed a bound by their rounding error.
     slack = 1e-4 * (upper - variable.lower)
     outside = (values < variable.lower - slack) | (values > upper + slack)
     if outside.any():
@@ -250,6 +251,6 @@ def check_bounds(
             name,
             expected=f"{variable.lower:g} to {upper:g} {variable.unit}",
             found=f"{worst.min():g} to {worst.max():g} in {worst.size} of {values.size} values",
-            hint=f"Read with the unit that the file declares, {unit!r}: is it the right one?",
+            hint=f"Check the unit that the file declares, {unit!r}",
         )
     return values

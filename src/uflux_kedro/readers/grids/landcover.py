@@ -1,4 +1,4 @@
-"""IGBP land cover of MODIS: MCD12C1 (0 is water), MCD12Q1 (17 is water), as map or as tiles."""
+"""Read MODIS IGBP land cover: MCD12C1 (0 is water) or MCD12Q1 (17 is water), maps or tiles."""
 
 from __future__ import annotations
 
@@ -31,26 +31,26 @@ _LANDMARKS = {
     "Sahara": (24.0, 12.0, "BSV"),
     "Amazonia": (-5.0, -65.0, "EBF"),
 }
-"""Places whose class nobody doubts and whose surroundings have the same."""
+"""Places of a well-known class, in wide surroundings of the same class."""
 
 
 def read_igbp(paths: Sequence[Path], class_offset: int = 0) -> xr.Dataset:
-    """Read the land cover map; of several years, the latest.
+    """Read the land cover map; if there are several years, the latest.
 
     Args:
-        paths: netCDF or HDF4 files, the year in their names; maps, or tiles of 500 m.
-        class_offset: Added to the stored codes before they are read: -1 where class + 1 was
-            stored. It is never guessed; where a global map needs it, the error says so.
+        paths: netCDF or HDF4 files with the year in their names; maps, or tiles of 500 m.
+        class_offset: Added to the stored codes: -1 if class + 1 was stored. It is never guessed;
+            the error for a global map says if it is needed.
 
     Returns:
         Dataset with IGBP (latitude, longitude), int8: codes of
-        :data:`uflux_kedro.variables.IGBP_CLASSES`; water and unclassified cells are 0. Of tiles
-        it is their mosaic (y, x), lazy, in metres of ``attrs["crs"]``, the sinusoidal
-        projection, 0 where there is no tile.
+        :data:`uflux_kedro.variables.IGBP_CLASSES`; water and unclassified cells are 0. Tiles
+        become a lazy mosaic (y, x) in metres of the sinusoidal projection ``attrs["crs"]``, 0
+        where there is no tile.
 
     Raises:
-        InputError: If the map is absent, holds codes that no class has, or is shifted; of tiles,
-            if a year lacks some that another has. Codes of tiles are checked as they are read.
+        InputError: If there is no map, codes are unknown or shifted, or the latest year has not
+            all tiles of the other years. Codes of tiles are checked when they are computed.
     """
     files = list(unpack_netcdf(paths))
     tiles = [path for path in files if is_tile(path)]
@@ -59,9 +59,9 @@ def read_igbp(paths: Sequence[Path], class_offset: int = 0) -> xr.Dataset:
             raise InputError(
                 foreign[0],
                 "IGBP",
-                expected=f"a tile like {tiles[0].name}, or maps alone",
-                found="a map beside tiles",
-                hint="Leave one of the two in the folder",
+                expected=f"tiles only, like {tiles[0].name}",
+                found="a map",
+                hint="Keep either maps or tiles in the folder",
             )
         return _read_tiles(tiles, class_offset)
     path = max(files, key=_year)
@@ -77,17 +77,19 @@ def read_igbp(paths: Sequence[Path], class_offset: int = 0) -> xr.Dataset:
     land_cover = normalise_grid(dataset[[names[0]]].squeeze(drop=True), path)[names[0]]
     if set(land_cover.dims) != {"latitude", "longitude"}:
         found = ", ".join(f"{d} ({n})" for d, n in land_cover.sizes.items())
-        raise InputError(path, "IGBP", expected="latitude and longitude alone", found=found)
+        raise InputError(
+            path, "IGBP", expected="the dimensions latitude and longitude only", found=found
+        )
     land_cover = land_cover.transpose("latitude", "longitude")
     stored = _stored_codes(land_cover, path)
     shifted = _shifted(stored, class_offset)
     if _is_global(land_cover):
         _check_oceans(land_cover, stored, shifted, class_offset, path)
     codes = _codes(shifted, path)
-    _tell_offset(class_offset, path)
+    _log_offset(class_offset, path)
     cube = land_cover.copy(data=codes).rename("IGBP").to_dataset()
     cube["IGBP"].attrs = igbp_attributes()
-    # A packed integer's fill value or scale must not return when the cube is written.
+    # The fill value or scale of packed integers must not be used when the cube is written.
     cube["IGBP"].encoding = {}
     cube = cube.drop_vars([c for c in cube.coords if c not in ("latitude", "longitude")])
     cube.attrs = {"source": "mcd12", "file": path.name}
@@ -96,7 +98,7 @@ def read_igbp(paths: Sequence[Path], class_offset: int = 0) -> xr.Dataset:
 
 def _read_tiles(tiles: Sequence[Path], class_offset: int) -> xr.Dataset:
     year, latest = one_year([(_year(path)[0], path) for path in tiles])
-    _tell_offset(class_offset, latest[0].parent)
+    _log_offset(class_offset, latest[0].parent)
     cube = mosaic(latest, tuple(aliases("mcd12")), partial(_tile_codes, class_offset=class_offset))
     cube["IGBP"].attrs = igbp_attributes()
     return cube.assign_attrs(source="mcd12", file=f"{len(latest)} tiles of {year}")
@@ -106,9 +108,9 @@ def _tile_codes(values: np.ndarray, path: Path, class_offset: int) -> np.ndarray
     return _codes(_shifted(_filled(values), class_offset), path)
 
 
-def _tell_offset(class_offset: int, where: Path) -> None:
+def _log_offset(class_offset: int, where: Path) -> None:
     if class_offset:
-        logger.warning("%s: IGBP: %+d was added to every code, as asked for", where, class_offset)
+        logger.warning("%s: IGBP: class_offset %+d was added to every code", where, class_offset)
 
 
 def _shifted(stored: np.ndarray, class_offset: int) -> np.ndarray:
@@ -120,7 +122,7 @@ def _filled(values: np.ndarray) -> np.ndarray:
 
 
 def igbp_attributes() -> dict[str, object]:
-    """CF attributes of a map of IGBP codes."""
+    """Return the CF attributes of a map of IGBP codes."""
     return VARIABLES["IGBP"].cf_attributes() | {
         "flag_values": np.array(list(IGBP_CLASSES.values()), dtype="int8"),
         "flag_meanings": " ".join(IGBP_CLASSES),
@@ -164,10 +166,10 @@ def _is_global(land_cover: xr.DataArray) -> bool:
 def _check_oceans(
     land_cover: xr.DataArray, stored: np.ndarray, shifted: np.ndarray, offset: int, path: Path
 ) -> None:
-    """Refuse a global map whose commonest code is no water, with what landmarks say of it."""
+    """Raise InputError for a global map that is not mostly water, with the codes of landmarks."""
     codes, counts = np.unique(shifted, return_counts=True)
-    commonest = codes[counts.argmax()]
-    if commonest in (WATER, _WATER_OF_MCD12Q1, _UNCLASSIFIED):
+    most_common = codes[counts.argmax()]
+    if most_common in (WATER, _WATER_OF_MCD12Q1, _UNCLASSIFIED):
         return
     evidence = []
     shifts = []
@@ -181,10 +183,10 @@ def _check_oceans(
     raise InputError(
         path,
         "IGBP",
-        expected=f"water ({WATER} or {_WATER_OF_MCD12Q1}) as the commonest class of the globe",
-        found=f"class {commonest:g} ({counts.max() / counts.sum():.0%} of the cells"
+        expected=f"water ({WATER} or {_WATER_OF_MCD12Q1}) as the most common class of the globe",
+        found=f"class {most_common:g} ({counts.max() / counts.sum():.0%} of the cells"
         f"{f', with class_offset {offset}' if offset else ''}); stored are {', '.join(evidence)}",
-        hint=f"Every landmark is shifted by {-agreed}: read it with class_offset {agreed}"
+        hint=f"Every landmark is shifted by {-agreed}: set class_offset {agreed}"
         if agreed
-        else "Are the codes shifted by one?",
+        else "Check whether the codes are shifted by one",
     )

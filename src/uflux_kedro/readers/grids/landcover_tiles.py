@@ -1,7 +1,7 @@
-"""Tiles of land cover in the sinusoidal projection (MCD12Q1, 500 m) as one lazy map.
+"""Join tiles of land cover in the sinusoidal projection (MCD12Q1, 500 m) into one lazy map.
 
-A tile is a hundredth of the sphere's girth a side, 1112 km: 2400 x 2400 cells of 463 m. It is read
-when a block of the map is asked for, so that the map may span the globe.
+A tile is 1112 km wide, with 2400 x 2400 cells of 463 m. It is read when its block of the map is
+computed, so that the map may cover the globe.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from uflux_kedro.variables import IGBP_CLASSES
 logger = logging.getLogger(__name__)
 
 _SAME_PLACE = 0.01
-"""Share of a cell by which the corners of tiles may be off the grid of the first."""
+"""Largest offset of the corners of a tile from the grid of the first, as a share of a cell."""
 
 
 class _Tile(NamedTuple):
-    """A tile and where it lies.
+    """A tile and its grid.
 
     Attributes:
         path: Its file.
-        data: Stored codes (y, x), lazy, south first.
+        data: Stored codes (y, x), lazy, from south to north.
         crs: Its projection.
     """
 
@@ -42,38 +42,38 @@ class _Tile(NamedTuple):
 
 
 def one_year(dated: Sequence[tuple[int, Path]]) -> tuple[int, list[Path]]:
-    """Tiles of the latest year; of two files of one tile the last by name, which is the newer.
+    """Select the tiles of the latest year; of two files of a tile, the last by name, the newer.
 
     Args:
-        dated: Year and path of each tile, whose place stands in the name (``h18v04``).
+        dated: Year and path of each tile, with its place in the name (``h18v04``).
 
     Returns:
-        The year, and one path a tile.
+        The year, and one path for each tile.
 
     Raises:
-        InputError: If the latest year lacks a tile that another year has.
+        InputError: If a tile of another year is missing in the latest.
     """
     years: defaultdict[int, dict[str, Path]] = defaultdict(dict)
     for year, path in sorted(dated):
         place = _place(path)
         if place in years[year]:
-            logger.info("%s is read in place of %s", path.name, years[year][place].name)
+            logger.info("%s is read instead of %s", path.name, years[year][place].name)
         years[year][place] = path
     latest = max(years)
-    lacking = set().union(*years.values()) - set(years[latest])
-    if lacking:
+    missing = set().union(*years.values()) - set(years[latest])
+    if missing:
         raise InputError(
             dated[0][1].parent,
             "IGBP",
-            expected=f"of {latest} every tile that other years have",
-            found=f"{', '.join(sorted(lacking))} missing",
-            hint=f"Fetch what is missing, or move the tiles of {latest} away",
+            expected=f"every tile of the other years in {latest}",
+            found=f"{', '.join(sorted(missing))} missing",
+            hint=f"Download the missing tiles, or remove those of {latest}",
         )
     return latest, list(years[latest].values())
 
 
 def _place(path: Path) -> str:
-    """``h18v04`` of a name; the name itself where it says nothing."""
+    """Return ``h18v04`` from a file name, or the whole name if it has no such part."""
     return next((p for p in path.name.split(".") if len(p) == 6 and p[::3] == "hv"), path.name)
 
 
@@ -82,19 +82,20 @@ def mosaic(
     names: Sequence[str],
     codes: Callable[[np.ndarray, Path], np.ndarray],
 ) -> xr.Dataset:
-    """Join tiles, each a block of the map.
+    """Join tiles into a map; each tile is a block.
 
     Args:
-        paths: One file a tile.
-        names: Names that the variable may have.
-        codes: Makes classes (int8) of what a tile stores; NaN where it stores nothing.
+        paths: One file for each tile.
+        names: Possible names of the variable.
+        codes: Function that converts the stored values of a tile (NaN where missing) and its path
+            to classes (int8).
 
     Returns:
         Dataset with IGBP (y, x), int8, lazy, both axes ascending; 0 where there is no tile.
-        ``attrs["crs"]``.
+        ``attrs["crs"]`` is the projection.
 
     Raises:
-        InputError: If a tile lacks the variable, or tiles do not lie on one grid.
+        InputError: If a tile has no such variable, or the tiles are not on one grid.
     """
     tiles = [_open(path, names) for path in paths]
     first = tiles[0]
@@ -114,11 +115,11 @@ def mosaic(
                 tile.path,
                 "IGBP",
                 expected=f"the grid of {first.path.name}: {rows} x {columns} cells of {side:.2f} m",
-                found=f"{size} cells in {tile.crs}, {off:.2g} of a cell off it",
+                found=f"{size} cells in {tile.crs}, {off:.2g} of a cell off the grid",
             )
         if place in blocks:
             raise InputError(
-                tile.path, "IGBP", expected="each tile once", found="another file of its place"
+                tile.path, "IGBP", expected="each tile once", found="a second file of the same tile"
             )
         blocks[place] = tile.data.data.map_blocks(codes, tile.path, dtype="int8")
     up, right = (max(place[i] for place in blocks) + 1 for i in (0, 1))
@@ -145,6 +146,6 @@ def _open(path: Path, names: Sequence[str]) -> _Tile:
             expected=f"a variable named {' or '.join(names)}",
             found=", ".join(map(str, dataset.data_vars)) or "none",
         )
-    # A tile is one block: it is unpacked whole in any case.
+    # A tile is one block, since any part of it requires unpacking the whole.
     data = lazily(dataset[name], path, dataset[name].shape).sortby("y")
     return _Tile(path, data, dataset.attrs["crs"])

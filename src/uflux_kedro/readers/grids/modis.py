@@ -1,8 +1,8 @@
-"""MODIS on the 0.05 degree grid: nadir reflectance (MCD43C4) and vegetation indices (MOD13C2).
+"""Read MODIS on the 0.05 degree grid: nadir reflectance (MCD43C4), vegetation indices (MOD13C2).
 
-Files are NASA's HDF4 (with the extra ``hdf4``), or netCDF conversions of them under the same
-names. Reflectances are packed integers (scale 1e-4, fill 32767). The indices' HDF declares a scale
-factor of 10000, by which the guide divides (fill -3000); conversions that declare 1e-4 read alike.
+Files are NASA's HDF4 (with the extra ``hdf4``), or netCDF conversions with the same names.
+Reflectances are packed integers (scale 1e-4, fill 32767). HDF files of the indices declare a scale
+factor of 10000, by which the product guide divides (fill -3000); conversions may declare 1e-4.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from uflux_kedro.readers.grids.grid_source import GridSource
 NO_UNIT = dict.fromkeys(
     ("", "reflectance", "reflectance, no units", "none", "NDVI", "EVI", "EVI2"), "1"
 )
-"""What files of reflectances and indices declare as a unit, if they declare any."""
+"""Units that files of reflectances and indices declare."""
 
 _MONTHLY = GridSource.of_family("modis", optional=("BLUE",), units=NO_UNIT)
 
@@ -28,11 +28,11 @@ MODIS_VI = replace(GridSource.of_family("modis_vi", units=NO_UNIT), divides=True
 
 
 def read_modis(paths: Sequence[Path], variables: Sequence[str] = ()) -> xr.Dataset:
-    """Read MODIS reflectance, monthly, or daily with the days that there are.
+    """Read MODIS reflectance, monthly or daily; days may be missing.
 
     Args:
         paths: netCDF or HDF4 files.
-        variables: Those to read; all of the list below where there is none.
+        variables: Variables to read; empty for all that are listed below.
 
     Returns:
         Cube (time, latitude, longitude) of RED, NIR and, where present, BLUE; 0-1.

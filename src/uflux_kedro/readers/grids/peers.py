@@ -1,6 +1,6 @@
-"""Gridded fluxes of others, in any CF netCDF: their units, calendars and signs become ours.
+"""Read gridded fluxes of other products from CF netCDF, with canonical units, times and signs.
 
-What a file says of carbon decides: ``kg m-2 s-1`` may be carbon, CO2 or dry matter.
+A carbon flux in ``kg m-2 s-1`` may be carbon, CO2 or dry matter; the attributes of the file decide.
 """
 
 from __future__ import annotations
@@ -46,19 +46,19 @@ def read_peer(
     """Read one flux of another product.
 
     Args:
-        paths: Its netCDF files, which may split the record by years.
+        paths: Its netCDF files; the record may be split by years.
         variable: The flux: GPP, RECO, NEE, H or LE.
         name: Its name in the files.
-        unit: Unit there, where the files say none or a wrong one.
-        sign: -1 where the files count the other way, as net ecosystem productivity does.
+        unit: Unit in the files, if they declare none or a wrong one.
+        sign: -1 if the files count in the other direction, as for net ecosystem productivity.
 
     Returns:
-        The flux under its canonical name and in its unit (time, latitude, longitude), with
-        ``time_bnds``, lazily; monthly or shorter, as the files are.
+        Lazy cube (time, latitude, longitude) of the flux with its canonical name and unit, and
+        ``time_bnds``; periods are those of the files, months or shorter.
 
     Raises:
-        InputError: If a file is no netCDF or lacks the variable, periods are longer than months,
-            the unit cannot become ours, or values lie out of physical bounds.
+        InputError: If a file is no netCDF or has no such variable, periods are longer than
+            months, the unit does not convert, or values are out of physical bounds.
     """
     first = open_netcdf(paths[0])
     if name not in first.data_vars:
@@ -77,9 +77,9 @@ def read_peer(
         raise InputError(
             paths[0],
             name,
-            expected="a rate by second, day or year",
+            expected="a rate per second, day or year",
             found=repr(read_as),
-            hint="Months differ in length: divide by their days first",
+            hint="Divide by the days of each month first, since months differ in length",
         )
     source = GridSource(
         f"peer {variable}", {name: variable}, (variable,), units={declared: read_as}, gaps=True
@@ -91,7 +91,7 @@ def read_peer(
 
 
 def _carbon_unit(unit: str, attributes: dict[str, str], path: Path, name: str) -> str:
-    """A unit of a carbon flux, which says that its mass or its moles are of carbon."""
+    """Return the unit with the substance of its mass or moles: gC or mol CO2."""
     unit = _MOLES.sub(lambda m: f"{m.group(0)} CO2", unit)
     if not _MASS.search(unit):
         return unit
@@ -100,17 +100,17 @@ def _carbon_unit(unit: str, attributes: dict[str, str], path: Path, name: str) -
         raise InputError(
             path,
             name,
-            expected="a unit that says what its mass is of, such as kgC m-2 s-1",
+            expected="a unit with the substance, such as kgC m-2 s-1",
             found=repr(unit),
-            hint="Name the unit in reporting.peers: {variable: ..., unit: kgC m-2 s-1}",
+            hint="Set the unit in reporting.peers: {variable: ..., unit: kgC m-2 s-1}",
         )
     return _MASS.sub(lambda m: f"{m.group(0)}C", unit)
 
 
 def _is_of_carbon(words: str) -> bool:
-    """Whether a file says that a mass is one of carbon, and of nothing else.
+    """Return whether the attributes of a file say that a mass is carbon.
 
-    CF's own names speak of biomass or CO2 and then of how it is expressed, which decides.
+    CF standard names may mention biomass or CO2 and then what it is expressed as, which decides.
     """
     expressed = re.search(r"expressed[_ ]as[_ ](carbon([_ ]dioxide)?)", words, re.IGNORECASE)
     if expressed:
@@ -119,7 +119,7 @@ def _is_of_carbon(words: str) -> bool:
 
 
 def _refuse_long_periods(path: Path, first: xr.Dataset, cube: xr.Dataset) -> None:
-    """Years and seasons would stand for their first months."""
+    """Raise InputError for years and seasons, which would be read as their first months."""
     lengths = [np.diff(cube["time"].to_numpy()).min()] if cube.sizes["time"] > 1 else []
     for variable in first.variables.values():
         of_two = variable.ndim == 2 and variable.dims[0] == "time" and variable.shape[1] == 2

@@ -1,4 +1,4 @@
-"""Time at the door: each timestamp becomes the start of its period, with bounds."""
+"""Convert timestamps to the start of their period, with bounds."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import xarray as xr
 from uflux_kedro.errors import InputError
 
 Step = Literal["month", "4 days", "day", "6 hours", "3 hours", "hour"]
-"""How long the periods of a source are."""
+"""Length of the periods of a source."""
 
 LENGTHS = {
     "4 days": pd.Timedelta("4D"),
@@ -33,20 +33,20 @@ _DATES_IN_NAMES = (
 
 
 def with_periods(cube: xr.Dataset, step: Step, where: str | Path, gaps: bool = False) -> xr.Dataset:
-    """Put time at the start of its period and add the periods' bounds.
+    """Set time to the start of each period and add bounds.
 
     Args:
-        cube: With a coordinate ``time``, one timestamp anywhere in each period, or for hours at
-            the period's start.
-        step: How long a period is. Four-day periods begin anew with each year.
+        cube: With a coordinate ``time``: one timestamp anywhere in each period, or at its start
+            for hours.
+        step: Length of the periods. Four-day periods restart each year.
         where: File or source, for the message.
-        gaps: Whether periods may be missing, as days of a satellite are.
+        gaps: Whether periods may be missing, as satellite days may.
 
     Returns:
         The cube with ``time`` (datetime64[ns]) and the coordinate ``time_bnds`` (time, bnds).
 
     Raises:
-        InputError: If times are not dates, doubled, unordered, or if periods are missing.
+        InputError: If times are not dates, appear twice or out of order, or periods are missing.
     """
     times = times_of(cube, where)
     starts, ends = _periods(times, step)
@@ -59,7 +59,7 @@ def with_periods(cube: xr.Dataset, step: Step, where: str | Path, gaps: bool = F
 
 
 def times_of(cube: xr.Dataset, where: str | Path) -> pd.DatetimeIndex:
-    """Timestamps of a cube.
+    """Return the timestamps of a cube.
 
     Raises:
         InputError: If they are not dates of the common calendar.
@@ -75,10 +75,10 @@ def times_of(cube: xr.Dataset, where: str | Path) -> pd.DatetimeIndex:
 
 
 def date_in_name(path: Path) -> pd.Timestamp | None:
-    """First date in a file's name, as satellite maps have it that hold no time; None if none.
+    """Return the first date in a file name, for files without time; None if there is no date.
 
-    Understood are year and day of the year (``MOD13C2.A2010032``), dates (``20100201``) and
-    months (``2010-02``).
+    Possible are a year and day of the year (``MOD13C2.A2010032``), a date (``20100201``) and a month
+    (``2010-02``).
     """
     for pattern, code in _DATES_IN_NAMES:
         for found in re.finditer(pattern, Path(path).name):
@@ -90,13 +90,13 @@ def date_in_name(path: Path) -> pd.Timestamp | None:
 
 
 def step_among(times: Iterable[pd.DatetimeIndex], steps: tuple[Step, ...]) -> Step:
-    """The step that fits the least distance of the timestamps; the first if none does.
+    """Return the step that equals the shortest interval between timestamps, else the first step.
 
-    A single timestamp is a month's, unless at an hour under which no map of a month stands.
+    A single timestamp is that of a month, unless its hour is one that monthly maps never have.
     """
     stamps = np.unique([stamp for index in times for stamp in index.to_numpy()])
     if len(stamps) > 1:
-        # Not the usual one: days may be missing.
+        # The shortest, not the usual interval, since days may be missing.
         least = pd.Timedelta(np.diff(stamps).min())
         for step in steps:
             if step in LENGTHS and least == LENGTHS[step]:
@@ -145,33 +145,33 @@ def _check_sequence(
         "time",
         expected=f"a record without gaps from {starts[0]:%Y-%m-%d} to {ends[-1]:%Y-%m-%d}",
         found=found,
-        hint="Fetch what is missing",
+        hint="Download the missing periods",
     )
 
 
 def require_times(
-    found: pd.DatetimeIndex, wanted: pd.DatetimeIndex, where: str | Path, name: str, whose: str
+    found: pd.DatetimeIndex, wanted: pd.DatetimeIndex, where: str | Path, name: str, others: str
 ) -> None:
-    """Refuse a variable that lacks times which others have.
+    """Check that a variable has all times of others.
 
     Args:
-        found: Its times.
-        wanted: Theirs.
+        found: Times of the variable.
+        wanted: Times of the others.
         where: File or source, for the message.
-        name: The variable.
-        whose: Who has them, such as ``Rainf has``.
+        name: Name of the variable.
+        others: The others, with a verb, for the message, such as ``Rainf has``.
 
     Raises:
-        InputError: Naming the times.
+        InputError: If times are missing.
     """
-    lacking = wanted.difference(found)
-    if len(lacking):
-        expected = f"every time that {whose}"
-        raise InputError(where, name, expected=expected, found=f"{listed(lacking)} missing")
+    missing = wanted.difference(found)
+    if len(missing):
+        expected = f"every time that {others}"
+        raise InputError(where, name, expected=expected, found=f"{listed(missing)} missing")
 
 
 def listed(times: pd.DatetimeIndex) -> str:
-    """Times as text: months where all are months, shortened where they are many."""
+    """Write times as text: as months if all start a month, shortened if they are many."""
     pattern = "%Y-%m" if (times.day == 1).all() and (times.hour == 0).all() else "%Y-%m-%d"
     names = list(dict.fromkeys(times.strftime(pattern)))
     return ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")

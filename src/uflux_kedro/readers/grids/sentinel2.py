@@ -1,10 +1,10 @@
-"""Sentinel-2 surface reflectance (level 2A), one tile: GeoTIFF, COG or JPEG 2000 (extra ``raster``).
+"""Read Sentinel-2 surface reflectance (level 2A) of one tile: GeoTIFF, COG or JPEG 2000.
 
-Each scene is a file a band, B02 (blue), B04 (red), B08 (near infrared) at 10 m, and the scene
-classification SCL at 20 m, by which cloud, shadow and snow are left out. Reflectance is
-(stored + offset) / 10000, where the offset is -1000 since processing baseline 04.00 (25 January
-2022, and all scenes that were processed again) and 0 before. Some archives take it off and keep
-the baseline's name, so that it is read from the name only where nothing else is said.
+Needs the extra ``raster``. A scene has one file for each band, B02 (blue), B04 (red), B08 (near
+infrared) at 10 m, and the scene classification SCL at 20 m, which masks cloud, shadow and snow.
+Reflectance is (stored + offset) / 10000, where the offset is -1000 since processing baseline 04.00
+(25 January 2022, and all reprocessed scenes) and 0 before. Some archives have applied the offset
+and still name the baseline, so that the option ``offset`` overrides the name.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from uflux_kedro.variables import VARIABLES
 
 BANDS = {"B02": "BLUE", "B04": "RED", "B08": "NIR", "B8A": "NIR"}
 CLEAR_CLASSES = (4, 5, 6, 7)
-"""Vegetation, bare soil, water, unclassified; see the SCL table of the level-2A guide."""
+"""Vegetation, bare soil, water, unclassified; see the SCL table of the level-2A product guide."""
 
 _SCENE_CLASSES = "SCL"
 _QUANTIFICATION = 10_000
@@ -46,21 +46,21 @@ def read_sentinel2(
     """Read the scenes of one tile.
 
     Args:
-        paths: Files of bands; date and band in the name, or in that of the scene's folder.
-        offset: What is added to stored numbers; None takes it from the processing baseline that
-            stands in the names (``N0400``).
-        clear: Classes of the scene classification that are kept.
-        step: What a file is of: scenes of a ``day``, or composites of a ``month``.
+        paths: Files of bands, with date and band in their names or those of their folders.
+        offset: Added to the stored numbers; None takes it from the processing baseline in the
+            names (``N0400``).
+        clear: Classes of the scene classification to keep.
+        step: Period of a file: scenes of a ``day``, or composites of a ``month``.
 
     Returns:
-        Cube (time, y, x) of RED, NIR and, where present, BLUE; float32 0-1, lazy, NaN where it
-        was not clear. ``y`` and ``x`` in metres of the tile's projection, ``attrs["crs"]``;
+        Cube (time, y, x) of RED, NIR and, where present, BLUE; float32 0-1, lazy, NaN where
+        not clear. ``y`` and ``x`` in metres of the tile's projection, ``attrs["crs"]``;
         ``time`` the day or the month's first, with ``time_bnds``.
 
     Raises:
         ConfigurationError: If the extra ``raster`` is not installed.
-        InputError: If a scene lacks a band or the classification, scenes differ in their grid,
-            or nothing says what the offset is.
+        InputError: If a scene has no red or near-infrared band or no classification, scenes have
+            different grids, or the offset is unknown.
     """
     if not paths:
         raise InputError("Sentinel-2", None, expected="at least one file", found="none")
@@ -83,7 +83,7 @@ def read_sentinel2(
                 None,
                 expected=f"the grid of {first.attrs['file']}",
                 found=f"{scene.attrs['crs']}, {scene.sizes['y']} x {scene.sizes['x']} cells",
-                hint="Read each tile by itself",
+                hint="Read each tile separately",
             )
     cube = xr.concat(days, dim="time", combine_attrs="drop_conflicts")
     cube = with_periods(cube, step, Path(paths[0]).parent, gaps=True)
@@ -92,7 +92,7 @@ def read_sentinel2(
 
 def _day(path: Path) -> pd.Timestamp:
     for name in (path.name, *(parent.name for parent in path.parents)):
-        # 20220701T105631 is a date with its time of day.
+        # In 20220701T105631 the time of day follows the date.
         date = date_in_name(Path(re.sub(r"(?<=\d{8})T\d{6}", "", name)))
         if date is not None:
             return date.normalize()
@@ -105,7 +105,7 @@ def _band(path: Path) -> str:
 
 
 def _finest(day: pd.Timestamp, band: str, paths: Sequence[Path]) -> Path:
-    """A scene as it is delivered holds each band at 10, 20 and 60 m."""
+    """Return the file of the finest resolution; scenes may have a band at 10, 20 and 60 m."""
     metres = [int(m[1]) if (m := _RESOLUTION.search(p.name)) else 0 for p in paths]
     finest = [path for path, size in zip(paths, metres, strict=True) if size == min(metres)]
     if len(finest) > 1:
@@ -113,8 +113,8 @@ def _finest(day: pd.Timestamp, band: str, paths: Sequence[Path]) -> Path:
             finest[1],
             band,
             expected=f"one scene of {day:%Y-%m-%d}",
-            found=f"another one, {finest[0]}",
-            hint="Read each tile by itself, and of one day and tile one product",
+            found=f"a second scene, {finest[0]}",
+            hint="Read each tile separately, and one product of each day",
         )
     return finest[0]
 
@@ -142,8 +142,8 @@ def _read_scene(
             raise InputError(
                 path,
                 name,
-                expected=f"the grid of B04, {_in_words(grid)}",
-                found=_in_words(data),
+                expected=f"the grid of B04, {_describe(grid)}",
+                found=_describe(data),
             )
         added = _offset(path) if offset is None else offset
         reflectance = ((data + np.float32(added)) / np.float32(_QUANTIFICATION)).where(
@@ -161,7 +161,7 @@ def _same_grid(one: xr.Dataset | xr.DataArray, other: xr.Dataset | xr.DataArray)
     return same_axes and one.attrs["crs"] == other.attrs["crs"]
 
 
-def _in_words(grid: xr.DataArray) -> str:
+def _describe(grid: xr.DataArray) -> str:
     x, y = grid["x"].to_numpy(), grid["y"].to_numpy()
     return f"{grid.attrs['crs']}, {y.size} x {x.size} cells from {x[0]:g}, {y[0]:g}"
 
@@ -174,8 +174,8 @@ def _offset(path: Path) -> int:
         path,
         None,
         expected="the processing baseline in the name, such as N0400",
-        found="none, and scenes of any date may have been processed again",
-        hint="Name what is added to the stored numbers: offset -1000 since baseline 04.00, else 0",
+        found="none, and scenes of any date may have been reprocessed",
+        hint="Set the option offset: -1000 since baseline 04.00, else 0",
     )
 
 
@@ -205,16 +205,16 @@ def _open(path: Path, name: str) -> xr.DataArray:
 def _kept(
     classes: xr.DataArray, grid: xr.DataArray, clear: tuple[int, ...], files: dict[str, Path]
 ) -> xr.DataArray:
-    """Where a scene is clear, on the grid of its bands."""
+    """Return where a scene is clear, on the grid of its bands."""
     times = [grid.sizes[axis] / classes.sizes[axis] for axis in ("y", "x")]
-    # Of the whole scene alike, whatever the size of cells.
-    beside = any(
+    # The centre of the scene is the same, whatever the size of cells.
+    shifted = any(
         abs(float(grid[axis].mean() - classes[axis].mean()))
         > abs(float(grid[axis][1] - grid[axis][0])) / 2
         for axis in ("y", "x")
     )
     if (
-        beside
+        shifted
         or classes.attrs["crs"] != grid.attrs["crs"]
         or times[0] != times[1]
         or times[0] != int(times[0])
@@ -222,8 +222,8 @@ def _kept(
         raise InputError(
             files[_SCENE_CLASSES],
             _SCENE_CLASSES,
-            expected=f"whole cells of the bands' grid, {_in_words(grid)}",
-            found=_in_words(classes),
+            expected=f"whole cells of the bands' grid, {_describe(grid)}",
+            found=_describe(classes),
         )
     mask = da.isin(classes.data, clear)
     side = int(times[0])

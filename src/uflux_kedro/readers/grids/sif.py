@@ -1,9 +1,9 @@
-"""Sun-induced fluorescence: GOME-2 and GOSAT monthly, contiguous SIF (CSIF) every four days.
+"""Read sun-induced fluorescence: GOME-2 and GOSAT monthly, contiguous SIF (CSIF) every four days.
 
-Monthly maps of GOME-2 hold no time: the date in their name (``..._SIF_v27_20110101_31.nc``) is
-theirs, as it is for CSIF by the day of the year (``OCO2.SIF.clear.inst.2001001.v2.nc``). CSIF
-keeps its own step here; the way to months is the same for all sources
-(:func:`uflux_kedro.gridding.means.means_over`).
+Maps of GOME-2 and CSIF have no time: it is taken from the date in the file name
+(``..._SIF_v27_20110101_31.nc``) or its day of the year (``OCO2.SIF.clear.inst.2001001.v2.nc``).
+CSIF keeps its own step here; :func:`uflux_kedro.gridding.means.means_over` averages all sources to
+months.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from uflux_kedro.readers.grids.cubes import open_source
 from uflux_kedro.readers.grids.grid_source import GridSource
 
 _UNITS = {"": "mW m-2 nm-1 sr-1"}
-"""GOME-2's maps declare their unit in the guide alone."""
+"""Only the product guide states the unit of GOME-2 maps."""
 
 GOME2 = GridSource.of_family("gome2", units=_UNITS)
 GOSAT755 = GridSource.of_family("gosat755")
@@ -26,20 +26,20 @@ CSIF = GridSource.of_family("csif", step="4 days", units=_UNITS)
 
 
 def read_gome2(paths: Sequence[Path]) -> xr.Dataset:
-    """Read GOME-2 SIF at 740 nm: cube of SIF, mW m-2 nm-1 sr-1, by months."""
+    """Read GOME-2 SIF at 740 nm: cube of SIF, mW m-2 nm-1 sr-1, monthly."""
     return open_source(paths, GOME2)
 
 
 def read_gosat755(paths: Sequence[Path]) -> xr.Dataset:
-    """Read GOSAT SIF at 755 nm: cube of SIF, mW m-2 nm-1 sr-1, by months."""
+    """Read GOSAT SIF at 755 nm: cube of SIF, mW m-2 nm-1 sr-1, monthly."""
     return open_source(paths, GOSAT755)
 
 
 def read_gosat772(paths: Sequence[Path]) -> xr.Dataset:
-    """Read GOSAT SIF at 772 nm: cube of SIF, mW m-2 nm-1 sr-1, by months."""
+    """Read GOSAT SIF at 772 nm: cube of SIF, mW m-2 nm-1 sr-1, monthly."""
     return open_source(paths, GOSAT772)
 
 
 def read_csif(paths: Sequence[Path]) -> xr.Dataset:
-    """Read contiguous SIF: cube of CSIF, mW m-2 nm-1 sr-1, by four days anew each year."""
+    """Read contiguous SIF: cube of CSIF, mW m-2 nm-1 sr-1, in four-day periods that restart each year."""
     return open_source(paths, CSIF)

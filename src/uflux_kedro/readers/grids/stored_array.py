@@ -1,4 +1,4 @@
-"""Arrays that stay in their file until dask asks for a block."""
+"""Dask arrays that read their blocks from a file."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ import xarray as xr
 from uflux_kedro.errors import InputError
 
 VALUES_PER_CHUNK = 2**22
-"""16 MiB in single precision: small beside memory, large beside what a task costs."""
+"""16 MiB in single precision: small compared with memory, large enough for dask tasks."""
 
 _MOST_VALUES_PER_CHUNK = 2**25
-"""Where the file keeps many times in one piece, whole maps of them may be so large."""
+"""Limit for blocks of whole maps where the chunks of the file hold many times."""
 
 
 class _Stored:
-    """A variable of a file; what goes wrong as it is read names the file."""
+    """A variable of a file; errors while reading it name the file."""
 
     def __init__(self, path: Path, data: xr.DataArray) -> None:
         self._path = path
@@ -31,32 +31,31 @@ class _Stored:
     def __getitem__(self, key: Any) -> np.ndarray:
         try:
             return self._data[key].to_numpy()
-        # The libraries beneath have no exception in common.
+        # The libraries that read files have no common exception.
         except Exception as error:
             raise InputError(
                 self._path,
                 self.name,
                 expected="data that can be read",
                 found=f"{type(error).__name__}: {error}",
-                hint="The file is damaged: fetch it again",
+                hint="The file is damaged: download it again",
             ) from error
 
 
 def from_file(dataset: xr.Dataset, path: Path, most_times: int) -> xr.Dataset:
-    """Let the variables of an open file wait on dask.
+    """Make dask arrays of the variables of an open file.
 
-    Blocks are whole maps, a multiple of what the file keeps in one piece, so that nothing is
-    unpacked twice; where the file's own pieces hold too many times for that, they are bands of
-    latitude. Axes are turned later, in memory: netCDF libraries read a turned or rolled axis
-    element by element.
+    Blocks are whole maps and multiples of the file's chunks, so that no chunk is unpacked twice.
+    If these chunks hold too many times, blocks are bands of latitude. Axes are reversed later, in
+    memory, since netCDF libraries read a reversed or rolled axis element by element.
 
     Args:
         dataset: Opened without dask.
-        path: Its file, for messages.
-        most_times: Times of a block, at most.
+        path: Path of the file, for messages.
+        most_times: Most times in a block.
 
     Returns:
-        The same dataset; computing it raises InputError where the file is damaged.
+        The same dataset; computing it raises InputError if the file is damaged.
     """
     lazy = {
         name: lazily(data, path, _chunks(data, most_times))
@@ -66,7 +65,7 @@ def from_file(dataset: xr.Dataset, path: Path, most_times: int) -> xr.Dataset:
 
 
 def lazily(data: xr.DataArray, path: Path, chunks: tuple[int, ...]) -> xr.DataArray:
-    """Let one variable of an open file wait on dask in blocks of these sizes."""
+    """Make a dask array of one variable of an open file, in blocks of these sizes."""
     blocks = da.from_array(_Stored(path, data), chunks=chunks, asarray=False, fancy=False)
     return data.copy(data=blocks)
 
@@ -74,7 +73,7 @@ def lazily(data: xr.DataArray, path: Path, chunks: tuple[int, ...]) -> xr.DataAr
 def _chunks(data: xr.DataArray, most_times: int) -> tuple[int, ...]:
     kept = dict(zip(data.dims, data.encoding.get("chunksizes") or (), strict=False))
     sizes: Mapping[Any, int] = data.sizes
-    cells = sizes.get("latitude", 1) * sizes.get("longitude", 1)
+    cells = max(1, sizes.get("latitude", 1) * sizes.get("longitude", 1))
     chunks = dict(sizes)
     if "time" in sizes:
         times = max(1, min(most_times, VALUES_PER_CHUNK // cells))

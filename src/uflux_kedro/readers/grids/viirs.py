@@ -1,8 +1,8 @@
-"""VIIRS on the 0.05 degree grid, the successor of MODIS: VNP43C4 and VNP13C2, HDF5.
+"""Read VIIRS, the successor of MODIS, on the 0.05 degree grid: VNP43C4 and VNP13C2, HDF5.
 
 The bands I1 (red, 640 nm) and I2 (near infrared, 865 nm), or M5, M7 and M3 (blue), are packed
-integers (scale 1e-4, fill 32767); the indices declare a scale factor of 10000, by which the guide
-divides (fill -15000).
+integers (scale 1e-4, fill 32767); the indices declare a scale factor of 10000, by which the product
+guide divides (fill -15000).
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ VIIRS_VI = replace(
 
 
 def read_viirs(paths: Sequence[Path], variables: Sequence[str] = ()) -> xr.Dataset:
-    """Read VIIRS reflectance, monthly, or daily with the days that there are.
+    """Read VIIRS reflectance, monthly or daily; days may be missing.
 
     Args:
-        paths: HDF5 files as NASA ships them, or netCDF conversions.
-        variables: Those to read; all of the list below where there is none.
+        paths: HDF5 files of NASA, or netCDF conversions.
+        variables: Variables to read; empty for all that are listed below.
 
     Returns:
         Cube (time, latitude, longitude) of RED, NIR and, where present, BLUE; 0-1.

@@ -1,8 +1,8 @@
-"""WFDE5, ERA5 corrected against observations: hourly, 0.5 degrees, land alone.
+"""Read WFDE5, ERA5 corrected with observations: hourly, 0.5 degrees, land only.
 
 Temperature in K, humidity in kg kg-1, rain and snow as mass fluxes. Radiation and precipitation
-are means of the hour that begins at the timestamp, states those at the timestamp (Cucchi et al.
-2020, doi 10.5194/essd-12-2097-2020). The data set ships rain and snow apart; both together are P.
+are means of the hour that starts at the timestamp, states are at the timestamp (Cucchi et al.
+2020, doi 10.5194/essd-12-2097-2020). Rain and snow are in separate files; their sum is P.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ def read_wfde5(paths: Sequence[Path], variables: Sequence[str] = ()) -> xr.Datas
     """Read WFDE5.
 
     Args:
-        paths: netCDF files, one a variable and month as delivered.
-        variables: Those to read; all of the list below where there is none.
+        paths: netCDF files, one for each variable and month as delivered.
+        variables: Variables to read; empty for all that are listed below.
 
     Returns:
         Cube (time, latitude, longitude) of TA, QV, SW_IN, LW_IN, P, WS and, where present, PA.
 
     Raises:
-        InputError: See :func:`uflux_kedro.readers.grids.cubes.open_source`; also if there is rain
-            without snow, or without the snow of a time.
+        InputError: See :func:`uflux_kedro.readers.grids.cubes.open_source`; also if there is
+            rain without snow, or snow is missing at a time.
     """
     cube = open_source(paths, WFDE5, variables=variables)
     names = {name for path in unpack_netcdf(paths) for name in open_netcdf(path).data_vars}

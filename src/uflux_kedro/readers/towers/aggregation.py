@@ -1,8 +1,8 @@
-"""From half-hours to days, weeks and months, with what share of them was good.
+"""Average half-hours to days, weeks or months, with the share of good half-hours as quality.
 
-The rules are ONEFlux's (Pastorello et al. 2020, doi 10.1038/s41597-020-0534-3): a period's value
-is the mean of its steps, its QC the share of steps that were measured or filled well, and weeks
-count from 1 January, the 52nd taking the days that are left over.
+The rules are those of ONEFlux (Pastorello et al. 2020, doi 10.1038/s41597-020-0534-3): the value of
+a period is the mean of its steps, its QC the share of steps that are measured or well filled, and
+weeks count from 1 January; the 52nd includes the remaining days.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ from uflux_kedro.readers.towers.tables import Resolution, Step
 from uflux_kedro.variables import FLUXES
 
 WORST_GOOD_CODE = 1
-"""QC of half-hours: 0 is measured, 1 filled well; 2 and 3 are poorer or from reanalysis."""
+"""QC of half-hours: 0 is measured, 1 well filled; 2 and 3 are poorer or from reanalysis."""
 
 _WEEKS = 52
 _ROUNDING = 1e-9
 
 
 def good_share(codes: np.ndarray) -> np.ndarray:
-    """QC of half-hours as a share: 1 where measured or filled well, else 0.
+    """Convert the QC of half-hours to a share: 1 where measured or well filled, else 0.
 
     Args:
-        codes: 0 to 3, NaN where there is none.
+        codes: 0 to 3, NaN where missing.
     """
     return (codes <= WORST_GOOD_CODE).astype("float64")
 
 
 def nests(step: Step, resolution: Resolution) -> bool:
-    """Whether periods of a resolution are made of whole steps; weeks do not fill a month."""
+    """Return whether a period consists of whole steps; a month does not consist of weeks."""
     return step == resolution or (step != "WW" and _LENGTH[step] < _LENGTH[resolution])
 
 
@@ -40,19 +40,19 @@ _LENGTH = {"HH": 0, "HR": 1, "DD": 2, "WW": 3, "MM": 4}
 def aggregate(
     record: pd.DataFrame, resolution: Resolution, step: pd.Timedelta, completeness: float
 ) -> pd.DataFrame:
-    """Average one tower's record to days, weeks or months.
+    """Average the record of one tower to days, weeks or months.
 
     Args:
-        record: ``time`` (start of each step, each once), variables in canonical units, so rates
-            even for rain, and ``<VAR>_QC``, the share of each step that was good.
-        resolution: Periods to make.
-        step: Length of the record's steps.
-        completeness: Least share of a period's steps, 0-1, that must have a value; of a flux,
-            that must be good as well. Where there are fewer the period's value is missing.
+        record: ``time`` (start of each step, without duplicates), variables in canonical units
+            (rates, also for rain) and ``<VAR>_QC``, the good share of each step.
+        resolution: Length of the periods.
+        step: Length of the steps.
+        completeness: Least share of the steps of a period, 0-1, that must have a value; for a
+            flux, also a good one. Otherwise the value of the period is missing.
 
     Returns:
-        ``time`` (start of each period that the record touches) and the same columns. QC counts
-        the steps of the whole period, so that a month that begins late is not taken for full.
+        ``time`` (start of each period with any step) and the same columns. QC is the share of the
+        steps of the complete period, so that a month with missing days has a lower QC.
     """
     starts = period_starts(record["time"], resolution)
     groups = record.drop(columns="time").groupby(starts.to_numpy())
@@ -72,7 +72,7 @@ def aggregate(
 
 
 def period_starts(times: pd.Series, resolution: Resolution) -> pd.Series:
-    """Start of the day, week or month in which each time lies."""
+    """Return the start of the day, week or month of each time."""
     days = times.dt.normalize()
     if resolution == "DD":
         return days
@@ -83,7 +83,7 @@ def period_starts(times: pd.Series, resolution: Resolution) -> pd.Series:
 
 
 def _lengths(index: pd.DatetimeIndex, resolution: Resolution) -> pd.TimedeltaIndex:
-    """How long the periods that begin at these times are."""
+    """Return the lengths of the periods that start at these times."""
     if resolution == "DD":
         days = np.ones(len(index))
     elif resolution == "MM":

@@ -1,8 +1,8 @@
-"""AmeriFlux BASE: what the tower's team submitted, at hours or half-hours, gaps and all.
+"""Read AmeriFlux BASE: hours or half-hours as submitted by the tower teams, with gaps.
 
-Variables are named by the FP standard, ``<VAR>[_PI][_F][_<H>_<V>_<R>]``: ``_PI`` where the team
-derived it, ``_F`` where it filled the gaps, then position across, position down and replicate.
-ONEFlux takes in tables by the same names, one a year, which are read here too.
+Variables are named by the FP standard, ``<VAR>[_PI][_F][_<H>_<V>_<R>]``: ``_PI`` if derived by the
+team, ``_F`` if gap-filled, then horizontal position, vertical position and replicate. The yearly
+input tables of ONEFlux have the same names and are read here too.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Collection
 import pandas as pd
 
 from uflux_kedro.readers.parameters import TowerParameters
-from uflux_kedro.readers.towers.csv_columns import read_header
+from uflux_kedro.readers.towers.csv_columns import Header, read_header
 from uflux_kedro.readers.towers.single_tower import CARBON_BY_SECOND, Columns, read_single_tower
 from uflux_kedro.readers.towers.tower_files import TowerFile
 from uflux_kedro.variables import FLUXES
@@ -27,48 +27,57 @@ _BASES = {
     "P": ("P", "P_RAIN"), "WS": ("WS",), "NETRAD": ("NETRAD",), "G": ("G",), "USTAR": ("USTAR",),
     "TS": ("TS",), "SWC": ("SWC",), "CO2": ("CO2",),
 }  # fmt: skip
-"""Our variable -> the standard's names, the best first. FC lacks what the air below the sensor
-stores (SC), which is added where it was measured."""
+"""Canonical variable -> names in the standard, the best first. FC excludes the CO2 stored in the air
+below the sensor (SC), which is added if it was measured."""
 
 _UNITS = {
     "GPP": CARBON_BY_SECOND, "RECO": CARBON_BY_SECOND, "NEE": CARBON_BY_SECOND, "SWC": "percent",
 }  # fmt: skip
 
 _HIGHEST_FRACTION = 1.5
-"""Relative humidity; no air is as dry in percent, all the time."""
+"""A relative humidity that never exceeds this is a fraction, not percent."""
 
 _QUALIFIERS = re.compile(r"(?P<pi>_PI)?(?P<filled>_F)?(?P<place>_\d+(_\d+_(\d+|A))?)?")
 
 
-def read_base(table: TowerFile, parameters: TowerParameters) -> pd.DataFrame:
+def read_table(table: TowerFile, parameters: TowerParameters) -> pd.DataFrame:
     """Read one BASE table.
 
-    BASE has no quality codes: measured half-hours count as good, and where the team filled gaps
-    the filled values go into the mean while QC is the share measured. VPD is made of TA and RH
-    where the table has none. There is no correction for energy balance.
+    BASE has no quality codes: measured half-hours count as good. If the team filled gaps, means
+    include the filled values, and QC is the measured share. VPD is computed from TA and RH if it
+    is absent. There is no correction for energy balance closure.
 
     Args:
         table: ``AMF_<site>_BASE_<HH or HR>_<version>.csv``.
-        parameters: Resolution, completeness and what becomes of values out of bounds.
+        parameters: Resolution, completeness and ``outside``.
 
     Returns:
-        As :func:`uflux_kedro.readers.towers.single_tower.read_single_tower`; GPP and RECO only where the
-        team submitted them.
+        As :func:`uflux_kedro.readers.towers.single_tower.read_single_tower`; GPP and RECO only if
+        the team submitted them.
 
     Raises:
-        InputError: As there.
+        InputError: As for ``read_single_tower``.
     """
     header = read_header(table.file)
-    values = {v: c for v, bases in _BASES.items() if (c := _column(header.columns, bases))}
+    columns = columns_of(table, header, parameters)
+    renamed = [f"{v} from {c}" for v, c in columns.variables.items() if v != c]
+    logger.info("%s: %s", table.file.where, ", ".join(renamed))
+    return read_single_tower(table, columns, parameters, header=header)
+
+
+def columns_of(table: TowerFile, header: Header, _: TowerParameters) -> Columns:
+    """Find the columns of one table by its header."""
+    names = header.columns
+    values = {v: c for v, bases in _BASES.items() if (c := _column(names, bases))}
     measured = {
         v: c
         for v, bases in _BASES.items()
-        if v in FLUXES and (c := _column(header.columns, bases, filled=False))
+        if v in FLUXES and (c := _column(names, bases, filled=False))
     }
-    if "NEE" in measured:  # it is what GPP and RECO were made of
+    if "NEE" in measured:  # GPP and RECO are partitioned from it
         measured |= {v: measured["NEE"] for v in ("GPP", "RECO") if v in values}
-    storage = _column(header.columns, ("SC",)) if values.get("NEE", "").startswith("FC") else None
-    humidity = None if "VPD" in values else _column(header.columns, ("RH",))
+    storage = _column(names, ("SC",)) if values.get("NEE", "").startswith("FC") else None
+    humidity = _column(names, ("RH",)) if "TA" in values and "VPD" not in values else None
 
     def complete(raw: pd.DataFrame) -> pd.DataFrame:
         codes = {
@@ -78,36 +87,40 @@ def read_base(table: TowerFile, parameters: TowerParameters) -> pd.DataFrame:
         raw = raw.assign(**codes)
         if storage:
             raw[values["NEE"]] += raw[storage].fillna(0.0)
-        if humidity and "TA" in values:
-            from uflux_kedro.biophysics.vapour_pressure import saturation_vapour_pressure
-
-            temperature, percent = raw[values["TA"]], raw[humidity]
-            if percent.quantile(0.99) <= _HIGHEST_FRACTION:
-                logger.warning(
-                    "%s: %s: expected percent, found a fraction; multiplied by 100",
-                    table.file.where,
-                    humidity,
-                )
-                percent = percent * 100
-            deficit = saturation_vapour_pressure(temperature) * (1 - percent / 100)
-            raw["VPD"] = deficit.clip(lower=0)  # sensors drift above 100 % in fog
+        if humidity:
+            percent = _percent(raw[humidity], table.file.where)
+            raw["VPD"] = _deficit(raw[values["TA"]], percent)
         return raw
 
-    logger.info(
-        "%s: %s", table.file.where, ", ".join(f"{v} from {c}" for v, c in values.items() if v != c)
-    )
-    columns = Columns(
-        values | ({"VPD": "VPD"} if humidity and "TA" in values else {}),
-        {f"{v}_QC": f"{v}_QC" for v in measured if v in values},
+    quality = {f"{v}_QC": f"{v}_QC" for v in measured if v in values}
+    return Columns(
+        values | ({"VPD": "VPD"} if humidity else {}),
+        quality,
         _UNITS,
         complete,
-        (*measured.values(), *(c for c in (storage, humidity) if c)),
+        also=(*measured.values(), *(c for c in (storage, humidity) if c)),
+        added=(*quality, *(("VPD",) if humidity else ())),
     )
-    return read_single_tower(table, columns, parameters, header=header)
+
+
+def _percent(humidity: pd.Series, where: str) -> pd.Series:
+    if humidity.quantile(0.99) <= _HIGHEST_FRACTION:
+        logger.warning(
+            "%s: %s: expected percent, found a fraction; multiplied by 100", where, humidity.name
+        )
+        return humidity * 100
+    return humidity
+
+
+def _deficit(temperature: pd.Series, percent: pd.Series) -> pd.Series:
+    """Vapour pressure deficit, hPa; sensors drift above 100 % in fog, which counts as 0."""
+    from uflux_kedro.biophysics.vapour_pressure import saturation_vapour_pressure
+
+    return (saturation_vapour_pressure(temperature) * (1 - percent / 100)).clip(lower=0)
 
 
 def _column(columns: Collection[str], bases: tuple[str, ...], *, filled: bool = True) -> str | None:
-    """The best column of a variable: filled if asked for, the team's own, the first sensor."""
+    """Return the best column of a variable: filled (if allowed), derived by the team, first sensor."""
     for base in bases:
         offered = []
         for column in columns:

@@ -1,7 +1,7 @@
-"""Where towers stand and what grows there, out of the metadata that the networks ship.
+"""Read the place and land cover of towers from the metadata of the networks.
 
-BADM come in the interchange format BIF: a row a value, ``SITE_ID, GROUP_ID, [VARIABLE_GROUP,]
-VARIABLE, DATAVALUE``, as CSV or as a sheet of xlsx; ICOS calls its file SITEINFO.
+BADM metadata are in the interchange format BIF: one row for each value, ``SITE_ID, GROUP_ID,
+[VARIABLE_GROUP,] VARIABLE, DATAVALUE``, as CSV or xlsx; ICOS calls the file SITEINFO.
 """
 
 from __future__ import annotations
@@ -23,23 +23,22 @@ _MOST_BYTES = 256 * 2**20
 _CLIMATES = {
     "A": "Tropical", "B": "Arid", "C": "Temperate", "D": "Continental", "E": "Arctic",
 }  # fmt: skip
-"""Main classes of Koeppen under the names that FLUXNET's site lists use."""
+"""Main Koeppen classes -> names in the site lists of FLUXNET."""
 
 
 def read_badm(file: File, only: Collection[str] | None = None) -> pd.DataFrame:
     """Read the sites of one metadata file.
 
     Args:
-        file: BIF or SITEINFO, CSV or xlsx; of one site or of many.
-        only: Sites that are needed; None for all.
+        file: BIF or SITEINFO, CSV or xlsx, of one or many sites.
+        only: Sites to read; None for all.
 
     Returns:
-        As :func:`uflux_kedro.readers.towers.sites.read_sites`. Sites whose place or class the file does
-        not state are left out. Where a value stands several times, as after a tower moved, the
-        last counts.
+        As :func:`uflux_kedro.readers.towers.sites.read_sites`. Sites without place or class are
+        left out. If a value appears several times, as after a tower moved, the last is taken.
 
     Raises:
-        InputError: If the file cannot be read, or a place or class makes no sense.
+        InputError: If the file cannot be read, or a place or class is invalid.
     """
     with file.open() as stream:
         content = stream.read(_MOST_BYTES + 1)
@@ -58,7 +57,7 @@ def read_badm(file: File, only: Collection[str] | None = None) -> pd.DataFrame:
 
 
 def _text(content: bytes) -> Iterator[list[str]]:
-    # Comments hold line ends and commas without quotes; such rows are passed over below.
+    # Comments contain unquoted line breaks and commas; such rows are skipped below.
     lines = csv.reader(StringIO(content.decode("utf-8-sig", errors="replace"), newline=""))
     while True:
         try:
@@ -77,7 +76,7 @@ def _sheet(content: bytes, file: File) -> Iterator[list[str]]:
         book = openpyxl.load_workbook(BytesIO(content), read_only=True, data_only=True)
         for row in book.worksheets[0].iter_rows(values_only=True):
             yield ["" if cell is None else str(cell) for cell in row]
-    # What openpyxl raises on a file that is no workbook depends on where it stumbles.
+    # openpyxl raises many kinds of exceptions on a file that is no workbook.
     except Exception as error:
         raise InputError(
             file.where, None, expected="a sheet of xlsx", found=f"{type(error).__name__}: {error}"
@@ -85,7 +84,7 @@ def _sheet(content: bytes, file: File) -> Iterator[list[str]]:
 
 
 def _entries(rows: Iterable[list[str]], file: File) -> Iterator[tuple[str, str, str]]:
-    """Site, variable and value of each row that has all three."""
+    """Yield site, variable and value of each row that has all three."""
     rows = iter(rows)
     header = [cell.strip() for cell in next(rows, [])]
     if missing := [c for c in _COLUMNS if c not in header]:
@@ -93,7 +92,7 @@ def _entries(rows: Iterable[list[str]], file: File) -> Iterator[tuple[str, str, 
             file.where,
             ", ".join(missing),
             expected="these columns",
-            found=", ".join(header[:10]) or "no line of column names",
+            found=", ".join(header[:10]) or "no header line",
         )
     places = [header.index(c) for c in _COLUMNS]
     for row in rows:

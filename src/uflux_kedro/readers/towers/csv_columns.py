@@ -1,7 +1,7 @@
-"""A few columns out of a wide table of text, without holding the rest.
+"""Read a few columns of a wide text table without keeping the rest in memory.
 
-A half-hourly FULLSET of twenty years takes about 700 MB of text in 240 columns, of which a tower
-needs some thirty. It is parsed block by block as it is unpacked.
+A half-hourly FULLSET of twenty years has about 700 MB of text in 240 columns, of which about thirty
+are needed. It is parsed in blocks while it is unpacked.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from uflux_kedro.readers.archives import File
 from uflux_kedro.readers.towers.tables import MISSING, NOTHING
 
 _ONEFLUX_SITE = re.compile(r"site,[A-Z]{2}-[A-Za-z0-9]+")
-"""First line of the files that ONEFlux takes in."""
+"""First line of the input files of ONEFlux."""
 
 _MOST_HEADER_BYTES = 2**20
 _MOST_COMMENT_LINES = 100
@@ -30,16 +30,16 @@ _MOST_COMMENT_LINES = 100
 
 @dataclass(frozen=True)
 class Header:
-    """What stands above the rows of a table.
+    """Header of a text table.
 
     Attributes:
-        comments: Lines before the names: those that begin with ``#``, without that sign, or the
-            ``key,value`` lines of a file that ONEFlux takes in.
+        comments: Lines before the column names: those that start with ``#``, without that sign,
+            or the ``key,value`` lines of an input file of ONEFlux.
         columns: Names of the columns.
-        lines: Number of lines above that of the names.
-        separator: What parts the columns; where it is no comma, numbers may have one.
-        decimal: What parts a number, by the first row.
-        trailing: Whether rows end with a separator that the names do not have.
+        lines: Number of lines before the column names.
+        separator: Separator of the columns.
+        decimal: Decimal sign of numbers, found in the first row.
+        trailing: Whether rows, but not the column names, end with a separator.
     """
 
     comments: tuple[str, ...]
@@ -54,7 +54,7 @@ def read_header(file: File) -> Header:
     """Read the comment lines and the names of the columns.
 
     Raises:
-        InputError: If the file is absent, damaged or has no line of names.
+        InputError: If the file is absent, damaged or has no line of column names.
     """
     comments: list[str] = []
     lines = 0
@@ -88,24 +88,24 @@ def read_header(file: File) -> Header:
 
 
 def _line(stream: IO[bytes]) -> str:
-    # A binary file may have no line end for gigabytes.
+    # A binary file may have gigabytes without a line break.
     return stream.readline(_MOST_HEADER_BYTES).decode("utf-8-sig", errors="replace").rstrip("\r\n")
 
 
 def read_columns(file: File, wanted: Collection[str], header: Header | None = None) -> pd.DataFrame:
-    """Read those of the wanted columns that a table has.
+    """Read the wanted columns that are present in a table.
 
     Args:
-        file: CSV, plain, gzipped or in a zip; -9999, ``NA`` or nothing where a value is missing.
+        file: CSV, plain, gzipped or in a zip; missing values are -9999, ``NA`` or empty.
         wanted: Names of columns.
-        header: The table's header, if it has been read already.
+        header: Header of the table; None reads it.
 
     Returns:
         The columns in the order of the file, numbers as float64, timestamps as text, missing
         values as NaN.
 
     Raises:
-        InputError: If the table cannot be parsed, or holds text where numbers belong.
+        InputError: If the table cannot be parsed, or has text instead of numbers.
     """
     header = header or read_header(file)
     present = [name for name in header.columns if name in wanted]
@@ -143,7 +143,7 @@ def _parse(file: File, header: Header, present: list[str]) -> pd.DataFrame:
     except pa.ArrowInvalid as error:
         if "Empty CSV" in str(error):
             return pd.DataFrame(columns=present)
-        raise _complaint(str(error).splitlines()[0], file, header) from error
+        raise _parse_error(str(error).splitlines()[0], file, header) from error
     columns: dict[str, np.ndarray | pd.Series] = {}
     for name in present:
         if types[name] == pa.string():
@@ -151,22 +151,22 @@ def _parse(file: File, header: Header, present: list[str]) -> pd.DataFrame:
         else:
             columns[name] = np.array(table[name].to_numpy())
             columns[name][columns[name] == MISSING] = np.nan
-    # A spreadsheet may leave rows of nothing but separators; others have a time at least.
+    # Spreadsheets may write rows of separators only; all other rows have a time.
     return pd.DataFrame(columns).dropna(how="all", ignore_index=True)
 
 
 def read_text(path: Path, **options: Any) -> pd.DataFrame:
-    """Read a table of text as pandas does, however its columns are parted.
+    """Read a text table with pandas, whatever the separator of its columns.
 
     Args:
         path: CSV, plain or gzipped.
-        options: What ``pandas.read_csv`` takes besides.
+        options: Further options of ``pandas.read_csv``.
 
     Returns:
-        The table without rows of nothing.
+        The table without empty rows.
 
     Raises:
-        InputError: If it cannot be parsed, a row lacks fields, or a column of these is there twice.
+        InputError: If it cannot be parsed, a row has too few fields, or a column appears twice.
     """
     header = read_header(File(path))
     chosen = options.get("usecols", lambda _: True)
@@ -194,13 +194,13 @@ def read_text(path: Path, **options: Any) -> pd.DataFrame:
 
 
 def _refuse_short_rows(path: Path, header: Header) -> None:
-    """Refuse rows that lost a field: pandas moves the others up and fills their end."""
+    """Raise InputError for rows with too few fields; pandas would shift and fill them."""
     named = max((i for i, name in enumerate(header.columns) if name), default=0)
     separator = header.separator.encode()
     quoted = False
     with File(path).open() as stream:
         for number, line in enumerate(stream, 1):
-            # A quoted field may hold separators and ends of lines: those are left to the parser.
+            # Quoted fields may contain separators and line breaks; the parser checks those rows.
             within, quoted = quoted, quoted ^ bool(line.count(b'"') % 2)
             if number <= header.lines + 1 or within or b'"' in line or not line.strip():
                 continue
@@ -210,12 +210,12 @@ def _refuse_short_rows(path: Path, header: Header) -> None:
                     None,
                     expected=f"{named + 1} fields in every row",
                     found=f"{fields + 1} in line {number}",
-                    hint="The file is cut off there, or a field is lost",
+                    hint="The file is truncated there, or a field is missing",
                 )
 
 
-def _complaint(message: str, file: File, header: Header) -> InputError:
-    """The parser's words as an error of ours; it gives a column by its number."""
+def _parse_error(message: str, file: File, header: Header) -> InputError:
+    """Convert an error of the parser, which names a column by its number, to an InputError."""
     number = re.match(r"In CSV column #(\d+): ", message)
     if number is None or int(number[1]) >= len(header.columns):
         return InputError(file.where, None, expected="a readable CSV table", found=message)

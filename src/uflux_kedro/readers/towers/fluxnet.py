@@ -1,8 +1,8 @@
-"""Towers in ONEFlux's tables: FLUXNET2015, AmeriFlux FLUXNET, ICOS ETC L2, FLUXNET since 2025.
+"""Read tables of ONEFlux: FLUXNET2015, AmeriFlux FLUXNET, ICOS ETC L2, FLUXNET since 2025.
 
-Read are FULLSET, SUBSET and FLUXMET at half-hours, hours, days, weeks and months. From days on
-carbon is in gC m-2 d-1, rain in mm d-1 and QC a share 0-1; at half-hours they are
-umol CO2 m-2 s-1, mm a step and codes 0-3. ``NEE_VUT_REF_QC`` serves GPP and RECO too.
+FULLSET, SUBSET and FLUXMET are read at half-hours, hours, days, weeks and months. In days and longer
+periods carbon is in gC m-2 d-1, rain in mm d-1 and QC a share 0-1; in half-hours and hours they are
+umol CO2 m-2 s-1, mm per step and codes 0-3. ``NEE_VUT_REF_QC`` is also the quality of GPP and RECO.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import pandas as pd
 from uflux_kedro.errors import InputError
 from uflux_kedro.readers.archives import files_of
 from uflux_kedro.readers.parameters import TowerParameters
-from uflux_kedro.readers.towers.csv_columns import read_header
+from uflux_kedro.readers.towers.csv_columns import Header, read_header
 from uflux_kedro.readers.towers.single_tower import (
     CARBON_BY_SECOND,
     Columns,
@@ -25,25 +25,25 @@ from uflux_kedro.readers.towers.tower_files import TowerFile, by_name
 from uflux_kedro.variables import FLUXES, VARIABLES, aliases
 
 WEATHER = ("TA", "SW_IN", "LW_IN", "VPD", "PA", "P", "WS")
-"""Weather that every archive has in full, since it is filled from reanalysis (``*_F``)."""
+"""Weather without gaps in every archive, since it is filled from reanalysis (``*_F``)."""
 
 
 def read_fluxnet(path: Path, parameters: TowerParameters | None = None) -> pd.DataFrame:
-    """Read one tower's archive.
+    """Read the archive of one tower.
 
     Args:
-        path: ``<network>_<site>_FLUXNET..._<version>``: a zip as delivered, or a CSV out of it,
-            plain or gzipped.
-        parameters: Resolution, partition, energy balance, completeness, what may be missing and
-            what becomes of values out of bounds.
+        path: ``<network>_<site>_FLUXNET..._<version>``: a zip as delivered, or a CSV from it, plain
+            or gzipped.
+        parameters: Resolution, completeness, partitioning, energy balance, ``allow_missing`` and
+            ``outside``.
 
     Returns:
         ``site_id``, ``time`` (start of the period), fluxes and weather with their ``_QC`` (0-1)
         in canonical units, NaN where missing; ``attrs["resolution"]``.
 
     Raises:
-        InputError: If the archive is damaged or unsafe, lacks a column, holds nothing but -9999
-            in one, or has doubled, unordered or unreadable timestamps or unreal values.
+        InputError: If the archive is damaged or unsafe, a column is absent or has only -9999,
+            timestamps are duplicate, unordered or unreadable, or values are out of bounds.
     """
     parameters = parameters or TowerParameters()
     files = files_of(path)
@@ -53,7 +53,7 @@ def read_fluxnet(path: Path, parameters: TowerParameters | None = None) -> pd.Da
             path,
             None,
             expected="a file <network>_<site>_FLUXNET_FULLSET_<step>_<years>_<version>.csv, or a "
-            "zip that holds it",
+            "zip with it",
             found=", ".join(f.name for f in files) or "an empty archive",
         )
     towers = pd.concat(
@@ -66,15 +66,16 @@ def read_fluxnet(path: Path, parameters: TowerParameters | None = None) -> pd.Da
 def read_table(table: TowerFile, parameters: TowerParameters) -> pd.DataFrame:
     """Read one table; see :func:`read_fluxnet`."""
     header = read_header(table.file)
-    columns = _columns(table, parameters, set(header.columns))
+    columns = columns_of(table, header, parameters)
     needed = [v for v in (*FLUXES, *WEATHER) if v not in parameters.allow_missing]
     required = [n for n in columns.all() if n.removesuffix("_QC") in needed]
     required = [n for n in required if not n.endswith("_QC") or n.removesuffix("_QC") in FLUXES]
     return read_single_tower(table, columns, parameters, required, header)
 
 
-def _columns(table: TowerFile, parameters: TowerParameters, present: set[str]) -> Columns:
-    """Fluxes first, then weather with the quality that the table states."""
+def columns_of(table: TowerFile, header: Header, parameters: TowerParameters) -> Columns:
+    """Find the columns of one table by its header: fluxes, then weather, each with its quality."""
+    present = set(header.columns)
     values: dict[str, str] = {}
     quality: dict[str, str] = {}
     for flux in FLUXES:

@@ -1,8 +1,8 @@
-"""Single hours and days that cannot be real, before they go into an average.
+"""Remove single impossible hours and days before they are averaged.
 
-A month in which one day is -9999 or a spike lies within the bounds of a month and nothing shows any
-more. Where such steps are few, or all hold one and the same number, they are taken as missing.
-Where they are many it is the unit that is wrong or the sensor, which the averages show.
+The mean of a month with one day of -9999 or a spike may be within the bounds of a month, so that the
+error is no longer found. Impossible steps are made missing if they are few, or nearly all have the
+same value. If they are many, the unit or the sensor is wrong, which the averages show.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from uflux_kedro.variables import bounds_of_step
 logger = logging.getLogger(__name__)
 
 _FEW = 0.02
-"""Share of a column's values."""
-_ALIKE = 0.9
-"""Share of the impossible values that are one number, if that stands for a missing value."""
+"""Share of the values of a column up to which impossible values are few."""
+_EQUAL = 0.9
+"""Share of the impossible values that must be equal to be taken as a fill value."""
 
 
 class Impossible(TypedDict):
-    """What was taken as missing in one column of one tower."""
+    """Impossible values of one column of one tower that were made missing."""
 
     site_id: str
     variable: str
@@ -38,16 +38,16 @@ class Impossible(TypedDict):
 def without_impossible(
     record: pd.DataFrame, site: str, step: Literal["day", "hour"], where: str
 ) -> tuple[pd.DataFrame, list[Impossible]]:
-    """Take single impossible values as missing.
+    """Make single impossible values missing.
 
     Args:
-        record: One tower: ``time``, variables in canonical units, QC.
-        site: Its name.
-        step: Length of its steps; ``hour`` for an hour and less.
+        record: Record of one tower: ``time``, variables in canonical units, QC.
+        site: Name of the tower.
+        step: Length of the steps; ``hour`` for hours and half-hours.
         where: File, for the log.
 
     Returns:
-        The record, and what was taken out of it.
+        The record, and a description of the values removed from each column.
     """
     taken: list[Impossible] = []
     for name in record.columns[1:]:
@@ -70,7 +70,7 @@ def without_impossible(
             example=float(values[first]),
             time=str(record["time"].iloc[first]),
         )
-        logger.warning("%s: %s: %s; taken as missing", where, name, in_words(one))
+        logger.warning("%s: %s: %s; made missing", where, name, in_words(one))
         taken.append(one)
         record[name] = record[name].mask(outside)
     return record, taken
@@ -79,12 +79,12 @@ def without_impossible(
 def _are_single(impossible: np.ndarray, known: int) -> bool:
     if impossible.size <= max(1, _FEW * known):
         return True
-    alike = np.unique(impossible, return_counts=True)[1].max()
-    return impossible.size > 1 and alike < known and alike >= _ALIKE * impossible.size
+    equal = np.unique(impossible, return_counts=True)[1].max()
+    return impossible.size > 1 and equal < known and equal >= _EQUAL * impossible.size
 
 
 def in_words(one: Impossible) -> str:
-    """What was found in a column, for a message."""
+    """Describe the impossible values of a column, for a message."""
     return (
         f"{one['steps']} of {one['of']} {'days' if one['step'] == 'day' else 'hours or half-hours'}"
         f" outside, such as {one['example']:g} on {one['time']}"

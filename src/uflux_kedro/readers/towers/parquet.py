@@ -1,4 +1,4 @@
-"""Columns of a parquet table; what pandas kept in the index stands among them like the rest."""
+"""Read columns of a parquet table; levels of a pandas index are columns like the others."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def read_schema(path: Path) -> pyarrow.Schema:
-    """Names and types of the columns.
+    """Read the names and types of the columns.
 
     Raises:
         InputError: If the file is no parquet.
@@ -28,7 +28,7 @@ def read_schema(path: Path) -> pyarrow.Schema:
 
 
 def read_parquet(path: Path, wanted: Collection[str]) -> pd.DataFrame:
-    """Read those of the wanted columns that there are.
+    """Read the wanted columns that are present.
 
     Raises:
         InputError: If the file is no parquet or damaged.

@@ -1,57 +1,70 @@
-"""Half-hourly text tables as REddyProc reads them: tabs, a line of names, a line of units.
+"""Read half-hourly text tables of REddyProc: tab-separated, a line of names, a line of units.
 
-Wutzler et al. (2018), doi 10.5194/bg-15-5015-2018. Times are the ends of half-hours: hour 0.5 of
+Source: Wutzler et al. (2018), doi 10.5194/bg-15-5015-2018. Times are the ends of half-hours: hour 0.5 of
 day 1 is the first half-hour of the year.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import pandas as pd
 
 from uflux_kedro.errors import InputError
 from uflux_kedro.readers.parameters import TowerParameters
+from uflux_kedro.readers.towers.csv_columns import Header
 from uflux_kedro.readers.towers.single_tower import CARBON_BY_SECOND, Columns, read_single_tower
 from uflux_kedro.readers.towers.tower_files import TowerFile
 
 TIME_COLUMNS = (("Year",), ("Day", "DoY"), ("Hour",))
-"""Columns of which a time is made, each by the names that it goes by."""
+"""Columns of the time, each with its possible names."""
 
 _VALUES = {
     "NEE": "NEE", "H": "H", "LE": "LE", "TA": "Tair", "TS": "Tsoil", "SW_IN": "Rg", "VPD": "VPD",
     "USTAR": "Ustar",
 }  # fmt: skip
+_MEASURED = ("NEE", "H", "LE")
 _HALF_HOUR = pd.Timedelta("30min")
 
 
 def read_table(table: TowerFile, parameters: TowerParameters) -> pd.DataFrame:
     """Read one table.
 
-    ``qcNEE`` of 0 and 1 counts as good; H and LE have no codes, so what is there was measured.
+    ``qcNEE`` of 0 and 1 is good; H and LE have no codes, so all values count as measured.
 
     Args:
         table: ``<site>_....txt``.
-        parameters: Resolution, completeness and what becomes of values out of bounds.
+        parameters: Resolution, completeness and ``outside``.
 
     Returns:
-        As :func:`uflux_kedro.readers.towers.single_tower.read_single_tower`; no GPP and RECO, which
-        these tables are there to be made of.
+        As :func:`uflux_kedro.readers.towers.single_tower.read_single_tower`, without GPP and RECO,
+        since these tables are the input of partitioning.
 
     Raises:
-        InputError: As there.
+        InputError: As for ``read_single_tower``.
     """
     raw = _read(table)
-    values = {v: c for v, c in _VALUES.items() if c in raw}
-    for flux in ("NEE", "H", "LE"):
+    for flux in _MEASURED:
         if flux in raw:
             codes = raw["qcNEE"] if flux == "NEE" and "qcNEE" in raw else 0.0 * raw[flux]
             raw[f"{flux}_QC"] = codes.where(raw[flux].notna())
-    quality = {f"{v}_QC": f"{v}_QC" for v in values if f"{v}_QC" in raw}
-    columns = Columns(values, quality, {"NEE": CARBON_BY_SECOND})
+    columns = _columns(raw.columns)
     return read_single_tower(table, columns, parameters, raw=raw)
 
 
+def columns_of(_: TowerFile, header: Header, parameters: TowerParameters) -> Columns:
+    """Find the columns of one table by its header."""
+    return _columns(header.columns)
+
+
+def _columns(names: Collection[str]) -> Columns:
+    values = {v: c for v, c in _VALUES.items() if c in names}
+    quality = {f"{v}_QC": f"{v}_QC" for v in _MEASURED if v in values}
+    return Columns(values, quality, {"NEE": CARBON_BY_SECOND}, added=tuple(quality))
+
+
 def _read(table: TowerFile) -> pd.DataFrame:
-    """Numbers of the table, and its starts of half-hours as ``TIMESTAMP_START``."""
+    """Read the numbers of the table, and the starts of half-hours as ``TIMESTAMP_START``."""
     where = table.file.where
     try:
         with table.file.open() as stream:
@@ -67,7 +80,7 @@ def _read(table: TowerFile) -> pd.DataFrame:
         raise InputError(
             where,
             None,
-            expected="numbers parted by tabs, under a line of names and one of units",
+            expected="numbers separated by tabs, below a line of names and one of units",
             found=f"{type(error).__name__}: {error}",
         ) from error
     year, day, hour = (raw[next(n for n in names if n in raw)] for names in TIME_COLUMNS)
@@ -76,7 +89,7 @@ def _read(table: TowerFile) -> pd.DataFrame:
             where,
             "Year, Day, Hour",
             expected="a time in every row",
-            found=f"{missing.sum()} rows without, the first in line {missing.idxmax() + 3}",
+            found=f"{missing.sum()} rows without a time, the first in line {missing.idxmax() + 3}",
         )
     first = pd.to_datetime(year.astype(int).astype(str), format="%Y", errors="coerce")
     start = first + pd.to_timedelta(day - 1, "D") + pd.to_timedelta(hour, "h") - _HALF_HOUR

@@ -1,4 +1,4 @@
-"""What readers of single-tower tables share: columns to canonical variables, steps to periods."""
+"""Read any single-tower table: columns to canonical variables, steps to periods."""
 
 from __future__ import annotations
 
@@ -32,34 +32,41 @@ CARBON_BY_SECOND = "umolCO2 m-2 s-1"
 
 @dataclass(frozen=True)
 class Columns:
-    """Where a table's columns go.
+    """Columns of a single-tower table.
 
     Attributes:
-        values: Variable -> column.
-        quality: ``<VAR>_QC`` -> column, for those that the family has.
-        units: Variable -> unit, where it is not the canonical one.
-        complete: Makes of the table's columns those that it does not hold itself.
-        also: Columns that ``complete`` needs besides.
+        variables: Variable -> column.
+        quality: ``<VAR>_QC`` -> column.
+        units: Variable -> unit, if it is not the canonical one.
+        complete: Function that adds columns to the table; None adds none.
+        also: Further columns of the table that ``complete`` needs.
+        added: Columns that ``complete`` adds.
     """
 
-    values: Mapping[str, str]
+    variables: Mapping[str, str]
     quality: Mapping[str, str]
     units: Mapping[str, str]
     complete: Callable[[pd.DataFrame], pd.DataFrame] | None = None
     also: tuple[str, ...] = ()
+    added: tuple[str, ...] = ()
+
+    def offered(self, header: Collection[str]) -> set[str]:
+        """Return the canonical names of the columns that are present with this header."""
+        present = {*header, *self.added}
+        return {ours for ours, theirs in self.all().items() if theirs in present}
 
     def all(self) -> dict[str, str]:
-        """Our column -> the table's, each variable followed by its QC."""
-        order = [n for v in self.values for n in (v, f"{v}_QC")]
-        both = {**self.values, **self.quality}
+        """Return canonical name -> column, each variable followed by its QC."""
+        order = [n for v in self.variables for n in (v, f"{v}_QC")]
+        both = {**self.variables, **self.quality}
         return {name: both[name] for name in order if name in both}
 
 
 def best_tables(tables: Collection[TowerFile], parameters: TowerParameters) -> list[TowerFile]:
-    """Of each delivery, the table nearest to the wanted resolution, in the fullest set.
+    """Select one table of each delivery: that nearest to the resolution, in the fullest set.
 
     Raises:
-        InputError: If a delivery has nothing from which the periods could be made.
+        InputError: If no table of a delivery has the resolution or a finer one.
     """
     chosen = []
     for delivery in dict.fromkeys((t.family, t.delivery) for t in tables):
@@ -73,7 +80,7 @@ def best_tables(tables: Collection[TowerFile], parameters: TowerParameters) -> l
                 "fills it",
                 found=", ".join(sorted({str(t.step) for t in offered})),
             )
-        # From the coarsest: what the networks aggregated themselves comes first.
+        # From the coarsest, so that the aggregation of the networks themselves is preferred.
         fitting.sort(key=lambda t: (_COARSEST_FIRST.index(t.step), t.rank, t.file))
         chosen.append(fitting[0])
         for other in fitting[1:]:
@@ -89,24 +96,24 @@ def read_single_tower(
     header: Header | None = None,
     raw: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """Read a table of one tower and bring it to the wanted periods.
+    """Read a table of one tower and average it to the wanted periods.
 
     Args:
         table: The table.
-        columns: Where its columns go.
-        parameters: Resolution, completeness and what to do about values out of bounds.
-        required: Our columns that must be there and have values.
-        header: The table's header, if it has been read.
-        raw: The table's columns, where it is no CSV; None reads it.
+        columns: Its columns.
+        parameters: Resolution, completeness and ``outside``.
+        required: Canonical names of columns that must be present and have values.
+        header: Header of the table; None reads it.
+        raw: Columns of the table, if it is no CSV; None reads them.
 
     Returns:
         ``site_id``, ``time`` (start of the period), variables in canonical units with their QC
-        (0-1), NaN where missing; ``attrs["clock"]`` the :class:`SolarClock` of hours,
-        ``attrs["impossible"]`` what single steps were left out of the periods.
+        (0-1), NaN where missing; ``attrs["clock"]`` is the :class:`SolarClock` of hours,
+        ``attrs["impossible"]`` describes the impossible steps that were left out.
 
     Raises:
-        InputError: If a required column is absent or empty, timestamps are unreadable, doubled,
-            unordered or off the step, no flux has values, or values cannot be real.
+        InputError: If a required column is absent or empty, timestamps are unreadable, duplicate,
+            unordered or irregular, no flux has values, or values are out of bounds.
     """
     where = table.file.where
     names = columns.all()
@@ -131,7 +138,7 @@ def read_single_tower(
     record = pd.DataFrame({"time": times} | arrays)
     clock = None
     if length < DAY and "SW_IN" in arrays:
-        # Periods have no noon: what the sun says of the clock is read while there are hours.
+        # The clock is compared with the sun in the hours, before they are averaged.
         clock = read_solar_clock(times, arrays["SW_IN"])
     taken: list[Impossible] = []
     if step != parameters.resolution:
@@ -168,7 +175,7 @@ def _canonical(
     length: pd.Timedelta,
     where: str,
 ) -> np.ndarray:
-    """A column in our unit; NaN where the table has none."""
+    """Return a column in the canonical unit; NaN if it is absent."""
     if column not in raw:
         return np.full(len(raw), np.nan)
     values = raw[column].to_numpy()
@@ -176,7 +183,7 @@ def _canonical(
         return good_share(values) if length < DAY else values
     if name in units:
         values = to_canonical(values, units[name], VARIABLES[name], where)
-    # The sum over a step becomes a rate.
+    # Precipitation is a sum over the step.
     return values * (DAY / length) if name == "P" and length < DAY else values
 
 
@@ -186,7 +193,7 @@ def _check_order(times: pd.Series, site: str, where: str) -> None:
 
 
 def _step_length(times: pd.Series, where: str) -> pd.Timedelta:
-    """The step at which a table of hours or half-hours runs."""
+    """Return the step of a table of hours or half-hours."""
     length = times.diff().median() if len(times) > 1 else pd.Timedelta("30min")
     midnight = (times - times.dt.normalize()) % length
     if length >= DAY or DAY % length != pd.Timedelta(0) or (midnight != pd.Timedelta(0)).any():
@@ -209,7 +216,7 @@ def _require_columns(raw: pd.DataFrame, columns: list[str], where: str) -> None:
             ", ".join(missing),
             expected="these columns",
             found="a table without them",
-            hint="Is this a FULLSET or SUBSET table? Name what may be absent in allow_missing",
+            hint="Use a FULLSET or SUBSET table, or name these variables in towers.allow_missing",
         )
     if raw.empty:
         raise InputError(where, None, expected="at least one row", found="none")
@@ -224,6 +231,6 @@ def _require_values(
                 where,
                 names[name],
                 expected=f"values of {name}",
-                found="-9999 throughout",
-                hint=f"Leave the tower out, or name {name.removesuffix('_QC')} in allow_missing",
+                found="only -9999",
+                hint=f"Leave the tower out, or name {name.removesuffix('_QC')} in towers.allow_missing",
             )

@@ -1,4 +1,4 @@
-"""The table of sites: where the towers stand and in which land cover."""
+"""Read and check the table of sites: place and land cover of each tower."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ COLUMNS = {
     "IGBP": "IGBP",
     "CLIMATE": "climate",
 }
-"""FLUXNET's name of a site's property -> ours."""
+"""FLUXNET's name of a property of a site -> canonical name."""
 
 _OPTIONAL = ("elevation", "climate")
 
@@ -33,16 +33,16 @@ def read_sites(path: Path) -> pd.DataFrame:
 
     Args:
         path: CSV with SITE_ID, LOCATION_LAT, LOCATION_LONG (degrees), IGBP (class such as
-            ENF), and where known LOCATION_ELEV (m) and CLIMATE.
+            ENF), optionally LOCATION_ELEV (m) and CLIMATE.
 
     Returns:
         ``site_id``, ``latitude``, ``longitude``, ``elevation``, ``IGBP``, ``climate``; one row a
         site, sorted; NaN where elevation or climate is unknown.
 
     Raises:
-        InputError: See :func:`check_sites`; and if a column is absent.
+        InputError: If a column is absent, or as for :func:`check_sites`.
     """
-    # "NA" is a text like others here: Namibia's sites begin with it.
+    # "NA" is no missing value here: names of sites in Namibia start with it.
     texts = ("SITE_ID", "SITE_NAME", "IGBP", "CLIMATE")
     raw = read_text(path, na_values=["", "-9999"], dtype=dict.fromkeys(texts, str))
     missing = [c for c, name in COLUMNS.items() if c not in raw and name not in _OPTIONAL]
@@ -57,16 +57,16 @@ def read_sites(path: Path) -> pd.DataFrame:
 
 
 def check_sites(sites: pd.DataFrame, where: str | Path) -> pd.DataFrame:
-    """Bring a site table to its canonical columns and types.
+    """Convert a site table to canonical columns and types, and check it.
 
     Args:
-        sites: With at least ``site_id``, ``latitude``, ``IGBP``. A table without any
-            ``longitude`` serves where no map and no region is asked for.
+        sites: With at least ``site_id``, ``latitude``, ``IGBP``. ``longitude`` is needed for maps
+            and regions only.
         where: File, for the message.
 
     Raises:
-        InputError: If a site stands twice, has no name, no place on Earth, or a class that
-            IGBP does not have.
+        InputError: If a site appears twice, has no name, no valid place or an unknown IGBP
+            class.
     """
     unplaced = "longitude" not in sites
     sites = sites.reindex(columns=list(COLUMNS.values()))
@@ -76,13 +76,13 @@ def check_sites(sites: pd.DataFrame, where: str | Path) -> pd.DataFrame:
     twice = sites.loc[sites["site_id"].duplicated(), "site_id"]
     if len(twice):
         raise InputError(
-            where, "site_id", expected="each site once", found=f"{twice.iloc[0]} again"
+            where, "site_id", expected="each site once", found=f"{twice.iloc[0]} twice"
         )
     for name, limit in (("latitude", 90), ("longitude", 180)):
         sites[name] = to_numbers(sites[name], where)
         if name == "longitude" and unplaced:
             logger.warning(
-                "%s: no longitudes: towers cannot be put on a map or into regions", where
+                "%s: no longitudes: towers cannot be shown on maps or assigned to regions", where
             )
             continue
         wrong = sites[~(sites[name].abs() <= limit)]
@@ -101,10 +101,10 @@ def check_sites(sites: pd.DataFrame, where: str | Path) -> pd.DataFrame:
 
 
 def check_igbp(sites: pd.DataFrame, where: str | Path) -> None:
-    """Refuse a class that IGBP does not have.
+    """Check the IGBP classes of a site table.
 
     Raises:
-        InputError: Naming site, class and the nearest known one.
+        InputError: If a class is unknown; the message suggests a similar one.
     """
     unknown = sites[~sites["IGBP"].isin(list(IGBP_CLASSES))]
     if len(unknown):
@@ -120,10 +120,10 @@ def check_igbp(sites: pd.DataFrame, where: str | Path) -> None:
 
 
 def check_metadata(towers: pd.DataFrame, sites: pd.DataFrame, where: str | Path) -> None:
-    """Refuse towers that the site table does not know.
+    """Check that the site table has all towers.
 
     Raises:
-        InputError: Naming them.
+        InputError: If towers are missing there.
     """
     unknown = sorted(set(towers["site_id"]) - set(sites["site_id"]))
     if unknown:
@@ -132,5 +132,5 @@ def check_metadata(towers: pd.DataFrame, sites: pd.DataFrame, where: str | Path)
             "site_id",
             expected="a row of the site table for each tower",
             found=f"none for {', '.join(unknown)}",
-            hint="Add place and IGBP class to the site table, or leave the towers out",
+            hint="Add their place and IGBP class to the site table, or leave the towers out",
         )

@@ -1,4 +1,4 @@
-"""What tables of towers have in common: missing values, timestamps, order, bounds."""
+"""Parse and check tower tables: missing values, timestamps, order, bounds."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ logger = logging.getLogger(__name__)
 
 MISSING = -9999
 NOTHING = ("", "NA", "N/A", "#N/A", "NaN", "nan", "NULL", "null")
-"""What stands for a missing number besides, as R, spreadsheets and data bases write it."""
+"""Further missing values, as written by R, spreadsheets and data bases."""
 
 _DIGITS_OF_A_YEAR = 4
 
 Resolution = Literal["MM", "WW", "DD"]
-"""FLUXNET's names of a monthly, weekly and daily step."""
+"""FLUXNET's names of months, weeks and days."""
 
 Step = Literal["MM", "WW", "DD", "HR", "HH"]
-"""Steps at which towers are shipped: those, hours and half-hours."""
+"""Steps of tower files: months, weeks, days, hours, half-hours."""
 
 Outside = Literal["raise", "mask", "keep"]
-"""What becomes of values out of physical bounds: an error; missing values and a warning; or nothing,
-where a later check judges them with their neighbours."""
+"""Values out of physical bounds raise an error, are made missing with a warning, or are kept for a
+later check."""
 
 
 def to_numbers(column: pd.Series, where: str | Path) -> pd.Series:
-    """Column as float64, NaN where it holds -9999 or nothing.
+    """Convert a column to float64, with NaN for missing values.
 
     Raises:
-        InputError: If it holds text.
+        InputError: If it contains text.
     """
     numbers = pd.to_numeric(column, errors="coerce").astype("float64")
     text = column[numbers.isna() & column.notna()]
@@ -50,23 +50,23 @@ def to_numbers(column: pd.Series, where: str | Path) -> pd.Series:
 
 
 def parse_times(column: pd.Series, step: Step, where: str | Path) -> pd.Series:
-    """Start of each period from ``YYYYMM``, ``YYYYMMDD``, ``YYYYMMDDHHMM`` or an ISO date.
+    """Parse ``YYYYMM``, ``YYYYMMDD``, ``YYYYMMDDHHMM`` or ISO dates to the start of each period.
 
-    Local standard time stays what it is: days and months begin at the tower's own midnight.
+    Times stay in local standard time: days and months start at midnight of the tower.
 
     Raises:
         InputError: If a timestamp is none of these.
     """
     if isinstance(column.dtype, pd.DatetimeTZDtype):
-        column = column.dt.tz_localize(None)  # the clock's own midnight begins a day
+        column = column.dt.tz_localize(None)  # days start at midnight of the local clock
     text = column.astype(str).str.strip()
     length = int(text.str.len().fillna(0).max()) if len(text) else 0
     pattern = {6: "%Y%m", 8: "%Y%m%d"}.get(length, "ISO8601")
     try:
         if length == _DIGITS_OF_A_YEAR:
-            raise ValueError(f"years alone, such as {text.iloc[0]}")
+            raise ValueError(f"years only, such as {text.iloc[0]}")
         if length == 12:
-            # Day and clock apart: pandas parses each of the few that there are once.
+            # Separately, since pandas parses each distinct day and each distinct time once.
             clock = pd.to_datetime(text.str[8:], format="%H%M") - pd.Timestamp("1900-01-01")
             times = pd.to_datetime(text.str[:8], format="%Y%m%d") + clock
         else:
@@ -75,7 +75,7 @@ def parse_times(column: pd.Series, step: Step, where: str | Path) -> pd.Series:
                 times = times.dt.tz_localize(None)
         times = times.astype("datetime64[ns]")
         if times.isna().any():
-            raise ValueError(f"nothing in {int(times.isna().sum())} rows")
+            raise ValueError(f"no timestamp in {int(times.isna().sum())} rows")
     except (TypeError, ValueError) as error:
         raise InputError(
             where,
@@ -91,24 +91,24 @@ def parse_times(column: pd.Series, step: Step, where: str | Path) -> pd.Series:
 
 
 def check_order(towers: pd.DataFrame, where: str | Path) -> None:
-    """Refuse a table in which a site's periods are doubled or out of order.
+    """Check that the periods of each site appear once and in order.
 
     Args:
-        towers: With the columns ``site_id`` and ``time``, as they stand in the file.
+        towers: With the columns ``site_id`` and ``time``, in the order of the file.
         where: File, for the message.
 
     Raises:
-        InputError: Naming the site and the first such times.
+        InputError: If periods appear twice or out of order.
     """
     keys = towers[["site_id", "time"]]
-    doubled = keys[keys.duplicated()]
-    if len(doubled):
+    duplicate = keys[keys.duplicated()]
+    if len(duplicate):
         raise InputError(
             where,
             "time",
             expected="each period once",
-            found=_rows(doubled, "doubled"),
-            hint="Are there two files of one tower and time, or does its clock keep summer time?",
+            found=_rows(duplicate, "twice"),
+            hint="Check for two files of the same tower and time, and for daylight saving time",
         )
     step = keys.groupby("site_id", sort=False)["time"].diff()
     unordered = keys[step < pd.Timedelta(0)]
@@ -118,7 +118,7 @@ def check_order(towers: pd.DataFrame, where: str | Path) -> None:
             "time",
             expected="periods in order",
             found=_rows(unordered, "after a later period"),
-            hint="Were rows sorted as text? Other columns may have moved too",
+            hint="Check whether rows were sorted as text; other columns may be shifted too",
         )
 
 
@@ -128,7 +128,7 @@ def _rows(keys: pd.DataFrame, fault: str) -> str:
 
 
 def bounds(name: str) -> tuple[float, float, str]:
-    """Lowest and highest value of a variable, predictor or QC flag that can be real; the unit."""
+    """Return the lowest and highest possible value of a variable, predictor or QC, and the unit."""
     if name.endswith("_QC"):
         return 0.0, 1.0, "(fraction)"
     variable = variable_of(name)
@@ -138,16 +138,16 @@ def bounds(name: str) -> tuple[float, float, str]:
 def within_bounds(
     column: pd.Series, keys: pd.DataFrame, where: str | Path, outside: Outside
 ) -> pd.Series:
-    """Check a column, named by its canonical variable, predictor or QC flag.
+    """Check the bounds of a column.
 
     Args:
-        column: In the canonical unit.
+        column: Values in the canonical unit, named as a variable, predictor or QC.
         keys: ``site_id`` and ``time`` of each row, for the message.
         where: File, for the message.
-        outside: ``raise``, ``mask`` to make such values NaN and warn, or ``keep``.
+        outside: ``raise``; ``mask`` to make values out of bounds NaN with a warning; ``keep``.
 
     Raises:
-        InputError: Naming variable, bounds and the first values found.
+        InputError: If ``outside`` is ``raise`` and values are out of bounds.
     """
     name = str(column.name)
     lower, upper, unit = bounds(name)
@@ -161,5 +161,5 @@ def within_bounds(
     found = f"{int(wrong.sum())} values outside, such as {examples}"
     if outside == "raise":
         raise InputError(where, name, expected=f"{lower:g} to {upper:g} {unit}", found=found)
-    logger.warning("%s: %s: %s; taken as missing", where, name, found)
+    logger.warning("%s: %s: %s; made missing", where, name, found)
     return column.mask(wrong)

@@ -1,7 +1,7 @@
-"""A tidy table of many towers, its columns named in configuration.
+"""Read tidy tables of many towers, with a mapping of columns from the configuration.
 
-One row a site and period holds keys, fluxes, QC and predictors alike. The mapping says for each
-column of ours which column of the file it is and, where that is not the canonical one, its unit.
+Each row has the keys, fluxes, QC and predictors of one site and period. The mapping gives the
+column of the file for each canonical name and, if it is not the canonical one, its unit.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from uflux_kedro.readers.towers.csv_columns import read_text
 from uflux_kedro.readers.towers.parquet import read_parquet
 from uflux_kedro.readers.towers.sites import check_sites
 from uflux_kedro.readers.towers.tables import (
-    MISSING,
     Outside,
     Resolution,
     check_order,
@@ -34,7 +33,6 @@ logger = logging.getLogger(__name__)
 
 KEYS = ("site_id", "time", "latitude", "IGBP")
 OPTIONAL_SITE_COLUMNS = ("longitude", "elevation", "climate")
-PATTERNS = ("*.csv", "*.csv.gz", "*.parquet")
 _SITE_COLUMNS = ("site_id", *KEYS[2:], *OPTIONAL_SITE_COLUMNS)
 _CLASS_OF_CODE = {str(code): name for name, code in IGBP_CLASSES.items()} | {"17": "WAT"}
 
@@ -46,23 +44,23 @@ def read_tidy(
     resolution: Resolution = "MM",
     outside: Outside = "raise",
 ) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
-    """Read one table of many towers, or several tables with the same columns.
+    """Read one table of many towers, or several with the same columns.
 
     Args:
-        paths: CSV files, plain or gzipped, or parquet; -9999 or nothing where a value is missing.
-        columns: Our name (a key ``site_id``, ``time``, ``latitude``, ``longitude``, ``IGBP``,
+        paths: CSV files, plain or gzipped, or parquet; missing values are -9999 or empty.
+        columns: Canonical name (a key ``site_id``, ``time``, ``latitude``, ``longitude``, ``IGBP``,
             ``elevation``, ``climate``; a variable; a predictor ``SOURCE_VARIABLE``; ``<flux>_QC``)
-            -> the file's column.
+            -> column of the file.
         resolution: Length of the periods.
-        outside: What becomes of values out of physical bounds.
+        outside: How values out of physical bounds are handled.
 
     Returns:
-        ``towers`` (``site_id``, ``time``, fluxes, QC, predictors; sorted), ``sites``, and those
-        of our names for which the file has no column or no value.
+        ``towers`` (``site_id``, ``time``, fluxes, QC, predictors; sorted), ``sites``, and the
+        canonical names without a column or without values.
 
     Raises:
-        ConfigurationError: If the mapping names an unknown variable or no key.
-        InputError: If a key or every flux is absent, or the rows are not as they should be.
+        ConfigurationError: If the mapping has an unknown variable or not all keys.
+        InputError: If a key or all fluxes are absent, or rows are invalid.
     """
     _check_mapping(columns)
     if not paths:
@@ -92,17 +90,32 @@ def read_tidy(
     return towers, _sites(raw, where), missing
 
 
-def columns_with_values(table: Path, columns: Mapping[str, ColumnSpec]) -> set[str]:
-    """Those of our names for which a file, or a folder of files, holds at least one value."""
-    paths = [table] if table.is_file() else sorted(p for g in PATTERNS for p in table.rglob(g))
-    raw = [_read_file(path, columns) for path in paths]
-    return {str(n) for t in raw for n in t if (t[n].notna() & (t[n] != MISSING)).any()}
+def columns_with_values(paths: Sequence[Path], columns: Mapping[str, ColumnSpec]) -> set[str]:
+    """Return the canonical names with at least one value in any of the files.
+
+    Args:
+        paths: As for :func:`read_tidy`.
+        columns: As for :func:`read_tidy`.
+
+    Raises:
+        InputError: If a file is damaged, a key is absent, or a variable contains text.
+    """
+    found: set[str] = set()
+    for path in paths:
+        raw = _read_file(path, columns)
+        for name in set(raw).difference(found):
+            values = raw[name]
+            if name not in (*KEYS, *OPTIONAL_SITE_COLUMNS):
+                values = to_numbers(values.rename(columns[name].column), path)
+            if values.notna().any():
+                found.add(name)
+    return found
 
 
 def _check_mapping(columns: Mapping[str, ColumnSpec]) -> None:
     missing = [key for key in KEYS if key not in columns]
     if missing:
-        raise ConfigurationError(f"The column mapping lacks {', '.join(missing)}")
+        raise ConfigurationError(f"The column mapping has no {', '.join(missing)}")
     for name in columns:
         if name not in (*KEYS, *OPTIONAL_SITE_COLUMNS):
             variable_of(name.removesuffix("_QC"))
@@ -119,7 +132,7 @@ def _read_file(path: Path, columns: Mapping[str, ColumnSpec]) -> pd.DataFrame:
             raise InputError(
                 path,
                 columns[key].column,
-                expected=f"this column, which holds {key}",
+                expected=f"this column with {key}",
                 found=f"only {', '.join(map(str, raw.columns)) or 'unknown columns'}",
             )
     named = {n: raw[s.column] for n, s in columns.items() if s.column in raw}
@@ -139,7 +152,7 @@ def _column(
 
 
 def _sites(raw: pd.DataFrame, where: str) -> pd.DataFrame:
-    """Sites of the table, each with one place and one class, which may be given by its code."""
+    """Return the sites of the table, with one place and one IGBP class (name or code) each."""
     known = [c for c in _SITE_COLUMNS if c in raw]
     sites = raw[known].drop_duplicates()
     if pd.api.types.is_numeric_dtype(sites["IGBP"]):

@@ -1,7 +1,7 @@
-"""What a file of tower data is: by its name where it has the networks' form, else by its header.
+"""Recognise the family of a tower file, by its name or else by its header.
 
-The networks name their files ``<network>_<site>_<product>_<set>_<step>_<years>_<version>``, some
-parts left out; every version suffix reads alike.
+The networks name their files ``<network>_<site>_<product>_<set>_<step>_<years>_<version>``, with
+some parts left out; any version is read.
 """
 
 from __future__ import annotations
@@ -9,22 +9,24 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import PurePosixPath
-from typing import Literal, cast
+from pathlib import Path, PurePosixPath
+from typing import Literal, NamedTuple, cast
 
 from uflux_kedro.errors import InputError
-from uflux_kedro.readers.archives import File
+from uflux_kedro.readers.archives import File, files_of
+from uflux_kedro.readers.parameters import TowerParameters
+from uflux_kedro.readers.paths import Paths, list_files
 from uflux_kedro.readers.towers.csv_columns import Header, read_header
 from uflux_kedro.readers.towers.tables import Step
 
 Family = Literal[
     "fluxnet", "ameriflux", "fluxdatakit", "reddyproc", "parquet", "tidy", "sites", "badm"
 ]
-"""``sites`` is a site table, ``badm`` the networks' metadata; the others hold fluxes."""
+"""``sites`` is a site table, ``badm`` metadata of the networks; the others contain fluxes."""
 
 _STEPS = ("HH", "HR", "DD", "WW", "MM")
 _SETS = ("FULLSET", "FLUXMET", "SUBSET")
-"""From the fullest; FLUXMET is what the networks call FULLSET since 2025."""
+"""From the fullest; FULLSET is called FLUXMET since 2025."""
 
 _PRODUCTS: dict[str, Family] = {
     "FLUXNET2015": "fluxnet",
@@ -39,21 +41,22 @@ _COMPANIONS = {
     "FLUXES", "ANCILLARY", "INST", "INSTPAIRS", "EDDYCOV", "README", "README.md", "COSPECTRA",
     "DATA",
 }  # fmt: skip
-"""Parts of the names of what comes along with the fluxes and holds none that is used."""
+"""Parts of the names of files that accompany the fluxes and are not read."""
 
+_MOST_SHOWN = 3
 _SITE = re.compile(r"[A-Z]{2}-[A-Za-z0-9]+")
 
 
 @dataclass(frozen=True)
 class TowerFile:
-    """A file whose kind is known.
+    """A file of a known family.
 
     Attributes:
-        file: Where it is.
-        family: Which reader reads it.
-        site: Tower, where the file is of a single one.
-        step: Step of its rows, where the name says it.
-        delivery: The same for all tables of one archive, whatever their set and step.
+        file: The file.
+        family: Family, which determines the reader.
+        site: Tower; empty if there are several.
+        step: Step of the rows, if the name states it.
+        delivery: Identifies the tables of one archive, which differ in set and step.
         rank: 0 for the fullest set of variables.
     """
 
@@ -65,20 +68,99 @@ class TowerFile:
     rank: int = 0
 
 
+TOWER_PATTERNS = (
+    "**/*.zip", "**/*.csv", "**/*.csv.gz", "**/*.xlsx", "**/*.parquet", "**/*.txt",
+)  # fmt: skip
+"""Files that are read from a folder and the folders in it."""
+
+METADATA = ("sites", "badm")
+"""Families with sites and without fluxes."""
+
+
+class FoundFiles(NamedTuple):
+    """The tower files of a path.
+
+    Attributes:
+        data: Files with fluxes, at least one.
+        metadata: Files with sites.
+        unread: A message for each file that is not read.
+    """
+
+    data: list[TowerFile]
+    metadata: list[TowerFile]
+    unread: list[str]
+
+
+def find_tower_files(path: Paths, parameters: TowerParameters) -> FoundFiles:
+    """Find the tower files of a path and recognise the family of each.
+
+    Args:
+        path: A file, a folder, or several of them.
+        parameters: ``reader`` other than ``auto`` keeps files of that family only.
+
+    Raises:
+        InputError: If there is no file with fluxes, or an archive is damaged or unsafe.
+    """
+    paths = list_files(path, TOWER_PATTERNS)
+    columns = parameters.columns
+    keys: dict[str, str] = {n: columns[n].column for n in ("site_id", "time") if n in columns}
+    found: list[TowerFile] = []
+    unread: list[str] = []
+    for one in sorted(set(paths)):
+        if parameters.reader == "tidy" and one.name.endswith((".csv", ".csv.gz", ".parquet")):
+            found.append(TowerFile(File(one), "tidy"))
+            continue
+        if parameters.reader == "parquet" and one.suffix == ".parquet":
+            found.append(TowerFile(File(one), "parquet"))
+            continue
+        fitting, reasons = _recognise_all(one, parameters.reader, keys)
+        found += fitting
+        unread += reasons
+    data = [t for t in found if t.family not in METADATA]
+    if not data:
+        raise InputError(
+            paths[0].parent if paths else "the tower files",
+            None,
+            expected="at least one file of towers"
+            + ("" if parameters.reader == "auto" else f" for the reader {parameters.reader}"),
+            found=", ".join(sorted({t.file.name for t in found})) or "none",
+            hint="; ".join(unread[:_MOST_SHOWN]) or None,
+        )
+    return FoundFiles(data, [t for t in found if t.family in METADATA], unread)
+
+
+def _recognise_all(
+    path: Path, reader: str, keys: Mapping[str, str]
+) -> tuple[list[TowerFile], list[str]]:
+    """Return the files of a path that the reader reads, and messages about the others."""
+    results = [recognise(file, keys) for file in files_of(path)]
+    known = [r for r in results if isinstance(r, TowerFile)]
+    packed = [r for r in known if r.file.member and r.family in ("tidy", "parquet", "sites")]
+    unread = [f"{packed[0].file.where} is not read: unpack it first"] if packed else []
+    known = [r for r in known if r not in packed]
+    fitting = [r for r in known if reader in ("auto", r.family) or r.family in METADATA]
+    reasons = [r for r in results if isinstance(r, str)]
+    if known and not fitting:
+        reasons = [f"a file of the family {known[0].family}"]
+    if reasons and not fitting:
+        unread.append(f"{path} is not read: {reasons[0]}")
+    return fitting, unread
+
+
 def recognise(file: File, columns: Mapping[str, str] | None = None) -> TowerFile | str | None:
-    """Find out what a file is.
+    """Recognise the family of a file.
 
     Args:
         file: The file.
-        columns: Of a tidy table, the names of its ``site_id`` and ``time`` columns, if the
-            user mapped them.
+        columns: Names of the ``site_id`` and ``time`` columns of a tidy table, if they are
+            mapped.
 
     Returns:
-        The file's kind; None where it is known to hold nothing of use; or, as text, why it
-        cannot be read.
+        The file with its family; None if it is a file that is not needed; or a text with the
+        reason why it cannot be read.
 
     Raises:
-        InputError: If it is called a zip and is none.
+        InputError: If it is named as a zip but is none.
     """
     named = by_name(file)
     if named is not None or _is_companion(file.name):
@@ -89,9 +171,9 @@ def recognise(file: File, columns: Mapping[str, str] | None = None) -> TowerFile
     if suffix == ".zip":
         if file.member is None:
             raise _no_zip(file)
-        return "a zip within a zip: unpack the outer one"
+        return "a zip inside a zip: unpack the outer one"
     if suffix not in (".csv", ".txt"):
-        return "neither a zip nor CSV, parquet or metadata in xlsx"
+        return "neither a zip nor CSV, parquet or xlsx metadata"
     try:
         header = read_header(file)
         return _by_tabs(file, header) or _by_header(file, header, columns or {})
@@ -107,12 +189,12 @@ def _no_zip(file: File) -> InputError:
         None,
         expected="a zip archive",
         found=f"a file that begins with {beginning!r}" if beginning else "an empty file",
-        hint="A portal's page or a broken download: fetch it again",
+        hint="It may be a web page or a broken download: download it again",
     )
 
 
 def by_name(file: File) -> TowerFile | None:
-    """The file's kind, if its name has a network's form."""
+    """Return the file with its family, if its name follows the rules of the networks."""
     stem = re.sub(r"(\.csv|\.xlsx)?(\.gz)?$", "", file.name, flags=re.IGNORECASE)
     parts = stem.split("_")
     if stem == file.name or len(parts) < 3:
@@ -141,7 +223,7 @@ def _by_tabs(file: File, header: Header) -> TowerFile | str | None:
         return None
     named = _SITE.search(file.name)
     if named is None:
-        return "a table of one tower whose name does not say which: name it <site>_<years>.txt"
+        return "a table of one tower without its name: rename the file to <site>_<years>.txt"
     return TowerFile(file, "reddyproc", named[0], "HH", (file.name,))
 
 
@@ -159,7 +241,7 @@ def _by_header(file: File, header: Header, columns: Mapping[str, str]) -> TowerF
         return TowerFile(file, "sites")
     if stamped and "SITE_ID" not in found:
         return (
-            "a table of one tower whose name does not say which: "
-            "name it <network>_<site>_FLUXNET_FULLSET_<step>_<years>_<version>.csv"
+            "a table of one tower without its name: "
+            "rename the file to <network>_<site>_FLUXNET_FULLSET_<step>_<years>_<version>.csv"
         )
     return "a table of unknown columns: map them in towers.columns, with towers.reader tidy"

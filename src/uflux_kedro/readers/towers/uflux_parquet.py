@@ -1,9 +1,9 @@
-"""The published UFLUX-ensemble training table: one parquet of tower months and predictors.
+"""Read the published UFLUX-ensemble training table: a parquet of tower months and predictors.
 
-It keeps sites in the index level ``ID``, names some predictors otherwise than its own text does
-and states no units. Names are settled here. A unit is taken from the size of the values where
-sizes leave no doubt (pressure in kPa, hPa or Pa differs by factors of ten and a hundred), and is
-the canonical one elsewhere; ``towers.columns`` overrules both.
+Sites are in the index level ``ID``; some names of predictors differ from those in its text, and it
+states no units. Names are mapped here. The unit is found from the size of the values if it is
+unambiguous (pressure in kPa, hPa or Pa differs by factors of ten and a hundred), else it is the
+canonical one; ``towers.columns`` overrides both.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from uflux_kedro.errors import ConfigurationError, InputError
 from uflux_kedro.readers.parameters import ColumnSpec, TowerParameters
 from uflux_kedro.readers.towers.parquet import read_parquet, read_schema
 from uflux_kedro.readers.towers.tables import MISSING
-from uflux_kedro.readers.towers.tidy import read_tidy
+from uflux_kedro.readers.towers.tidy import KEYS, read_tidy
 from uflux_kedro.variables import FLUXES, SITE_PREDICTORS, variable_of
 
 logger = logging.getLogger(__name__)
 
 _RENAMED = {"SWIN": "SW_IN", "LWIN": "LW_IN", "SMC": "SWC", "EVI": "EVI2"}
-"""EVI there is the two-band form: the sets that use it are called EVI2."""
+"""EVI in the table is the two-band form: the predictor sets that use it are called EVI2."""
 
 _WHOLE_NAMES = {
     "ID": "site_id", "Reco": "RECO", "Latitude": "latitude", "Longitude": "longitude",
@@ -43,7 +43,7 @@ _SIZES = {
     "LW_IN": ((10_000, "J m-2 d-1"),),
     "VPD": ((110, "Pa"),),
 }
-"""Variable -> unit from a median on; below the last the unit is the canonical one."""
+"""Variable -> least median and unit; below the last median the unit is the canonical one."""
 
 
 def read_uflux_parquet(
@@ -53,13 +53,24 @@ def read_uflux_parquet(
 
     Args:
         path: Parquet with sites in ``ID``, a time, ``Latitude``, ``IGBP``, fluxes and predictors.
-        parameters: ``columns`` adds to the names and units found here, or overrules them.
+        parameters: ``columns`` extends or overrides the names and units found here.
 
     Returns:
-        Towers, sites and names without values, as :func:`uflux_kedro.readers.towers.tidy.read_tidy`.
+        Towers, sites and names without values, as of
+        :func:`uflux_kedro.readers.towers.tidy.read_tidy`.
 
     Raises:
-        InputError: If it is no parquet, or lacks a key or every flux.
+        InputError: If it is no parquet, or has no column for a key or for any flux.
+    """
+    columns = _with_units(path, columns_of(path, parameters), parameters.columns)
+    return read_tidy([path], columns, resolution=parameters.resolution, outside=parameters.outside)
+
+
+def columns_of(path: Path, parameters: TowerParameters) -> dict[str, ColumnSpec]:
+    """Find the columns of the table by their names, those of ``parameters.columns`` first.
+
+    Raises:
+        InputError: If the file is no parquet, or a key has no column.
     """
     import pyarrow
 
@@ -70,20 +81,19 @@ def read_uflux_parquet(
     if times:
         found["time"] = ColumnSpec(column=times[0])
     columns = found | parameters.columns
-    if missing := [k for k in ("site_id", "time", "latitude", "IGBP") if k not in columns]:
+    if missing := [k for k in KEYS if k not in columns]:
         raise InputError(
             path,
             ", ".join(missing),
             expected="a column for each",
             found=", ".join(schema.names),
-            hint="Say in towers.columns which columns they are",
+            hint="Name the columns in towers.columns",
         )
-    columns = _with_units(path, columns, parameters.columns)
-    return read_tidy([path], columns, resolution=parameters.resolution, outside=parameters.outside)
+    return columns
 
 
 def _ours(name: str) -> str | None:
-    """Our name of a column; None for what is made from time and place anew, or unknown."""
+    """Return the canonical name of a column; None if unknown or computed from time and place."""
     if name in _WHOLE_NAMES:
         return _WHOLE_NAMES[name]
     if name in (*FLUXES, "IGBP", "CO2") or name.removesuffix("_QC") in FLUXES:
@@ -100,7 +110,7 @@ def _ours(name: str) -> str | None:
 def _with_units(
     path: Path, columns: dict[str, ColumnSpec], given: Mapping[str, ColumnSpec]
 ) -> dict[str, ColumnSpec]:
-    """Add the units that sizes tell."""
+    """Add the units that follow from the size of the values."""
     named = {n: variable_of(n).name for n in columns if n not in given and "_" in n
              and not n.endswith(("_QC", "_id"))}  # fmt: skip
     sized = {n: variable for n, variable in named.items() if variable in _SIZES}
@@ -111,6 +121,6 @@ def _with_units(
         median = column.mask(column == MISSING).median()
         unit = next((u for least, u in _SIZES[variable] if median >= least), None)
         if unit:
-            logger.warning("%s: %s read as %s, by its median of %g", path, name, unit, median)
+            logger.warning("%s: %s is read as %s, since its median is %g", path, name, unit, median)
             columns = columns | {name: ColumnSpec(column=columns[name].column, unit=unit)}
     return columns

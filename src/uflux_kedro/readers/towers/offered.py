@@ -1,0 +1,45 @@
+"""Find the columns of tower files without averaging their rows to periods."""
+
+from __future__ import annotations
+
+from uflux_kedro.readers.parameters import TowerParameters
+from uflux_kedro.readers.paths import Paths
+from uflux_kedro.readers.towers.csv_columns import read_header
+from uflux_kedro.readers.towers.families import FAMILIES
+from uflux_kedro.readers.towers.single_tower import best_tables
+from uflux_kedro.readers.towers.tidy import KEYS, columns_with_values
+from uflux_kedro.readers.towers.tower_files import find_tower_files
+from uflux_kedro.readers.towers.uflux_parquet import columns_of
+
+
+def offered_columns(path: Paths, parameters: TowerParameters) -> set[str]:
+    """Return the columns that :func:`uflux_kedro.readers.towers.read.read_towers` would return.
+
+    Of tables of many towers those with at least one value count. Of archives and tables of one
+    tower only the headers are read, so that a column of nothing but -9999 counts as well.
+
+    Args:
+        path: A file, a folder, or several of them.
+        parameters: As for ``read_towers``.
+
+    Returns:
+        Canonical names of the fluxes, their quality and the predictors of any tower, and the keys
+        ``site_id``, ``time``, ``latitude`` and ``IGBP``, which every tower has.
+
+    Raises:
+        InputError: If no file is of towers, a file is damaged, or a table has no column for a key.
+    """
+    data = find_tower_files(path, parameters).data
+    offered = set(KEYS)
+    for table in best_tables([t for t in data if t.family in FAMILIES], parameters):
+        header = read_header(table.file)
+        columns = FAMILIES[table.family].columns_of(table, header, parameters)
+        offered |= columns.offered(header.columns)
+    tidy = [t.file.path for t in data if t.family == "tidy"]
+    if tidy:
+        offered |= columns_with_values(tidy, parameters.columns)
+    for table in data:
+        if table.family == "parquet":
+            mapping = columns_of(table.file.path, parameters)
+            offered |= columns_with_values([table.file.path], mapping)
+    return offered
