@@ -32,6 +32,18 @@ def test_every_exported_name_imports_and_is_documented(name):
             assert found.__doc__, exported
 
 
+def test_what_most_scripts_need_is_at_the_top():
+    import uflux_kedro
+
+    assert {"read_towers", "read_cube", "held_out_predictions", "predict_cube"} <= set(
+        uflux_kedro.__all__
+    )
+    for name in uflux_kedro.__all__:
+        found = getattr(uflux_kedro, name)
+        package = import_module(".".join(found.__module__.split(".")[:2]))
+        assert getattr(package, name) is found
+
+
 EXAMPLES = [
     "features",
     "figures",

@@ -233,8 +233,8 @@ def fit_member(
     rows: pd.DataFrame,
     model: Any,
     *,
-    parameters: Mapping[str, Any],
-    seed: int,
+    parameters: Mapping[str, Any] | None = None,
+    seed: int | None = None,
     scores: Mapping[str, Any] | None = None,
     with_sites: bool = False,
 ) -> FittedMember:
@@ -244,7 +244,7 @@ def fit_member(
         member: The member.
         rows: Usable rows with ``site_id``, the flux and the predictors, without missing values.
         model: Unfitted estimator.
-        parameters: Settings of the model, for the card.
+        parameters: Settings of the model, for the card; None for those of ``get_params``.
         seed: Seed of the model, for the card.
         scores: Held-out scores, for the card.
         with_sites: Whether to pass each row's site to the model's ``fit``, as ``groups``.
@@ -269,7 +269,7 @@ def fit_member(
         # XGBoost lists missing=nan, which JSON cannot hold.
         "parameters": {
             k: v
-            for k, v in parameters.items()
+            for k, v in (model.get_params() if parameters is None else parameters).items()
             if not (isinstance(v, float) and not math.isfinite(v))
         },
         "rows": len(rows),
