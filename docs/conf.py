@@ -10,7 +10,6 @@ import sys
 from importlib import import_module
 from inspect import isclass
 from pathlib import Path
-from pkgutil import walk_packages
 from typing import Any
 
 from pydantic import BaseModel
@@ -22,10 +21,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 import settings_page
 import variables_page
 
-from uflux_kedro import __version__
+import uflux_kedro
 
 project = "uflux_kedro"
-version = release = __version__
+version = release = uflux_kedro.__version__
 copyright = "the authors of uflux_kedro"
 
 extensions = [
@@ -92,17 +91,20 @@ def _document_constants(app: Sphinx) -> None:
     Autodoc looks for them in the package's ``__init__.py`` only.
     """
     for page in Path(app.srcdir, "reference").glob("*.md"):
-        if page.stem == "index":
+        folder = Path(uflux_kedro.__file__).parent / page.stem
+        if not folder.is_dir():
             continue
         package = import_module(f"uflux_kedro.{page.stem}")
         analyzer = ModuleAnalyzer.for_module(package.__name__)
         analyzer.analyze()
-        for module in walk_packages(getattr(package, "__path__", ()), f"{package.__name__}."):
-            for (owner, name), lines in (
-                ModuleAnalyzer.for_module(module.name).find_attr_docs().items()
-            ):
-                if not owner and name in package.__all__:
-                    analyzer.attr_docs["", name] = lines
+        for name in filter(str.isupper, package.__all__):
+            for file in folder.rglob("*.py"):
+                if re.search(rf"^{name}\b", file.read_text(), re.MULTILINE):
+                    parts = file.relative_to(folder).with_suffix("").parts
+                    module = ".".join((package.__name__, *parts))
+                    documented = ModuleAnalyzer.for_module(module).find_attr_docs()
+                    if ("", name) in documented:
+                        analyzer.attr_docs["", name] = documented["", name]
 
 
 def _skip_fields_of_tuples(
