@@ -211,7 +211,7 @@ def test_gaps_of_a_column_are_gaps_of_its_sun():
         ("EVI", 7.9, None),
         ("EVI", 75.0, "percent"),
         ("EVI", 75.1, None),
-        ("P", 304.4, "mm month-1"),
+        ("P", 304.3, "mm month-1"),
         ("P", 3652.5, "mm yr-1"),
         ("P", 3652.6, None),
         ("TA", 253.15, "K"),

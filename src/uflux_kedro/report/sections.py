@@ -27,9 +27,9 @@ _PEERS = (
     "months that both have; totals therefore differ from those of the complete map. Scores use the "
     "other product as the reference and are weighted by area and days. They compare values of "
     "cells and months, means of cells (spatial), and mean seasonal cycles of cells minus their "
-    "means (seasonal). Coverage is the share of the other product's values within two standard "
-    "deviations among the members of the ensemble mean; about 0.95 would be expected if the "
-    "spread were the uncertainty."
+    "means (seasonal). Coverage is the share of the other product's values that are within two "
+    "standard deviations among members of the ensemble mean; if this spread were the uncertainty, "
+    "it would be about 0.95."
 )
 _BUDGETS = (
     "Each flux is predicted separately, so that NEE need not equal RECO minus GPP, nor H plus LE "
