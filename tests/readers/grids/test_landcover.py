@@ -159,7 +159,7 @@ def test_only_a_map_of_the_globe_must_have_water_as_its_commonest(tmp_path):
     for part in (forest.isel(lat=slice(5)), forest.isel(lon=slice(10))):
         assert bool((read_igbp([write(part, tmp_path / "a.nc")])["IGBP"] == 1).all())
     # Of 150 degrees of latitude and 300 of longitude on it is one.
-    with pytest.raises(InputError, match="commonest class of the globe"):
+    with pytest.raises(InputError, match="most common class of the globe"):
         read_igbp([write(forest.isel(lon=slice(11)), tmp_path / "a.nc")])
 
 

@@ -86,7 +86,7 @@ def test_only_the_needed_sites_are_checked(tmp_path):
     ("name", "content", "message"),
     [
         ("a_BIF.csv", b"SITE_ID,VALUE\n", "VARIABLE, DATAVALUE: expected these columns"),
-        ("a_BIF.csv", b"", "expected these columns; found no line of column names"),
+        ("a_BIF.csv", b"", "expected these columns; found no header line"),
         ("a_BIF.xlsx", b"not a workbook", "complete zip archive"),
     ],
 )

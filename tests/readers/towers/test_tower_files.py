@@ -87,10 +87,10 @@ def test_headers_of_known_tables(tmp_path, lines, family, site):
     ("lines", "reason"),
     [
         (["TIMESTAMP,H", "200401,1"], "a table of one tower without its name"),
-        (["# Site: nowhere", "TIMESTAMP_START,H", "200401010000,1"], "does not say which"),
+        (["# Site: nowhere", "TIMESTAMP_START,H", "200401010000,1"], "without its name"),
         (["SITE_ID,LOCATION_LAT,TIMESTAMP", "A,1,200401"], "a table of unknown columns"),
         (["SITE_ID,VARIABLE", "A,B"], "a table of unknown columns"),
-        (["Year\tDoY\tH", "2004\t1\t1"], "name it <site>_<years>.txt"),
+        (["Year\tDoY\tH", "2004\t1\t1"], "rename the file to <site>_<years>.txt"),
         (["Day\tDoY\tH", "2004\t1\t1"], "a table of unknown columns"),
     ],
 )
