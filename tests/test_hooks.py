@@ -23,6 +23,7 @@ from uflux_kedro.configuration import PARENT_RUN, project_parameters
 from uflux_kedro.datasets.cubes import ZarrCubeDataset
 from uflux_kedro.datasets.products import ProductDataset
 from uflux_kedro.hooks import ProjectHooks, clear_outputs
+from uflux_kedro.products.production import produce
 
 
 @pytest.fixture
@@ -88,7 +89,7 @@ def test_every_stored_output_of_the_project_is_cleared_and_no_raw_data():
 def test_a_new_run_reopens_a_product_and_keeps_its_regions(tmp_path):
     write_world(tmp_path)
     dataset = ProductDataset(filepath=str(tmp_path / "GPP.zarr"))
-    dataset.save(plan(tmp_path, regions={"time": 6}))
+    produce(plan(tmp_path, regions={"time": 6}), dataset.store)
     before = tree(tmp_path / "GPP.zarr")
     catalog = DataCatalog({"raw": MemoryDataset(1), "product": dataset})
     pipeline = Pipeline([node(lambda raw: raw, "raw", "product", name="make")])
@@ -96,7 +97,9 @@ def test_a_new_run_reopens_a_product_and_keeps_its_regions(tmp_path):
     assert not dataset.exists(), "a resumed run would take it for its own"
     with pytest.raises(DatasetError, match="an unfinished one"):
         dataset.load()
-    dataset.save(plan(tmp_path, regions={"time": 6}))
+    production = produce(plan(tmp_path, regions={"time": 6}), dataset.store)
+    dataset.save(dataset.store)
+    assert (production.made, production.kept) == (0, 2)
     assert tree(tmp_path / "GPP.zarr") == before
     assert dataset.load().sizes["time"] == 12
 
