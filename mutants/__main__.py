@@ -102,7 +102,9 @@ def _fate(copy: Path, mutant: Mutant, unbroken: Baseline, budget_s: float) -> st
     finally:
         path.write_text(source, encoding="utf-8")
         os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
-    if code is None or code < 0 or code in _KILLED_BY:
+    if code is None:
+        return "killed by its time"
+    if code < 0 or code in _KILLED_BY:
         return "killed"
     if code == 0:
         return f"survived {len(tests)} tests"

@@ -152,16 +152,29 @@ def baseline(copy: Path, tests: list[str], limit_s: float) -> Baseline:
     code = fork(lambda: pytest.main(arguments, plugins=[_Watch(noted)]), copy, log, limit_s)
     if code != 0:
         raise RuntimeError(f"the tests fail before anything is broken:\n{log.read_text()[-4000:]}")
+    found = json.loads(noted.read_text())
     data = coverage.CoverageData(str(copy / ".coverage"))
     data.read()
     reach = {
         Path(name).relative_to(copy): {
-            line: {context.rpartition("|")[0] for context in contexts if context}
+            line: set().union(*(_who(context, found["seconds"]) for context in contexts))
             for line, contexts in data.contexts_by_lineno(name).items()
         }
         for name in data.measured_files()
     }
-    return Baseline(**json.loads(noted.read_text()), reach=reach)
+    return Baseline(**found, reach=reach)
+
+
+def _who(context: str, tests: Iterable[str]) -> set[str]:
+    """Tests that a context of coverage speaks of, such as ``tests/a.py::one|run``.
+
+    What a test sets up may be a fixture of its whole file.
+    """
+    test, _, phase = context.rpartition("|")
+    if phase != "setup":
+        return {test}
+    file = test.partition("::")[0]
+    return {other for other in tests if other.partition("::")[0] == file}
 
 
 def _runs_once(source: str, line: int) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.conftest import PROJECT
+from tests.testing.project import PROJECT
 from uflux_kedro import configuration
 from uflux_kedro.ensemble import Member
 from uflux_kedro.errors import ConfigurationError

@@ -10,7 +10,7 @@ import xarray as xr
 from tests.testing.cubes import make_cube
 from uflux_kedro.biophysics.vapour_pressure import vpd_from_dewpoint
 from uflux_kedro.features.derived import derive_predictors, offered_by_table
-from uflux_kedro.readers.parameters import ColumnSpec
+from uflux_kedro.readers.parameters import TowerParameters
 from uflux_kedro.variables import SITE_PREDICTORS
 
 
@@ -70,10 +70,8 @@ def offered(folder, **columns):
     names = [*KEYS, *columns]
     path = folder / "table.csv"
     pd.DataFrame([KEYS | columns]).to_csv(path, index=False)
-    return offered_by_table(path, {n: ColumnSpec(column=n) for n in names}) - {
-        *names,
-        *SITE_PREDICTORS,
-    }
+    parameters = TowerParameters(reader="tidy", columns={n: n for n in names})
+    return offered_by_table(path, parameters) - {*names, *SITE_PREDICTORS}
 
 
 @pytest.mark.parametrize(
@@ -87,11 +85,11 @@ def offered(folder, **columns):
         (("ERA_TA", "ERA_QV", "ERA_PA"), {"ERA_VPD"}),
         (("M_NIR", "M_RED"), {"M_NDVI", "M_EVI2", "M_NIRv"}),
         (("M_NIR", "V_RED"), set()),
-        (("NIR", "RED"), set()),  # of no source
+        (("NIR", "RED"), set()),  # without a source
         (("TA_QC", "ERA_TA"), set()),
     ],
 )
-def test_what_a_table_comes_to(tmp_path, columns, made):
+def test_derived_names_that_a_table_provides(tmp_path, columns, made):
     assert offered(tmp_path, **dict.fromkeys(columns, 1.0)) == made
 
 
@@ -99,7 +97,7 @@ def test_a_column_without_values_offers_nothing(tmp_path):
     assert offered(tmp_path, ERA_TA=1.0, ERA_TD=-9999) == set()
 
 
-def test_what_is_there_is_not_made_anew():
+def test_a_present_variable_is_not_derived_again():
     table = pd.DataFrame({"E_TA": [20.0], "E_TD": [10.0]})
     made = derive_predictors(table, "E")
     assert made["E_VPD"].tolist() == pytest.approx([vpd_from_dewpoint(20.0, 10.0)])

@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("cosmic_ray")
 
-from mutants.matching import Baseline, files_of, mirrored_tests
+from mutants.matching import Baseline, _who, files_of, mirrored_tests
 from mutants.mutations import draw
 from mutants.workshop import fork
 
@@ -115,6 +115,12 @@ def test_tests_that_reach_a_line_come_first_from_its_own_module_and_within_the_b
     assert found.matching(path, 12, plain, 20) == []
     # What is kept of the first call runs once: all who reach the file are asked.
     assert len(found.matching(path, 12, SOURCE, 20)) == 3
+
+
+def test_what_one_test_sets_up_may_serve_all_of_its_file():
+    tests = ["tests/a.py::one", "tests/a.py::two", "tests/b.py::one"]
+    assert _who("tests/a.py::one|run", tests) == {"tests/a.py::one"}
+    assert _who("tests/a.py::one|setup", tests) == {"tests/a.py::one", "tests/a.py::two"}
 
 
 def test_a_fork_ends_with_its_code_or_with_its_time(tmp_path):

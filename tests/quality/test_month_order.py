@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 
 from uflux_kedro.quality.month_order import (
+    TEXT_ORDER,
     _mean,
     _pooled,
     _references,
-    _tied,
-    as_text_order,
+    _usual_lag,
     months_in_text_order,
 )
 from uflux_kedro.quality.phase import Seasons
@@ -27,8 +27,8 @@ def test_references_are_of_another_kind_and_tied():
 
 
 def test_ties_have_a_side():
-    assert _tied("EVI", "GPP") == 0.25
-    assert _tied("GPP", "EVI") is None
+    assert _usual_lag("EVI", "GPP") == 0.25
+    assert _usual_lag("GPP", "EVI") is None
 
 
 @pytest.mark.parametrize(
@@ -71,14 +71,14 @@ def order(false_alarm=0.01, n_years=8, **columns):
 
 def test_a_year_in_text_order_gains_by_being_put_right():
     summer = wave(6)
-    found = order(GPP=as_text_order(summer), EVI=summer, LAI=summer)
+    found = order(GPP=summer[list(TEXT_ORDER)], EVI=summer, LAI=summer)
     assert found["alarm"].to_dict() == {"GPP": True, "EVI": False, "LAI": False}
     row = found.loc["GPP"]
-    usual = np.corrcoef(as_text_order(summer), summer)[0, 1]
+    usual = np.corrcoef(summer[list(TEXT_ORDER)], summer)[0, 1]
     assert row["r"] == pytest.approx(usual, abs=1e-9)
     assert row["r_right"] == pytest.approx(1)
     # Against the best that a month to either side makes of it as it stands.
-    near = [np.corrcoef(np.roll(as_text_order(summer), k), summer)[0, 1] for k in (-1, 0, 1)]
+    near = [np.corrcoef(np.roll(summer[list(TEXT_ORDER)], k), summer)[0, 1] for k in (-1, 0, 1)]
     assert row["gain"] == pytest.approx(1 - max(near))
     # Eight years that are alike have the floor's error, 0.1 / 8.
     assert row["error"] == pytest.approx(0.0125)

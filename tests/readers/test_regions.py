@@ -164,5 +164,5 @@ def test_an_area_round_a_pole_holds_it(tmp_path, side):
 
 def test_metres_without_a_projection_are_refused(tmp_path):
     path = geojson(tmp_path / "metres.geojson", area=shapely.box(4e6, 3e6, 4.1e6, 3.1e6))
-    with pytest.raises(InputError, match=r"geometry: expected longitudes .* in which projection"):
+    with pytest.raises(InputError, match=r"geometry: expected longitudes .* states its projection"):
         read_outlines(path, "NAME")

@@ -126,7 +126,7 @@ def test_hours_become_days_and_months_of_the_truth(tmp_path):
 def test_one_archive_taken_for_the_other_is_found(tmp_path):
     archive(truth(), land=True).to_netcdf(tmp_path / "land.nc")
     archive(truth(), land=False).to_netcdf(tmp_path / "era5.nc")
-    with pytest.raises(InputError, match="SW_IN: expected sums of the hour before each time"):
+    with pytest.raises(InputError, match="SW_IN: expected sums over the hour before each time"):
         read_cube("era5", [tmp_path / "land.nc"], variables=["SW_IN"]).load()
     with pytest.raises(InputError, match="SW_IN: expected 0 to 1500 W m-2; found -"):
         read_cube("era5_land", [tmp_path / "era5.nc"], variables=["SW_IN"]).load()
@@ -199,7 +199,7 @@ def test_a_block_that_is_damaged_names_its_file(raw_grid, tmp_path):
 def test_rain_alone_tells_one_archive_from_the_other(tmp_path):
     """Rain within the bounds of an hour, but 12.5 times too high."""
     archive(truth(), land=True).to_netcdf(tmp_path / "land.nc")
-    with pytest.raises(InputError, match=r"P: expected sums of the hour.*reader era5_land"):
+    with pytest.raises(InputError, match=r"P: expected sums over the hour.*reader era5_land"):
         read_cube("era5", [tmp_path / "land.nc"], variables=["P"]).load()
 
 

@@ -55,9 +55,13 @@ def test_units_become_ours(tmp_path, flux, value, attributes, expected):
 @pytest.mark.parametrize(
     ("flux", "attributes", "message"),
     [
-        ("GPP", {"units": "kg m-2 s-1"}, "says what its mass is of"),
-        ("GPP", {"units": "kg m-2 s-1", "long_name": "dry matter"}, "says what its mass is of"),
-        ("GPP", {"units": "gC m-2 month-1"}, "a rate by second, day or year"),
+        ("GPP", {"units": "kg m-2 s-1"}, "expected a unit with the substance"),
+        (
+            "GPP",
+            {"units": "kg m-2 s-1", "long_name": "dry matter"},
+            "expected a unit with the substance",
+        ),
+        ("GPP", {"units": "gC m-2 month-1"}, "a rate per second, day or year"),
         ("LE", {"units": "kg m-2 s-1"}, "a unit that converts to W m-2"),
         ("GPP", {}, "expected an attribute 'units'"),
     ],
@@ -142,7 +146,7 @@ def test_a_mass_is_of_carbon_where_the_file_says_so(tmp_path, attributes, carbon
     if carbon:
         np.testing.assert_allclose(read_peer(paths, "GPP", "flux")["GPP"], 2.0, rtol=1e-5)
     else:
-        with pytest.raises(InputError, match="says what its mass is of"):
+        with pytest.raises(InputError, match="expected a unit with the substance"):
             read_peer(paths, "GPP", "flux")
 
 

@@ -162,7 +162,9 @@ def test_two_tiles_of_a_day_are_refused(tmp_path):
         write(Path(str(p).replace("T30UXC", "T31UCT")), np.ones((SIDE, SIDE), "uint16"), 10, "EPSG:32631")
         for p in paths
     ]  # fmt: skip
-    with pytest.raises(InputError, match="B02: expected one scene of 2022-07-01; found another"):
+    with pytest.raises(
+        InputError, match="B02: expected one scene of 2022-07-01; found a second scene"
+    ):
         read_cube("sentinel2", [*paths, *other])
     mixed = [p for p in other if "B08" in p.name] + [p for p in paths if "B08" not in p.name]
     with pytest.raises(InputError, match="NIR: expected the grid of B04, EPSG:32630, 8 x 8 cells"):

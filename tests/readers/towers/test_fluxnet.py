@@ -151,7 +151,7 @@ def test_the_wrong_file_is_refused(fluxnet_table, fluxnet_zip, tmp_path):
         read_fluxnet(other)
     with pytest.raises(InputError, match=r"expected a table of resolution DD.* found MM"):
         read_fluxnet(fluxnet_zip(fluxnet_table()), resolution="DD")
-    with pytest.raises(InputError, match="expected a file; found nothing"):
+    with pytest.raises(InputError, match="expected a file; found no file"):
         read_fluxnet(tmp_path / "FLX_XX-Aaa_X_FULLSET_MM_1-4.csv")
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-class Family(Protocol):
+class FamilyReader(Protocol):
     """Module that reads the tables of one family."""
 
     def read_table(self, table: TowerFile, parameters: TowerParameters, /) -> pd.DataFrame:
@@ -29,7 +29,7 @@ class Family(Protocol):
         ...
 
 
-FAMILIES: Mapping[str, Family] = {
+FAMILIES: Mapping[str, FamilyReader] = {
     "fluxnet": fluxnet,
     "ameriflux": ameriflux,
     "fluxdatakit": fluxdatakit,
