@@ -97,7 +97,9 @@ def test_a_new_run_reopens_a_product_and_keeps_its_regions(tmp_path):
     assert not dataset.exists(), "a resumed run would take it for its own"
     with pytest.raises(DatasetError, match="an unfinished one"):
         dataset.load()
-    produce(plan(tmp_path, regions={"time": 6}), dataset.store)
+    production = produce(plan(tmp_path, regions={"time": 6}), dataset.store)
+    dataset.save(dataset.store)
+    assert (production.made, production.kept) == (0, 2)
     assert tree(tmp_path / "GPP.zarr") == before
     assert dataset.load().sizes["time"] == 12
 

@@ -95,7 +95,7 @@ def test_the_land_may_lie_across_the_date_line():
 def test_a_tower_surrounded_by_water_is_an_error():
     water = tuple((float(la), float(lo)) for la in (-5, 5, 15) for lo in (-5, 5, 15))
     cube = drivers(TargetGrid(resolution=10), water=water)
-    with pytest.raises(InputError, match=r"expected land .* found water only: XX-001 \(5, 5\)$"):
+    with pytest.raises(InputError, match=r"expected land .* found only water: XX-001 \(5, 5\)$"):
         sample_at_sites(cube, sites((45, 45), (5, 5)))
 
 
