@@ -144,15 +144,22 @@ def mirrored_tests(root: Path, package: str) -> list[str]:
 def baseline(copy: Path, tests: list[str], limit_s: float) -> Baseline:
     """Run tests on the unbroken copy, under coverage.
 
+    What fails there is told, and left out.
+
     Raises:
-        RuntimeError: They fail, so nothing could be told from them.
+        RuntimeError: None passes, so nothing could be told from them.
     """
     noted, log = copy / ".mutants.json", copy / ".mutants.log"
+    noted.unlink(missing_ok=True)
     arguments = [*tests, "-q", f"--cov={SOURCE}", "--cov-context=test", "--cov-report="]
     code = fork(lambda: pytest.main(arguments, plugins=[_Watch(noted)]), copy, log, limit_s)
+    said = log.read_text(encoding="utf-8", errors="replace")
+    found = json.loads(noted.read_text()) if noted.exists() else {}
+    if not found.get("seconds"):
+        raise RuntimeError(f"no test passes before anything is broken:\n{said[-4000:]}")
     if code != 0:
-        raise RuntimeError(f"the tests fail before anything is broken:\n{log.read_text()[-4000:]}")
-    found = json.loads(noted.read_text())
+        failed = [line for line in said.splitlines() if line.startswith(("FAILED", "ERROR"))]
+        print("left out, as they fail before anything is broken:", *failed, sep="\n", flush=True)
     data = coverage.CoverageData(str(copy / ".coverage"))
     data.read()
     reach = {
