@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 from kedro.io import AbstractDataset, DatasetError
 
-from uflux_kedro.errors import ConfigurationError
+from uflux_kedro.errors import ConfigurationError, InputError
 
 
 class RawFilesDataset(AbstractDataset[None, list[Path]]):
@@ -47,15 +47,26 @@ class RawFilesDataset(AbstractDataset[None, list[Path]]):
         Raises:
             DatasetError: If there are none.
         """
+        return self.files()
+
+    def files(self) -> list[Path]:
+        """List the files, sorted.
+
+        Raises:
+            InputError: If there are none.
+        """
         if self._path.is_file():
             return [self._path]
         patterns = map(_in_either_case, self._patterns)
         files = sorted({f for p in patterns for f in self._path.glob(p) if f.is_file()})
         files = [f for f in files if not f.name.startswith(".")]
         if not files:
-            raise DatasetError(
-                f"No raw files at {self._path}: expected {' or '.join(self._patterns)}"
-                + (f". {self._hint}" if self._hint else "")
+            raise InputError(
+                self._path,
+                None,
+                expected=f"raw files, {' or '.join(self._patterns)}",
+                found="none" if self._path.is_dir() else "no such file or folder",
+                hint=self._hint,
             )
         return files
 

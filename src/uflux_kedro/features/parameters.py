@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from uflux_kedro.gridding.grids import ProjectedGrid, TargetGrid
+from uflux_kedro.gridding.grids import Grid
 from uflux_kedro.schemas import Parameters
 
 
@@ -36,7 +36,7 @@ class FeatureParameters(Parameters):
             reads the cell in which it stands.
     """
 
-    target_grid: TargetGrid | ProjectedGrid
+    target_grid: Grid
     period: Literal["common", "strict"] = "common"
     carry_over: CarryOverParameters | None = None
     footprint: float | None = Field(None, gt=0)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, PositiveInt, field_validator, model_validator
 
-from uflux_kedro.gridding.grids import ProjectedGrid, TargetGrid
+from uflux_kedro.gridding.grids import Grid
 from uflux_kedro.schemas import Parameters
 
 
@@ -50,7 +50,7 @@ class InferenceParameters(Parameters):
     first_month: str = Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")
     last_month: str = Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")
     last_day: date | None = None
-    grid: TargetGrid | ProjectedGrid | None = None
+    grid: Grid | None = None
     step: Literal["month", "day", "half-year"] = "month"
     block_rows: PositiveInt = 8192
     n_jobs: int = -1
