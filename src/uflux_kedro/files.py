@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+_LEFTOVER = re.compile(r"\..+\.\d+\.(partial|old|removed)(\..+)?")
+"""Names that :func:`replacing` and :func:`remove` give for a moment, with the process's number."""
 
 
 @contextmanager
@@ -43,11 +47,39 @@ def replacing(path: Path | str) -> Iterator[Path]:
 
 
 def remove(path: Path) -> None:
-    """Remove a file or a folder, if it exists."""
-    if path.is_dir():
+    """Remove a file or a folder, if it exists.
+
+    A folder is renamed first: a process killed halfway leaves no half of it under its name.
+    """
+    if not path.is_dir():
+        path.unlink(missing_ok=True)
+    elif _LEFTOVER.fullmatch(path.name):
         shutil.rmtree(path)
     else:
-        path.unlink(missing_ok=True)
+        doomed = path.with_name(f".{path.name}.{os.getpid()}.removed")
+        path.rename(doomed)
+        shutil.rmtree(doomed)
+
+
+def remove_leftovers(folder: Path) -> list[Path]:
+    """Remove what killed processes left half-written or half-removed.
+
+    Call it only while no other process writes there.
+
+    Args:
+        folder: Searched with its subfolders, except for those of Zarr stores.
+
+    Returns:
+        What was removed.
+    """
+    found = []
+    for parent, folders, files in os.walk(folder):
+        here = [Path(parent) / name for name in (*folders, *files) if _LEFTOVER.fullmatch(name)]
+        folders[:] = [n for n in folders if not n.endswith(".zarr") and not _LEFTOVER.fullmatch(n)]
+        for path in here:
+            remove(path)
+        found += here
+    return found
 
 
 def sha256(path: Path | str) -> str:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import os
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from kedro.framework.hooks import hook_impl
 
 from uflux_kedro.configuration import PARENT_RUN, set_parameters
-from uflux_kedro.files import remove
+from uflux_kedro.files import remove, remove_leftovers
 
 
 def clear_outputs(pipeline: Any, catalog: Any) -> None:
@@ -58,3 +59,103 @@ class ProjectHooks:
         elapsed = time.monotonic() - self._started
         logging.getLogger(__name__).info("Run finished in %.0f s", elapsed)
         os.environ.pop(PARENT_RUN, None)
+
+
+def names_of(pipelines: Iterable[Any]) -> dict[str, list[str]]:
+    """Option of ``kedro run`` -> the names that it can take in these pipelines."""
+    nodes = [node for pipeline in pipelines for node in pipeline.nodes]
+    namespaces = {prefix for node in nodes for prefix in _prefixes(node.namespace)}
+    return {
+        "tags": sorted({tag for node in nodes for tag in node.tags}),
+        "namespaces": sorted(namespaces),
+    }
+
+
+def _prefixes(namespace: str | None) -> list[str]:
+    """``GPP`` and ``GPP.MODIS-NIRv-ERA5`` of the latter."""
+    parts = namespace.split(".") if namespace else []
+    return [".".join(parts[: i + 1]) for i in range(len(parts))]
+
+
+class RequestHooks:
+    """Refuse what a run cannot do before it reads, removes or computes anything."""
+
+    @hook_impl(tryfirst=True)
+    def after_context_created(self, context: Any) -> None:
+        """Check environment and parameters, before MLflow or a pipeline looks at them."""
+        from omegaconf.errors import OmegaConfBaseException
+
+        from uflux_kedro.errors import ConfigurationError
+        from uflux_kedro.request import check_environment, check_parameters, references
+
+        conf = Path(context.config_loader.conf_source)
+        check_environment(conf, context.env)
+        try:
+            parameters = context.config_loader["parameters"]
+        except OmegaConfBaseException as error:
+            raise ConfigurationError(
+                f"{conf / (context.env or 'base')}: a setting refers to a name that does not exist: "
+                f"{error}"
+            ) from error
+        check_parameters(parameters, references(conf, context.env))
+
+    @hook_impl(tryfirst=True)
+    def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Any, catalog: Any) -> None:
+        """Check tags and namespaces, and that the raw data of the run exist."""
+        from kedro.framework.project import pipelines
+
+        from uflux_kedro.request import check_filters, check_raw_data
+
+        names = run_params.get("pipeline_names") or ["__default__"]
+        options = {name: run_params.get(name) or () for name in ("tags", "namespaces")}
+        check_filters(options, names_of([pipelines[name] for name in names]))
+        check_raw_data({name: catalog.get(name) for name in pipeline.inputs()})
+
+
+class LockHooks:
+    """One run at a time in a data folder.
+
+    A second one would replace what the first reads. The lock is the operating system's, so that it
+    ends with the process that holds it, however that ends.
+    """
+
+    @hook_impl
+    def after_context_created(self, context: Any) -> None:
+        """Note which folder the run writes to."""
+        self._data = Path(context.project_path) / context.config_loader["globals"]["data"]
+
+    @hook_impl(tryfirst=True)
+    def before_pipeline_run(self) -> None:
+        """Lock the folder and clear what killed runs left there.
+
+        Raises:
+            ConfigurationError: If another run has locked it; says which.
+        """
+        from filelock import FileLock, Timeout
+
+        from uflux_kedro.errors import ConfigurationError
+
+        self._data.mkdir(parents=True, exist_ok=True)
+        self._lock = FileLock(self._data / ".lock", timeout=0)
+        holder = self._data / ".lock.holder"
+        try:
+            self._lock.acquire()
+        except Timeout:
+            who = holder.read_text() if holder.is_file() else "another process"
+            raise ConfigurationError(
+                f"{self._data}: another run is writing here ({who}). Wait until it has finished, "
+                "or give this one another folder: `data` in conf/<environment>/globals.yml"
+            ) from None
+        holder.write_text(f"process {os.getpid()}, started {time.strftime('%Y-%m-%d %H:%M:%S')}")
+        for path in remove_leftovers(self._data):
+            logging.getLogger(__name__).info("Removed %s, left by a run that was killed", path)
+
+    @hook_impl
+    def after_pipeline_run(self) -> None:
+        """Unlock the folder."""
+        self._lock.release()
+
+    @hook_impl
+    def on_pipeline_error(self) -> None:
+        """Unlock the folder."""
+        self._lock.release()

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 from kedro.io import AbstractDataset, DatasetError
 
-from uflux_kedro.errors import ConfigurationError
+from uflux_kedro.errors import ConfigurationError, InputError
 from uflux_kedro.readers.paths import list_files
 
 
@@ -48,11 +48,22 @@ class RawFilesDataset(AbstractDataset[None, list[Path]]):
         Raises:
             DatasetError: If there are no files.
         """
+        return self.files()
+
+    def files(self) -> list[Path]:
+        """List the files, sorted; what a run looks at before it starts.
+
+        Raises:
+            InputError: If there are no files.
+        """
         files = list_files(self._path, self._patterns) if self._path.exists() else []
         if not files:
-            raise DatasetError(
-                f"{self._path}: expected raw files named {' or '.join(self._patterns)}; found none"
-                + (f". {self._hint}" if self._hint else "")
+            raise InputError(
+                self._path,
+                None,
+                expected=f"raw files named {' or '.join(self._patterns)}",
+                found="none" if self._path.exists() else "no such file or folder",
+                hint=self._hint,
             )
         return files
 

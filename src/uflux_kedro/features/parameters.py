@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from uflux_kedro.gridding.grids import ProjectedGrid, TargetGrid
+from uflux_kedro.gridding.grids import Grid
 from uflux_kedro.schemas import Parameters
 
 
@@ -23,7 +23,7 @@ class CarryOverParameters(Parameters):
 class FeatureParameters(Parameters):
     """The block ``features``: predictors of the grid and of towers."""
 
-    target_grid: TargetGrid | ProjectedGrid
+    target_grid: Grid
     """Grid of the drivers and of the products, in degrees or in a projection."""
     period: Literal["common", "strict"] = "common"
     """``common`` keeps the months that every source has; ``strict`` refuses a source in which

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
-from pydantic import Field, field_validator, model_validator
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from uflux_kedro.errors import ConfigurationError
 from uflux_kedro.gridding.cells import require_whole_cells
@@ -162,3 +162,19 @@ def _in_degrees(rows: np.ndarray, columns: np.ndarray, cells: Cells, which: int)
     part = cells.part(*(slice(places.min(), places.max() + 1) for places in (rows, columns)))
     side = cells.width / METRES_PER_DEGREE
     return project_centres(part, DEGREES, (side, side))[which]
+
+
+GRID_KINDS = ("in degrees", "in a projection")
+
+
+def _kind_of(grid: Any) -> str:
+    """Which of the two a mapping describes: only a grid in a projection names its ``crs``."""
+    projected = "crs" in grid if isinstance(grid, dict) else isinstance(grid, ProjectedGrid)
+    return GRID_KINDS[projected]
+
+
+Grid = Annotated[
+    Annotated[TargetGrid, Tag(GRID_KINDS[0])] | Annotated[ProjectedGrid, Tag(GRID_KINDS[1])],
+    Discriminator(_kind_of),
+]
+"""Field of a parameter model that takes either kind of grid; errors are those of the kind meant."""

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, PositiveInt, field_validator, model_validator
 
-from uflux_kedro.gridding.grids import ProjectedGrid, TargetGrid
+from uflux_kedro.gridding.grids import Grid
 from uflux_kedro.schemas import Parameters
 
 
@@ -31,7 +31,7 @@ class InferenceParameters(Parameters):
     """Last month, included."""
     last_day: date | None = None
     """Last day of daily products, ``YYYY-MM-DD``; null for the end of the last month."""
-    grid: TargetGrid | ProjectedGrid | None = None
+    grid: Grid | None = None
     """Grid of the products; null for that of the drivers of training."""
     step: Literal["month", "day", "half-year"] = "month"
     """Period of the products; day and half-year need a ``grid``."""

@@ -1,0 +1,151 @@
+"""``kedro run`` as this project has it: requests are checked first, errors are short.
+
+Kedro's own command does the work. Around it, values of ``--params`` need no quotes of YAML's, a
+misspelt pipeline is refused before anything is imported for it, and an error of the user's is one
+block on the screen with exit code 1. ``UFLUX_TRACEBACK=1`` brings the traceback back.
+"""
+
+from __future__ import annotations
+
+import copy
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+from kedro.framework.cli.project import run as kedro_run
+from kedro.framework.cli.utils import CONTEXT_SETTINGS, split_string
+from pydantic import ValidationError
+
+from uflux_kedro.errors import ConfigurationError, UfluxError
+
+_TRACEBACK = "UFLUX_TRACEBACK"
+
+
+class UserError(click.ClickException):
+    """An error that the user can act on, shown without a traceback."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(block_of(error))
+
+
+def block_of(error: BaseException) -> str:
+    """A short block that says what is wrong, where, what was expected and found, and what to do."""
+    where = getattr(error, "where", None)
+    if where is None:
+        return str(error)
+    rows = {
+        "where": f"{where}: {error.variable}" if error.variable else where,  # type: ignore[attr-defined]
+        "expected": error.expected,  # type: ignore[attr-defined]
+        "found": error.found,  # type: ignore[attr-defined]
+        "what to do": error.hint,  # type: ignore[attr-defined]
+    }
+    return "\n".join(["", *(f"  {name + ':':<11} {text}" for name, text in rows.items() if text)])
+
+
+def error_of_the_user(error: BaseException | None) -> BaseException | None:
+    """The error that the user can act on, in a chain of errors raised from each other; or None."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        if isinstance(error, (UfluxError, ValidationError)):
+            return error
+        seen.add(id(error))
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def plain_values(ctx: click.Context, param: Any, value: Any) -> Any:
+    """Parse ``--params``: a value that is not YAML, such as ``*-SIF-*.GPP.*``, is text.
+
+    Returns:
+        Nested parameters, dots in their names resolved.
+    """
+    if isinstance(value, dict):
+        return value
+    from omegaconf import OmegaConf
+    from yaml import YAMLError
+
+    found = OmegaConf.create({})
+    for item in split_string(ctx, param, value):
+        name, equals, text = (part.strip() for part in item.partition("="))
+        if not (equals and name):
+            ctx.fail(f"--params: expected name=value, found {item!r}")
+        try:
+            one = OmegaConf.from_dotlist([f"{name}={text}"])
+        except YAMLError:
+            one = OmegaConf.create()
+            OmegaConf.update(one, name, text)
+        found = OmegaConf.merge(found, one)
+    return OmegaConf.to_container(found)
+
+
+class _Run(click.Command):
+    """Kedro's ``run`` with errors of the user's in one block."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            _check_pipelines(ctx.params.get("pipelines") or [])
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception as error:
+            users = error_of_the_user(error) or _from_kedro(error, ctx.params)
+            if users is None or os.environ.get(_TRACEBACK):
+                raise
+            raise UserError(users) from None
+
+
+def _check_pipelines(asked: list[str]) -> None:
+    from uflux_kedro import pipelines
+    from uflux_kedro.request import check_pipelines
+
+    folder = Path(pipelines.__path__[0])
+    known = sorted(p.parent.name for p in folder.glob("*/__init__.py"))
+    check_pipelines(asked, ["__default__", *known])
+
+
+def _from_kedro(error: Exception, options: dict[str, Any]) -> Exception | None:
+    """What Kedro refuses: filters that leave no node."""
+    from kedro.framework.project import pipelines
+
+    from uflux_kedro.hooks import names_of
+    from uflux_kedro.request import check_filters
+
+    if not (isinstance(error, ValueError) and "contains no nodes after applying" in str(error)):
+        return None
+    names = options.get("pipelines") or ["__default__"]
+    try:
+        check_filters(
+            {option: options.get(option) or () for option in ("tags", "namespaces")},
+            names_of([pipelines[name] for name in names]),
+        )
+    except ConfigurationError as found:
+        return found
+    return error
+
+
+def _as_ours(command: click.Command) -> click.Command:
+    parameters = []
+    for parameter in command.params:
+        if parameter.name == "params":
+            parameter = copy.copy(parameter)  # noqa: PLW2901 - Kedro's own command keeps its own
+            parameter.callback = plain_values
+        parameters.append(parameter)
+    return _Run(
+        name="run",
+        callback=command.callback,
+        params=parameters,
+        help=command.help,
+        context_settings=command.context_settings,
+    )
+
+
+run = _as_ours(kedro_run)
+
+
+@click.group(context_settings=CONTEXT_SETTINGS, name=__file__)
+def cli() -> None:
+    """Commands of the project, beside Kedro's."""
+
+
+cli.add_command(run)
