@@ -65,7 +65,7 @@ def plain_values(ctx: click.Context, param: Any, value: Any) -> Any:
     from omegaconf import OmegaConf
     from yaml import YAMLError
 
-    found = OmegaConf.create({})
+    found: Any = OmegaConf.create({})
     for item in split_string(ctx, param, value):
         name, equals, text = (part.strip() for part in item.partition("="))
         if not (equals and name):

@@ -46,7 +46,7 @@ class RawFilesDataset(AbstractDataset[None, list[Path]]):
         """List the files, sorted.
 
         Raises:
-            DatasetError: If there are no files.
+            InputError: If there are no files.
         """
         return self.files()
 
