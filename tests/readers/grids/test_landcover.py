@@ -131,7 +131,7 @@ def test_a_map_whose_codes_are_all_shifted_is_refused_and_told_how_to_be_read(gl
         InputError, match=rf"found class 1 \(89% of the cells\); stored are {stored}"
     ):
         read_igbp([path])
-    with pytest.raises(InputError, match="shifted by 1: read it with class_offset -1"):
+    with pytest.raises(InputError, match="shifted by 1: set class_offset -1"):
         read_igbp([path])
     found = read_igbp([path], class_offset=-1)["IGBP"]
     for latitude, longitude, code in LANDMARKS.values():
@@ -143,7 +143,9 @@ def test_a_map_whose_codes_are_all_shifted_is_refused_and_told_how_to_be_read(gl
 def test_landmarks_that_disagree_are_asked_about(globe, tmp_path):
     shifted = globe + 1
     shifted[str(next(iter(shifted)))].loc[{"lat": 15, "lon": 15}] = 5
-    with pytest.raises(InputError, match=r"Sahara 5 where BSV is 16.*Are the codes shifted by one"):
+    with pytest.raises(
+        InputError, match=r"Sahara 5 where BSV is 16.*Check whether the codes are shifted by one"
+    ):
         read_igbp([write(shifted, tmp_path / "a.nc")])
 
 
