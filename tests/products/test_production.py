@@ -268,7 +268,7 @@ def test_a_full_disk_keeps_finished_regions(world, finished, tmp_path):
     _, log = run.communicate()
     assert run.returncode != 0
     assert "expected room for the product" in log
-    assert "regions are kept" in log
+    assert "regions are finished and kept" in log
     with pytest.raises(InputError, match="an unfinished one"):
         store.open()
     produce(plan(world), store)
