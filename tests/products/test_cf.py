@@ -95,6 +95,23 @@ def test_how_the_file_is_written(product, tmp_path):
         assert file["latitude_bnds"][0, 0] == -90
 
 
+def test_the_file_does_not_follow_the_order_of_the_dataset(product, tmp_path):
+    """A Zarr store lists its arrays in any order."""
+    turned = xr.Dataset(
+        {name: product[name].variable for name in reversed([*product.data_vars])},
+        {name: product[name].variable for name in reversed([*product.coords])},
+        product.attrs,
+    )
+    for name, dataset in (("one", product), ("other", turned)):
+        write_netcdf(dataset, tmp_path / f"{name}.nc")
+    with (
+        netCDF4.Dataset(tmp_path / "one.nc") as one,
+        netCDF4.Dataset(tmp_path / "other.nc") as other,
+    ):
+        assert [*one.variables] == [*other.variables]
+        assert [*one.dimensions] == [*other.dimensions]
+
+
 def test_the_same_product_gives_the_same_bytes(product, tmp_path):
     for name in ("one.nc", "two.nc"):
         write_netcdf(product, tmp_path / name)

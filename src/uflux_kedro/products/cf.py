@@ -165,7 +165,7 @@ def write_netcdf(dataset: xr.Dataset, path: Path | str) -> None:
     """
     import netCDF4
 
-    dataset = dataset.drop_encoding()
+    dataset = _in_order(dataset.drop_encoding())
     for names in [str(d) for d, index in dataset.indexes.items() if index.dtype.kind in "OUT"]:
         dataset = dataset.reset_index(names).rename_vars({names: f"{names}_name"})
     dated = {"units": "days since 1970-01-01", "calendar": "standard", "dtype": "float64"}
@@ -184,6 +184,16 @@ def write_netcdf(dataset: xr.Dataset, path: Path | str) -> None:
                 file.createDimension(dim, dataset.sizes[dim])
             for field in fields:
                 _write_field(file, dataset[field])
+
+
+def _in_order(dataset: xr.Dataset) -> xr.Dataset:
+    """Return the dataset with its variables sorted by name.
+
+    A Zarr store lists its arrays in any order, and the file's bytes must not follow it.
+    """
+    fields = {name: dataset[name].variable for name in sorted(map(str, dataset.data_vars))}
+    places = {name: dataset[name].variable for name in sorted(map(str, dataset.coords))}
+    return xr.Dataset(fields, places, dataset.attrs)
 
 
 def _write_field(file: Any, field: xr.DataArray) -> None:
