@@ -114,7 +114,7 @@ def test_grid_with_nodes_on_the_poles_and_the_date_line():
     )
     field[0, 0, 0] = np.nan
     month = np.array([["2001-01-01", "2001-02-01"]], "datetime64[ns]")
-    product = field.to_dataset().assign(time_bnds=(("time", "bnds"), month))
+    product = field.to_dataset().assign_coords(time_bnds=(("time", "bnds"), month))
     (axis,) = maps(mean_maps_figure({"LE": product})).values()
     (coast,) = [c for c in axis.collections if isinstance(c, LineCollection)]
     assert np.isfinite(np.concatenate([p.vertices for p in coast.get_paths()])).all()

@@ -46,7 +46,7 @@ def mean_maps_figure(products: Mapping[str, xr.Dataset]) -> Figure:
 
     Args:
         products: Flux -> dataset with ``<flux>(time, latitude, longitude)`` in the flux's unit,
-            NaN where there is no land. Latitude and longitude ascend.
+            NaN where there is no land, and ``time_bnds``. Latitude and longitude ascend.
 
     Returns:
         The figure; each title also gives the mean over land, weighted by area.
@@ -70,7 +70,8 @@ def spread_maps_figure(products: Mapping[str, xr.Dataset]) -> Figure:
     Fluxes of the same unit share a scale that ends near the highest of their 98th percentiles.
 
     Args:
-        products: Flux -> dataset with ``<flux>_std(time, latitude, longitude)``.
+        products: Flux -> dataset with ``<flux>_std(time, latitude, longitude)`` and
+            ``time_bnds``.
 
     Returns:
         The figure.
