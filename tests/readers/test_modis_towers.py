@@ -94,6 +94,13 @@ def test_a_state_that_is_no_word_is_not_clear(tmp_path, word, kept):
     assert table["RED"].notna().tolist() == [kept]
 
 
+def test_bands_without_a_word_of_quality_are_missing(tmp_path):
+    table = read_tower_reflectance(
+        [write(tmp_path, row(1, quality=""), row(2), row(3, quality=-1))]
+    )
+    assert table["RED"].notna().tolist() == [False, True, False]
+
+
 def test_a_month_needs_three_clear_days_or_as_many_as_are_asked_for(tmp_path):
     days = [row(d, CLEAR if d < 4 else CLEAR | 1, red=300 + 100 * d) for d in range(1, 9)]
     daily = read_tower_reflectance([write(tmp_path, *days)])

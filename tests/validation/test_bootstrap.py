@@ -7,7 +7,12 @@ import pandas as pd
 import pytest
 
 from uflux_kedro.errors import InputError
-from uflux_kedro.validation.bootstrap import compare_members, confidence_intervals
+from uflux_kedro.validation.bootstrap import (
+    _interval,
+    _p_value,
+    compare_members,
+    confidence_intervals,
+)
 from uflux_kedro.validation.metrics import METRICS, pooled, score
 
 
@@ -113,3 +118,34 @@ def test_members_of_two_fluxes_are_refused():
         compare_members(first, first.assign(truth=first["truth"] + 1))
     with pytest.raises(InputError, match="no row in common"):
         compare_members(first.iloc[:10], first.iloc[20:])
+
+
+@pytest.mark.parametrize(
+    ("differences", "expected"),
+    [
+        # Twice the share of the rarer side of 0, one more of either to stay above none.
+        ([1.0, 1.0, 1.0, -1.0], 0.8),
+        ([1.0] * 9, 0.2),
+        ([-1.0] * 99, 0.02),
+        ([0.0, 1.0, 1.0, 1.0, np.nan], 0.8),
+        ([1.0, -1.0], 1.0),
+        ([0.0, 0.0], 1.0),
+    ],
+)
+def test_p_values_of_a_few_draws(differences, expected):
+    assert _p_value(np.array(differences)) == pytest.approx(expected)
+
+
+def test_no_draw_has_no_p_value_and_no_interval():
+    assert np.isnan(_p_value(np.array([np.nan])))
+    assert np.isnan(_interval(np.array([np.nan]), 0.95)).all()
+    assert _interval(np.arange(101.0), 0.9) == pytest.approx((5, 95))
+
+
+def test_a_truth_that_neither_has_is_no_difference():
+    first = predictions(n_sites=3)
+    first.loc[5, "truth"] = np.nan
+    table = compare_members(first, first)
+    assert set(table["n"]) == {36}
+    with pytest.raises(InputError, match="different truths"):
+        compare_members(first, predictions(n_sites=3))

@@ -346,3 +346,18 @@ def test_the_example_in_the_configuration_is_the_grid_of_the_published_scripts()
 def test_a_bad_block_is_refused_by_name(block, message):
     with pytest.raises(ValidationError, match=f"(?s){message}"):
         SearchParameters.model_validate(block)
+
+
+@pytest.mark.parametrize(
+    ("name", "lowest", "below"),
+    [
+        ("seed", 0, -1),
+        ("n_splits", 2, 1),
+        ("min_qc", 0, -0.01),
+        ("block_size", 0.01, 0),
+    ],
+)
+def test_the_least_that_training_takes(name, lowest, below):
+    assert getattr(TrainingParameters(**{name: lowest}), name) == lowest
+    with pytest.raises(ValidationError, match=name):
+        TrainingParameters(**{name: below})

@@ -57,6 +57,10 @@ def test_bad_tables_are_refused(tmp_path, change, message):
 def test_one_file_is_wanted(tmp_path):
     with pytest.raises(InputError, match="expected one file"):
         read_co2(write(lines(), tmp_path) * 2)
+    with pytest.raises(InputError, match=r"expected one file; found .*co2_mm_gl\.txt, .*co2_mm_gl"):
+        read_co2(write(lines(), tmp_path) * 2)
+    with pytest.raises(InputError, match="expected one file; found none"):
+        read_co2([])
 
 
 def test_the_same_table_with_commas_and_a_station_with_more_columns(tmp_path):

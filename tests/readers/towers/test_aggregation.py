@@ -59,6 +59,18 @@ def test_weeks_count_from_new_year_and_the_last_takes_the_rest(year):
     assert weeks["H_QC"].tolist() == pytest.approx([1.0] * 52)
 
 
+@pytest.mark.parametrize(("year", "days_of_last"), [(2004, 9), (2005, 8)])
+def test_the_last_week_is_complete_with_all_its_days_alone(year, days_of_last):
+    days = pd.Series(pd.date_range(f"{year}-01-01", f"{year}-12-31"))
+    record = pd.DataFrame({"time": days, "TA": 1.0, "H": 2.0, "H_QC": 1.0})
+    one_short = record.drop(index=[3, len(days) - 4])  # of the first week and of the last
+    weeks = aggregate(one_short, "WW", pd.Timedelta("1D"), 1.0)
+    assert np.flatnonzero(weeks["TA"].isna()).tolist() == [0, 51]
+    assert weeks["H_QC"].iloc[[0, 1, 51]].tolist() == pytest.approx(
+        [6 / 7, 1, (days_of_last - 1) / days_of_last]
+    )
+
+
 def test_days_make_months_but_weeks_do_not():
     assert [nests(s, "MM") for s in ("HH", "HR", "DD", "WW", "MM")] == [True] * 3 + [False, True]
     assert [nests(s, "DD") for s in ("HH", "DD", "WW", "MM")] == [True, True, False, False]
