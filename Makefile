@@ -60,7 +60,7 @@ bench: install ## Compare the models with other programs on real towers: half an
 # Not part of `make test`: a mutant takes a second to half a minute.
 .PHONY: mutants
 mutants: install ## Break code at random and see which tests notice: SAMPLE=200 SEED=0 PACKAGES="..."
-	$(BIN)/python -m mutants $(PACKAGES) --sample $(SAMPLE) --seed $(SEED)
+	$(BIN)/python -m benchmarks.mutants $(PACKAGES) --sample $(SAMPLE) --seed $(SEED)
 
 .PHONY: lint
 lint: install ## Format the code and apply automatic fixes

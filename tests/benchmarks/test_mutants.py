@@ -9,9 +9,9 @@ import pytest
 
 pytest.importorskip("cosmic_ray")
 
-from mutants.matching import Baseline, _who, files_of, mirrored_tests
-from mutants.mutations import draw
-from mutants.workshop import fork
+from benchmarks.mutants.matching import Baseline, _who, files_of, mirrored_tests
+from benchmarks.mutants.mutations import draw
+from benchmarks.mutants.workshop import fork
 
 SOURCE = '''"""Digits of a docstring, 12, are none."""
 from __future__ import annotations

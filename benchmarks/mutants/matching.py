@@ -13,10 +13,10 @@ from pathlib import Path
 import coverage
 import pytest
 
-from mutants.workshop import fork
+from benchmarks.mutants.workshop import fork
 
 SOURCE, TESTS = Path("src/uflux_kedro"), Path("tests")
-_OURS = {"uflux_kedro", "tests", "conftest", "benchmarks", "mutants", "__main__", "__mp_main__"}
+_OURS = {"uflux_kedro", "tests", "conftest", "benchmarks", "__main__", "__mp_main__"}
 
 
 @dataclass(frozen=True)

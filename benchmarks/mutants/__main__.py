@@ -1,4 +1,4 @@
-"""``python -m mutants [PACKAGE ...]``: break places of the code and see whether tests notice."""
+"""``python -m benchmarks.mutants [PACKAGE ...]``: break places of the code and see whether tests notice."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from mutants.matching import Baseline, Only, baseline, files_of, mirrored_tests
-from mutants.mutations import Mutant, draw
-from mutants.workshop import copy_project, fork, load
+from benchmarks.mutants.matching import Baseline, Only, baseline, files_of, mirrored_tests
+from benchmarks.mutants.mutations import Mutant, draw
+from benchmarks.mutants.workshop import copy_project, fork, load
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("biophysics", "validation", "quality", "readers", "features", "statistics")
 _KILLED_BY = {int(pytest.ExitCode.TESTS_FAILED), int(pytest.ExitCode.INTERRUPTED)}
 """Exit codes of pytest: a test failed, or a file could not be imported."""
@@ -36,7 +36,7 @@ class Tally:
 
 def main(arguments: list[str] | None = None) -> int:
     """Draw mutants and run the matching tests; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m mutants", description=main.__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.mutants", description=main.__doc__)
     parser.add_argument("packages", nargs="*", default=PACKAGES, help="of src/uflux_kedro")
     parser.add_argument("--sample", type=int, default=200, help="mutants, of all packages together")
     parser.add_argument("--seed", type=int, default=0, help="of the draw")
