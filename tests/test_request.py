@@ -126,5 +126,7 @@ def test_raw_data_that_is_missing_is_named(tmp_path):
     there = RawFilesDataset(filepath=str(tmp_path), patterns=["*.csv"])
     check_raw_data({"towers": there, "params": MemoryDataset(1)})
     missing = RawFilesDataset(filepath=str(tmp_path / "ERA5"), patterns=["*.nc"], hint="Fetch them")
-    with pytest.raises(InputError, match=r"ERA5: expected raw files, \*\.nc; found no such file"):
+    with pytest.raises(
+        InputError, match=r"ERA5: expected raw files named \*\.nc; found no such file"
+    ):
         check_raw_data({"towers": there, "era5": missing})

@@ -245,7 +245,7 @@ def test_report_is_one_page_with_its_figures(results):
         "Figure 5",
         "Figure 8",
         "Members compared",
-        "Beside demo-truth",
+        "Compared with demo-truth",
         "Budgets",
         "MODIS-NIRv-ERA5",
     ):
