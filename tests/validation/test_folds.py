@@ -63,6 +63,7 @@ def test_site_k_fold_is_balanced(sites, n_splits, seed):
 def test_site_k_fold_is_seeded():
     sites = np.repeat([f"S{i:02d}" for i in range(30)], 7)
     first, again, other = (site_k_fold(sites, 5, seed) for seed in (1, 1, 2))
+    assert [fold.name for fold in first] == [f"fold {k} of 5" for k in (1, 2, 3, 4, 5)]
     assert all(np.array_equal(a.test, b.test) for a, b in zip(first, again, strict=True))
     assert any(not np.array_equal(a.test, b.test) for a, b in zip(first, other, strict=True))
 
