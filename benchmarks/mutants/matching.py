@@ -43,9 +43,12 @@ class Baseline:
             budget_s: Seconds that they may take together; the first is taken whatever it costs.
         """
         reach = self.reach.get(path, {})
-        lines = list(reach) if _runs_once(source, line) else [line]
+        once = _runs_once(source, line)
+        lines = list(reach) if once else [line]
         found = set().union(*(reach.get(reached, ()) for reached in lines))
         mirrored = str(TESTS / path.relative_to(SOURCE).with_name(f"test_{path.name}"))
+        if once:  # a table of constants is read by tests that reach no line of its file
+            found |= {test for test in self.seconds if test.startswith(f"{mirrored}::")}
         return self.quickest(found & self.seconds.keys(), budget_s, first=mirrored)
 
     def quickest(self, tests: Iterable[str], budget_s: float, first: str = "") -> list[str]:

@@ -115,6 +115,12 @@ def test_tests_that_reach_a_line_come_first_from_its_own_module_and_within_the_b
     assert found.matching(path, 12, plain, 20) == []
     # What is kept of the first call runs once: all who reach the file are asked.
     assert len(found.matching(path, 12, SOURCE, 20)) == 3
+    # A constant is read by tests of its module that reach no line of it.
+    constant = Baseline(seconds, [], {path: {13: {"tests/a.py::quick"}}})
+    assert constant.matching(path, 6, plain, 20) == [
+        "tests/room/test_one.py::own",
+        "tests/a.py::quick",
+    ]
 
 
 def test_what_one_test_sets_up_may_serve_all_of_its_file():
