@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.data import DEFAULT_TOWERS
@@ -30,13 +30,20 @@ def print_table(
     parser.add_argument("--towers", type=Path, default=DEFAULT_TOWERS, help="table of site-months")
     parser.add_argument("--only", help=f"comma-separated names among {','.join(benchmarks)}")
     chosen = parser.parse_args(arguments)
-    names = chosen.only.split(",") if chosen.only else list(benchmarks)
-    unknown = [name for name in names if name not in benchmarks]
-    if unknown:
-        parser.error(
-            f"unknown benchmark {', '.join(unknown)}: expected some of {', '.join(benchmarks)}"
-        )
+    names = chosen_names(parser, chosen.only, benchmarks)
     print(f"{above}{header()}", flush=True)
     for name in names:
         for row in benchmarks[name](chosen.towers.resolve()):
             print(row.markdown(f"python -m benchmarks {family} --only {name}"), flush=True)
+
+
+def chosen_names(
+    parser: argparse.ArgumentParser, only: str | None, benchmarks: Iterable[str]
+) -> list[str]:
+    """Names given to ``--only``, or all; ends the program where one is unknown."""
+    known = list(benchmarks)
+    names = only.split(",") if only else known
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        parser.error(f"unknown benchmark {', '.join(unknown)}: expected some of {', '.join(known)}")
+    return names

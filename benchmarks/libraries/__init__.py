@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+from benchmarks.command import chosen_names
 from benchmarks.libraries import chunks, means, regions, zones
 from benchmarks.libraries.contest import HEADER, Contest
 from benchmarks.table import line
@@ -40,12 +41,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--only", help=f"comma-separated names among {','.join(CONTESTS)}")
     parser.add_argument("--rounds", type=int, default=3, help="measurements of each, alternating")
     chosen = parser.parse_args(arguments)
-    names = chosen.only.split(",") if chosen.only else list(CONTESTS)
-    unknown = [name for name in names if name not in CONTESTS]
-    if unknown:
-        parser.error(
-            f"unknown benchmark {', '.join(unknown)}: expected some of {', '.join(CONTESTS)}"
-        )
+    names = chosen_names(parser, chosen.only, CONTESTS)
     print(f"{line(*HEADER)}\n{line(*('---' for _ in HEADER))}", flush=True)
     with tempfile.TemporaryDirectory(prefix="uflux-libraries-") as folder:
         for name in names:

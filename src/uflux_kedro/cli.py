@@ -17,7 +17,7 @@ from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.cli.utils import CONTEXT_SETTINGS, split_string
 from pydantic import ValidationError
 
-from uflux_kedro.errors import ConfigurationError, UfluxError
+from uflux_kedro.errors import ConfigurationError, InputError, UfluxError
 
 _TRACEBACK = "UFLUX_TRACEBACK"
 
@@ -31,14 +31,13 @@ class UserError(click.ClickException):
 
 def block_of(error: BaseException) -> str:
     """A short block that says what is wrong, where, what was expected and found, and what to do."""
-    where = getattr(error, "where", None)
-    if where is None:
+    if not isinstance(error, InputError):
         return str(error)
     rows = {
-        "where": f"{where}: {error.variable}" if error.variable else where,  # type: ignore[attr-defined]
-        "expected": error.expected,  # type: ignore[attr-defined]
-        "found": error.found,  # type: ignore[attr-defined]
-        "what to do": error.hint,  # type: ignore[attr-defined]
+        "where": f"{error.where}: {error.variable}" if error.variable else error.where,
+        "expected": error.expected,
+        "found": error.found,
+        "what to do": error.hint,
     }
     return "\n".join(["", *(f"  {name + ':':<11} {text}" for name, text in rows.items() if text)])
 

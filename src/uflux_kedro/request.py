@@ -58,12 +58,9 @@ def nearest_parameter(path: str, known: Iterable[str]) -> str:
     parent, _, leaf = path.casefold().rpartition(".")
     siblings = [k for k in paths if k.rpartition(".")[0] == parent] if parent else []
     same_leaf = [k for k in paths if k.rpartition(".")[2].casefold() == leaf]
-    for names, folded in (
-        (siblings, path.casefold()),  # the parameter is misspelt
-        (same_leaf, path.casefold()),  # its block is misspelt
-        (paths, path.casefold()),  # both are
-    ):
-        close = get_close_matches(folded, names, n=1, cutoff=0.6)
+    # The parameter is misspelt, or its block, or both.
+    for names in (siblings, same_leaf, paths):
+        close = get_close_matches(path.casefold(), names, n=1, cutoff=0.6)
         if close:
             return f"did you mean {close[0]}?"
     if same_leaf:  # its block was left out
@@ -83,9 +80,9 @@ def check_environment(conf: Path, env: str | None) -> None:
     Raises:
         ConfigurationError: If there is no such folder; names the nearest.
     """
-    if env and not (conf / env).is_dir():
+    if env:
         known = sorted(p.name for p in conf.iterdir() if p.is_dir())
-        raise ConfigurationError(f"--env {env}: no such environment; {nearest(env, known)}")
+        _require_known("env", env, known, "no such environment")
 
 
 def check_pipelines(asked: Iterable[str], known: Iterable[str]) -> None:
@@ -96,10 +93,7 @@ def check_pipelines(asked: Iterable[str], known: Iterable[str]) -> None:
     """
     names = list(known)
     for name in asked:
-        if name not in names:
-            raise ConfigurationError(
-                f"--pipelines {name}: no such pipeline; {nearest(name, names)}"
-            )
+        _require_known("pipelines", name, names, "no such pipeline")
 
 
 def check_filters(options: Mapping[str, Iterable[str]], known: Mapping[str, Iterable[str]]) -> None:
@@ -115,11 +109,12 @@ def check_filters(options: Mapping[str, Iterable[str]], known: Mapping[str, Iter
     for option, names in options.items():
         there = list(known[option])
         for name in names:
-            if name not in there:
-                raise ConfigurationError(
-                    f"--{option} {name}: nothing in these pipelines has that name; "
-                    f"{nearest(name, there)}"
-                )
+            _require_known(option, name, there, "nothing in these pipelines has that name")
+
+
+def _require_known(option: str, name: str, known: list[str], otherwise: str) -> None:
+    if name not in known:
+        raise ConfigurationError(f"--{option} {name}: {otherwise}; {nearest(name, known)}")
 
 
 def references(conf: Path, env: str | None) -> set[str]:
@@ -208,7 +203,7 @@ def _check_members(ensemble: EnsembleParameters) -> None:
             f"ensemble.model: there is no model {ensemble.model!r}; "
             f"{nearest(ensemble.model, MODELS)}"
         )
-    every = EnsembleParameters.model_validate(ensemble.model_dump() | {"select": "*"}).members()
+    every = ensemble.model_copy(update={"select": "*"}).members()
     names = [member.name for member in every]
     sets = [s.name for s in ensemble.predictor_sets]
     for pattern in ensemble.select.split():
