@@ -8,7 +8,13 @@ import pytest
 import xarray as xr
 
 from uflux_kedro.errors import InputError
-from uflux_kedro.readers.grids.guards import check_bounds, lazily_within_bounds, normalise_grid
+from uflux_kedro.readers.grids.guards import (
+    check_bounds,
+    lazily_finite,
+    lazily_within_bounds,
+    normalise_grid,
+    open_netcdf,
+)
 from uflux_kedro.variables import VARIABLES
 
 
@@ -118,3 +124,27 @@ def test_a_region_over_the_date_line_gets_what_lies_between():
     assert normalise_grid(grid([0.0, 1], np.arange(0.0, 360, 10)), "f.nc").longitude.size == 36
     # Neighbouring meridians on both sides of 180 degrees are one region.
     assert normalise_grid(grid([0.0, 1], [170.0, 180]), "f.nc").longitude.size == 36
+
+
+@pytest.mark.parametrize(
+    ("attribute", "value"),
+    [("scale_factor", 0.0), ("scale_factor", np.nan), ("scale_factor", np.inf), ("add_offset", np.nan)],
+)  # fmt: skip
+def test_numbers_that_cannot_be_unpacked_are_refused(tmp_path, attribute, value):
+    data = grid([0.0, 1], [0.0, 1]).astype("int16")
+    data["TA"].attrs[attribute] = value
+    data.to_netcdf(tmp_path / "packed.nc")
+    with pytest.raises(
+        InputError, match=f"TA: expected a {attribute} with which .* found {value:g}"
+    ):
+        open_netcdf(tmp_path / "packed.nc")
+
+
+def test_infinite_values_are_missing_and_counted(caplog):
+    values = np.array([1.0, np.inf, -np.inf, np.nan], "float32")
+    data = xr.DataArray(da.from_array(values, chunks=4), dims="x", name="TA")
+    finite = lazily_within_bounds(
+        lazily_finite(data, VARIABLES["TA"], "f.nc"), VARIABLES["TA"], "f.nc", "K"
+    )
+    np.testing.assert_array_equal(finite.to_numpy(), [1, np.nan, np.nan, np.nan])
+    assert "f.nc: TA: 2 of 4 values are infinite: set to missing" in caplog.text

@@ -103,3 +103,10 @@ def test_times_must_be_dates():
     for coords in ({}, {"time": np.arange(3.0)}):
         with pytest.raises(InputError, match="dates of the common calendar"):
             with_periods(xr.Dataset(coords=coords), "month", "f.nc")
+
+
+def test_dates_in_the_future_are_refused():
+    next_year = f"{pd.Timestamp.now().year + 1}-01-01"
+    with pytest.raises(InputError, match=f"dates that have been; found {next_year[:7]} in the fut"):
+        periods("month", next_year)
+    assert with_periods(cube(next_year), "month", "f.nc", future=True).sizes["time"] == 1

@@ -11,7 +11,7 @@ import xarray as xr
 from uflux_kedro.errors import ConfigurationError, InputError
 from uflux_kedro.gridding.means import means_over
 from uflux_kedro.readers import read_cube
-from uflux_kedro.readers.grids.periods import date_in_name
+from uflux_kedro.readers.grids.periods import date_in_name, step_of_product
 
 ROWS, COLUMNS = 6, 12
 CORNERS = {
@@ -280,3 +280,90 @@ def test_maps_that_hold_no_time_take_it_from_their_names(raw_grid, tmp_path):
 )
 def test_dates_in_names(name, date):
     assert date_in_name(name) == (pd.Timestamp(date) if date else None)
+
+
+def test_composites_of_eight_days_become_months_by_days(raw_grid, tmp_path):
+    """The last one of a year is shorter; February has parts of five composites."""
+    days = [
+        d for year in (2001, 2002) for d in pd.date_range(f"{year}", f"{year}-12-31", freq="8D")
+    ]
+    data = raw_grid({"SIF_740": (0.0, 1.0, "")}, time=pd.DatetimeIndex(days))
+    values = np.arange(len(days), dtype="float32") / 100
+    data["SIF_740"][:] = values[:, None, None]
+    data.to_netcdf(tmp_path / "eight.nc")
+    cube = read_cube("gome2", [tmp_path / "eight.nc"])
+    lengths = (cube["time_bnds"][:, 1] - cube["time_bnds"][:, 0]) / np.timedelta64(1, "D")
+    assert lengths.to_numpy().tolist() == ([8.0] * 45 + [5.0]) * 2
+    months = means_over(cube, "gome2", "month")
+    by_day = pd.Series(values, pd.DatetimeIndex(days)).reindex(pd.date_range("2001", "2002-12-31"), method="ffill")  # fmt: skip
+    np.testing.assert_allclose(months["SIF"][:, 0, 0], by_day.resample("MS").mean(), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("names", "step"),
+    [
+        (["MCD43C4.A2010001.061.2020.hdf"], "day"),
+        (["MCD43C4.A2010001.061.2020.hdf", "MCD43C4.A2010032.061.2020.hdf"], "day"),
+        (["AVHRR-Land_v005_AVH09C1_NOAA-14_20010101_c20170614.nc"], "day"),
+        (["MOD13C1.A2010001.061.2020.hdf"], "16 days"),
+        (["GOSIF_2010001.tif"], "8 days"),
+        (["GOSIF_2010.M01.tif"], "month"),
+        (["MCD43C4_2010.nc"], None),
+        (["MCD43C4.A2010001.061.2020.hdf", "mine.nc"], None),
+    ],
+)
+def test_the_step_of_an_archives_product(names, step):
+    steps = ("month", "16 days", "8 days", "day")
+    assert step_of_product(names, steps) == step
+    assert step_of_product(names, ("hour",)) is None
+
+
+def test_single_days_a_month_apart_are_days(tmp_path):
+    fields = reflectance("Nadir_Reflectance_I1", "Nadir_Reflectance_I2")
+    paths = [
+        write_hdf5(tmp_path / f"VNP43C4.A2013{day}.002.2021.h5", "G", {k: dict(v) for k, v in fields.items()})
+        for day in ("001", "032")
+    ]  # fmt: skip
+    cube = read_cube("viirs", paths)
+    assert (cube["time_bnds"][:, 1] - cube["time_bnds"][:, 0] == np.timedelta64(1, "D")).all()
+
+
+def write_geotiff(path, stored, crs="EPSG:4326"):
+    rasterio = pytest.importorskip("rasterio", reason="needs the extra raster")
+    side = 360 / stored.shape[1]
+    options = {"driver": "GTiff", "height": stored.shape[0], "width": stored.shape[1], "count": 1}
+    transform = rasterio.Affine(side, 0, -180, 0, -side, 90)
+    with rasterio.open(path, "w", dtype=stored.dtype, crs=crs, transform=transform, **options) as file:  # fmt: skip
+        file.write(stored, 1)
+    return path
+
+
+def test_gosif_is_read_from_geotiff(tmp_path):
+    stored = STORED.copy()
+    stored[0, :2] = 32766, 32767
+    days = [write_geotiff(tmp_path / f"GOSIF_2001{day}.tif", stored) for day in ("001", "009")]
+    cube = read_cube("csif", days)
+    assert cube["time_bnds"][0].to_numpy().astype("M8[D]").astype(str).tolist() == ["2001-01-01", "2001-01-09"]  # fmt: skip
+    north_first = cube["CSIF"][0].to_numpy()[::-1]
+    assert np.isnan(north_first[0, :2]).all()
+    np.testing.assert_allclose(north_first.ravel()[2:], STORED.ravel()[2:] * 1e-4, rtol=1e-6)
+    month = write_geotiff(tmp_path / "GOSIF_2001.M03.tif", stored)
+    assert read_cube("csif", [month]).indexes["time"].tolist() == [pd.Timestamp("2001-03-01")]
+
+
+def test_geotiffs_that_cannot_be_read_say_what_to_do(tmp_path):
+    metres = write_geotiff(tmp_path / "GOSIF_2001001.tif", STORED, "EPSG:3035")
+    with pytest.raises(InputError, match=r"one band on latitude and longitude.*gdalwarp"):
+        read_cube("csif", [metres])
+    with pytest.raises(
+        InputError, match=r"netCDF or HDF with the variables BLUE, NIR, RED; found a G"
+    ):
+        read_cube("modis", [write_geotiff(tmp_path / "MCD43C4_200101.tif", STORED)])
+
+
+def test_a_geotiff_without_its_library_says_what_to_install(tmp_path, monkeypatch):
+    path = tmp_path / "GOSIF_2001001.tif"
+    path.write_bytes(b"II*\x00 and more")
+    monkeypatch.setitem(__import__("sys").modules, "rioxarray", None)
+    with pytest.raises(ConfigurationError, match=r"install uflux_kedro\[raster\]"):
+        read_cube("csif", [path])

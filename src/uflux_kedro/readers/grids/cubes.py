@@ -14,17 +14,23 @@ from uflux_kedro.errors import InputError
 from uflux_kedro.readers.archives import unpack_netcdf
 from uflux_kedro.readers.grids.accumulations import rates, refuse_sums_of_the_day
 from uflux_kedro.readers.grids.eos import is_eos, open_eos
+from uflux_kedro.readers.grids.geotiff import is_geotiff, open_geotiff
+from uflux_kedro.readers.grids.grib import is_grib, open_grib
 from uflux_kedro.readers.grids.grid_source import GridSource
 from uflux_kedro.readers.grids.guards import (
     check_bounds,
+    lazily_finite,
     lazily_within_bounds,
     normalise_grid,
     open_netcdf,
 )
+from uflux_kedro.readers.grids.kinds import require_kind
 from uflux_kedro.readers.grids.periods import (
+    COMPOSITES,
     date_in_name,
     require_times,
     step_among,
+    step_of_product,
     times_of,
     with_periods,
 )
@@ -45,8 +51,9 @@ def open_source(
     """Open the files of a source as one cube.
 
     Args:
-        paths: NetCDF or HDF-EOS files in any order, or zips of them; the record may be split by
-            years, by variables, or both. A file without time gets the date in its name.
+        paths: NetCDF, HDF-EOS or GRIB files in any order, GeoTIFFs of a source of one variable, or
+            zips of netCDF; the record may be split by years, by variables, or both. A file
+            without time gets the date in its name.
         sources: Descriptions of the files; of several, the one with the time step of the files
             is used.
         variables: Canonical names of the variables to read; empty for all.
@@ -57,13 +64,18 @@ def open_source(
         period, and ``time_bnds``. Computing values out of physical bounds raises InputError.
 
     Raises:
-        ConfigurationError: If the source has no variable of that name.
-        InputError: If files are missing, damaged or inconsistent.
+        ConfigurationError: If the source has no variable of that name, or the extra that reads a
+            format is not installed.
+        InputError: If files are missing, damaged or inconsistent, or hold samples where means are
+            expected.
     """
-    opened = [(path, _open(path)) for path in unpack_netcdf(paths)]
+    opened = [(path, _open(path, sources[0])) for path in unpack_netcdf(paths)]
     source = _fitting(opened, sources)
     if variables:
         source = source.only(variables)
+    steps = [one.step for one in sources]
+    shorter = [step for step in steps if step != "month"] if "month" in steps else []
+    require_kind(opened, source.names, source.step, _where(paths), shorter=shorter)
     pieces: dict[str, list[xr.DataArray]] = {}
     for path, dataset in opened:
         for piece in _pieces(dataset, path, source, set(pieces)):
@@ -87,11 +99,18 @@ def open_source(
     chunks = {d: max(max(p.chunksizes[d]) for p in parts) for d in ("time", "latitude")}
     cube = xr.Dataset(joined).chunk(chunks)
     cube.attrs = {"source": source.name}
-    return with_periods(cube, source.step, _where(paths), source.gaps)
+    return with_periods(cube, source.step, _where(paths), source.gaps, source.future)
 
 
-def _open(path: Path) -> xr.Dataset:
-    dataset = open_eos(path) if is_eos(path) else open_netcdf(path)
+def _open(path: Path, source: GridSource) -> xr.Dataset:
+    if is_eos(path):
+        dataset = open_eos(path)
+    elif is_grib(path):
+        dataset = open_grib(path)
+    elif is_geotiff(path):
+        dataset = open_geotiff(path, source)
+    else:
+        dataset = open_netcdf(path)
     if "time" not in {*dataset.dims, *dataset.coords}:
         date = date_in_name(path)
         if date is not None:
@@ -105,8 +124,11 @@ def _fitting(
     if len(sources) == 1:
         return sources[0]
     known = set(sources[0].names)
-    times = [times_of(data, path) for path, data in opened if known & set(data.data_vars)]
-    step = step_among(times, tuple(source.step for source in sources))
+    used = [(path, data) for path, data in opened if known & set(data.data_vars)]
+    steps = tuple(source.step for source in sources)
+    step = step_among([times_of(data, path) for path, data in used], steps)
+    if step == steps[0]:
+        step = step_of_product((path.name for path, _ in used), steps) or step
     return next(source for source in sources if source.step == step)
 
 
@@ -125,7 +147,7 @@ def _pieces(
             found = str(dataset[alias].dtype)
             raise InputError(path, alias, expected="numbers", found=found)
     flags = [source.flags[0]] if source.flags and source.flags[0] in dataset.data_vars else []
-    most = _MONTHS_PER_CHUNK if source.step in ("month", "4 days") else _SHORT_PERIODS_PER_CHUNK
+    most = _MONTHS_PER_CHUNK if source.step in ("month", *COMPOSITES) else _SHORT_PERIODS_PER_CHUNK
     dataset = from_file(dataset[[*chosen.values(), *flags]], path, most)
     if flags:
         dataset = _without_flagged(dataset, source)
@@ -143,10 +165,12 @@ def _pieces(
         converted = to_canonical(first, units[str(name)], VARIABLES[str(name)], path)
         check_bounds(converted.to_numpy(), str(name), str(path), units[str(name)], source.step)
     dataset = _drop_extra_dimensions(dataset, path)
-    dataset = with_periods(normalise_grid(dataset, path), source.step, path, source.gaps)
+    dataset = normalise_grid(dataset, path)
+    dataset = with_periods(dataset, source.step, path, source.gaps, source.future)
     for name, data in dataset.data_vars.items():
         variable, unit = VARIABLES[str(name)], units[str(name)]
         converted = to_canonical(data, unit, variable, path).astype("float32")
+        converted = lazily_finite(converted, variable, path)
         if not source.is_accumulated(variable.name):
             converted = lazily_within_bounds(converted, variable, path, unit, source.step)
         converted.attrs = variable.cf_attributes()
@@ -204,7 +228,7 @@ def _join(parts: list[xr.DataArray], source: GridSource, paths: Sequence[Path]) 
     joined = xr.concat(parts, dim="time", join="override", coords="minimal", compat="override")
     # Finds two files of the same period, or a missing year.
     where = f"{_where(paths)}: {joined.name}"
-    with_periods(joined.coords.to_dataset(), source.step, where, source.gaps)
+    with_periods(joined.coords.to_dataset(), source.step, where, source.gaps, source.future)
     joined.attrs = parts[0].attrs
     return joined
 

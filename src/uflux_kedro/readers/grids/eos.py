@@ -17,7 +17,7 @@ import numpy as np
 import xarray as xr
 
 from uflux_kedro.errors import ConfigurationError, InputError
-from uflux_kedro.readers.grids.guards import open_netcdf
+from uflux_kedro.readers.grids.guards import open_netcdf, require_packing
 
 _HDF4, _HDF5 = b"\x0e\x03\x13\x01", b"\x89HDF"
 _PACKED_DEGREES = 1_000_000
@@ -156,7 +156,9 @@ def _open_hdf4(path: Path) -> tuple[xr.Dataset, str]:
         file.end()
     except (HDF4Error, ValueError, TypeError) as error:
         raise _no_grid(path, f"{type(error).__name__}: {error}") from error
-    return xr.decode_cf(xr.Dataset(fields), decode_times=False), structure
+    decoded = xr.decode_cf(xr.Dataset(fields), decode_times=False)
+    require_packing(decoded, path)
+    return decoded, structure
 
 
 def _read_hdf4(path: Path, name: str) -> np.ndarray:

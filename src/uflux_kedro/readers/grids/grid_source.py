@@ -28,6 +28,7 @@ class GridSource:
         divides: Whether stored numbers are divided by a scale factor above 1.
         gaps: Whether periods may be missing.
         fill: Unpacked fill value, used even if the file does not declare it.
+        future: Whether periods may begin after today, as in projections.
     """
 
     name: str
@@ -40,6 +41,7 @@ class GridSource:
     divides: bool = False
     gaps: bool = False
     fill: float | None = None
+    future: bool = False
 
     @classmethod
     def of_family(

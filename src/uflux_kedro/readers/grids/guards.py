@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from functools import cache
 from pathlib import Path
 
@@ -11,6 +12,8 @@ import xarray as xr
 from uflux_kedro.errors import InputError
 from uflux_kedro.readers.grids.periods import Step
 from uflux_kedro.variables import VARIABLES, Variable, bounds_of_step
+
+logger = logging.getLogger(__name__)
 
 COORDINATE_NAMES = {
     "lat": "latitude", "Lat": "latitude", "Latitude": "latitude", "LAT": "latitude",
@@ -38,7 +41,8 @@ def open_netcdf(path: Path, group: str | None = None) -> xr.Dataset:
         group: Group of an HDF5 file with the variables.
 
     Raises:
-        InputError: If the file is absent, truncated or no netCDF.
+        InputError: If the file is absent, truncated or no netCDF, or its numbers are packed with
+            a scale factor of zero or that is no number.
     """
     _limit_caches()
     try:
@@ -62,6 +66,7 @@ def open_netcdf(path: Path, group: str | None = None) -> xr.Dataset:
             found=f"{type(error).__name__}: {error}",
             hint="The file is truncated or of another format: download it again",
         ) from error
+    require_packing(dataset, path)
     present = {*dataset.variables, *dataset.dims}
     names: dict[str, str] = {}
     for found, name in COORDINATE_NAMES.items():
@@ -69,6 +74,29 @@ def open_netcdf(path: Path, group: str | None = None) -> xr.Dataset:
         if found in present and name not in {*present, *names.values()}:
             names[found] = name
     return _at_start_of_bounds(_on_common_calendar(dataset.rename(names)))
+
+
+def require_packing(dataset: xr.Dataset, path: Path) -> None:
+    """Check that numbers can be unpacked.
+
+    Args:
+        dataset: As decoded, with the packing in the encoding of its variables.
+        path: The file, for the message.
+
+    Raises:
+        InputError: If a scale factor is zero, infinite or no number, or an offset is not finite.
+    """
+    for name, variable in dataset.variables.items():
+        for key in ("scale_factor", "add_offset"):
+            value = np.asarray(variable.encoding.get(key, 1.0), dtype=float)
+            if not np.isfinite(value).all() or (key == "scale_factor" and not value.all()):
+                raise InputError(
+                    path,
+                    str(name),
+                    expected=f"a {key} with which numbers can be unpacked",
+                    found=f"{float(value.flat[0]):g}",
+                    hint="The file is damaged: download it again, or mend the attribute",
+                )
 
 
 @cache
@@ -202,6 +230,32 @@ def _check_axis(
         )
 
 
+def lazily_finite(data: xr.DataArray, variable: Variable, where: str | Path) -> xr.DataArray:
+    """Make infinite values of a dask array missing when it is computed, and log their number.
+
+    Args:
+        data: On dask.
+        variable: Variable of the array, for the message.
+        where: File, for the message.
+    """
+    finite = data.data.map_blocks(
+        without_infinite, variable.name, str(where), dtype=data.dtype, meta=data.data._meta
+    )
+    return data.copy(data=finite)
+
+
+def without_infinite(values: np.ndarray, name: str, where: str) -> np.ndarray:
+    """Return the values with NaN for infinite ones, whose number is logged."""
+    infinite = np.isinf(values)
+    if not infinite.any():
+        return values
+    logger.warning(
+        "%s: %s: %d of %d values are infinite: set to missing",
+        where, name, infinite.sum(), values.size,
+    )  # fmt: skip
+    return np.where(infinite, np.float32(np.nan), values)
+
+
 def lazily_within_bounds(
     data: xr.DataArray, variable: Variable, where: str | Path, unit: str, step: Step = "month"
 ) -> xr.DataArray:
@@ -226,7 +280,9 @@ def lazily_within_bounds(
 def check_bounds(
     values: np.ndarray, name: str, where: str, unit: str, step: Step = "month"
 ) -> np.ndarray:
-    """Return the values if all are NaN or within the physical bounds of the variable.
+    """Return the values if all are NaN, infinite or within the physical bounds of the variable.
+
+    Infinite values are no error of the unit: see :func:`lazily_finite`.
 
     Args:
         values: In the canonical unit.
@@ -243,7 +299,7 @@ def check_bounds(
     upper = _UPPER_OF_SHORT_PERIODS.get(name, variable.upper) if short else variable.upper
     # Packed integers may exceed a bound by their rounding error.
     slack = 1e-4 * (upper - variable.lower)
-    outside = (values < variable.lower - slack) | (values > upper + slack)
+    outside = np.isfinite(values) & ((values < variable.lower - slack) | (values > upper + slack))
     if outside.any():
         worst = values[outside]
         raise InputError(

@@ -1,4 +1,4 @@
-"""Read MODIS on the 0.05 degree grid: nadir reflectance (MCD43C4), vegetation indices (MOD13C2).
+"""Read MODIS on the 0.05 degree grid: nadir reflectance (MCD43C4), vegetation indices (MOD13C2, MOD13C1).
 
 Files are NASA's HDF4 (with the extra ``hdf4``), or netCDF conversions with the same names.
 Reflectances are packed integers (scale 1e-4, fill 32767). HDF files of the indices declare a scale
@@ -23,12 +23,17 @@ NO_UNIT = dict.fromkeys(
 
 _MONTHLY = GridSource.of_family("modis", optional=("BLUE",), units=NO_UNIT)
 
-MODIS = (_MONTHLY, replace(_MONTHLY, step="day", gaps=True))
-MODIS_VI = replace(GridSource.of_family("modis_vi", units=NO_UNIT), divides=True, fill=-0.3)
+MODIS = (
+    _MONTHLY,
+    replace(_MONTHLY, step="8 days", gaps=True),
+    replace(_MONTHLY, step="day", gaps=True),
+)
+_MONTHLY_VI = replace(GridSource.of_family("modis_vi", units=NO_UNIT), divides=True, fill=-0.3)
+MODIS_VI = (_MONTHLY_VI, replace(_MONTHLY_VI, step="16 days", gaps=True))
 
 
 def read_modis(paths: Sequence[Path], variables: Sequence[str] = ()) -> xr.Dataset:
-    """Read MODIS reflectance, monthly or daily; days may be missing.
+    """Read MODIS reflectance by months, eight days or days; the latter two may be missing.
 
     Args:
         paths: netCDF or HDF4 files.
@@ -44,5 +49,5 @@ def read_modis(paths: Sequence[Path], variables: Sequence[str] = ()) -> xr.Datas
 
 
 def read_modis_vi(paths: Sequence[Path], variables: Sequence[str] = ()) -> xr.Dataset:
-    """Read monthly vegetation indices, MOD13C2 or MYD13C2: cube of NDVI and EVI."""
-    return open_source(paths, MODIS_VI, variables=variables)
+    """Read vegetation indices, monthly (MOD13C2, MYD13C2) or by 16 days (C1): cube of NDVI and EVI."""
+    return open_source(paths, *MODIS_VI, variables=variables)

@@ -17,11 +17,12 @@ from uflux_kedro.errors import InputError
 from uflux_kedro.readers.grids.cubes import open_source
 from uflux_kedro.readers.grids.grid_source import GridSource
 from uflux_kedro.readers.grids.guards import open_netcdf
+from uflux_kedro.readers.grids.kinds import lengths_of_periods
 from uflux_kedro.readers.grids.periods import Step
 from uflux_kedro.variables import VARIABLES
 
 _MONTH = np.timedelta64(31, "D")
-_STEPS: tuple[Step, ...] = ("month", "day", "6 hours", "3 hours", "hour")
+_STEPS: tuple[Step, ...] = ("month", "8 days", "day", "6 hours", "3 hours", "hour")
 _CARBON = "gC m-2 d-1"
 _MASS = re.compile(r"\b(k|m|u|M|T|P)?g\b(?!\s*(C|CO2)\b)")
 _MOLES = re.compile(r"\b(u|µ|μ|m|n|micro)?mol\b(?!\s*CO2)")
@@ -82,7 +83,12 @@ def read_peer(
             hint="Divide by the days of each month first, since months differ in length",
         )
     source = GridSource(
-        f"peer {variable}", {name: variable}, (variable,), units={declared: read_as}, gaps=True
+        f"peer {variable}",
+        {name: variable},
+        (variable,),
+        units={declared: read_as},
+        gaps=True,
+        future=True,
     )
     cube = open_source(paths, *(replace(source, step=step) for step in _STEPS))
     _refuse_long_periods(paths[0], first, cube)
@@ -120,12 +126,9 @@ def _is_of_carbon(words: str) -> bool:
 
 def _refuse_long_periods(path: Path, first: xr.Dataset, cube: xr.Dataset) -> None:
     """Raise InputError for years and seasons, which would be read as their first months."""
-    lengths = [np.diff(cube["time"].to_numpy()).min()] if cube.sizes["time"] > 1 else []
-    for variable in first.variables.values():
-        of_two = variable.ndim == 2 and variable.dims[0] == "time" and variable.shape[1] == 2
-        if of_two and np.issubdtype(variable.dtype, np.datetime64):
-            lengths.append(np.diff(variable.to_numpy(), axis=1).max())
-    longest = max(lengths, default=_MONTH)
+    steps = np.diff(cube["time"].to_numpy())
+    shortest = [steps.min()] if steps.size else []
+    longest = max([*shortest, *lengths_of_periods(first)], default=_MONTH)
     if longest > _MONTH:
         days = longest / np.timedelta64(1, "D")
         raise InputError(path, "time", expected="months or shorter", found=f"{days:g} days")

@@ -13,10 +13,15 @@ import xarray as xr
 
 from uflux_kedro.errors import InputError
 
-Step = Literal["month", "4 days", "day", "6 hours", "3 hours", "hour"]
+Step = Literal["month", "16 days", "8 days", "4 days", "day", "6 hours", "3 hours", "hour"]
 """Length of the periods of a source."""
 
+COMPOSITES: tuple[Step, ...] = ("16 days", "8 days", "4 days")
+"""Periods that are counted anew from each 1 January; the last one of a year is shorter."""
+
 LENGTHS = {
+    "16 days": pd.Timedelta("16D"),
+    "8 days": pd.Timedelta("8D"),
     "4 days": pd.Timedelta("4D"),
     "day": pd.Timedelta("1D"),
     "6 hours": pd.Timedelta("6h"),
@@ -25,31 +30,54 @@ LENGTHS = {
 }
 
 _DATES_IN_NAMES = (
-    # A2010032 and 2010032: year and day of the year; 20100201; 201002 or 2010_02.
+    # A2010032 and 2010032: year and day of the year; 20100201; 201002, 2010_02 or 2010.M02.
     (r"(?<![0-9])A?((?:19|20)\d\d)([0-3]\d\d)(?!\d)", "%Y%j"),
     (r"(?<!\d)((?:19|20)\d\d)[-_.]?([01]\d)[-_.]?([0-3]\d)(?!\d)", "%Y%m%d"),
-    (r"(?<!\d)((?:19|20)\d\d)[-_.]?([01]\d)(?!\d)", "%Y%m"),
+    (r"(?<!\d)((?:19|20)\d\d)[-_.]?M?([01]\d)(?!\d)", "%Y%m"),
 )
 
+_STEPS_OF_PRODUCTS: tuple[tuple[str, Step], ...] = (
+    (r"^(MCD43C\d|VNP43C\d|VJ143C\d)\.A\d{7}\.", "day"),
+    (r"_AVH09C1_.*_\d{8}_", "day"),
+    (r"^(MOD|MYD|VNP|VJ1)13C1\.A\d{7}\.", "16 days"),
+    (r"^GOSIF_\d{7}\.", "8 days"),
+    (r"^GOSIF_\d{4}\.M\d\d\.", "month"),
+)
+"""Names of archives' own files of one map -> their step."""
 
-def with_periods(cube: xr.Dataset, step: Step, where: str | Path, gaps: bool = False) -> xr.Dataset:
+
+def with_periods(
+    cube: xr.Dataset, step: Step, where: str | Path, gaps: bool = False, future: bool = False
+) -> xr.Dataset:
     """Set time to the start of each period and add bounds.
 
     Args:
         cube: With a coordinate ``time``: one timestamp anywhere in each period, or at its start
             for hours.
-        step: Length of the periods. Four-day periods restart each year.
+        step: Length of the periods. Those of 4, 8 and 16 days restart each year.
         where: File or source, for the message.
         gaps: Whether periods may be missing, as satellite days may.
+        future: Whether periods may begin after today, as in projections.
 
     Returns:
         The cube with ``time`` (datetime64[ns]) and the coordinate ``time_bnds`` (time, bnds).
 
     Raises:
-        InputError: If times are not dates, appear twice or out of order, or periods are missing.
+        InputError: If times are not dates, lie in the future, appear twice or out of order, or
+            periods are missing.
     """
     times = times_of(cube, where)
     starts, ends = _periods(times, step)
+    # Tomorrow has begun already east of Greenwich.
+    late = starts[starts > pd.Timestamp.now("UTC").tz_localize(None) + pd.Timedelta("1D")]
+    if len(late) and not future:
+        raise InputError(
+            where,
+            "time",
+            expected="dates that have been",
+            found=f"{listed(late)} in the future",
+            hint="Check the unit and the calendar of time",
+        )
     _check_sequence(starts, ends, step, where, gaps)
     bounds = np.column_stack([starts, ends]).astype("datetime64[ns]")
     cube = cube.drop_vars("time_bnds", errors="ignore")
@@ -92,6 +120,7 @@ def date_in_name(path: Path) -> pd.Timestamp | None:
 def step_among(times: Iterable[pd.DatetimeIndex], steps: tuple[Step, ...]) -> Step:
     """Return the step that equals the shortest interval between timestamps, else the first step.
 
+    Composites of several days may be shorter at the end of a year: there the usual interval counts.
     A single timestamp is that of a month, unless its hour is one that monthly maps never have.
     """
     stamps = np.unique([stamp for index in times for stamp in index.to_numpy()])
@@ -101,16 +130,33 @@ def step_among(times: Iterable[pd.DatetimeIndex], steps: tuple[Step, ...]) -> St
         for step in steps:
             if step in LENGTHS and least == LENGTHS[step]:
                 return step
+        usual = pd.Timedelta(np.median(np.diff(stamps)))
+        for step in steps:
+            if step in COMPOSITES and usual == LENGTHS[step]:
+                return step
     elif len(stamps) and "hour" in steps and pd.Timestamp(stamps[0]).hour % 6:
         return "hour"
     return steps[0]
+
+
+def step_of_product(names: Iterable[str], steps: tuple[Step, ...]) -> Step | None:
+    """Return the step of an archive's product by the names of its files of one map each.
+
+    Days a month apart are no months. None if any file has another name, or the source has no such
+    step.
+    """
+    found = set()
+    for name in names:
+        found.add(next((step for code, step in _STEPS_OF_PRODUCTS if re.search(code, name)), None))
+    step = found.pop() if len(found) == 1 else None
+    return step if step in steps else None
 
 
 def _periods(times: pd.DatetimeIndex, step: Step) -> tuple[pd.DatetimeIndex, pd.DatetimeIndex]:
     if step == "month":
         starts = times.to_period("M").to_timestamp()
         return starts, starts + pd.offsets.MonthBegin(1)
-    if step != "4 days":
+    if step not in COMPOSITES:
         starts = times.normalize() if step == "day" else times
         return starts, starts + LENGTHS[step]
     starts = times.normalize()

@@ -21,14 +21,15 @@ _DAILY = replace(
     GridSource.of_family("viirs", optional=("BLUE",), step="day", units=NO_UNIT), gaps=True
 )
 
-VIIRS = (replace(_DAILY, step="month", gaps=False), _DAILY)
-VIIRS_VI = replace(
+VIIRS = (replace(_DAILY, step="month", gaps=False), replace(_DAILY, step="8 days"), _DAILY)
+_MONTHLY_VI = replace(
     GridSource.of_family("viirs_vi", optional=("EVI2",), units=NO_UNIT), divides=True
 )
+VIIRS_VI = (_MONTHLY_VI, replace(_MONTHLY_VI, step="16 days", gaps=True))
 
 
 def read_viirs(paths: Sequence[Path], variables: Sequence[str] = ()) -> xr.Dataset:
-    """Read VIIRS reflectance, monthly or daily; days may be missing.
+    """Read VIIRS reflectance by months, eight days or days; the latter two may be missing.
 
     Args:
         paths: HDF5 files of NASA, or netCDF conversions.
@@ -44,5 +45,5 @@ def read_viirs(paths: Sequence[Path], variables: Sequence[str] = ()) -> xr.Datas
 
 
 def read_viirs_vi(paths: Sequence[Path], variables: Sequence[str] = ()) -> xr.Dataset:
-    """Read monthly vegetation indices, VNP13C2: cube of NDVI, EVI and, where present, EVI2."""
-    return open_source(paths, VIIRS_VI, variables=variables)
+    """Read vegetation indices, monthly (VNP13C2) or by 16 days: NDVI, EVI and, where present, EVI2."""
+    return open_source(paths, *VIIRS_VI, variables=variables)

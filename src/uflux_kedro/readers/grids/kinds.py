@@ -1,0 +1,169 @@
+"""What the maps of files are: means of their periods, sums, or samples.
+
+Attributes say it (CF's cell methods, the GRIB step type that Copernicus and cfgrib write), else the
+bounds of time, else the stamps. A single hour or day of each month is no mean of a month, and the
+mean day of a month, hour by hour, is no day.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from uflux_kedro.errors import InputError
+from uflux_kedro.readers.grids.periods import Step, listed
+
+Kind = Literal["mean", "sum", "sample", "mean day"]
+
+HOURLY: tuple[Step, ...] = ("6 hours", "3 hours", "hour")
+"""Steps shorter than a day."""
+
+_MEANS_OF_MONTHS = ("avgua", "avgad", "avgia", "avgid")
+"""GRIB step types of averages over the days of a month."""
+_METHODS: dict[str, Kind] = {"point": "sample", "mean": "mean", "sum": "sum"}
+_SHORTEST_MONTH = pd.Timedelta("27D")
+_HINT = (
+    "Download monthly means, or all hours or days. If the maps are means, set the attribute "
+    "cell_methods = 'time: mean' of the variable"
+)
+
+
+def kind_of(data: xr.DataArray) -> Kind | None:
+    """Return what the attributes of a variable say that its values are; None if they say nothing."""
+    step = str(data.attrs.get("GRIB_stepType", ""))
+    if step.startswith("avg"):
+        return "mean"
+    if step in ("instant", "accum"):
+        return "sample" if step == "instant" else "sum"
+    methods = str(data.attrs.get("cell_methods", ""))
+    if re.search(r"\btime\s*:\s*\w+\s+(within|over)\b", methods):
+        return "mean day"
+    found = re.search(r"\btime\s*:\s*(\w+)", methods)
+    return _METHODS.get(found[1]) if found else None
+
+
+def lengths_of_periods(dataset: xr.Dataset) -> np.ndarray:
+    """Return the lengths of the periods by the bounds of time (n,); empty without bounds."""
+    for variable in dataset.variables.values():
+        of_two = variable.ndim == 2 and variable.dims[0] == "time" and variable.shape[1] == 2
+        if of_two and np.issubdtype(variable.dtype, np.datetime64):
+            return np.diff(variable.to_numpy(), axis=1).ravel()
+    return np.array([], "timedelta64[ns]")
+
+
+def require_kind(
+    files: Sequence[tuple[Path, xr.Dataset]],
+    names: Iterable[str],
+    step: Step,
+    where: str,
+    *,
+    shorter: Iterable[Step] = (),
+) -> None:
+    """Check that the maps are means of their months, or the hours of days that were.
+
+    Args:
+        files: Paths and open files; those without any of the variables are ignored.
+        names: Names of the variables in the files.
+        step: Step with which the files are read.
+        where: Files, for the message.
+        shorter: Other steps of a source of months. If it has any, stamps must tell where attributes
+            and bounds say nothing.
+
+    Raises:
+        InputError: If they are not, or nothing tells.
+    """
+    stamps: list[np.ndarray] = []
+    for path, dataset in files:
+        present = [name for name in names if name in dataset.data_vars]
+        kinds = {name: kind_of(dataset[name]) for name in present}
+        for name, kind in kinds.items():
+            _refuse(kind, str(dataset[name].attrs.get("GRIB_stepType", "")), name, step, path)
+        lengths = lengths_of_periods(dataset) if present else np.array([], "timedelta64[ns]")
+        if step == "month" and lengths.size and lengths.min() < _SHORTEST_MONTH:
+            raise InputError(
+                path,
+                "time",
+                expected="bounds of whole months",
+                found=f"periods of {pd.Timedelta(lengths.min())}",
+                hint=_HINT,
+            )
+        if present and not lengths.size and None in kinds.values():
+            stamps.append(np.atleast_1d(dataset["time"].to_numpy()))
+    if not stamps or not shorter:
+        return
+    times = pd.DatetimeIndex(np.unique(np.concatenate(stamps)))
+    if step == "month":
+        # The hour of a day's map means nothing.
+        by_hours = not set(shorter).isdisjoint(HOURLY)
+        _require_stamps_of_months(times if by_hours else times.normalize().unique(), where)
+    elif step in HOURLY:
+        _refuse_a_lone_first_day(times, where)
+
+
+def _refuse(kind: Kind | None, grib: str, name: str, step: Step, path: Path) -> None:
+    found = None
+    if kind == "mean day" or (step in HOURLY and grib in _MEANS_OF_MONTHS):
+        found = "means by hour of day over the days of a month"
+    elif step == "month" and kind == "sample":
+        found = "values of single hours"
+    elif step == "month" and kind == "sum":
+        found = "sums"
+    if found:
+        expected = "means of months" if step == "month" else "the hours of each day"
+        raise InputError(path, name, expected=expected, found=found, hint=_HINT)
+
+
+def _require_stamps_of_months(times: pd.DatetimeIndex, where: str) -> None:
+    """Raise InputError for times at which no mean of a month is stamped.
+
+    Means are stamped at the start, the middle or the end of their months. Of one map alone the
+    middle and the end could as well be an hour.
+    """
+    steps = np.diff(times.to_numpy())
+    if steps.size and steps.min() < _SHORTEST_MONTH:
+        raise InputError(
+            where,
+            "time",
+            expected="steps of a month, or another that this source has",
+            found=f"a step of {pd.Timedelta(steps.min())}",
+            hint="Average to months first, for example with `cdo monmean`",
+        )
+    starts = times.to_period("M").to_timestamp()
+    ends = starts + pd.offsets.MonthBegin(1)
+    fits = times == starts
+    midnight = times == times.normalize()
+    fits |= midnight & times.day.isin([14, 15, 16])
+    fits |= midnight & (times.normalize() == ends - pd.Timedelta("1D"))
+    if len(times) > 1:
+        fits |= times == starts + (ends - starts) / 2
+        fits |= times >= ends - pd.Timedelta("6h")
+    if not fits.all():
+        odd = times[~fits]
+        raise InputError(
+            where,
+            "time",
+            expected="means of months, stamped at the start, the middle or the end of each",
+            found=f"{odd[0]:%Y-%m-%d %H:%M} UTC" + (f" and {len(odd) - 1} more" * (len(odd) > 1)),
+            hint=f"Single hours and days are no means. {_HINT}",
+        )
+
+
+def _refuse_a_lone_first_day(times: pd.DatetimeIndex, where: str) -> None:
+    """Raise InputError for one day only, the first of a month: it may be the month's mean day."""
+    days = times.normalize().unique()
+    if len(days) == 1 and len(times) > 1 and days[0].day == 1 and times[0] == days[0]:
+        raise InputError(
+            where,
+            "time",
+            expected="hours of two days or more, or attributes that say what they are",
+            found=f"{len(times)} times on {listed(days)} alone, which may be the means of that "
+            "month by hour of day",
+            hint="Download more days, or set cell_methods = 'time: point' or 'time: sum' of the "
+            "variables",
+        )
