@@ -42,6 +42,7 @@ def test_the_table_becomes_a_record(tmp_path):
         (lambda r: r[:3] + r[4:], "found 2001-04 missing"),
         (lambda r: [*r[:3], r[3].replace("370.75", "-99.99"), *r[4:]], "found none for 2001-04"),
         (lambda r: [*r[:3], r[3].replace("370.75", " 37.00"), *r[4:]], "CO2: expected 300 to 700"),
+        (lambda r: [*r[:3], r[3].replace("370.75", "1e400"), *r[4:]], "found none for 2001-04"),
         (lambda r: [*r, r[-1]], "each period once; found 2002-02"),
         (lambda r: [*r, "2002 13 2002.9 375.0 0 0 0"], "expected a table of year, month"),
         (lambda _: ["<html>"], "expected a table of year, month"),
@@ -52,6 +53,18 @@ def test_bad_tables_are_refused(tmp_path, change, message):
     with pytest.raises(InputError, match=message) as caught:
         read_co2(write(change(lines()), tmp_path))
     assert "co2_mm_gl.txt" in caught.value.where
+
+
+@pytest.mark.parametrize("spell", [lambda r: r.replace(".", ","), lambda r: ",".join(r.split()), lambda r: ", ".join(r.split())])  # fmt: skip
+def test_commas_are_decimal_between_spaces_and_else_separate(tmp_path, spell):
+    rows = lines()
+    rows[3:] = [spell(row) for row in rows[3:]]
+    np.testing.assert_allclose(read_co2(write(rows, tmp_path))["CO2"], 370 + np.arange(14) / 4)
+
+
+def test_one_decimal_comma_is_no_other_number(faults):
+    cube = read_co2([faults / "co2_comma_decimal/co2_mm_gl.txt"])
+    assert float(cube["CO2"].sel(time="2016-06-01")) == pytest.approx(380.5)
 
 
 def test_one_file_is_wanted(tmp_path):

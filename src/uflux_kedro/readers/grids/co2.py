@@ -7,9 +7,9 @@ tables as ``.csv``. A monthly grid (CAMS, CarbonTracker) is netCDF.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from io import StringIO
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import xarray as xr
 
@@ -31,7 +31,8 @@ def read_co2(paths: Sequence[Path]) -> xr.Dataset:
 
     Args:
         paths: One text file: comments after ``#``, then year, month, decimal year and average
-            in ppm, separated by spaces or commas; further columns are ignored. Or netCDF files.
+            in ppm, separated by spaces or commas; further columns are ignored. Between spaces,
+            commas are decimal. Or netCDF files.
 
     Returns:
         Dataset with CO2 (time), or (time, latitude, longitude) of grids; umol mol-1, float32,
@@ -48,7 +49,7 @@ def read_co2(paths: Sequence[Path]) -> xr.Dataset:
         )
     path = Path(paths[0])
     average = _read_table(path)
-    gaps = average.index[~(average > _MISSING)]
+    gaps = average.index[~(np.isfinite(average) & (average > _MISSING))]
     if len(gaps):
         raise InputError(
             path, "CO2", expected="a value each month", found=f"none for {listed(gaps)}"
@@ -66,16 +67,7 @@ def _read_table(path: Path) -> pd.Series:
         rows = [row for row in path.read_text().splitlines() if row.strip()[:1] not in ("", "#")]
         if rows and rows[0].startswith("year,"):
             del rows[0]
-        table = pd.read_csv(
-            StringIO("\n".join(rows)),
-            sep=r"\s*,\s*|\s+",
-            engine="python",
-            header=None,
-            usecols=range(4),
-            names=_COLUMNS,
-            skipinitialspace=True,
-            dtype=float,
-        )
+        table = pd.DataFrame([_fields(row) for row in rows], columns=_COLUMNS, dtype=float)
         time = pd.to_datetime(table[["year", "month"]].astype(int).assign(day=1))
     except (OSError, ValueError, OverflowError) as error:
         raise InputError(
@@ -87,3 +79,13 @@ def _read_table(path: Path) -> pd.Series:
     if table.empty:
         raise InputError(path, None, expected="at least one month", found="none")
     return pd.Series(table["average"].to_numpy(), index=pd.DatetimeIndex(time))
+
+
+def _fields(row: str) -> list[float]:
+    """Return the first four numbers of a row."""
+    fields = row.split()
+    if len(fields) >= len(_COLUMNS) and not any(f[0] == "," or f[-1] == "," for f in fields):
+        fields = [field.replace(",", ".") for field in fields]
+    else:
+        fields = row.split(",")
+    return [float(field) for field in fields[: len(_COLUMNS)]]
