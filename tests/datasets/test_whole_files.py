@@ -82,3 +82,11 @@ def test_every_file_of_the_catalog_is_written_atomically():
             assert entry["type"] == "MemoryDataset" or entry["type"].startswith(
                 "uflux_kedro.datasets."
             ), (catalog, name)
+
+
+@pytest.mark.parametrize("names", [["11", "12"], ["001", "1E3"], ["NA", "None"], ["null", "NaN"]])
+def test_names_come_back_from_csv_as_they_were_saved(tmp_path, names):
+    table = pd.DataFrame({"site_id": names, "zone": ["NA", "null"], "GPP": [1.5, float("nan")]})
+    dataset = CSVDataset(filepath=str(tmp_path / "sites.csv"), save_args={"index": False})
+    dataset.save(table)
+    pd.testing.assert_frame_equal(dataset.load(), table)

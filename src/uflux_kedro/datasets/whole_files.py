@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, ClassVar
 
 from kedro_datasets import json, pandas, text
 
@@ -40,7 +40,17 @@ class _AtomicFile:
 
 
 class CSVDataset(_AtomicFile, pandas.CSVDataset):
-    """A table as CSV; the arguments are those of ``kedro_datasets.pandas.CSVDataset``."""
+    """A table as CSV; the arguments are those of ``kedro_datasets.pandas.CSVDataset``.
+
+    Names come back as they were saved: a site called ``001``, ``1E3`` or ``NA`` is no number and not
+    missing. Only an empty cell is missing, which is how pandas writes it.
+    """
+
+    DEFAULT_LOAD_ARGS: ClassVar[dict[str, Any]] = {
+        "dtype": {"site_id": str},
+        "keep_default_na": False,
+        "na_values": [""],
+    }
 
 
 class JSONDataset(_AtomicFile, json.JSONDataset):

@@ -31,6 +31,7 @@ from uflux_kedro.quality.shifts import Shift, circular_median, shifts
 from uflux_kedro.quality.values import check_bounds, mend_values
 from uflux_kedro.quality.years import Years
 from uflux_kedro.readers.towers.impossible import Impossible, in_words
+from uflux_kedro.readers.towers.sites import check_metadata
 from uflux_kedro.variables import VARIABLES, bounds_of_step, parse_predictor
 
 logger = logging.getLogger(__name__)
@@ -78,8 +79,12 @@ def check_towers(
         second: A second source of the same towers; None if there is none.
 
     Returns:
-        Corrected towers, findings and evidence. Nothing is dropped or raised here.
+        Corrected towers, findings and evidence. Nothing is dropped here.
+
+    Raises:
+        InputError: If the sites lack a tower, which the sun and the elevation could then not check.
     """
+    check_metadata(towers, sites, "the tower table")
     resolution = towers.attrs.get("resolution", "MM")
     single_steps = _single_steps(towers.attrs.get("impossible", []))
     towers, findings = mend_values(towers)

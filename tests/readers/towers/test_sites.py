@@ -117,3 +117,9 @@ def test_elevations_and_names_are_tidied():
     (site,) = check_sites(table, "t").itertuples()
     assert (site.site_id, site.IGBP, site.climate) == ("A", "ENF", "Dfb")
     assert np.isnan(site.elevation)
+
+
+@pytest.mark.parametrize("name", ["11", "001", "1E3", "NA", "None", "null", "NaN"])
+def test_a_name_of_a_site_stays_as_it_is_written(table, tmp_path, name):
+    table["SITE_ID"] = [name, "DE-Abc"]
+    assert name in read_sites(write(table, tmp_path))["site_id"].tolist()

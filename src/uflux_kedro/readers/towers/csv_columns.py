@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import re
 import zlib
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -155,11 +155,16 @@ def _parse(file: File, header: Header, present: list[str]) -> pd.DataFrame:
     return pd.DataFrame(columns).dropna(how="all", ignore_index=True)
 
 
-def read_text(path: Path, **options: Any) -> pd.DataFrame:
+def read_text(
+    path: Path, names: Collection[str] = (), missing: Sequence[str] = ("",), **options: Any
+) -> pd.DataFrame:
     """Read a text table with pandas, whatever the separator of its columns.
 
     Args:
         path: CSV, plain or gzipped.
+        names: Columns of names, such as sites, which stay as they are written: ``001`` and ``NA``
+            are names like any others. Only an empty cell is missing.
+        missing: Missing values of the other columns.
         options: Further options of ``pandas.read_csv``.
 
     Returns:
@@ -184,6 +189,8 @@ def read_text(path: Path, **options: Any) -> pd.DataFrame:
             index_col=False if header.trailing else None,
             keep_default_na=False,
             encoding_errors="replace",
+            na_values={c: [""] if c in names else missing for c in header.columns},
+            dtype=dict.fromkeys(names, str),
             **options,
         )
     except (OSError, ValueError, EOFError, zlib.error) as error:

@@ -42,9 +42,8 @@ def read_sites(path: Path) -> pd.DataFrame:
     Raises:
         InputError: If a column is absent, or as for :func:`check_sites`.
     """
-    # "NA" is no missing value here: names of sites in Namibia start with it.
-    texts = ("SITE_ID", "SITE_NAME", "IGBP", "CLIMATE")
-    raw = read_text(path, na_values=["", "-9999"], dtype=dict.fromkeys(texts, str))
+    names = ("SITE_ID", "IGBP", "CLIMATE")
+    raw = read_text(path, names, ["", "-9999"], usecols=lambda c: c in COLUMNS)
     missing = [c for c, name in COLUMNS.items() if c not in raw and name not in _OPTIONAL]
     if missing:
         raise InputError(

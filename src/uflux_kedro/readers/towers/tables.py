@@ -30,6 +30,25 @@ Outside = Literal["raise", "mask", "keep"]
 later check."""
 
 
+def as_names(column: pd.Series, where: str | Path) -> pd.Series:
+    """Convert names of sites to text; whole numbers of a binary table have no decimal point.
+
+    Raises:
+        InputError: If a name is missing.
+    """
+    if pd.api.types.is_float_dtype(column) and (column.dropna() % 1 == 0).all():
+        column = column.astype("Int64")
+    names = column.astype("str").str.strip()
+    if missing := int((column.isna() | (names == "")).sum()):
+        raise InputError(
+            where,
+            str(column.name),
+            expected="a name for each site",
+            found=f"none in {missing} rows",
+        )
+    return names
+
+
 def to_numbers(column: pd.Series, where: str | Path) -> pd.Series:
     """Convert a column to float64, with NaN for missing values.
 

@@ -21,6 +21,7 @@ from uflux_kedro.readers.towers.sites import check_sites
 from uflux_kedro.readers.towers.tables import (
     Outside,
     Resolution,
+    as_names,
     check_order,
     parse_times,
     to_numbers,
@@ -126,7 +127,8 @@ def _read_file(path: Path, columns: Mapping[str, ColumnSpec]) -> pd.DataFrame:
     if path.suffix == ".parquet":
         raw = read_parquet(path, wanted)
     else:
-        raw = read_text(path, usecols=lambda c: c in wanted, na_values=["", "NaN", "nan"])
+        names = [columns["site_id"].column]
+        raw = read_text(path, names, ["", "NaN", "nan"], usecols=lambda c: c in wanted)
     for key in (*KEYS, *(k for k in ("longitude",) if k in columns)):
         if columns[key].column not in raw:
             raise InputError(
@@ -136,7 +138,7 @@ def _read_file(path: Path, columns: Mapping[str, ColumnSpec]) -> pd.DataFrame:
                 found=f"only {', '.join(map(str, raw.columns)) or 'unknown columns'}",
             )
     named = {n: raw[s.column] for n, s in columns.items() if s.column in raw}
-    return pd.DataFrame(named).astype({"site_id": str})
+    return pd.DataFrame(named | {"site_id": as_names(raw[columns["site_id"].column], path)})
 
 
 def _column(
