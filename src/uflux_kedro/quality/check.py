@@ -20,6 +20,7 @@ from uflux_kedro.quality.month_order import IN_TEXT_ORDER, months_in_text_order
 from uflux_kedro.quality.natural import family, seasonal_columns
 from uflux_kedro.quality.parameters import QualityParameters
 from uflux_kedro.quality.phase import Seasons, pair_lags
+from uflux_kedro.quality.place import check_place
 from uflux_kedro.quality.record import (
     coverage,
     energy_closure,
@@ -28,6 +29,7 @@ from uflux_kedro.quality.record import (
     steps,
 )
 from uflux_kedro.quality.shifts import Shift, circular_median, shifts
+from uflux_kedro.quality.still import check_still
 from uflux_kedro.quality.values import check_bounds, mend_values
 from uflux_kedro.quality.years import Years
 from uflux_kedro.readers.towers.impossible import Impossible, in_words
@@ -106,8 +108,10 @@ def check_towers(
     ]
     years = Years.of(towers, columns)
     seasons, lags = check_phase(years, sites, seasonal_columns(columns), parameters.false_alarm)
+    places = check_place(years, sites)
     findings += [
-        *seasons,
+        *places,
+        *_without_places(seasons, places),
         *_without_known(check_carbon_timing(years), [*seasons, *units]),
         *units,
         *bounds,
@@ -115,6 +119,7 @@ def check_towers(
         *_clocks(sites, parameters.clock),
         *missing_periods(towers),
         *repeated_years(years, columns),
+        *check_still(towers, columns),
         *_steps(years, columns, parameters.false_alarm),
     ]
     towers.attrs["resolution"] = resolution
@@ -170,6 +175,17 @@ def _without_known(findings: Iterable[Finding], known: Iterable[Finding]) -> Ite
         sites = tuple(s for s in finding.sites if not any((c, s) in seen for c in finding.columns))
         if sites:
             yield replace(finding, sites=sites)
+
+
+def _without_places(findings: Iterable[Finding], places: Iterable[Finding]) -> Iterable[Finding]:
+    """Yield findings without the sites whose place is known to be wrong, which explains the lag."""
+    misplaced = {site for finding in places for site in finding.sites}
+    for finding in findings:
+        left = tuple(s for s in finding.sites if s not in misplaced)
+        if finding.variable is not None or left == finding.sites:
+            yield finding
+        elif left:
+            yield replace(finding, sites=left)
 
 
 def _in_text_order(column: str, hit: pd.DataFrame, years: Years, everywhere: bool) -> Finding:

@@ -123,3 +123,9 @@ def test_elevations_and_names_are_tidied():
 def test_a_name_of_a_site_stays_as_it_is_written(table, tmp_path, name):
     table["SITE_ID"] = [name, "DE-Abc"]
     assert name in read_sites(write(table, tmp_path))["site_id"].tolist()
+
+
+def test_a_latitude_that_is_a_longitude_asks_whether_they_are_swapped(table, tmp_path):
+    table.loc[0, "LOCATION_LAT"] = 148.2
+    with pytest.raises(InputError, match=r"148.2 at NA-Xyz. Are latitude and longitude swapped\?"):
+        read_sites(write(table, tmp_path))

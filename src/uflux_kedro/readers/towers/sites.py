@@ -25,6 +25,7 @@ COLUMNS = {
 }
 """FLUXNET's name of a property of a site -> canonical name."""
 
+_SWAPPED = "Are latitude and longitude swapped?"
 _OPTIONAL = ("elevation", "climate")
 
 
@@ -92,6 +93,7 @@ def check_sites(sites: pd.DataFrame, where: str | Path) -> pd.DataFrame:
                 name,
                 expected=f"-{limit} to {limit} degrees",
                 found=f"{site[name]:g} at {site['site_id']}",
+                hint=_SWAPPED if name == "latitude" and 90 < abs(site[name]) <= 180 else None,
             )
     sites["elevation"] = to_numbers(sites["elevation"], where)
     sites["IGBP"] = sites["IGBP"].fillna("").astype(str).str.strip()
