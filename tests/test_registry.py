@@ -61,11 +61,6 @@ def test_default_holds_all_sixty_five_members(registered):
     assert set(members.values()) == {4}
 
 
-def test_five_flux_boxes_stand_at_the_top(registered):
-    tops = {n.namespace.split(".")[0] for n in registered["__default__"].nodes if n.namespace}
-    assert tops == {"GPP", "RECO", "NEE", "H", "LE"}
-
-
 def test_a_member_and_a_flux_can_be_run_alone(registered):
     default = registered["__default__"]
     member = default.filter(node_namespaces=["GPP.MODIS-NIRv-ERA5"])

@@ -1,0 +1,84 @@
+"""What kedro-viz shows of the pipelines: boxes, names and layers."""
+
+from __future__ import annotations
+
+import pytest
+from kedro.framework.project import configure_project, pipelines
+from kedro.framework.session import KedroSession
+from kedro.framework.startup import bootstrap_project
+from kedro_viz.constants import ROOT_MODULAR_PIPELINE_ID
+from kedro_viz.data_access.managers import DataAccessManager
+
+from tests.testing.project import PROJECT
+
+BOXES = {"ingestion", "features", "GPP", "RECO", "NEE", "H", "LE", "derived", "reporting"}
+LAYERS = [
+    "raw", "intermediate", "primary", "feature", "model_input", "models", "model_output", "reporting",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def default():
+    bootstrap_project(PROJECT)
+    with KedroSession.create(PROJECT, env="base") as session:
+        catalog = session.load_context().catalog
+        configure_project("uflux_kedro")
+        return pipelines["__default__"], catalog
+
+
+@pytest.fixture(scope="module")
+def graph(default):
+    """Kedro-viz's own view of the default pipeline, and its tree of boxes."""
+    pipeline, catalog = default
+    manager = DataAccessManager()
+    manager.add_catalog(catalog, {"__default__": pipeline})
+    manager.add_pipelines({"__default__": pipeline})
+    return manager, manager.create_modular_pipelines_tree_for_registered_pipeline()
+
+
+def names_in(box, graph, kind):
+    manager, tree = graph
+    return {manager.nodes.get_node_by_id(c.id).name for c in tree[box].children if c.type == kind}
+
+
+def test_the_graph_opens_on_nine_boxes_and_no_loose_node(graph):
+    assert names_in(ROOT_MODULAR_PIPELINE_ID, graph, "modularPipeline") == BOXES
+    assert names_in(ROOT_MODULAR_PIPELINE_ID, graph, "task") == set()
+
+
+@pytest.mark.parametrize("flux", ["GPP", "RECO", "NEE", "H", "LE"])
+def test_each_flux_has_its_product_totals_and_comparison_in_its_box(graph, flux):
+    tasks = {name.removeprefix(f"{flux}.") for name in names_in(flux, graph, "task")}
+    stem = flux.lower()
+    assert {
+        f"ensemble_{stem}",
+        f"aggregate_{stem}",
+        f"compare_members_{stem}",
+        f"average_members_{stem}",
+    } <= tasks
+    assert len(names_in(flux, graph, "modularPipeline")) == 13
+    _, tree = graph
+    manager, _ = graph
+    outputs = {manager.nodes.get_node_by_id(i).name for i in tree[flux].outputs}
+    assert {f"product_{flux}", f"aggregates_{flux}", f"comparison_{flux}"} <= outputs
+
+
+def test_layers_stand_in_the_order_of_the_data(graph):
+    manager, _ = graph
+    assert manager.get_sorted_layers_for_registered_pipeline() == LAYERS
+
+
+def test_no_node_and_dataset_share_a_name(default):
+    """Not even in other cases, as in ``runs_gpp`` and ``runs_GPP``."""
+    pipeline, _ = default
+    datasets = {name.lower() for name in pipeline.datasets()}
+    nodes = {node.name.lower() for node in pipeline.nodes}
+    short = {node.short_name.lower().replace(" ", "_") for node in pipeline.nodes}
+    boxes = {prefix.lower() for node in pipeline.nodes for prefix in node.namespace_prefixes}
+    assert datasets & (nodes | short | boxes) == set()
+
+
+def test_datasets_keep_their_names_in_the_boxes(default):
+    pipeline, catalog = default
+    assert {"towers", "drivers", "product_GPP", "derived_ET", "report"} <= pipeline.datasets()
+    assert [name for name in pipeline.datasets() if name not in catalog] == []
