@@ -52,3 +52,15 @@ def _read(env: str | None) -> dict[str, Any]:
 
     loader = OmegaConfigLoader(str(PROJECT_PATH / "conf"), env=env, **CONFIG_LOADER_ARGS)
     return loader["parameters"]
+
+
+def in_order(parameters: Any) -> Any:
+    """Return parameters with the keys of all mappings in alphabetical order.
+
+    Kedro merges its files in an order that changes from process to process.
+    """
+    if isinstance(parameters, dict):
+        return {name: in_order(parameters[name]) for name in sorted(parameters, key=str)}
+    if isinstance(parameters, list | tuple):
+        return [in_order(value) for value in parameters]
+    return parameters

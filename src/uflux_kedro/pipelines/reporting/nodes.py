@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from uflux_kedro.configuration import in_order
 from uflux_kedro.ensemble import EnsembleParameters, Member
 from uflux_kedro.lazy import mpl_figure, pd, xr
 from uflux_kedro.pipelines.reporting.peers import Peer
@@ -169,7 +170,7 @@ def write_report(
             skill=skill,
             sections=map_sections(*(parts.get(k) for k in ("aggregates", "peers", "budgets"))),
             left_out=_left_out(members, missing_columns, parameters),
-            provenance={"Versions": _versions(), "Parameters": parameters},
+            provenance={"Versions": _versions(), "Parameters": in_order(parameters)},
         )
     )
 
