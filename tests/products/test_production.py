@@ -14,6 +14,7 @@ import time
 import numpy as np
 import pytest
 import xarray as xr
+import zarr
 
 from tests.testing.products import PREDICTORS, plan, tree, write_member, write_world
 from tests.testing.project import PROJECT
@@ -225,9 +226,10 @@ def produce_without_members(folder, store):
 
 
 def test_a_changed_input_makes_its_regions_again(copy):
-    chunk = copy / "drivers.zarr" / "ERA5_TA" / "c" / "1" / "0" / "0"
     drivers = xr.open_zarr(copy / "drivers.zarr", consolidated=False).load()
-    chunk.unlink()  # no temperature from April to June
+    with zarr.config.set({"array.write_empty_chunks": True}):
+        writable = zarr.open_group(copy / "drivers.zarr", mode="r+")
+        writable["ERA5_TA"][3:6] = np.nan  # no temperature from April to June
     store = ProductStore(str(copy / "GPP.zarr"))
     before = store.open().load()
     made = produce(plan(copy), store)
@@ -238,6 +240,15 @@ def test_a_changed_input_makes_its_regions_again(copy):
     assert after["GPP"].isel(time=slice(3, 6)).isnull().all()
     land = (drivers["IGBP"] > 0).to_numpy()
     assert (after["GPP_flag"].isel(time=4).to_numpy()[land] & 5 == 5).all()
+
+
+def test_drivers_that_lose_a_chunk_make_no_empty_months(copy, tmp_path):
+    (copy / "drivers.zarr" / "ERA5_TA" / "c" / "1" / "0" / "0").unlink()
+    store = ProductStore(str(tmp_path / "other" / "GPP.zarr"))
+    lost = r"drivers\.zarr: ERA5_TA, chunk c/1/0/0: expected a whole chunk .* found no such file"
+    with pytest.raises(InputError, match=lost):
+        produce(plan(copy), store)
+    assert store.status() == "unfinished"
 
 
 def test_a_corrupt_chunk_is_made_again(copy, finished, caplog):

@@ -231,10 +231,20 @@ def _jsonable(attrs: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def fast_encoding() -> dict[str, Any]:
-    """Return the encoding of a variable that every flux reads: fast to decode.
+    """Return the encoding of a variable that every flux reads: fast to decode, and checked.
 
-    Compared with zstd, floats take half to two thirds of the time and no more space.
+    Compared with zstd, floats take half to two thirds of the time and no more space. Each chunk ends
+    with its checksum, and chunks of fill values are written as well, since an absent one would not
+    be known to be lost.
     """
-    from zarr.codecs import BloscCodec
+    from zarr.codecs import BloscCodec, Crc32cCodec
 
-    return {"compressors": (BloscCodec(cname="lz4", clevel=5, shuffle="shuffle"),)}
+    blosc = BloscCodec(cname="lz4", clevel=5, shuffle="shuffle")
+    return checked_encoding() | {"compressors": (blosc, Crc32cCodec())}
+
+
+def checked_encoding() -> dict[str, Any]:
+    """Return the encoding of a coordinate: of any type, and checked."""
+    from zarr.codecs import Crc32cCodec, ZstdCodec
+
+    return {"compressors": (ZstdCodec(), Crc32cCodec()), "write_empty_chunks": True}
