@@ -29,7 +29,7 @@ def ingest(tmp_path, monkeypatch):
                 "raw_towers": MemoryDataset(files),
                 "params:towers": MemoryDataset(TowerParameters.model_validate(conf["towers"])),
                 "params:quality": MemoryDataset(QualityParameters(**quality)),
-                "reporting_folder": MemoryDataset(tmp_path),
+                "quality_page": MemoryDataset(tmp_path / "quality.html"),
                 "quality_report": TextDataset(filepath=str(tmp_path / "quality.html")),
                 "towers": MemoryDataset(),
                 "sites": MemoryDataset(),
