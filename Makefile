@@ -83,7 +83,7 @@ lock: ## Update the locked versions (needs uv)
 
 .PHONY: clean
 clean: ## Remove all results of runs; keep raw data
-	rm -rf data/0[2-8]_*/* data/demo_truth mlflow.db mlartifacts site
+	rm -rf data/0[2-8]_*/* data/unfinished data/.made.json data/demo_truth mlflow.db mlartifacts site
 
 .PHONY: help
 help: ## Show this list

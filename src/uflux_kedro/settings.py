@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from uflux_kedro.configuration import CONFIG_LOADER_ARGS
-from uflux_kedro.hooks import LockHooks, ProjectHooks, RequestHooks
+from uflux_kedro.hooks import LockHooks, OutputHooks, ProjectHooks, RequestHooks
 
 __all__ = ["CONFIG_LOADER_ARGS", "HOOKS"]
 
@@ -13,4 +13,6 @@ __all__ = ["CONFIG_LOADER_ARGS", "HOOKS"]
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("KEDRO_DISABLE_TELEMETRY", "true")
 
-HOOKS = (LockHooks(), RequestHooks(), ProjectHooks())
+# Of hooks that come first, pluggy calls the last one first: a request is checked, then the folder is
+# locked, then outputs get their places.
+HOOKS = (OutputHooks(), LockHooks(), RequestHooks(), ProjectHooks())

@@ -31,9 +31,9 @@ def ingest(tmp_path, monkeypatch):
                 "raw_towers": MemoryDataset(files),
                 "params:towers": MemoryDataset(TowerParameters.model_validate(conf["towers"])),
                 "params:quality": MemoryDataset(QualityParameters(**quality)),
-                "reporting_folder": MemoryDataset(tmp_path),
                 # Through a file, as in the catalog.
                 "sites_as_read": CSVDataset(filepath=str(tmp_path / "sites_as_read.csv")),
+                "quality_page": MemoryDataset(tmp_path / "quality.html"),
                 "quality_report": TextDataset(filepath=str(tmp_path / "quality.html")),
                 "towers": MemoryDataset(),
                 "sites": MemoryDataset(),
