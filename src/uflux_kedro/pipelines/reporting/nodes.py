@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from uflux_kedro.ensemble import EnsembleParameters, Member
+from uflux_kedro.installed import version_of
 from uflux_kedro.lazy import mpl_figure, pd, xr
 from uflux_kedro.pipelines.reporting.peers import Peer
 
@@ -187,7 +188,5 @@ def _left_out(
 
 
 def _versions() -> dict[str, str]:
-    from importlib.metadata import version
-
     libraries = ("uflux_kedro", "kedro", "mlflow", "numpy", "pandas", "xarray", "scikit-learn")
-    return {name: version(name) for name in (*libraries, "xgboost", "numba", "pyrealm")}
+    return {name: version_of(name) for name in (*libraries, "xgboost", "numba", "pyrealm")}
