@@ -18,6 +18,7 @@ from kedro.framework.cli.utils import CONTEXT_SETTINGS, split_string
 from pydantic import ValidationError
 
 from uflux_kedro.errors import ConfigurationError, InputError, UfluxError
+from uflux_kedro.installed import require_extra
 
 _TRACEBACK = "UFLUX_TRACEBACK"
 
@@ -83,6 +84,8 @@ class _Run(click.Command):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
+            require_extra("kedro", "Runs of the pipelines")
+            _check_project(ctx.params.get("conf_source"))
             _check_pipelines(ctx.params.get("pipelines") or [])
             return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
@@ -92,6 +95,17 @@ class _Run(click.Command):
             if users is None or os.environ.get(_TRACEBACK):
                 raise
             raise UserError(users) from None
+
+
+def _check_project(conf_source: str | None) -> None:
+    """Refuse a run outside of a project: a wheel has the pipelines, not their configuration."""
+    from uflux_kedro.configuration import PROJECT_PATH
+
+    if not (conf_source or (PROJECT_PATH / "conf" / "base").is_dir()):
+        raise ConfigurationError(
+            f"{PROJECT_PATH}: expected the project's folder conf; found none. The pipelines run in "
+            "a checkout of the project, or where its conf is; as a library the package needs none"
+        )
 
 
 def _check_pipelines(asked: list[str]) -> None:

@@ -13,7 +13,10 @@ from typing import Any
 
 from omegaconf.resolvers import oc
 
-PROJECT_PATH = Path(__file__).resolve().parents[2]
+_CHECKOUT = Path(__file__).resolve().parents[2]
+
+PROJECT_PATH = _CHECKOUT if (_CHECKOUT / "conf" / "base").is_dir() else Path.cwd()
+"""Folder of ``conf`` and of results: the checkout, or the working folder if a wheel is installed."""
 
 CONFIG_LOADER_ARGS: dict[str, Any] = {
     "base_env": "base",

@@ -52,3 +52,7 @@ def _rebuild_input_error(where, variable, expected, found, hint):
 
 class ConfigurationError(UfluxError, ValueError):
     """Invalid setting, found before anything is computed."""
+
+
+class MissingExtraError(UfluxError, ImportError):
+    """An optional package that is not installed; names the extra that brings it."""

@@ -8,7 +8,6 @@ import math
 import shutil
 from collections.abc import Mapping
 from functools import lru_cache
-from importlib.metadata import version
 from pathlib import Path
 from threading import Lock
 from typing import Any, NamedTuple
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 from uflux_kedro.ensemble import Member
 from uflux_kedro.errors import InputError
 from uflux_kedro.files import replacing, sha256
+from uflux_kedro.installed import version_of
 from uflux_kedro.models.card import read_card
 from uflux_kedro.models.packing import pack
 from uflux_kedro.models.persistence import RUN_SETTINGS, load_model, save_model
@@ -279,7 +279,7 @@ def fit_member(
         "sites": sorted(rows["site_id"].unique()),
         "seed": seed,
         "scores": dict(scores or {}),
-        "versions": {n: version(n) for n in ("uflux_kedro", "xgboost", "scikit-learn", "numba")},
+        "versions": {n: version_of(n) for n in ("uflux_kedro", "xgboost", "scikit-learn", "numba")},
         "checksum": None,
     }
     return FittedMember(card, model)

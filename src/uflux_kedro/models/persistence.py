@@ -16,7 +16,6 @@ import platform
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +23,7 @@ import numpy as np
 
 from uflux_kedro.errors import InputError, UfluxError
 from uflux_kedro.files import replacing
+from uflux_kedro.installed import version_of
 from uflux_kedro.models.trees.foreign_trees import check_scikit_learn, check_xgboost
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def load_model(folder: str | Path) -> Any:
 def _versions(*libraries: str) -> dict[str, str]:
     """Return the versions of Python, of this package, of NumPy and of ``libraries``."""
     return {"python": platform.python_version()} | {
-        library: version(library) for library in ("uflux_kedro", "numpy", *libraries)
+        library: version_of(library) for library in ("uflux_kedro", "numpy", *libraries)
     }
 
 

@@ -26,6 +26,7 @@ from tqdm import tqdm
 
 from uflux_kedro.errors import InputError
 from uflux_kedro.files import replacing, sha256
+from uflux_kedro.installed import version_of
 from uflux_kedro.validation.folds import Fold
 
 _LIBRARIES = ("uflux_kedro", "numpy", "numba", "scikit-learn", "xgboost", "lightgbm", "optuna")
@@ -217,7 +218,7 @@ def _versions(module: str) -> dict[str, str | None]:
     versions: dict[str, str | None] = {"python": sys.version.split()[0]}
     for name in _LIBRARIES:
         try:
-            versions[name] = metadata.version(name)
+            versions[name] = version_of(name)
         except metadata.PackageNotFoundError:
             versions[name] = None
     project, _, rest = module.partition(".")

@@ -9,6 +9,7 @@ from typing import Any
 
 from uflux_kedro.configuration import in_order
 from uflux_kedro.ensemble import EnsembleParameters, Member
+from uflux_kedro.installed import version_of
 from uflux_kedro.lazy import mpl_figure, pd, xr
 from uflux_kedro.pipelines.reporting.peers import Peer
 
@@ -188,7 +189,5 @@ def _left_out(
 
 
 def _versions() -> dict[str, str]:
-    from importlib.metadata import version
-
     libraries = ("uflux_kedro", "kedro", "mlflow", "numpy", "pandas", "xarray", "scikit-learn")
-    return {name: version(name) for name in (*libraries, "xgboost", "numba", "pyrealm")}
+    return {name: version_of(name) for name in (*libraries, "xgboost", "numba", "pyrealm")}
