@@ -5,7 +5,9 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
@@ -64,6 +66,23 @@ def test_a_failed_save_keeps_the_old_file(tmp_path):
     with pytest.raises(DatasetError, match="not JSON serializable"):
         dataset.save({"NSE": object()})
     assert dataset.load() == {"NSE": 0.7}
+
+
+def test_a_changed_bit_in_a_table_is_noticed(tmp_path):
+    dataset = ParquetDataset(filepath=str(tmp_path / "table.parquet"))
+    table = pd.concat([TABLE] * 500, ignore_index=True)
+    table["NEE"] = np.random.default_rng(0).normal(size=len(table))
+    dataset.save(table)
+    whole = (tmp_path / "table.parquet").read_bytes()
+    metadata = int.from_bytes(whole[-8:-4], "little")
+    rng = np.random.default_rng(1)
+    for place in rng.integers(4, len(whole) - 8 - metadata, 60):
+        changed = bytearray(whole)
+        changed[place] ^= 1 << int(rng.integers(8))
+        (tmp_path / "table.parquet").write_bytes(changed)
+        # A bit of an unused part of a page's header changes nothing.
+        with suppress(DatasetError):
+            pd.testing.assert_frame_equal(dataset.load(), table)
 
 
 def test_versions_are_left_to_kedro(tmp_path):

@@ -58,7 +58,13 @@ class JSONDataset(_AtomicFile, json.JSONDataset):
 
 
 class ParquetDataset(_AtomicFile, pandas.ParquetDataset):
-    """A table as Parquet; the arguments are those of ``kedro_datasets.pandas.ParquetDataset``."""
+    """A table as Parquet; the arguments are those of ``kedro_datasets.pandas.ParquetDataset``.
+
+    Pages carry checksums: a changed bit in one is an error when the table is read.
+    """
+
+    DEFAULT_SAVE_ARGS: ClassVar[dict[str, Any]] = {"write_page_checksum": True}
+    DEFAULT_LOAD_ARGS: ClassVar[dict[str, Any]] = {"page_checksum_verification": True}
 
 
 class TextDataset(_AtomicFile, text.TextDataset):
