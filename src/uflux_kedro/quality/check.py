@@ -22,6 +22,7 @@ from uflux_kedro.quality.parameters import QualityParameters
 from uflux_kedro.quality.phase import Seasons, pair_lags
 from uflux_kedro.quality.place import check_place
 from uflux_kedro.quality.record import (
+    check_dates,
     coverage,
     energy_closure,
     missing_periods,
@@ -29,6 +30,7 @@ from uflux_kedro.quality.record import (
     steps,
 )
 from uflux_kedro.quality.shifts import Shift, circular_median, shifts
+from uflux_kedro.quality.signs import check_signs
 from uflux_kedro.quality.still import check_still
 from uflux_kedro.quality.values import check_bounds, mend_values
 from uflux_kedro.quality.years import Years
@@ -89,9 +91,14 @@ def check_towers(
     check_metadata(towers, sites, "the tower table")
     resolution = towers.attrs.get("resolution", "MM")
     single_steps = _single_steps(towers.attrs.get("impossible", []))
+    remarks = [
+        Finding(**r | {"sites": tuple(r["sites"]), "weight": "note"})
+        for r in towers.attrs.get("remarks", [])
+    ]
     towers, findings = mend_values(towers)
     units = [
         *check_levels(towers, sites),
+        *check_signs(towers),
         *check_carbon_balance(towers),
         *(compare_sources(towers, second) if second is not None else []),
     ]
@@ -116,7 +123,9 @@ def check_towers(
         *units,
         *bounds,
         *single_steps,
+        *remarks,
         *_clocks(sites, parameters.clock),
+        *check_dates(towers, pd.Timestamp.now().normalize()),
         *missing_periods(towers),
         *repeated_years(years, columns),
         *check_still(towers, columns),
@@ -234,21 +243,26 @@ def _clocks(sites: pd.DataFrame, clock: Clock) -> Iterable[Finding]:
 
 
 def _single_steps(impossible: Iterable[Impossible]) -> Iterable[Finding]:
-    """Yield findings on impossible single values that readers left out of averages."""
-    by_variable: dict[str, list[Impossible]] = {}
+    """Yield findings on infinite values, and impossible ones left out of averages, by readers."""
+    groups: dict[tuple[str, bool], list[Impossible]] = {}
     for one in impossible:
-        by_variable.setdefault(one["variable"], []).append(one)
-    for variable, cases in by_variable.items():
+        groups.setdefault((one["variable"], bool(np.isinf(one["example"]))), []).append(one)
+    for (variable, infinite), cases in groups.items():
         worst = max(cases, key=lambda one: one["steps"])
-        lower, upper = bounds_of_step(variable, worst["step"])
+        expected = f"finite {variable}"
+        if not infinite and worst["step"] in ("day", "hour"):
+            lower, upper = bounds_of_step(variable, worst["step"])
+            unit = VARIABLES[variable].unit
+            expected = f"{variable} {lower:g} to {upper:g} {unit} in any {worst['step']}"
         yield Finding(
             "bounds",
             variable,
             tuple(sorted({one["site_id"] for one in cases})),
-            expected=f"{variable} {lower:g} to {upper:g} {VARIABLES[variable].unit} in any "
-            f"{worst['step']}",
+            expected=expected,
             found=f"most of them at {worst['site_id']}: {in_words(worst)}",
-            mended="treated as missing before periods were averaged",
+            mended="treated as missing"
+            if infinite
+            else "treated as missing before periods were averaged",
         )
 
 

@@ -129,3 +129,15 @@ def test_a_latitude_that_is_a_longitude_asks_whether_they_are_swapped(table, tmp
     table.loc[0, "LOCATION_LAT"] = 148.2
     with pytest.raises(InputError, match=r"148.2 at NA-Xyz. Are latitude and longitude swapped\?"):
         read_sites(write(table, tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("value", "valid"), [(-450, True), (8900, True), (1e9, False), (-500, False)]
+)
+def test_an_elevation_is_one_on_earth(table, tmp_path, value, valid):
+    path = write(table.assign(LOCATION_ELEV=value), tmp_path)
+    if valid:
+        assert set(read_sites(path)["elevation"]) == {value}
+    else:
+        with pytest.raises(InputError, match="elevation: expected -450 to 8900 m above the sea"):
+            read_sites(path)

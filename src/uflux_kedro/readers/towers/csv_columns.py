@@ -7,6 +7,7 @@ are needed. It is parsed in blocks while it is unpacked.
 from __future__ import annotations
 
 import csv
+import os
 import re
 import zlib
 from collections.abc import Collection, Sequence
@@ -18,7 +19,8 @@ import numpy as np
 import pandas as pd
 
 from uflux_kedro.errors import InputError
-from uflux_kedro.readers.archives import File
+from uflux_kedro.readers.archives import File, is_gzip
+from uflux_kedro.readers.towers.impossible import without_infinite
 from uflux_kedro.readers.towers.tables import MISSING, NOTHING
 
 _ONEFLUX_SITE = re.compile(r"site,[A-Z]{2}-[A-Za-z0-9]+")
@@ -92,6 +94,18 @@ def _line(stream: IO[bytes]) -> str:
     return stream.readline(_MOST_HEADER_BYTES).decode("utf-8-sig", errors="replace").rstrip("\r\n")
 
 
+def ends_within_a_row(file: File) -> bool:
+    """Return whether a plain file ends without a line break, as one that was truncated does.
+
+    Archives and gzipped files have checksums, which show that they are complete.
+    """
+    if file.member is not None or is_gzip(file.path):
+        return False
+    with file.path.open("rb") as stream:
+        stream.seek(-1, os.SEEK_END)
+        return stream.read(1) not in (b"\n", b"\r")
+
+
 def read_columns(file: File, wanted: Collection[str], header: Header | None = None) -> pd.DataFrame:
     """Read the wanted columns that are present in a table.
 
@@ -102,7 +116,7 @@ def read_columns(file: File, wanted: Collection[str], header: Header | None = No
 
     Returns:
         The columns in the order of the file, numbers as float64, timestamps as text, missing
-        values as NaN.
+        and infinite values as NaN; ``attrs["infinite"]`` as of :func:`without_infinite`.
 
     Raises:
         InputError: If the table cannot be parsed, or has text instead of numbers.
@@ -152,7 +166,7 @@ def _parse(file: File, header: Header, present: list[str]) -> pd.DataFrame:
             columns[name] = np.array(table[name].to_numpy())
             columns[name][columns[name] == MISSING] = np.nan
     # Spreadsheets may write rows of separators only; all other rows have a time.
-    return pd.DataFrame(columns).dropna(how="all", ignore_index=True)
+    return without_infinite(pd.DataFrame(columns).dropna(how="all", ignore_index=True), file.where)
 
 
 def read_text(

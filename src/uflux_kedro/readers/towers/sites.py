@@ -26,6 +26,8 @@ COLUMNS = {
 """FLUXNET's name of a property of a site -> canonical name."""
 
 _SWAPPED = "Are latitude and longitude swapped?"
+_LOWEST, _HIGHEST = -450.0, 8900.0
+"""m; the shore of the Dead Sea and Mount Everest."""
 _OPTIONAL = ("elevation", "climate")
 
 
@@ -96,6 +98,14 @@ def check_sites(sites: pd.DataFrame, where: str | Path) -> pd.DataFrame:
                 hint=_SWAPPED if name == "latitude" and 90 < abs(site[name]) <= 180 else None,
             )
     sites["elevation"] = to_numbers(sites["elevation"], where)
+    wrong = sites[(sites["elevation"] < _LOWEST) | (sites["elevation"] > _HIGHEST)]
+    if len(wrong):
+        raise InputError(
+            where,
+            "elevation",
+            expected=f"{_LOWEST:g} to {_HIGHEST:g} m above the sea",
+            found=f"{wrong.iloc[0]['elevation']:g} at {wrong.iloc[0]['site_id']}",
+        )
     sites["IGBP"] = sites["IGBP"].fillna("").astype(str).str.strip()
     check_igbp(sites, where)
     return sites.sort_values("site_id", ignore_index=True)

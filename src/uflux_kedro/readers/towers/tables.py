@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import pandas as pd
 
 from uflux_kedro.errors import InputError
@@ -50,7 +51,7 @@ def as_names(column: pd.Series, where: str | Path) -> pd.Series:
 
 
 def to_numbers(column: pd.Series, where: str | Path) -> pd.Series:
-    """Convert a column to float64, with NaN for missing values.
+    """Convert a column to float64, with NaN for missing and infinite values.
 
     Raises:
         InputError: If it contains text.
@@ -65,7 +66,13 @@ def to_numbers(column: pd.Series, where: str | Path) -> pd.Series:
             expected="numbers",
             found=f"{text.iloc[0]!r} in {len(text)} rows",
         )
-    return numbers.mask(numbers == MISSING)
+    infinite = np.isinf(numbers)
+    if infinite.any():
+        logger.warning(
+            "%s: %s: %d values are infinite; made missing",
+            where, column.name, int(infinite.sum()),
+        )  # fmt: skip
+    return numbers.mask(infinite | (numbers == MISSING))
 
 
 def parse_times(column: pd.Series, step: Step, where: str | Path) -> pd.Series:
