@@ -7,8 +7,10 @@ from typing import Any
 
 import xarray as xr
 from kedro.io import AbstractDataset, DatasetError
+from kedro_datasets._typing import ImagePreview
 from tqdm import tqdm
 
+from uflux_kedro.datasets.previews import cube_preview, geotiff_preview
 from uflux_kedro.files import replacing
 from uflux_kedro.products.cf import write_netcdf
 from uflux_kedro.products.store import fast_encoding
@@ -80,6 +82,10 @@ class ZarrCubeDataset(AbstractDataset[xr.Dataset, xr.Dataset]):
             time = slice(start, start + step)
             changing.isel(time=time).to_zarr(path, region={"time": time}, consolidated=False)
 
+    def preview(self) -> ImagePreview:
+        """Return a small map of the first variable for kedro-viz."""
+        return cube_preview(self.load())
+
     def _exists(self) -> bool:
         return (self._path / "zarr.json").is_file()
 
@@ -106,6 +112,11 @@ class NetCDFCubeDataset(AbstractDataset[xr.Dataset, xr.Dataset]):
     def save(self, data: xr.Dataset) -> None:
         """Write the file under a temporary name, then rename it."""
         write_netcdf(data, self._path)
+
+    def preview(self) -> ImagePreview:
+        """Return a small map of the first variable for kedro-viz."""
+        with self.load() as cube:
+            return cube_preview(cube)
 
     def _exists(self) -> bool:
         return self._path.is_file()
@@ -135,6 +146,10 @@ class GeoTIFFDataset(AbstractDataset[xr.Dataset, list[Path]]):
         from uflux_kedro.products.geotiff import write_geotiffs
 
         write_geotiffs(data, self._path)
+
+    def preview(self) -> ImagePreview:
+        """Return a small map of the first file for kedro-viz."""
+        return geotiff_preview(self.load()[0])
 
     def _exists(self) -> bool:
         return self._path.is_dir()
