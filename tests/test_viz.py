@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from inspect import signature
+
 import pytest
-from kedro.framework.project import configure_project, pipelines
-from kedro.framework.session import KedroSession
-from kedro.framework.startup import bootstrap_project
 from kedro_viz.constants import ROOT_MODULAR_PIPELINE_ID
 from kedro_viz.data_access.managers import DataAccessManager
+from kedro_viz.integrations.kedro.data_loader import load_data
 
 from tests.testing.project import PROJECT
+from uflux_kedro import configuration
 
 BOXES = {"ingestion", "features", "GPP", "RECO", "NEE", "H", "LE", "derived", "reporting"}
 LAYERS = [
@@ -19,11 +20,12 @@ LAYERS = [
 
 @pytest.fixture(scope="module")
 def default():
-    bootstrap_project(PROJECT)
-    with KedroSession.create(PROJECT, env="base") as session:
-        catalog = session.load_context().catalog
-        configure_project("uflux_kedro")
-        return pipelines["__default__"], catalog
+    """The default pipeline and the catalog, loaded as kedro-viz does: without hooks."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(configuration, "_from_hook", None)
+        patch.setenv("KEDRO_ENV", "base")
+        catalog, pipelines, _ = load_data(PROJECT, env="base")
+    return pipelines["__default__"], catalog
 
 
 @pytest.fixture(scope="module")
@@ -82,3 +84,18 @@ def test_datasets_keep_their_names_in_the_boxes(default):
     pipeline, catalog = default
     assert {"towers", "drivers", "product_GPP", "derived_ET", "report"} <= pipeline.datasets()
     assert [name for name in pipeline.datasets() if name not in catalog] == []
+
+
+def test_all_that_a_run_reads_and_makes_has_a_preview(default):
+    """Except for folders that nodes write into, and stores, which products show."""
+    pipeline, catalog = default
+    shown = {"TablePreview", "ImagePreview", "JSONPreview", "HTMLPreview"}
+    without = set()
+    for name in pipeline.datasets():
+        dataset = catalog.get(name)
+        preview = getattr(type(dataset), "preview", None)
+        kind = preview and signature(preview).return_annotation
+        if not name.startswith("param") and getattr(kind, "__name__", kind) not in shown:
+            without.add(name)
+    stores = {f"store_{flux}" for flux in ("GPP", "RECO", "NEE", "H", "LE")}
+    assert without == {"reporting_folder", "fold_cache", *stores}

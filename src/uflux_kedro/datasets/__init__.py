@@ -22,6 +22,12 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "member_run": ["MemberRunDataset"],
         "products": ["ProductDataset", "ProductStoreDataset"],
         "raw_files": ["FolderDataset", "RawFilesDataset"],
-        "whole_files": ["CSVDataset", "JSONDataset", "ParquetDataset", "TextDataset"],
+        "whole_files": [
+            "CSVDataset",
+            "JSONDataset",
+            "PageDataset",
+            "ParquetDataset",
+            "TextDataset",
+        ],
     },
 )

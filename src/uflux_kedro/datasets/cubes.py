@@ -8,8 +8,10 @@ from typing import Any
 
 import xarray as xr
 from kedro.io import AbstractDataset, DatasetError
+from kedro_datasets._typing import ImagePreview
 from tqdm import tqdm
 
+from uflux_kedro.datasets.previews import cube_preview, geotiff_preview
 from uflux_kedro.errors import InputError
 from uflux_kedro.files import replacing
 from uflux_kedro.products.cf import write_netcdf
@@ -91,6 +93,10 @@ class ZarrCubeDataset(AbstractDataset[xr.Dataset, xr.Dataset]):
             time = slice(start, start + step)
             changing.isel(time=time).to_zarr(path, region={"time": time}, **_WHOLE)
 
+    def preview(self) -> ImagePreview:
+        """Return a small map of the first variable for kedro-viz."""
+        return cube_preview(self.load())
+
     def _exists(self) -> bool:
         if not self._path.is_dir():
             return False
@@ -128,6 +134,11 @@ class NetCDFCubeDataset(AbstractDataset[xr.Dataset, xr.Dataset]):
         """Write the file under a temporary name, then rename it."""
         write_netcdf(data, self._path)
 
+    def preview(self) -> ImagePreview:
+        """Return a small map of the first variable for kedro-viz."""
+        with self.load() as cube:
+            return cube_preview(cube)
+
     def _exists(self) -> bool:
         return self._path.is_file()
 
@@ -156,6 +167,10 @@ class GeoTIFFDataset(AbstractDataset[xr.Dataset, list[Path]]):
         from uflux_kedro.products.geotiff import write_geotiffs
 
         write_geotiffs(data, self._path)
+
+    def preview(self) -> ImagePreview:
+        """Return a small map of the first file for kedro-viz."""
+        return geotiff_preview(self.load()[0])
 
     def _exists(self) -> bool:
         return self._path.is_dir()

@@ -6,7 +6,9 @@ from typing import Any, NoReturn
 
 import xarray as xr
 from kedro.io import AbstractDataset, DatasetError
+from kedro_datasets._typing import ImagePreview
 
+from uflux_kedro.datasets.previews import cube_preview
 from uflux_kedro.errors import InputError
 from uflux_kedro.products.store import FINISHED, UNFINISHED, ProductStore
 
@@ -92,6 +94,10 @@ class ProductDataset(_InStore, AbstractDataset[ProductStore, xr.Dataset]):
             )
         if not self._exists():
             raise DatasetError(f"{self.store.url}: expected a finished product; found none")
+
+    def preview(self) -> ImagePreview:
+        """Return a small map of the product for kedro-viz."""
+        return cube_preview(self.load())
 
     def reopen(self) -> None:
         """Mark a finished product as unfinished, so that the next run checks every region."""

@@ -11,7 +11,9 @@ from pathlib import PurePosixPath
 from typing import Any, ClassVar
 
 from kedro_datasets import json, pandas, text
+from kedro_datasets._typing import HTMLPreview
 
+from uflux_kedro.datasets.previews import page_preview
 from uflux_kedro.files import replacing
 
 
@@ -69,3 +71,11 @@ class ParquetDataset(_AtomicFile, pandas.ParquetDataset):
 
 class TextDataset(_AtomicFile, text.TextDataset):
     """Text; the arguments are those of ``kedro_datasets.text.TextDataset``."""
+
+
+class PageDataset(TextDataset):
+    """A page in HTML, shown by kedro-viz; the arguments are those of :class:`TextDataset`."""
+
+    def preview(self) -> HTMLPreview:
+        """Return the page without its scripts and styles for kedro-viz."""
+        return page_preview(self.load())
