@@ -18,6 +18,7 @@ from kedro.framework.cli.utils import CONTEXT_SETTINGS, split_string
 from pydantic import ValidationError
 
 from uflux_kedro.errors import ConfigurationError, InputError, UfluxError
+from uflux_kedro.variables import FLUXES
 
 _TRACEBACK = "UFLUX_TRACEBACK"
 
@@ -100,19 +101,24 @@ def _check_pipelines(asked: list[str]) -> None:
 
     folder = Path(pipelines.__path__[0])
     known = sorted(p.parent.name for p in folder.glob("*/__init__.py"))
-    check_pipelines(asked, ["__default__", *known])
+    check_pipelines(asked, ["__default__", *known, *FLUXES])
 
 
 def _from_kedro(error: Exception, options: dict[str, Any]) -> Exception | None:
-    """What Kedro refuses: filters that leave no node."""
+    """What Kedro refuses: filters that leave no node, the pipeline of a flux without members."""
     from kedro.framework.project import pipelines
 
     from uflux_kedro.hooks import names_of
     from uflux_kedro.request import check_filters
 
+    names = options.get("pipelines") or ["__default__"]
+    if isinstance(error, ValueError) and "Failed to find the pipeline" in str(error):
+        fluxes = ", ".join(name for name in names if name in FLUXES)
+        return ConfigurationError(
+            f"--pipelines {fluxes}: no members; see ensemble.fluxes and ensemble.select"
+        )
     if not (isinstance(error, ValueError) and "contains no nodes after applying" in str(error)):
         return None
-    names = options.get("pipelines") or ["__default__"]
     try:
         check_filters(
             {option: options.get(option) or () for option in ("tags", "namespaces")},
