@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import webbrowser
 
 import click
 import pytest
 from click.testing import CliRunner
 from pydantic import BaseModel, ValidationError
 
-from uflux_kedro.cli import block_of, error_of_the_user, plain_values
+from uflux_kedro.cli import (
+    _check_pipelines,
+    _from_kedro,
+    block_of,
+    error_of_the_user,
+    plain_values,
+    viz,
+)
 from uflux_kedro.configuration import PROJECT_PATH
 from uflux_kedro.errors import ConfigurationError, InputError
 
@@ -93,3 +101,22 @@ def test_a_run_that_cannot_be_ends_at_once_in_a_few_lines(arguments, said, tmp_p
     assert done.returncode == 1
     assert said in done.stderr
     assert "Traceback" not in done.stderr + done.stdout
+
+
+def test_a_flux_is_a_pipeline_as_long_as_it_has_members():
+    _check_pipelines(["GPP", "reporting"])
+    missing = ValueError("Failed to find the pipeline named 'LE'. It needs to be generated")
+    refusal = _from_kedro(missing, {"pipelines": ["ingestion", "LE"]})
+    assert str(refusal) == "--pipelines LE: no members; see ensemble.fluxes and ensemble.select"
+
+
+def test_kedro_viz_opens_on_its_boxes(monkeypatch):
+    opened = []
+    monkeypatch.setattr(webbrowser, "open_new", opened.append)
+    run = viz.get_command(click.Context(viz), "run")
+    assert {p.name for p in run.params} >= {"host", "port", "env", "browser"}
+    run.callback = lambda **_: webbrowser.open_new("http://127.0.0.1:4141/")
+    result = CliRunner().invoke(run, [])
+    assert result.exit_code == 0, result.output
+    webbrowser.open_new("https://example.org")
+    assert opened == ["http://127.0.0.1:4141/?types=nodes", "https://example.org"]

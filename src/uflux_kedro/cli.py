@@ -1,24 +1,30 @@
-"""``kedro run`` as this project has it: requests are checked first, errors are short.
+"""``kedro run`` and ``kedro viz run`` as this project has them.
 
-Kedro's own command does the work. Around it, values of ``--params`` need no quotes of YAML's, a
-misspelt pipeline is refused before anything is imported for it, and an error of the user's is one
-block on the screen with exit code 1. ``UFLUX_TRACEBACK=1`` brings the traceback back.
+Kedro's own command does the work of ``kedro run``. Around it, values of ``--params`` need no quotes of
+YAML's, a misspelt pipeline is refused before anything is imported for it, and an error of the user's is
+one block on the screen with exit code 1. ``UFLUX_TRACEBACK=1`` brings the traceback back.
+
+``kedro viz run`` is kedro-viz's own, but opens on the boxes alone.
 """
 
 from __future__ import annotations
 
 import copy
 import os
+import webbrowser
 from pathlib import Path
 from typing import Any
 
 import click
 from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.cli.utils import CONTEXT_SETTINGS, split_string
+from kedro_viz.launchers.cli.lazy_default_group import LazyDefaultGroup
+from kedro_viz.launchers.cli.main import viz as kedro_viz
 from pydantic import ValidationError
 
 from uflux_kedro.errors import ConfigurationError, InputError, UfluxError
 from uflux_kedro.installed import require_extra
+from uflux_kedro.variables import FLUXES
 
 _TRACEBACK = "UFLUX_TRACEBACK"
 
@@ -114,19 +120,24 @@ def _check_pipelines(asked: list[str]) -> None:
 
     folder = Path(pipelines.__path__[0])
     known = sorted(p.parent.name for p in folder.glob("*/__init__.py"))
-    check_pipelines(asked, ["__default__", *known])
+    check_pipelines(asked, ["__default__", *known, *FLUXES])
 
 
 def _from_kedro(error: Exception, options: dict[str, Any]) -> Exception | None:
-    """What Kedro refuses: filters that leave no node."""
+    """What Kedro refuses: filters that leave no node, the pipeline of a flux without members."""
     from kedro.framework.project import pipelines
 
     from uflux_kedro.hooks import names_of
     from uflux_kedro.request import check_filters
 
+    names = options.get("pipelines") or ["__default__"]
+    if isinstance(error, ValueError) and "Failed to find the pipeline" in str(error):
+        fluxes = ", ".join(name for name in names if name in FLUXES)
+        return ConfigurationError(
+            f"--pipelines {fluxes}: no members; see ensemble.fluxes and ensemble.select"
+        )
     if not (isinstance(error, ValueError) and "contains no nodes after applying" in str(error)):
         return None
-    names = options.get("pipelines") or ["__default__"]
     try:
         check_filters(
             {option: options.get(option) or () for option in ("tags", "namespaces")},
@@ -156,9 +167,47 @@ def _as_ours(command: click.Command) -> click.Command:
 run = _as_ours(kedro_run)
 
 
+_BOXES = "?types=nodes"
+"""What kedro-viz reads from its address to hide the datasets, which its page can show again."""
+
+
+class _VizRun(click.Command):
+    """Kedro-viz's ``run``, whose browser opens without the 70 datasets between the boxes."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        opened = webbrowser.open_new
+        webbrowser.open_new = lambda url: opened(url + _BOXES)
+        try:
+            return super().invoke(ctx)
+        finally:
+            webbrowser.open_new = opened
+
+
+class _Viz(LazyDefaultGroup):
+    """Kedro-viz's group of commands, with our ``run``."""
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        command = super().get_command(ctx, cmd_name)
+        if command is None or cmd_name != "run":
+            return command
+        return _VizRun(
+            name="run", callback=command.callback, params=command.params, help=command.help
+        )
+
+
+viz = _Viz(
+    name="viz",
+    help=kedro_viz.help,
+    lazy_subcommands=kedro_viz.lazy_subcommands,
+    default="run",
+    default_if_no_args=True,
+)
+
+
 @click.group(context_settings=CONTEXT_SETTINGS, name=__file__)
 def cli() -> None:
     """Commands of the project, beside Kedro's."""
 
 
 cli.add_command(run)
+cli.add_command(viz)
