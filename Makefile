@@ -52,7 +52,6 @@ develop: $(VENV)/.developing ## Add what tests, linters, documentation and bench
 run: install ## Simulate the demo world and run from raw files to maps and report
 	$(BIN)/kedro run --pipelines demo_world
 	$(BIN)/kedro run $(SIDE_BY_SIDE) --params $(ONE_THREAD)
-	@echo "Report: data/08_reporting/report.html"
 
 .PHONY: towers
 towers: install ## Run on real towers: make towers TOWERS=path/to/table.csv.gz

@@ -12,6 +12,7 @@ from typing import Any
 from kedro.framework.hooks import hook_impl
 
 from uflux_kedro.configuration import PARENT_RUN, set_parameters
+from uflux_kedro.ending import ending
 from uflux_kedro.files import remove_leftovers
 from uflux_kedro.staging import Staging
 
@@ -164,6 +165,21 @@ def describe(staging: Staging, *, resume: bool) -> list[str]:
 def _some(names: list[str]) -> str:
     """The first three names."""
     return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+
+
+class EndingHooks:
+    """Say at the end what matters, or which step has failed."""
+
+    @hook_impl
+    def on_node_error(self, node: Any) -> None:
+        """Name the step; the error itself is shown once, at the end."""
+        logger.error("%s has failed", node.name)
+
+    @hook_impl(trylast=True)
+    def after_pipeline_run(self, pipeline: Any, catalog: Any) -> None:
+        """Log the path of the report, findings, extrapolation and members left out."""
+        for line in ending(pipeline.all_outputs(), catalog):
+            logger.info(line)
 
 
 class LockHooks:

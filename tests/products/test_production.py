@@ -344,7 +344,7 @@ def test_a_url_is_enough(world, finished, monkeypatch):
 
 def test_a_mark_holds_checksums_and_fingerprint(finished):
     mark = json.loads((finished.with_name("GPP.regions") / "0-0-0.json").read_text())
-    assert set(mark) == {"fingerprint", "objects", "cells"}
+    assert set(mark) == {"fingerprint", "objects", "cells", "outside"}
     assert {key.split("/")[0] for key in mark["objects"]} == {
         "GPP", "GPP_std", "GPP_n_members", "GPP_flag", "GPP_quantile", "GPP_member",
     }  # fmt: skip
