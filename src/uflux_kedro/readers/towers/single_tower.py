@@ -21,11 +21,12 @@ from uflux_kedro.readers.towers.csv_columns import (
     read_header,
 )
 from uflux_kedro.readers.towers.impossible import STEP_IN_WORDS, Impossible, without_impossible
-from uflux_kedro.readers.towers.remarks import cut_off
+from uflux_kedro.readers.towers.remarks import Remark, cut_off
 from uflux_kedro.readers.towers.tables import (
     Step,
     bounds,
     check_order,
+    in_percent,
     parse_times,
     within_bounds,
 )
@@ -155,6 +156,7 @@ def read_single_tower(
     infinite = raw.attrs.pop("infinite", {})
     if columns.complete is not None:
         raw = columns.complete(raw)
+    remarks: list[Remark] = raw.attrs.pop("remarks", [])
     _require_columns(raw, [stamp, *(names[n] for n in required if n in names)], where)
     times = parse_times(raw[stamp], step, where)
     _check_order(times, table.site, where)
@@ -184,10 +186,10 @@ def read_single_tower(
     for name in np.array(list(arrays))[wrong]:
         keys = record[["site_id", "time"]]
         record[name] = within_bounds(record[name], keys, where, parameters.outside)
-    record.attrs |= {"clock": clock, "impossible": taken, "remarks": []}
     if header is not None and ends_within_a_row(table.file):
         cut = [n for n, column in names.items() if column == header.columns[-1]]
-        record.attrs["remarks"] += [cut_off(n, table.site, where) for n in cut]
+        remarks += [cut_off(n, table.site, where) for n in cut]
+    record.attrs |= {"clock": clock, "impossible": taken, "remarks": remarks}
     if record[[f for f in FLUXES if f in record]].isna().all(axis=None):
         raise InputError(
             where,
@@ -216,6 +218,8 @@ def _canonical(
     values = raw[column].to_numpy()
     if name.endswith("_QC"):
         return good_share(values) if length < DAY else values
+    if name == "SWC" and units.get(name) == "percent":
+        values = in_percent(raw[column], where).to_numpy()
     if name in units:
         values = to_canonical(values, units[name], VARIABLES[name], where)
     # Precipitation is a sum over the step.

@@ -19,6 +19,8 @@ NOTHING = ("", "NA", "N/A", "#N/A", "NaN", "nan", "NULL", "null")
 """Further missing values, as written by R, spreadsheets and data bases."""
 
 _DIGITS_OF_A_YEAR = 4
+_HIGHEST_FRACTION = 1.5
+"""A relative humidity or soil water that never exceeds this is a fraction, not percent."""
 
 Resolution = Literal["MM", "WW", "DD"]
 """FLUXNET's names of months, weeks and days."""
@@ -73,6 +75,16 @@ def to_numbers(column: pd.Series, where: str | Path) -> pd.Series:
             where, column.name, int(infinite.sum()),
         )  # fmt: skip
     return numbers.mask(infinite | (numbers == MISSING))
+
+
+def in_percent(water: pd.Series, where: str | Path) -> pd.Series:
+    """Return soil water or humidity in percent; a column that never exceeds 1.5 is a fraction."""
+    if water.quantile(0.99) <= _HIGHEST_FRACTION:
+        logger.warning(
+            "%s: %s: expected percent, found a fraction; multiplied by 100", where, water.name
+        )
+        return water * 100
+    return water
 
 
 def parse_times(column: pd.Series, step: Step, where: str | Path) -> pd.Series:
