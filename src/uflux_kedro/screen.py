@@ -55,6 +55,8 @@ def quieten() -> None:
     """
     for name in _LOGGERS:
         logging.getLogger(name).addFilter(_STEP_LINES)
+    # Errors of the database are raised, too.
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
     # MLflow tells of each table that it creates in its database.
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
     if not isinstance(warnings.showwarning, _ShowWarning):
