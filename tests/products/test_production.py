@@ -12,6 +12,7 @@ import threading
 import time
 
 import numpy as np
+import psutil
 import pytest
 import xarray as xr
 import zarr
@@ -19,7 +20,13 @@ import zarr
 from tests.testing.products import PREDICTORS, plan, tree, write_member, write_world
 from tests.testing.project import PROJECT
 from uflux_kedro.errors import InputError
-from uflux_kedro.products.execution import ADDRESS, Execution, _workers_here, process_and_memory
+from uflux_kedro.products.execution import (
+    _CLUSTERS,
+    ADDRESS,
+    Execution,
+    _workers_here,
+    process_and_memory,
+)
 from uflux_kedro.products.prediction import predict_cube
 from uflux_kedro.products.production import produce, verify
 from uflux_kedro.products.store import ProductStore, fast_encoding
@@ -136,6 +143,9 @@ def test_fluxes_share_the_workers_of_this_machine(world, finished, tmp_path):
 
     first, again = (_workers_here(1) for _ in range(2))
     assert first == again
+    here = {process.laddr for process in psutil.Process().net_connections()}
+    dashboard = _CLUSTERS[1, Execution().dashboard].scheduler.http_server.port
+    assert {place.ip for place in here if place.port == dashboard} == {"127.0.0.1"}
     here = process_and_memory()[1]
     for flux in ("one", "two"):
         store = ProductStore(str(tmp_path / flux / "GPP.zarr"))

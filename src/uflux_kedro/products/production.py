@@ -128,7 +128,7 @@ def produce(plan: Plan, store: ProductStore) -> Production:
             store.mark("layout", {"layout": layout})
         kept = len(regions) - len(missing)
         if kept:
-            logger.info("%s: %d of %d regions are kept", store.url, kept, len(regions))
+            logger.info("%s: %d of %d regions are kept", store, kept, len(regions))
         work = _Work(
             plan.members,
             stored(plan.drivers) or plan.drivers,
@@ -247,7 +247,7 @@ def _missing(
             return True
         logger.warning(
             "%s: region %s: its files do not match their checksums; it is made again",
-            store.url,
+            store,
             region.key,
         )
         return False

@@ -18,7 +18,7 @@ from typing import Any
 
 import xarray as xr
 
-from uflux_kedro.errors import InputError
+from uflux_kedro.errors import InputError, without_secrets
 from uflux_kedro.files import replacing
 from uflux_kedro.products.fields import Field
 
@@ -27,17 +27,23 @@ STATUS, FINISHED, UNFINISHED = "production_status", "finished", "unfinished"
 _TEMPLATE = "template.json"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ProductStore:
     """Store of a product.
 
     Attributes:
         url: Folder of the Zarr group: a path, or a URL such as ``s3://bucket/GPP.zarr``.
-        options: Options of the fsspec file system, such as credentials.
+        options: Options of the fsspec file system, such as credentials; not shown.
     """
 
     url: str
     options: Mapping[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"ProductStore({self})"
+
+    def __str__(self) -> str:
+        return without_secrets(self.url)
 
     def _reach(self) -> tuple[Any, str]:
         import fsspec
