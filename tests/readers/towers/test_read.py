@@ -308,3 +308,11 @@ def test_a_copy_with_other_contents_is_refused(tmp_path, sites, fluxnet_table, f
         InputError, match=r"one version of the table; found another .*2004_1-4\.csv"
     ):
         read_towers(tmp_path)
+
+
+def test_a_site_without_a_file_may_have_no_class(tmp_path, sites, fluxnet_table, fluxnet_zip):
+    sites("XX-Aaa")
+    with (tmp_path / "sites.csv").open("a") as stream:
+        stream.write("XX-Bbb,51.0,11.0,\n")
+    fluxnet_zip(fluxnet_table())
+    assert read_towers(tmp_path)[1]["site_id"].tolist() == ["XX-Aaa"]

@@ -72,7 +72,7 @@ def read_header(file: File) -> Header:
             if not blank:
                 comments.append(line.strip('"#, ').strip() if comment else line.strip())
         below = _line(stream)
-    separator = next((s for s in ",;\t" if s in line), ",")
+    separator = separator_of(line)
     try:
         names, first = (next(csv.reader([row], delimiter=separator), []) for row in (line, below))
     except csv.Error as error:
@@ -87,6 +87,11 @@ def read_header(file: File) -> Header:
         "," if separator != "," and re.search(r"\d,\d", below) else ".",
         len(first) == len(names) + 1 and not first[-1].strip(),
     )
+
+
+def separator_of(line: str) -> str:
+    """Return the separator of a line of column names: comma, semicolon or tab."""
+    return next((s for s in ",;\t" if s in line), ",")
 
 
 def _line(stream: IO[bytes]) -> str:

@@ -148,5 +148,5 @@ def _names(tables: Sequence[pd.DataFrame]) -> set[str]:
 
 def _read_metadata(table: TowerFile, wanted: set[str]) -> pd.DataFrame:
     if table.family == "sites":
-        return read_sites(table.file.path)
+        return read_sites(table.file.path, wanted)
     return read_badm(table.file, wanted)

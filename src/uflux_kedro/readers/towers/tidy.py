@@ -31,14 +31,13 @@ from uflux_kedro.readers.towers.tables import (
     within_bounds,
 )
 from uflux_kedro.readers.units import to_canonical
-from uflux_kedro.variables import FLUXES, IGBP_CLASSES, variable_of
+from uflux_kedro.variables import FLUXES, variable_of
 
 logger = logging.getLogger(__name__)
 
 KEYS = ("site_id", "time", "latitude", "IGBP")
 OPTIONAL_SITE_COLUMNS = ("longitude", "elevation", "climate")
 _SITE_COLUMNS = ("site_id", *KEYS[2:], *OPTIONAL_SITE_COLUMNS)
-_CLASS_OF_CODE = {str(code): name for name, code in IGBP_CLASSES.items()} | {"17": "WAT"}
 
 
 def read_tidy(
@@ -177,8 +176,7 @@ def _sites(raw: pd.DataFrame, where: str) -> pd.DataFrame:
     known = [c for c in _SITE_COLUMNS if c in raw]
     sites = raw[known].drop_duplicates()
     if pd.api.types.is_numeric_dtype(sites["IGBP"]):
-        codes = sites["IGBP"].map("{:g}".format)
-        sites["IGBP"] = codes.map(_CLASS_OF_CODE).fillna(codes)
+        sites["IGBP"] = sites["IGBP"].map("{:g}".format)
     moved = sites.loc[sites["site_id"].duplicated(), "site_id"]
     if len(moved):
         varying = sites[sites["site_id"] == moved.iloc[0]].nunique(dropna=False)
