@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from uflux_kedro import __version__
 from uflux_kedro.ensemble import Member
 from uflux_kedro.errors import InputError
 from uflux_kedro.files import replacing, sha256
@@ -23,7 +24,7 @@ from uflux_kedro.installed import version_of
 from uflux_kedro.models.card import read_card
 from uflux_kedro.models.packing import pack
 from uflux_kedro.models.persistence import RUN_SETTINGS, load_model, save_model
-from uflux_kedro.variables import SITE_PREDICTORS, variable_of
+from uflux_kedro.variables import IGBP_CLASSES, SITE_PREDICTORS, variable_of
 
 logger = logging.getLogger(__name__)
 
@@ -98,13 +99,15 @@ class FittedMember:
             n_jobs: Threads; None is one, -1 all.
 
         Returns:
-            Shape (n,), in the flux's canonical unit; NaN where a predictor is missing.
+            Shape (n,), in the flux's canonical unit; NaN where a predictor is missing or has an
+            impossible value, such as -9999 or an unknown class, of which a warning gives the
+            number.
 
         Raises:
             InputError: If a predictor is absent from the table, appears in it twice or is not
                 numeric, or if the array has another number of columns.
         """
-        X = self._matrix(data)
+        X = self._possible(self._matrix(data))
         known = np.isfinite(X).all(axis=1)
         self._warn_outside(X[known])
         prediction = np.full(len(X), np.nan, dtype=np.float32)
@@ -139,10 +142,39 @@ class FittedMember:
             expected, found = "one column of that name", f"{column.shape[1]} columns"
         else:
             try:
-                return column.to_numpy("float32")
+                # Columns of integers, of nullable numbers, and of None where JSON had null.
+                return pd.to_numeric(column).to_numpy("float32", na_value=np.nan)
             except (TypeError, ValueError) as error:
                 expected, found = "numbers", str(error)
         raise InputError(f"table given to {self.name}", name, expected=expected, found=found)
+
+    def _possible(self, X: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Set impossible values to NaN and warn of their number."""
+        X = X.copy()
+        found = []
+        for column, (name, known) in zip(X.T, self.card["predictors"].items(), strict=True):
+            variable = variable_of(name)
+            if variable.kind == "category":
+                bad = ~np.isin(column, list(IGBP_CLASSES.values())) & ~np.isnan(column)
+                expected = "of an IGBP class"
+            else:
+                # What the towers had is possible: days may exceed the bounds of months.
+                low = np.float32(min(variable.lower, known["min"]))
+                high = np.float32(max(variable.upper, known["max"]))
+                bad = (column < low) | (column > high)
+                expected = f"within {low:g} to {high:g} {variable.unit}"
+            if bad.any():
+                wrong = column[bad]
+                found.append(
+                    f"{bad.sum()} values of {name} are not {expected} "
+                    f"(found {wrong.min():g} to {wrong.max():g})"
+                )
+                column[bad] = np.nan
+        if found:
+            logger.warning(
+                "%s: no prediction for rows of %d where %s", self.name, len(X), "; ".join(found)
+            )
+        return X
 
     def save(self, folder: Path) -> None:
         """Write the member to a folder, completely or not at all."""
@@ -279,7 +311,10 @@ def fit_member(
         "sites": sorted(rows["site_id"].unique()),
         "seed": seed,
         "scores": dict(scores or {}),
-        "versions": {n: version_of(n) for n in ("uflux_kedro", "xgboost", "scikit-learn", "numba")},
+        "versions": {
+            "uflux_kedro": __version__,
+            **{name: version_of(name) for name in ("xgboost", "scikit-learn", "numba")},
+        },
         "checksum": None,
     }
     return FittedMember(card, model)

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from uflux_kedro import __version__
 from uflux_kedro.errors import InputError, UfluxError
 from uflux_kedro.files import replacing
 from uflux_kedro.installed import version_of
@@ -116,8 +117,9 @@ def load_model(folder: str | Path) -> Any:
 
 def _versions(*libraries: str) -> dict[str, str]:
     """Return the versions of Python, of this package, of NumPy and of ``libraries``."""
-    return {"python": platform.python_version()} | {
-        library: version_of(library) for library in ("uflux_kedro", "numpy", *libraries)
+    # The package's own version is no matter of installation: a model may carry a copy of the code.
+    return {"python": platform.python_version(), "uflux_kedro": __version__} | {
+        library: version_of(library) for library in ("numpy", *libraries)
     }
 
 
