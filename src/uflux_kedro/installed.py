@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import metadata
 
 from uflux_kedro.errors import MissingExtraError
@@ -18,12 +19,24 @@ def version_of(library: str) -> str:
     Raises:
         importlib.metadata.PackageNotFoundError: If no build of it is installed.
     """
+    return build_of(library)[1]
+
+
+@cache
+def build_of(library: str) -> tuple[str, str]:
+    """Return the name of the installed build of a library, and its version.
+
+    Reading a library's metadata takes 10 ms, and a run asks for many.
+
+    Raises:
+        importlib.metadata.PackageNotFoundError: If no build of it is installed.
+    """
     try:
-        return metadata.version(library)
+        return library, metadata.version(library)
     except metadata.PackageNotFoundError:
         if library not in _OTHER_BUILDS:
             raise
-        return metadata.version(_OTHER_BUILDS[library])
+        return _OTHER_BUILDS[library], metadata.version(_OTHER_BUILDS[library])
 
 
 def missing_packages(extra: str) -> list[str]:

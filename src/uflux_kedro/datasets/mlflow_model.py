@@ -9,12 +9,11 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import uflux_kedro
+from uflux_kedro.installed import build_of
 from uflux_kedro.variables import variable_of
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from uflux_kedro.models.fitted import FittedMember
 
 _ENTRY = "uflux_member"
-_CODE = ("__init__", "ensemble", "errors", "files", "lazy", "schemas", "variables")
+_CODE = ("__init__", "ensemble", "errors", "files", "installed", "lazy", "schemas", "variables")
 """Modules of the project that ``uflux_kedro.models`` imports."""
 _ALWAYS = (
     *("joblib", "lazy-loader", "mlflow", "numba", "numpy", "pandas", "pydantic"),
@@ -82,13 +81,7 @@ def requirements(member: Path) -> list[str]:
     parameters = description["parameters"]
     if parameters.get("use_predictor") and parameters["predictor"] != "forest":
         libraries.add(parameters["predictor"])
-    return [f"{library}=={_version(library)}" for library in sorted(libraries)]
-
-
-@cache
-def _version(library: str) -> str:
-    """Reading a library's metadata takes 10 ms, and a run writes many models."""
-    return version(library)
+    return ["{}=={}".format(*build_of(library)) for library in sorted(libraries)]
 
 
 def example(member: FittedMember) -> pd.DataFrame:
