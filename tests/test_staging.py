@@ -193,6 +193,12 @@ def test_results_of_different_settings_are_not_mixed(project):
     assert project.page == "Again: 2.0"
 
 
+def test_a_part_whose_inputs_were_never_made_is_refused(project):
+    with pytest.raises(ConfigurationError, match=r"^02/table.csv: not there, and nothing in these"):
+        project.run(PIPELINE.filter(node_names=["draw"]), whole=False)
+    assert not (project.data / "unfinished").exists()
+
+
 def test_a_part_of_an_unfinished_run_is_continued_from_its_own_inputs(project):
     project.run(factor=1)
     with pytest.raises(CrashError):

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from uflux_kedro.datasets import FolderDataset, RawFilesDataset
 from uflux_kedro.errors import ConfigurationError
 from uflux_kedro.files import link, put, remove, replacing
 from uflux_kedro.lineage import Origin, origins, outdated
@@ -88,7 +89,8 @@ class Staging:
                 were made with the same settings and inputs.
 
         Raises:
-            ConfigurationError: If the pipeline reads outputs that no longer belong together.
+            ConfigurationError: If the pipeline reads outputs that are not there, or no longer belong
+                together.
         """
         plan, made = self._plan(), self._record()
         datasets = {name: catalog.get(name) for name in sorted(pipeline.datasets())}
@@ -104,6 +106,7 @@ class Staging:
             for n, key in inputs.items()
             if resume and key in plan["outputs"] and self._complete(datasets[n], paths[n])
         }
+        _require_there({inputs[n]: datasets[n] for n in inputs.keys() - waiting})
         _require_up_to_date(made, (key for n, key in inputs.items() if n not in waiting))
         known = {n: made[key]["fingerprint"] for n, key in inputs.items() if key in made}
         known |= {n: plan["outputs"][inputs[n]]["fingerprint"] for n in waiting}
@@ -263,6 +266,17 @@ def _parts(path: Path, *, product: bool) -> list[Path]:
 
 def _is_from(made: Mapping[str, Mapping[str, Any]], key: str, origin: Origin) -> bool:
     return key in made and made[key]["fingerprint"] == origin.fingerprint
+
+
+def _require_there(inputs: Mapping[str, Any]) -> None:
+    read = {k: d for k, d in inputs.items() if not isinstance(d, (FolderDataset, RawFilesDataset))}
+    absent = sorted(key for key, dataset in read.items() if not dataset.exists())
+    if absent:
+        raise ConfigurationError(
+            f"{', '.join(absent)}: not there, and nothing in these pipelines makes it. Run the "
+            "pipelines that do, or all of them, before this part; a run that failed is continued "
+            "with --only-missing-outputs"
+        )
 
 
 def _require_up_to_date(made: Mapping[str, Mapping[str, Any]], keys: Iterable[str]) -> None:
