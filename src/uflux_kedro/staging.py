@@ -123,6 +123,7 @@ class Staging:
             for name in names:
                 self._make_room(name, datasets[name], paths[name], plan, found[name], resume=resume)
                 planned[keys[name]] = {
+                    "name": name,
                     "fingerprint": found[name].fingerprint,
                     "inputs": {keys.get(n, n): f for n, f in found[name].inputs.items()},
                     "product": hasattr(datasets[name], "reopen"),
@@ -139,6 +140,7 @@ class Staging:
                 set_local_path(datasets[name], self._staged(path))
         # Written last: until then it tells of what was there before.
         plan["outputs"].update(planned)
+        plan["making"] = self.names
         plan["started"] = self.since or time.strftime("%Y-%m-%d %H:%M:%S")
         self._write_plan(plan)
 
@@ -178,7 +180,7 @@ class Staging:
                     replaced.append(put(self._staged(part), part))
         now = time.strftime("%Y-%m-%d %H:%M:%S")
         for key in finished:
-            made[key] = {k: plan["outputs"][key][k] for k in ("fingerprint", "inputs")}
+            made[key] = {k: plan["outputs"][key][k] for k in ("name", "fingerprint", "inputs")}
             made[key]["made"] = now
         with replacing(self.data / _RECORD) as temporary:
             temporary.write_text(json.dumps(made, indent=1, sort_keys=True))
@@ -195,6 +197,16 @@ class Staging:
         for old in filter(None, replaced):
             remove(old)
         return len(finished)
+
+    def out_of_date(self) -> list[str]:
+        """Return keys of outputs in their places that were made from others as they no longer are."""
+        made = self._record()
+        return [key for key in sorted(made) if (self.data / key).exists() and outdated(made, key)]
+
+    def earlier(self) -> dict[str, str]:
+        """Return name and date of the outputs that the run under way has not made."""
+        making = self._plan().get("making", [])
+        return {v["name"]: v["made"] for k, v in self._record().items() if k not in making}
 
     def _make_room(
         self, name: str, dataset: Any, path: Path, plan: Any, origin: Origin, *, resume: bool
