@@ -89,7 +89,12 @@ def test_only_a_whole_run_removes_what_waits_of_others(project, tmp_path, run_pa
     other = tmp_path / "data" / "unfinished" / "other.csv"
     hooks, catalog = project()
     plan = json.loads((other.parent / "run.json").read_text())
-    plan["outputs"]["other.csv"] = {"fingerprint": "", "inputs": {}, "product": False}
+    plan["outputs"]["other.csv"] = {
+        "name": "other",
+        "fingerprint": "",
+        "inputs": {},
+        "product": False,
+    }
     (other.parent / "run.json").write_text(json.dumps(plan))
     other.touch()
     for name in ("table", "copy"):

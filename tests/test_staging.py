@@ -185,12 +185,28 @@ def test_results_of_different_settings_are_not_mixed(project):
     project.run(PIPELINE.filter(node_names=["draw"]), whole=False, title="Again")
     assert project.page == "Again: 1.0"
     project.run(PIPELINE.filter(node_names=["read"]), whole=False, factor=2)
+    assert Staging(project.data).out_of_date() == ["08/page.html"]
+    assert list(Staging(project.data).earlier()) == ["table", "page"]
     last = Pipeline([node(len, "page", "length", name="count")])
     with pytest.raises(ConfigurationError, match=r"08/page.html was made .* from 02/table.csv"):
         project.run(last, whole=False)
     project.run(factor=2, title="Again", resume=True)
     project.run(last, whole=False)
     assert project.page == "Again: 2.0"
+    assert Staging(project.data).out_of_date() == []
+
+
+def test_what_the_run_under_way_makes_is_not_of_an_earlier_one(project):
+    project.run()
+    draw = PIPELINE.filter(node_names=["draw"])
+    Staging(project.data).begin(draw, project.catalog(), resume=False)
+    assert list(Staging(project.data).earlier()) == ["table"]
+
+
+def test_a_part_whose_inputs_were_never_made_is_refused(project):
+    with pytest.raises(ConfigurationError, match=r"^02/table.csv: not there, and nothing in these"):
+        project.run(PIPELINE.filter(node_names=["draw"]), whole=False)
+    assert not (project.data / "unfinished").exists()
 
 
 def test_a_part_of_an_unfinished_run_is_continued_from_its_own_inputs(project):

@@ -133,6 +133,12 @@ class OutputHooks:
         names = run_params.get("pipeline_names") or ["__default__"]
         whole = names == ["__default__"] and not any(map(run_params.get, _FILTERS))
         self._staging.finish(whole=whole)
+        old = self._staging.out_of_date()
+        if old:
+            logger.warning(
+                "Now out of date: %s. `kedro run --only-missing-outputs` makes them again",
+                _some(old),
+            )
 
     @hook_impl
     def on_pipeline_error(self) -> None:
@@ -163,8 +169,8 @@ def describe(staging: Staging, *, resume: bool) -> list[str]:
 
 
 def _some(names: list[str]) -> str:
-    """The first three names."""
-    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+    """The first three names, and how many more."""
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 class EndingHooks:

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from uflux_kedro.datasets import FolderDataset, RawFilesDataset
 from uflux_kedro.errors import ConfigurationError
 from uflux_kedro.files import link, put, remove, replacing
 from uflux_kedro.lineage import Origin, origins, outdated
@@ -88,7 +89,8 @@ class Staging:
                 were made with the same settings and inputs.
 
         Raises:
-            ConfigurationError: If the pipeline reads outputs that no longer belong together.
+            ConfigurationError: If the pipeline reads outputs that are not there, or no longer belong
+                together.
         """
         plan, made = self._plan(), self._record()
         datasets = {name: catalog.get(name) for name in sorted(pipeline.datasets())}
@@ -104,6 +106,7 @@ class Staging:
             for n, key in inputs.items()
             if resume and key in plan["outputs"] and self._complete(datasets[n], paths[n])
         }
+        _require_there({inputs[n]: datasets[n] for n in inputs.keys() - waiting})
         _require_up_to_date(made, (key for n, key in inputs.items() if n not in waiting))
         known = {n: made[key]["fingerprint"] for n, key in inputs.items() if key in made}
         known |= {n: plan["outputs"][inputs[n]]["fingerprint"] for n in waiting}
@@ -120,6 +123,7 @@ class Staging:
             for name in names:
                 self._make_room(name, datasets[name], paths[name], plan, found[name], resume=resume)
                 planned[keys[name]] = {
+                    "name": name,
                     "fingerprint": found[name].fingerprint,
                     "inputs": {keys.get(n, n): f for n, f in found[name].inputs.items()},
                     "product": hasattr(datasets[name], "reopen"),
@@ -136,6 +140,7 @@ class Staging:
                 set_local_path(datasets[name], self._staged(path))
         # Written last: until then it tells of what was there before.
         plan["outputs"].update(planned)
+        plan["making"] = self.names
         plan["started"] = self.since or time.strftime("%Y-%m-%d %H:%M:%S")
         self._write_plan(plan)
 
@@ -175,7 +180,7 @@ class Staging:
                     replaced.append(put(self._staged(part), part))
         now = time.strftime("%Y-%m-%d %H:%M:%S")
         for key in finished:
-            made[key] = {k: plan["outputs"][key][k] for k in ("fingerprint", "inputs")}
+            made[key] = {k: plan["outputs"][key][k] for k in ("name", "fingerprint", "inputs")}
             made[key]["made"] = now
         with replacing(self.data / _RECORD) as temporary:
             temporary.write_text(json.dumps(made, indent=1, sort_keys=True))
@@ -192,6 +197,16 @@ class Staging:
         for old in filter(None, replaced):
             remove(old)
         return len(finished)
+
+    def out_of_date(self) -> list[str]:
+        """Return keys of outputs in their places that were made from others as they no longer are."""
+        made = self._record()
+        return [key for key in sorted(made) if (self.data / key).exists() and outdated(made, key)]
+
+    def earlier(self) -> dict[str, str]:
+        """Return name and date of the outputs that the run under way has not made."""
+        making = self._plan().get("making", [])
+        return {v["name"]: v["made"] for k, v in self._record().items() if k not in making}
 
     def _make_room(
         self, name: str, dataset: Any, path: Path, plan: Any, origin: Origin, *, resume: bool
@@ -263,6 +278,17 @@ def _parts(path: Path, *, product: bool) -> list[Path]:
 
 def _is_from(made: Mapping[str, Mapping[str, Any]], key: str, origin: Origin) -> bool:
     return key in made and made[key]["fingerprint"] == origin.fingerprint
+
+
+def _require_there(inputs: Mapping[str, Any]) -> None:
+    read = {k: d for k, d in inputs.items() if not isinstance(d, (FolderDataset, RawFilesDataset))}
+    absent = sorted(key for key, dataset in read.items() if not dataset.exists())
+    if absent:
+        raise ConfigurationError(
+            f"{', '.join(absent)}: not there, and nothing in these pipelines makes it. Run the "
+            "pipelines that do, or all of them, before this part; a run that failed is continued "
+            "with --only-missing-outputs"
+        )
 
 
 def _require_up_to_date(made: Mapping[str, Mapping[str, Any]], keys: Iterable[str]) -> None:

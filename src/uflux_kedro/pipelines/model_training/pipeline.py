@@ -8,6 +8,7 @@ from uflux_kedro.ensemble import Member
 from uflux_kedro.members import bound, by_flux, project_members
 from uflux_kedro.pipelines.model_training.nodes import (
     collect_leaderboard,
+    collect_members,
     collect_predictions,
     collect_runs,
     compare_with_reference,
@@ -82,6 +83,13 @@ def _flux(flux: str, members: tuple[Member, ...]) -> Pipeline:
                 inputs=[f"{m.namespace}.scores" for m in members],
                 outputs=f"leaderboard_{flux}",
                 name=f"rank_members_{flux.lower()}",
+                namespace=flux,
+            ),
+            node(
+                collect_members,
+                inputs=[f"{m.namespace}.model" for m in members],
+                outputs=f"members_{flux}",
+                name=f"members_{flux.lower()}",
                 namespace=flux,
             ),
             node(

@@ -24,6 +24,7 @@ from uflux_kedro.pipelines.reporting.nodes import (
     draw_seasons,
     draw_site_skill,
     draw_spread_maps,
+    join_leaderboards,
     join_tables,
     mean_of_members,
     tabulate_peers,
@@ -58,7 +59,7 @@ def create_pipeline(**_: object) -> Pipeline:
     ]
     nodes = [
         node(
-            join_tables,
+            join_leaderboards,
             inputs=[f"leaderboard_{flux}" for flux in fluxes],
             outputs="leaderboard",
             name="join_leaderboards",
@@ -137,7 +138,9 @@ def create_pipeline(**_: object) -> Pipeline:
                 "training_table": "training_table",
                 "sites": "sites",
                 "missing_columns": "missing_columns",
+                "data_folder": "data_folder",
                 "parameters": "parameters",
+                **{f"members_{flux}": f"members_{flux}" for flux in fluxes},
                 **{f"comparison_{flux}": f"comparison_{flux}" for flux in fluxes},
                 **{f"held_out_{flux}": name for flux, name in shown.items()},
                 **{f"figure_{name}": f"figure_{name}" for name in figures},
