@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any, NoReturn
 
 import xarray as xr
@@ -9,6 +10,8 @@ from kedro.io import AbstractDataset, DatasetError
 
 from uflux_kedro.errors import InputError
 from uflux_kedro.products.store import FINISHED, UNFINISHED, ProductStore
+
+logger = logging.getLogger(__name__)
 
 
 class _InStore:
@@ -72,7 +75,8 @@ class ProductDataset(_InStore, AbstractDataset[ProductStore, xr.Dataset]):
         """Open the finished product lazily.
 
         Raises:
-            DatasetError: If there is no product, or it is not finished.
+            DatasetError: If there is no product, it is not finished, or a file of it is absent or
+                damaged.
         """
         try:
             return self.store.open()
@@ -90,7 +94,7 @@ class ProductDataset(_InStore, AbstractDataset[ProductStore, xr.Dataset]):
                 f"{self.store}: expected a product made in this store; found one in "
                 f"{data}. Give the catalog's store_<flux> and product_<flux> one filepath"
             )
-        if not self._exists():
+        if self.store.status() != FINISHED:
             raise DatasetError(f"{self.store}: expected a finished product; found none")
 
     def reopen(self) -> None:
@@ -99,4 +103,10 @@ class ProductDataset(_InStore, AbstractDataset[ProductStore, xr.Dataset]):
             self.store.set_status(UNFINISHED)
 
     def _exists(self) -> bool:
-        return self.store.status() == FINISHED
+        """Whether there is a finished product without damage; otherwise a run makes it again."""
+        if self.store.status() != FINISHED:
+            return False
+        damaged = self.store.damaged()
+        if damaged:
+            logger.warning("%s: absent or damaged: %s", self.store, ", ".join(damaged))
+        return not damaged
