@@ -47,6 +47,23 @@ def test_a_product_is_made_in_its_store_and_read_when_finished(world, tmp_path, 
     assert catalog.load("product_GPP").sizes["member"] == 2
 
 
+def test_a_damaged_product_is_made_again_rather_than_exported(world, tmp_path, caplog):
+    catalog = catalog_with(f"{tmp_path}/{{flux}}.zarr")
+    store = catalog.load("store_GPP")
+    produce(plan(world, regions={"time": 6}), store)
+    chunk = tmp_path / "GPP.zarr" / "GPP_std" / "c" / "1" / "0" / "0"
+    whole = chunk.read_bytes()
+    chunk.write_bytes(whole[:99] + bytes([whole[99] ^ 4]) + whole[100:])
+    assert not catalog.exists("product_GPP")
+    assert "absent or damaged: GPP_std/c/1/0/0" in caplog.text
+    with pytest.raises(DatasetError, match=r"GPP\.zarr: GPP_std, chunk c/1/0/0: expected"):
+        catalog.load("product_GPP")
+    made = produce(plan(world, regions={"time": 6}), store)
+    assert (made.made, made.kept) == (1, 1)
+    assert chunk.read_bytes() == whole
+    assert catalog.exists("product_GPP")
+
+
 def test_a_product_made_in_another_store_is_refused(world, tmp_path):
     catalog = catalog_with(f"{tmp_path}/{{flux}}.zarr", store=f"{tmp_path}/elsewhere/{{flux}}.zarr")
     store = catalog.load("store_GPP")

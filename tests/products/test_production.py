@@ -10,6 +10,8 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import psutil
@@ -259,6 +261,69 @@ def test_drivers_that_lose_a_chunk_make_no_empty_months(copy, tmp_path):
     with pytest.raises(InputError, match=lost):
         produce(plan(copy), store)
     assert store.status() == "unfinished"
+
+
+@dataclass(frozen=True)
+class Replacing(Execution):
+    """Writes another chunk of the drivers over the first one after a region."""
+
+    chunk: str = ""
+
+    def run(self, work, shared, items):
+        drivers = Path(shared.drivers.url)
+        for result in super().run(work, shared, items):
+            content = (drivers / self.chunk).read_bytes()
+            (drivers / "ERA5_TA/c/0/0/0").write_bytes(content)
+            yield result
+
+
+def test_regions_of_drivers_that_are_replaced_meanwhile_lose_their_marks(copy, tmp_path):
+    store = ProductStore(str(tmp_path / "other" / "GPP.zarr"))
+    chunk = copy / "drivers.zarr" / "ERA5_TA/c/0/0/0"
+    before, halves = chunk.read_bytes(), {"time": 6}
+    with pytest.raises(InputError, match="expected drivers that stay the same"):
+        produce(plan(copy, Replacing(chunk="ERA5_TA/c/3/0/0"), regions=halves), store)
+    assert not [mark for mark in store.marks().values() if "objects" in mark]
+    chunk.write_bytes(before)
+    the_same = Replacing(chunk="ERA5_TA/c/0/0/0")
+    assert produce(plan(copy, the_same, regions=halves), store).made == 2
+    assert store.damaged() == []
+
+
+def test_no_file_of_a_product_is_lost_cut_or_changed_unnoticed(copy, finished):
+    """Every file of the store and of the template's marks, and random bits of random ones."""
+    store = ProductStore(str(copy / "GPP.zarr"))
+    files = [file for file in sorted((copy / "GPP.zarr").rglob("*")) if file.is_file()]
+    files += [copy / "GPP.regions" / name for name in ("template.json", "group.json")]
+    rng = np.random.default_rng(0)
+    harms = [(file, ("lost", "cut")[i % 2]) for i, file in enumerate(files)]
+    harms += [(file, "bit") for file in rng.choice(files, 60)]
+    assert store.damaged() == []
+    for file, harm in harms:
+        content = file.read_bytes()
+        changed = bytearray(content)
+        changed[rng.integers(len(content))] ^= 1 << int(rng.integers(8))
+        file.unlink()
+        if harm != "lost":
+            file.write_bytes(changed if harm == "bit" else content[: rng.integers(len(content))])
+        with pytest.raises(InputError, match=r"GPP\.zarr: .* the same run again") as caught:
+            store.open()
+        if "c" in file.parts:
+            field, *chunk = file.relative_to(copy / "GPP.zarr").parts
+            assert f"GPP.zarr: {field}, chunk {'/'.join(chunk)}: expected" in str(caught.value)
+        file.write_bytes(content)
+    assert store.damaged() == []
+
+
+def test_lost_marks_are_noticed(copy):
+    store = ProductStore(str(copy / "GPP.zarr"))
+    (copy / "GPP.regions" / "5-1-0.json").unlink()
+    with pytest.raises(InputError, match="marks of regions: expected a product that agrees"):
+        store.open()
+    shutil.rmtree(copy / "GPP.regions")
+    with pytest.raises(InputError, match="FileNotFoundError"):
+        store.open()
+    assert store.open(verified=False).sizes["time"] == 12
 
 
 def test_a_corrupt_chunk_is_made_again(copy, finished, caplog):

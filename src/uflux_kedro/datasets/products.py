@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any, NoReturn
 
 import xarray as xr
@@ -11,6 +12,8 @@ from kedro_datasets._typing import ImagePreview
 from uflux_kedro.datasets.previews import cube_preview
 from uflux_kedro.errors import InputError
 from uflux_kedro.products.store import FINISHED, UNFINISHED, ProductStore
+
+logger = logging.getLogger(__name__)
 
 
 class _InStore:
@@ -74,7 +77,8 @@ class ProductDataset(_InStore, AbstractDataset[ProductStore, xr.Dataset]):
         """Open the finished product lazily.
 
         Raises:
-            DatasetError: If there is no product, or it is not finished.
+            DatasetError: If there is no product, it is not finished, or a file of it is absent or
+                damaged.
         """
         try:
             return self.store.open()
@@ -92,7 +96,7 @@ class ProductDataset(_InStore, AbstractDataset[ProductStore, xr.Dataset]):
                 f"{self.store}: expected a product made in this store; found one in "
                 f"{data}. Give the catalog's store_<flux> and product_<flux> one filepath"
             )
-        if not self._exists():
+        if self.store.status() != FINISHED:
             raise DatasetError(f"{self.store}: expected a finished product; found none")
 
     def preview(self) -> ImagePreview:
@@ -105,4 +109,10 @@ class ProductDataset(_InStore, AbstractDataset[ProductStore, xr.Dataset]):
             self.store.set_status(UNFINISHED)
 
     def _exists(self) -> bool:
-        return self.store.status() == FINISHED
+        """Whether there is a finished product without damage; otherwise a run makes it again."""
+        if self.store.status() != FINISHED:
+            return False
+        damaged = self.store.damaged()
+        if damaged:
+            logger.warning("%s: absent or damaged: %s", self.store, ", ".join(damaged))
+        return not damaged

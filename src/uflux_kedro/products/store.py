@@ -3,7 +3,8 @@
 The template is written first: the group's metadata and coordinates, without chunks. Regions follow,
 one object per field, and after its objects each region's mark: the fingerprint of its inputs and the
 objects' checksums. Marks are files in ``<name>.regions`` next to the group. Last, an attribute of the
-group marks the product as finished; :meth:`ProductStore.open` refuses one that is not.
+group marks the product as finished; :meth:`ProductStore.open` refuses one that is not, or whose
+objects differ from the marks.
 """
 
 from __future__ import annotations
@@ -21,10 +22,14 @@ import xarray as xr
 from uflux_kedro.errors import InputError, without_secrets
 from uflux_kedro.files import replacing
 from uflux_kedro.products.fields import Field
+from uflux_kedro.products.fingerprints import file_checksum, fingerprint
 
 STATUS, FINISHED, UNFINISHED = "production_status", "finished", "unfinished"
+CHECKSUM = "product_checksum"
+_METADATA = "zarr.json"
 
-_TEMPLATE = "template.json"
+_TEMPLATE, _GROUP = "template.json", "group.json"
+"""Marks of the template's objects and of the finished group's metadata."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -66,11 +71,16 @@ class ProductStore:
 
         return zarr.open_group(self.url, mode="r+", storage_options=dict(self.options) or None)
 
-    def open(self) -> xr.Dataset:
+    def open(self, *, verified: bool = True) -> xr.Dataset:
         """Open the finished product lazily.
 
+        Args:
+            verified: Whether to compare its objects with the checksums in its marks first; of a
+                remote store, which has checksums of its own, only that they exist.
+
         Raises:
-            InputError: If there is no product, or it is not finished.
+            InputError: If there is no product, it is not finished, or an object is absent or
+                damaged; names one of these.
         """
         status = self.status()
         if status != FINISHED:
@@ -81,6 +91,16 @@ class ProductStore:
                 found="none" if status is None else "an unfinished one",
                 hint="Start the same run again: finished regions are kept",
             )
+        damaged = self.damaged() if verified else []
+        if damaged:
+            raise InputError(
+                self.url,
+                damaged[0].replace("/c/", ", chunk c/", 1),
+                expected="a product that agrees with its marks",
+                found="a file that is absent or damaged, or of an earlier version"
+                + (f", and {len(damaged) - 1} more" if damaged[1:] else ""),
+                hint="Start the same run again: it makes these regions anew",
+            )
         return xr.open_zarr(
             self.url, chunks={}, consolidated=False, storage_options=dict(self.options) or None
         )
@@ -90,7 +110,7 @@ class ProductStore:
         fs, path = self._reach()
         fs.invalidate_cache()
         try:
-            root = json.loads(fs.cat_file(f"{path}/zarr.json"))
+            root = json.loads(fs.cat_file(f"{path}/{_METADATA}"))
         except (OSError, ValueError):
             return None
         return root.get("attributes", {}).get(STATUS, UNFINISHED)
@@ -98,11 +118,17 @@ class ProductStore:
     def set_status(self, status: str, **attributes: str) -> None:
         """Write the status, and further attributes, in one step."""
         fs, path = self._reach()
-        root = json.loads(fs.cat_file(f"{path}/zarr.json"))
+        root = json.loads(fs.cat_file(f"{path}/{_METADATA}"))
         found = root.setdefault("attributes", {})
         wanted = {**found, **attributes, STATUS: status}
-        if wanted != found:
-            self._write(f"{path}/zarr.json", json.dumps(root | {"attributes": wanted}, indent=2))
+        if wanted == found:
+            return
+        text = json.dumps(root | {"attributes": wanted}, indent=2)
+        if status == FINISHED:
+            marks = self._marks()[1]
+            checksum = hashlib.sha256(text.encode()).hexdigest()
+            self._write(f"{marks}/{_GROUP}", json.dumps({_METADATA: checksum}, indent=1))
+        self._write(f"{path}/{_METADATA}", text)
 
     def _write(self, path: str, text: str) -> None:
         if self.is_local:
@@ -170,7 +196,7 @@ class ProductStore:
         """Return all objects but the group's own; called before any region is written."""
         fs, path = self._reach()
         found = (str(PurePosixPath(key)).removeprefix(f"{path}/") for key in fs.find(path))
-        return sorted(key for key in found if key != "zarr.json")
+        return sorted(key for key in found if key != _METADATA)
 
     def has_template(self) -> bool:
         """Return whether there is a complete template."""
@@ -180,6 +206,53 @@ class ProductStore:
         except (OSError, ValueError):
             return False
         return self.status() is not None and self.checksums(list(layout)) == layout
+
+    def damaged(self) -> list[str]:
+        """Compare a finished product with its marks.
+
+        Files that did not change since they were last compared are not read again.
+
+        Returns:
+            What is absent or differs: keys of objects such as ``GPP/c/5/1/0``, or the marks.
+        """
+        fs, path = self._marks()
+        try:
+            small = {
+                key: checksum
+                for name in (_TEMPLATE, _GROUP)
+                for key, checksum in json.loads(fs.cat_file(f"{path}/{name}")).items()
+            }
+            made = json.loads(fs.cat_file(f"{self._reach()[1]}/{_METADATA}"))["attributes"][
+                CHECKSUM
+            ]
+            regions = {k: mark["objects"] for k, mark in self.marks().items() if "objects" in mark}
+            if product_checksum(regions) != made:
+                return ["marks of regions"]
+            large = {key: known for objects in regions.values() for key, known in objects.items()}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            return [f"marks ({type(error).__name__}: {error})"]
+        found = self.checksums(list(small))
+        if self.is_local:
+            found |= self._known_checksums(list(large))
+        else:
+            store, root = self._reach()
+            there = {key.removeprefix(f"{root}/") for key in store.find(root)}
+            found |= {key: known if key in there else None for key, known in large.items()}
+        return sorted(key for key, known in {**small, **large}.items() if found[key] != known)
+
+    def _known_checksums(self, keys: Sequence[str]) -> dict[str, str | None]:
+        """Return checksums like :meth:`checksums`, of unchanged files from a cache."""
+        fs, path = self._reach()
+
+        def checksum(key: str) -> str | None:
+            try:
+                info = fs.info(f"{path}/{key}")
+            except FileNotFoundError:
+                return None
+            return file_checksum(info["name"], info["size"], info["mtime"])
+
+        with ThreadPoolExecutor() as pool:
+            return dict(zip(keys, pool.map(checksum, keys), strict=True))
 
     def checksums(self, keys: Sequence[str]) -> dict[str, str | None]:
         """Return the SHA-256 of objects of the group; None for a missing one."""
@@ -204,7 +277,8 @@ class ProductStore:
         found = {}
         for file in fs.find(path):
             name = PurePosixPath(file).name
-            if name.endswith(".json") and name != _TEMPLATE and not name.startswith("."):
+            hidden = name in (_TEMPLATE, _GROUP) or name.startswith(".")
+            if name.endswith(".json") and not hidden:
                 try:
                     found[name.removesuffix(".json")] = json.loads(fs.cat_file(file))
                 except (OSError, ValueError):
@@ -230,6 +304,15 @@ class ProductStore:
     def write_beside(self, suffix: str, text: str) -> None:
         """Write a text file next to the group: the group's name with another suffix."""
         self._write(self._reach()[1].removesuffix(".zarr") + suffix, text)
+
+
+def product_checksum(regions: Mapping[str, Mapping[str, str | None]]) -> str:
+    """Return the checksum of a product.
+
+    Args:
+        regions: Region -> its objects' keys and checksums.
+    """
+    return fingerprint(regions)
 
 
 def _jsonable(attrs: Mapping[str, Any]) -> dict[str, Any]:
