@@ -158,9 +158,15 @@ _BOXES = "?types=nodes"
 
 
 class _VizRun(click.Command):
-    """Kedro-viz's ``run``, whose browser opens without the 70 datasets between the boxes."""
+    """Kedro-viz's ``run``, whose browser opens without the 70 datasets between the boxes.
+
+    It runs no hooks that would pass the parameters of ``--env`` to the pipelines, and so names the
+    environment to them.
+    """
 
     def invoke(self, ctx: click.Context) -> Any:
+        if ctx.params.get("env"):
+            os.environ["KEDRO_ENV"] = ctx.params["env"]
         opened = webbrowser.open_new
         webbrowser.open_new = lambda url: opened(url + _BOXES)
         try:
