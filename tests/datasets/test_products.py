@@ -9,6 +9,7 @@ from kedro.io import DataCatalog, DatasetError
 
 from tests.testing.products import plan, write_world
 from uflux_kedro.products.production import produce
+from uflux_kedro.products.store import ProductStore
 
 
 @pytest.fixture(scope="module")
@@ -67,8 +68,16 @@ def test_an_absent_product_is_an_error(tmp_path):
 
 def test_credentials_reach_the_store_and_worker_processes(tmp_path):
     catalog = catalog_with(
-        f"{tmp_path}/{{flux}}.zarr", storage_options={"a": 1}, credentials={"key": "x"}
+        f"{tmp_path}/{{flux}}.zarr", storage_options={"a": 1}, credentials={"key": "s3cr3t"}
     )
     for name in ("product_GPP", "store_GPP"):
         dataset = pickle.loads(pickle.dumps(catalog.get(name)))
-        assert dataset.store.options == {"a": 1, "key": "x"}
+        assert dataset.store.options == {"a": 1, "key": "s3cr3t"}
+        shown = f"{dataset} {dataset!r} {dataset.store} {dataset.store!r} {catalog}"
+        assert "GPP.zarr" in shown
+        assert "s3cr3t" not in shown
+
+
+def test_no_message_shows_the_password_in_an_address():
+    store = ProductStore("sftp://me:s3cr3t@host/GPP.zarr")
+    assert f"{store} {store!r}" == "sftp://...@host/GPP.zarr ProductStore(sftp://...@host/GPP.zarr)"

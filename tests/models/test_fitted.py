@@ -143,6 +143,49 @@ def test_a_new_fit_is_read_anew_and_a_foreign_model_refused(rows, tmp_path):
         FittedMember.load(tmp_path / "nowhere")
 
 
+NO_CARDS = {
+    "a list": lambda card: [card],
+    "a text": lambda card: "card",
+    "nothing": lambda card: {},
+    "without predictors": lambda card: card | {"predictors": {}},
+    "predictors as a list": lambda card: card | {"predictors": list(card["predictors"])},
+    "an unknown predictor": lambda card: card | {"predictors": {"ERA5_XX": {"unit": "1", "min": 0, "max": 1}}},
+    "a predictor in kelvin": lambda card: (
+        card | {"predictors": card["predictors"] | {"ERA5_TA": {"unit": "K", "min": 0, "max": 1}}}
+    ),
+    "a range that is none": lambda card: (
+        card
+        | {"predictors": card["predictors"] | {"IGBP": {"unit": "1", "min": float("nan"), "max": 1}}}
+    ),
+    "another flux": lambda card: card | {"flux": "CH4"},
+    "another unit": lambda card: card | {"unit": "umol m-2 s-1"},
+    "a checksum that is none": lambda card: card | {"checksum": None},
+    "a name that is a path": lambda card: card | {"member": "../../etc/passwd"},
+    "fewer predictors than the model": lambda card: (
+        card | {"predictors": {"ERA5_TA": card["predictors"]["ERA5_TA"]}}
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NO_CARDS)
+def test_a_card_that_is_none_is_refused(name, rows, tmp_path):
+    member(rows, "XGB").save(tmp_path / "member")
+    path = tmp_path / "member" / "card.json"
+    path.write_text(json.dumps(NO_CARDS[name](json.loads(path.read_text()))))
+    with pytest.raises(InputError, match=r"card\.json.*expected .*found"):
+        FittedMember.load(tmp_path / "member").predict(rows[["ERA5_TA"]].to_numpy())
+
+
+def test_the_card_has_the_same_bytes_on_one_thread_or_two(rows, tmp_path):
+    who = Member("MODIS-NIRv-ERA5", "GPP", "RF", PREDICTORS)
+    for threads in (1, 2):
+        estimator = make_model("RF", {"n_estimators": 2}, random_state=1, n_jobs=threads)
+        fit_member(who, rows, estimator, seed=1).save(tmp_path / str(threads))
+    cards = [(tmp_path / str(threads) / "card.json").read_bytes() for threads in (1, 2)]
+    assert cards[0] == cards[1]
+    assert b"n_estimators" in cards[0]
+
+
 def test_each_predictor_is_doubted_for_itself(rows, caplog):
     fresh = member(rows)
     with caplog.at_level(logging.WARNING):

@@ -12,13 +12,21 @@ import threading
 import time
 
 import numpy as np
+import psutil
 import pytest
 import xarray as xr
+import zarr
 
 from tests.testing.products import PREDICTORS, plan, tree, write_member, write_world
 from tests.testing.project import PROJECT
 from uflux_kedro.errors import InputError
-from uflux_kedro.products.execution import ADDRESS, Execution, _workers_here, process_and_memory
+from uflux_kedro.products.execution import (
+    _CLUSTERS,
+    ADDRESS,
+    Execution,
+    _workers_here,
+    process_and_memory,
+)
 from uflux_kedro.products.prediction import predict_cube
 from uflux_kedro.products.production import produce, verify
 from uflux_kedro.products.store import ProductStore, fast_encoding
@@ -135,6 +143,9 @@ def test_fluxes_share_the_workers_of_this_machine(world, finished, tmp_path):
 
     first, again = (_workers_here(1) for _ in range(2))
     assert first == again
+    here = {process.laddr for process in psutil.Process().net_connections()}
+    dashboard = _CLUSTERS[1, Execution().dashboard].scheduler.http_server.port
+    assert {place.ip for place in here if place.port == dashboard} == {"127.0.0.1"}
     here = process_and_memory()[1]
     for flux in ("one", "two"):
         store = ProductStore(str(tmp_path / flux / "GPP.zarr"))
@@ -225,9 +236,10 @@ def produce_without_members(folder, store):
 
 
 def test_a_changed_input_makes_its_regions_again(copy):
-    chunk = copy / "drivers.zarr" / "ERA5_TA" / "c" / "1" / "0" / "0"
     drivers = xr.open_zarr(copy / "drivers.zarr", consolidated=False).load()
-    chunk.unlink()  # no temperature from April to June
+    with zarr.config.set({"array.write_empty_chunks": True}):
+        writable = zarr.open_group(copy / "drivers.zarr", mode="r+")
+        writable["ERA5_TA"][3:6] = np.nan  # no temperature from April to June
     store = ProductStore(str(copy / "GPP.zarr"))
     before = store.open().load()
     made = produce(plan(copy), store)
@@ -238,6 +250,15 @@ def test_a_changed_input_makes_its_regions_again(copy):
     assert after["GPP"].isel(time=slice(3, 6)).isnull().all()
     land = (drivers["IGBP"] > 0).to_numpy()
     assert (after["GPP_flag"].isel(time=4).to_numpy()[land] & 5 == 5).all()
+
+
+def test_drivers_that_lose_a_chunk_make_no_empty_months(copy, tmp_path):
+    (copy / "drivers.zarr" / "ERA5_TA" / "c" / "1" / "0" / "0").unlink()
+    store = ProductStore(str(tmp_path / "other" / "GPP.zarr"))
+    lost = r"drivers\.zarr: ERA5_TA, chunk c/1/0/0: expected a whole chunk .* found no such file"
+    with pytest.raises(InputError, match=lost):
+        produce(plan(copy), store)
+    assert store.status() == "unfinished"
 
 
 def test_a_corrupt_chunk_is_made_again(copy, finished, caplog):
@@ -333,7 +354,7 @@ def test_a_url_is_enough(world, finished, monkeypatch):
 
 def test_a_mark_holds_checksums_and_fingerprint(finished):
     mark = json.loads((finished.with_name("GPP.regions") / "0-0-0.json").read_text())
-    assert set(mark) == {"fingerprint", "objects", "cells"}
+    assert set(mark) == {"fingerprint", "objects", "cells", "outside"}
     assert {key.split("/")[0] for key in mark["objects"]} == {
         "GPP", "GPP_std", "GPP_n_members", "GPP_flag", "GPP_quantile", "GPP_member",
     }  # fmt: skip

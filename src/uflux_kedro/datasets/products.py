@@ -28,7 +28,7 @@ class _InStore:
         self.metadata = metadata
 
     def _describe(self) -> dict[str, Any]:
-        return {"filepath": self.store.url}
+        return {"filepath": str(self.store)}
 
 
 class ProductStoreDataset(_InStore, AbstractDataset[None, ProductStore]):
@@ -51,7 +51,7 @@ class ProductStoreDataset(_InStore, AbstractDataset[None, ProductStore]):
         Raises:
             DatasetError: Always.
         """
-        raise DatasetError(f"{self.store.url}: the node that loads the store writes to it")
+        raise DatasetError(f"{self.store}: the node that loads the store writes to it")
 
     def _exists(self) -> bool:
         return self.store.status() is not None
@@ -89,11 +89,11 @@ class ProductDataset(_InStore, AbstractDataset[ProductStore, xr.Dataset]):
         """
         if data.url != self.store.url:
             raise DatasetError(
-                f"{self.store.url}: expected a product made in this store; found one in "
-                f"{data.url}. Give the catalog's store_<flux> and product_<flux> one filepath"
+                f"{self.store}: expected a product made in this store; found one in "
+                f"{data}. Give the catalog's store_<flux> and product_<flux> one filepath"
             )
         if not self._exists():
-            raise DatasetError(f"{self.store.url}: expected a finished product; found none")
+            raise DatasetError(f"{self.store}: expected a finished product; found none")
 
     def preview(self) -> ImagePreview:
         """Return a small map of the product for kedro-viz."""

@@ -8,7 +8,6 @@ import math
 import shutil
 from collections.abc import Mapping
 from functools import lru_cache
-from importlib.metadata import version
 from pathlib import Path
 from threading import Lock
 from typing import Any, NamedTuple
@@ -20,8 +19,10 @@ from numpy.typing import NDArray
 from uflux_kedro.ensemble import Member
 from uflux_kedro.errors import InputError
 from uflux_kedro.files import replacing, sha256
+from uflux_kedro.installed import version_of
+from uflux_kedro.models.card import read_card
 from uflux_kedro.models.packing import pack
-from uflux_kedro.models.persistence import load_model, save_model
+from uflux_kedro.models.persistence import RUN_SETTINGS, load_model, save_model
 from uflux_kedro.variables import SITE_PREDICTORS, variable_of
 
 logger = logging.getLogger(__name__)
@@ -81,7 +82,7 @@ class FittedMember:
         if self._model is None and self._folder is not None:
             # Of several threads one reads the file and the others wait.
             with _READING:
-                return _read(self._folder.resolve(), self.card["checksum"])
+                return _read(self._folder.resolve(), self.card["checksum"], len(self.predictors))
         if self._packed is None:
             self._packed = _Ready(self._model, pack(self._model))
         return self._packed
@@ -162,13 +163,7 @@ class FittedMember:
         Raises:
             InputError: If the folder holds no member.
         """
-        try:
-            card = json.loads((Path(folder) / _CARD).read_text())
-        except (OSError, ValueError) as error:
-            raise InputError(
-                folder, None, expected=f"a fitted member with its {_CARD}", found=str(error)
-            ) from error
-        return cls(card, folder=Path(folder))
+        return cls(read_card(Path(folder) / _CARD), folder=Path(folder))
 
     def _warn_outside(self, X: NDArray[np.float32]) -> None:
         """Warn once of each predictor with most values outside its training range."""
@@ -200,14 +195,22 @@ _READING = Lock()
 
 
 @lru_cache(maxsize=16)  # a flux has thirteen members
-def _read(folder: Path, checksum: str) -> _Ready:
+def _read(folder: Path, checksum: str, columns: int) -> _Ready:
     """Read the model in a folder; the checksum is part of the key, so a new fit is read again.
 
     Raises:
-        InputError: If the model's checksum differs from the card's.
+        InputError: If the model's checksum or number of columns differs from the card's.
     """
     _check(folder / _MODEL, checksum)
     model = load_model(folder / _MODEL)
+    if model.n_features_in_ != columns:
+        # Compiled code would read beyond the row.
+        raise InputError(
+            folder / _CARD,
+            "predictors",
+            expected=f"{model.n_features_in_}, as the model has columns",
+            found=str(columns),
+        )
     return _Ready(model, pack(model))
 
 
@@ -270,13 +273,13 @@ def fit_member(
         "parameters": {
             k: v
             for k, v in (model.get_params() if parameters is None else parameters).items()
-            if not (isinstance(v, float) and not math.isfinite(v))
+            if k not in RUN_SETTINGS and not (isinstance(v, float) and not math.isfinite(v))
         },
         "rows": len(rows),
         "sites": sorted(rows["site_id"].unique()),
         "seed": seed,
         "scores": dict(scores or {}),
-        "versions": {n: version(n) for n in ("uflux_kedro", "xgboost", "scikit-learn", "numba")},
+        "versions": {n: version_of(n) for n in ("uflux_kedro", "xgboost", "scikit-learn", "numba")},
         "checksum": None,
     }
     return FittedMember(card, model)

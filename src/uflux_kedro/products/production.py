@@ -128,7 +128,7 @@ def produce(plan: Plan, store: ProductStore) -> Production:
             store.mark("layout", {"layout": layout})
         kept = len(regions) - len(missing)
         if kept:
-            logger.info("%s: %d of %d regions are kept", store.url, kept, len(regions))
+            logger.info("%s: %d of %d regions are kept", store, kept, len(regions))
         work = _Work(
             plan.members,
             stored(plan.drivers) or plan.drivers,
@@ -247,7 +247,7 @@ def _missing(
             return True
         logger.warning(
             "%s: region %s: its files do not match their checksums; it is made again",
-            store.url,
+            store,
             region.key,
         )
         return False
@@ -289,17 +289,19 @@ def _make_region(work: _Work, region: _Region, threads: int) -> _RegionCost:
     objects = [f"{f.name}/c/{'0/' * len(f.dims[:-3])}{place}" for f in work.fields]
     by_key = {f.key: grids[f.name] for f in work.fields}
     cells = int(np.count_nonzero(by_key["count"]))
+    outside = int(np.count_nonzero(by_key["flag"] & OUTSIDE))
     mark = {
         "fingerprint": work.fingerprints[region.key],
         "objects": work.store.checksums(objects),
         "cells": cells,
+        "outside": outside,
     }
     work.store.mark(region.key, mark)
     reading = timing.get("reading", 0.0)
     return _RegionCost(
         cells=cells,
         incomplete=int(np.count_nonzero(by_key["flag"] & INCOMPLETE)),
-        outside=int(np.count_nonzero(by_key["flag"] & OUTSIDE)),
+        outside=outside,
         reading=reading,
         predicting=predicted - start - reading,
         writing=time.perf_counter() - predicted,

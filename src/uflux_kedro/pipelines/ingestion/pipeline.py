@@ -39,7 +39,7 @@ def create_pipeline(**_: object) -> Pipeline:
                 "sites_as_read",
                 "quality_findings",
                 "raw_towers",
-                "reporting_folder",
+                "quality_page",
                 "params:quality",
             ],
             outputs=["towers", "sites"],
