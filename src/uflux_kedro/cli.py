@@ -226,8 +226,9 @@ def _as_ours(command: click.Command) -> click.Command:
 run = _as_ours(kedro_run)
 
 
-_BOXES = "?types=nodes"
-"""What kedro-viz reads from its address to hide the datasets, which its page can show again."""
+_BOXES = "?types=nodes&expandAllPipelines=false"
+"""What kedro-viz reads from its address: boxes closed, even after its page of the last run opened them,
+and datasets hidden."""
 
 
 class _VizRun(click.Command):
