@@ -202,7 +202,9 @@ def kedro_viz() -> None:
         browser.open(url, seconds=5)
         # On the first visit, hints cover the graph.
         browser.do("localStorage.setItem('KedroViz', JSON.stringify({showFeatureHints: false}))")
-        browser.open(f"{url}?types=nodes", seconds=15)  # as the command opens it
+        browser.open(
+            f"{url}?types=nodes&expandAllPipelines=false", seconds=15
+        )  # as the command does
         browser.do(click("Dismiss"))
         browser.keep("kedro_viz")
 

@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from pydantic import BaseModel, ValidationError
 
 from uflux_kedro.cli import (
+    _BOXES,
     _check_pipelines,
     _from_kedro,
     block_of,
@@ -192,10 +193,12 @@ def test_a_flux_is_a_pipeline_as_long_as_it_has_members():
 def test_kedro_viz_opens_on_its_boxes(monkeypatch):
     opened = []
     monkeypatch.setattr(webbrowser, "open_new", opened.append)
+    monkeypatch.setenv("KEDRO_ENV", "base")
     run = viz.get_command(click.Context(viz), "run")
     assert {p.name for p in run.params} >= {"host", "port", "env", "browser"}
     run.callback = lambda **_: webbrowser.open_new("http://127.0.0.1:4141/")
-    result = CliRunner().invoke(run, [])
+    result = CliRunner().invoke(run, ["--env", "uk_daily"])
     assert result.exit_code == 0, result.output
+    assert os.environ["KEDRO_ENV"] == "uk_daily", "for the server, which reads its parameters"
     webbrowser.open_new("https://example.org")
-    assert opened == ["http://127.0.0.1:4141/?types=nodes", "https://example.org"]
+    assert opened == [f"http://127.0.0.1:4141/{_BOXES}", "https://example.org"]

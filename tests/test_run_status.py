@@ -147,7 +147,7 @@ def test_a_killed_run_is_not_taken_for_finished(world):
     status = status_of(world)
     assert status.pipeline.status.value == "failed"
     assert status.pipeline.error.message == UNFINISHED
-    assert nodes_in(status, chain()) == {}, "its outputs were removed"
+    assert nodes_in(status, chain()) == {}, "what they tell is of another run"
 
 
 def test_a_run_of_a_part_leaves_the_rest_as_it_was(world):

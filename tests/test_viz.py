@@ -14,27 +14,35 @@ from uflux_kedro import configuration
 
 BOXES = {"ingestion", "features", "GPP", "RECO", "NEE", "H", "LE", "derived", "reporting"}
 LAYERS = [
-    "raw", "intermediate", "primary", "feature", "model_input", "models", "model_output", "reporting",
+    "01_raw", "02_intermediate", "03_primary", "04_feature", "05_model_input", "06_models", "07_model_output", "08_reporting",
 ]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
-def default():
-    """The default pipeline and the catalog, loaded as kedro-viz does: without hooks."""
+def project():
+    """Pipelines and catalog, loaded as kedro-viz does: without hooks."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(configuration, "_from_hook", None)
         patch.setenv("KEDRO_ENV", "base")
         catalog, pipelines, _ = load_data(PROJECT, env="base")
+    return pipelines, catalog
+
+
+@pytest.fixture(scope="module")
+def default(project):
+    pipelines, catalog = project
     return pipelines["__default__"], catalog
 
 
 @pytest.fixture(scope="module")
-def graph(default):
-    """Kedro-viz's own view of the default pipeline, and its tree of boxes."""
-    pipeline, catalog = default
+def graph(project):
+    """Kedro-viz's own view of the pipelines, and the default one's tree of boxes."""
+    pipelines, catalog = project
+    shown = {name: pipelines[name] for name in ("__default__", "GPP")}
     manager = DataAccessManager()
-    manager.add_catalog(catalog, {"__default__": pipeline})
-    manager.add_pipelines({"__default__": pipeline})
+    manager.add_catalog(catalog, shown)
+    manager.add_pipelines(shown)
+    manager.create_modular_pipelines_tree_for_registered_pipeline("GPP")
     return manager, manager.create_modular_pipelines_tree_for_registered_pipeline()
 
 
@@ -65,9 +73,12 @@ def test_each_flux_has_its_product_totals_and_comparison_in_its_box(graph, flux)
     assert {f"product_{flux}", f"aggregates_{flux}", f"comparison_{flux}"} <= outputs
 
 
-def test_layers_stand_in_the_order_of_the_data(graph):
+@pytest.mark.parametrize("name", ["__default__", "GPP"])
+def test_layers_stand_in_the_order_of_the_data(graph, name):
     manager, _ = graph
-    assert manager.get_sorted_layers_for_registered_pipeline() == LAYERS
+    layers = manager.get_sorted_layers_for_registered_pipeline(name)
+    inside = {n.layer for n in manager.get_nodes_for_registered_pipeline(name) if n.type == "data"}
+    assert [layer for layer in layers if layer in inside] == [x for x in LAYERS if x in inside]
 
 
 def test_no_node_and_dataset_share_a_name(default):

@@ -226,14 +226,21 @@ def _as_ours(command: click.Command) -> click.Command:
 run = _as_ours(kedro_run)
 
 
-_BOXES = "?types=nodes"
-"""What kedro-viz reads from its address to hide the datasets, which its page can show again."""
+_BOXES = "?types=nodes&expandAllPipelines=false"
+"""What kedro-viz reads from its address: boxes closed, even after its page of the last run opened them,
+and datasets hidden."""
 
 
 class _VizRun(click.Command):
-    """Kedro-viz's ``run``, whose browser opens without the 70 datasets between the boxes."""
+    """Kedro-viz's ``run``, whose browser opens without the 70 datasets between the boxes.
+
+    It runs no hooks that would pass the parameters of ``--env`` to the pipelines, and so names the
+    environment to them.
+    """
 
     def invoke(self, ctx: click.Context) -> Any:
+        if ctx.params.get("env"):
+            os.environ["KEDRO_ENV"] = ctx.params["env"]
         opened = webbrowser.open_new
         webbrowser.open_new = lambda url: opened(url + _BOXES)
         try:

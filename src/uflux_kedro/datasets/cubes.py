@@ -94,7 +94,7 @@ class ZarrCubeDataset(AbstractDataset[xr.Dataset, xr.Dataset]):
             changing.isel(time=time).to_zarr(path, region={"time": time}, **_WHOLE)
 
     def preview(self) -> ImagePreview:
-        """Return a small map of the first variable for kedro-viz."""
+        """Return a small map for kedro-viz."""
         return cube_preview(self.load())
 
     def _exists(self) -> bool:
@@ -135,7 +135,7 @@ class NetCDFCubeDataset(AbstractDataset[xr.Dataset, xr.Dataset]):
         write_netcdf(data, self._path)
 
     def preview(self) -> ImagePreview:
-        """Return a small map of the first variable for kedro-viz."""
+        """Return a small map for kedro-viz."""
         with self.load() as cube:
             return cube_preview(cube)
 

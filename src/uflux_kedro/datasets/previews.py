@@ -30,16 +30,20 @@ _PLANES = (("latitude", "longitude"), ("y", "x"))
 
 
 def cube_preview(cube: xr.Dataset) -> ImagePreview:
-    """Draw the first variable of a cube: a map of its middle period, or its course without place.
+    """Draw a variable of a cube: a map of its middle period, or its course if it has no place.
+
+    A variable that changes with time is preferred, then one with few dimensions, then a short name: of a
+    product, the flux itself.
 
     Raises:
         InputError: If no variable has a place or a time.
     """
     fields = [v for name, v in cube.data_vars.items() if not str(name).endswith("_bnds")]
     maps = [v for v in fields if any(set(plane) <= set(v.dims) for plane in _PLANES)]
-    # Fluxes and weather change with time, areas and classes of the cells do not.
-    for field in sorted(maps, key=lambda v: "time" not in v.dims):
-        return _map(field)
+    if maps:
+        return _map(
+            min(maps, key=lambda v: ("time" not in v.dims, v.ndim, len(str(v.name)), str(v.name)))
+        )
     for field in fields:
         if field.dims == ("time",):
             return _course(field)
@@ -77,7 +81,7 @@ def geotiff_preview(path: Path) -> ImagePreview:
 
 def _map(field: xr.DataArray) -> ImagePreview:
     plane = next(plane for plane in _PLANES if set(plane) <= set(field.dims))
-    title = str(field.attrs.get("long_name", field.name))
+    title = _title(field)
     if "time" in field.dims:
         field = field.isel(time=field.sizes["time"] // 2)
         title += f", {str(field['time'].values)[:10]}" if "time" in field.coords else ""
@@ -94,6 +98,11 @@ def _map(field: xr.DataArray) -> ImagePreview:
     )
     extent = (float(min(x)), float(max(x)), float(min(y)), float(max(y)))
     return _picture(values, extent, title, str(field.attrs.get("units", "")))
+
+
+def _title(field: xr.DataArray) -> str:
+    named = field.attrs.get("long_name")
+    return f"{field.name}: {named}" if named else str(field.name)
 
 
 def _picture(
@@ -117,7 +126,7 @@ def _course(field: xr.DataArray) -> ImagePreview:
     figure = Figure(figsize=(6, 3.4), layout="constrained")
     axes = figure.subplots()
     axes.plot(field["time"].dt.strftime("%Y-%m-%d").values.astype("datetime64[D]"), field.values)
-    axes.set_title(str(field.attrs.get("long_name", field.name)), fontsize=9)
+    axes.set_title(_title(field), fontsize=9)
     axes.set_ylabel(str(field.attrs.get("units", "")))
     return _png(figure)
 
