@@ -1,7 +1,8 @@
-"""A new run clears its outputs, a resumed one keeps them; members learn of their parent run."""
+"""A run says what it replaces and keeps; members learn of their parent run."""
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 from types import SimpleNamespace
@@ -12,96 +13,118 @@ import pytest
 from kedro.framework.project import configure_project, pipelines
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
-from kedro.io import DataCatalog, DatasetError, MemoryDataset
+from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import Pipeline, node
 from kedro_datasets.pandas import CSVDataset
 
-from tests.testing.products import plan, tree, write_world
 from tests.testing.project import PROJECT
 from uflux_kedro import configuration
 from uflux_kedro.configuration import PARENT_RUN, project_parameters
-from uflux_kedro.datasets.cubes import ZarrCubeDataset
-from uflux_kedro.datasets.products import ProductDataset
-from uflux_kedro.hooks import ProjectHooks, clear_outputs
-from uflux_kedro.products.production import produce
+from uflux_kedro.hooks import OutputHooks, ProjectHooks
+from uflux_kedro.staging import local_path
 
 
 @pytest.fixture
 def project(tmp_path):
-    catalog = DataCatalog(
-        {
-            "raw": CSVDataset(filepath=str(tmp_path / "raw.csv")),
-            "table": CSVDataset(filepath=str(tmp_path / "table.csv")),
-            "cube": ZarrCubeDataset(filepath=str(tmp_path / "cube.zarr")),
-            "note": MemoryDataset(),
-        }
+    """A pipeline of two tables whose hooks have begun, and its hooks and catalog."""
+    data = tmp_path / "data"
+
+    def begin(**run_params):
+        catalog = DataCatalog(
+            {
+                "raw": MemoryDataset(pd.DataFrame({"a": [1]})),
+                "table": CSVDataset(filepath=str(data / "table.csv")),
+                "copy": CSVDataset(filepath=str(data / "copy.csv")),
+            }
+        )
+        pipeline = Pipeline(
+            [
+                node(lambda raw: raw, "raw", "table", name="make"),
+                node(lambda table: table, "table", "copy", name="copy"),
+            ]
+        )
+        hooks = OutputHooks()
+        hooks.after_context_created(
+            SimpleNamespace(project_path=tmp_path, config_loader={"globals": {"data": "data"}})
+        )
+        hooks.before_pipeline_run(run_params, pipeline, catalog)
+        return hooks, catalog
+
+    return begin
+
+
+def test_a_run_says_where_it_writes_and_what_it_replaces(project, tmp_path, caplog):
+    caplog.set_level(logging.INFO, "uflux_kedro.hooks")
+    hooks, catalog = project()
+    (line,) = caplog.messages
+    assert line == (
+        f"Writing 2 outputs to {tmp_path / 'data' / 'unfinished'}; they replace those of the last "
+        "run when this one has finished"
     )
-    for name in ("raw", "table"):
+    for name in ("table", "copy"):
         catalog.save(name, pd.DataFrame({"a": [1]}))
-    (tmp_path / "cube.zarr").mkdir()
-    (tmp_path / "cube.zarr" / "zarr.json").touch()
-    pipeline = Pipeline([node(lambda raw: raw, "raw", ["table", "cube", "note"], name="make")])
-    return pipeline, catalog
+    assert not (tmp_path / "data" / "table.csv").exists()
+    hooks.after_pipeline_run({})
+    assert sorted(p.name for p in (tmp_path / "data").glob("*.csv")) == ["copy.csv", "table.csv"]
 
 
-@pytest.mark.parametrize("resumed", [True, False])
-def test_only_a_resumed_run_keeps_outputs(project, resumed):
-    pipeline, catalog = project
-    ProjectHooks().before_pipeline_run({"only_missing_outputs": resumed}, pipeline, catalog)
-    assert catalog.exists("raw"), "what the run reads is never touched"
-    assert catalog.exists("table") is resumed
-    assert catalog.exists("cube") is resumed
+def test_a_failed_run_says_how_to_go_on(project, tmp_path, caplog):
+    caplog.set_level(logging.INFO, "uflux_kedro.hooks")
+    hooks, catalog = project()
+    catalog.save("table", pd.DataFrame({"a": [1]}))
+    hooks.on_pipeline_error()
+    assert f"what this one made is in {tmp_path / 'data' / 'unfinished'}" in caplog.text
+    assert "--only-missing-outputs continues it" in caplog.text
+    caplog.clear()
+    project(only_missing_outputs=True)
+    assert caplog.messages[0].startswith("Resuming the run of ")
+    assert ": 1 outputs are kept, 1 are missing, 0 were made with" in caplog.messages[0]
 
 
-def test_outputs_of_a_first_run_may_be_absent(project, tmp_path):
-    pipeline, catalog = project
-    clear_outputs(pipeline, catalog)
-    clear_outputs(pipeline, catalog)
-    assert [path.name for path in tmp_path.iterdir()] == ["raw.csv"]
+@pytest.mark.parametrize(
+    ("run_params", "remains"),
+    [({}, False), ({"tags": ["GPP"]}, True), ({"pipeline_names": ["a"]}, True)],
+)
+def test_only_a_whole_run_removes_what_waits_of_others(project, tmp_path, run_params, remains):
+    other = tmp_path / "data" / "unfinished" / "other.csv"
+    hooks, catalog = project()
+    plan = json.loads((other.parent / "run.json").read_text())
+    plan["outputs"]["other.csv"] = {
+        "name": "other",
+        "fingerprint": "",
+        "inputs": {},
+        "product": False,
+    }
+    (other.parent / "run.json").write_text(json.dumps(plan))
+    other.touch()
+    for name in ("table", "copy"):
+        catalog.save(name, pd.DataFrame({"a": [1]}))
+    hooks.after_pipeline_run(run_params)
+    assert other.exists() is remains
 
 
-def test_files_elsewhere_are_not_taken_for_local_ones(tmp_path):
-    local = tmp_path / "table.csv"
-    local.touch()
-    remote = CSVDataset(filepath=f"memory:/{local}")
-    remote.save(pd.DataFrame({"a": [1]}))
-    pipeline = Pipeline([node(lambda raw: raw, "raw", "table", name="make")])
-    clear_outputs(pipeline, DataCatalog({"raw": MemoryDataset(1), "table": remote}))
-    assert local.exists()
-    assert remote.exists()
+def test_a_run_killed_while_it_swapped_is_completed(project, tmp_path, caplog):
+    _, catalog = project()
+    for name in ("table", "copy"):
+        catalog.save(name, pd.DataFrame({"a": [1]}))
+    path = tmp_path / "data" / "unfinished" / "run.json"
+    plan = json.loads(path.read_text())
+    path.write_text(json.dumps(plan | {"finished": ["copy.csv", "table.csv"], "whole": True}))
+    caplog.set_level(logging.INFO, "uflux_kedro.hooks")
+    project()
+    assert "Put 2 outputs into place, of a run that was killed at its very end" in caplog.text
+    assert (tmp_path / "data" / "table.csv").exists()
 
 
-def test_every_stored_output_of_the_project_is_cleared_and_no_raw_data():
+def test_every_stored_output_of_the_project_waits_for_the_end_of_its_run_and_no_raw_data_does():
     bootstrap_project(PROJECT)
     with KedroSession.create(project_path=PROJECT, env="test") as session:
         catalog = session.load_context().catalog
         configure_project("uflux_kedro")
         outputs = {name: catalog.get(name) for name in pipelines["__default__"].all_outputs()}
-    paths = {
-        name: str(getattr(dataset, "_filepath", None) or getattr(dataset, "_path", ""))
-        for name, dataset in outputs.items()
-        if not hasattr(dataset, "reopen")
-    }
-    assert [name for name, path in paths.items() if not path] == []
-    assert [path for path in paths.values() if "01_raw" in path] == []
-
-
-def test_a_new_run_reopens_a_product_and_keeps_its_regions(tmp_path):
-    write_world(tmp_path)
-    dataset = ProductDataset(filepath=str(tmp_path / "GPP.zarr"))
-    produce(plan(tmp_path, regions={"time": 6}), dataset.store)
-    before = tree(tmp_path / "GPP.zarr")
-    catalog = DataCatalog({"raw": MemoryDataset(1), "product": dataset})
-    pipeline = Pipeline([node(lambda raw: raw, "raw", "product", name="make")])
-    ProjectHooks().before_pipeline_run({"only_missing_outputs": False}, pipeline, catalog)
-    assert not dataset.exists(), "a resumed run would take it for its own"
-    with pytest.raises(DatasetError, match="an unfinished one"):
-        dataset.load()
-    production = produce(plan(tmp_path, regions={"time": 6}), dataset.store)
-    dataset.save(dataset.store)
-    assert (production.made, production.kept) == (0, 2)
-    assert tree(tmp_path / "GPP.zarr") == before
-    assert dataset.load().sizes["time"] == 12
+    paths = {name: local_path(dataset) for name, dataset in outputs.items()}
+    assert [name for name, path in paths.items() if path is None] == []
+    assert [path for path in paths.values() if "01_raw" in path.parts] == []
 
 
 def test_the_parameters_of_a_run_reach_the_pipelines(monkeypatch):
@@ -123,13 +146,12 @@ def test_without_a_run_the_environment_names_the_parameters(monkeypatch):
 
 
 @pytest.mark.parametrize("tracked", [True, False])
-def test_members_find_the_parent_run_until_the_run_ends(project, caplog, monkeypatch, tracked):
-    pipeline, catalog = project
+def test_members_find_the_parent_run_until_the_run_ends(caplog, monkeypatch, tracked):
     run = SimpleNamespace(info=SimpleNamespace(run_id="abc"))
     monkeypatch.setattr(mlflow, "active_run", lambda: run if tracked else None)
     monkeypatch.setenv(PARENT_RUN, "of an earlier run")
     hooks = ProjectHooks()
-    hooks.before_pipeline_run({"only_missing_outputs": True}, pipeline, catalog)
+    hooks.before_pipeline_run()
     assert os.environ[PARENT_RUN] == ("abc" if tracked else "")
     with caplog.at_level(logging.INFO, "uflux_kedro.hooks"):
         hooks.after_pipeline_run()

@@ -34,16 +34,56 @@ def replacing(path: Path | str) -> Iterator[Path]:
     remove(temporary)
     try:
         yield temporary
-        if path.is_dir():
-            # A folder cannot replace another one that is not empty.
-            old = path.with_name(f".{path.name}.{os.getpid()}.old")
-            path.rename(old)
-            temporary.rename(path)
-            remove(old)
-        else:
-            temporary.replace(path)
+        replaced = put(temporary, path)
+        if replaced:
+            remove(replaced)
     finally:
         remove(temporary)
+
+
+def put(source: Path, target: Path) -> Path | None:
+    """Rename a complete file or folder to ``target``, in place of what is there.
+
+    Args:
+        source: File or folder, on the file system of ``target``.
+        target: Its final path.
+
+    Returns:
+        The folder that was there, under another name, for the caller to remove: a folder cannot
+        replace another one that is not empty.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if not target.is_dir():
+        source.replace(target)
+        return None
+    old = target.with_name(f".{target.name}.{os.getpid()}.old")
+    target.rename(old)
+    source.rename(target)
+    return old
+
+
+def link(source: Path, target: Path) -> None:
+    """Give a file or folder a second name, sharing its bytes on the disk.
+
+    Whoever replaces a file under one name leaves it as it was under the other; files must not be
+    changed in place. Where the file system has no hard links, the bytes are copied.
+
+    Args:
+        source: An existing file or folder.
+        target: The second name, which does not exist.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_dir():
+        shutil.copytree(source, target, copy_function=_link_file)
+    else:
+        _link_file(source, target)
+
+
+def _link_file(source: Path | str, target: Path | str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
 
 
 def remove(path: Path) -> None:

@@ -12,21 +12,17 @@ from typing import Any
 from kedro.framework.hooks import hook_impl
 
 from uflux_kedro.configuration import PARENT_RUN, set_parameters
-from uflux_kedro.files import remove, remove_leftovers
+from uflux_kedro.ending import ending
+from uflux_kedro.files import remove_leftovers
+from uflux_kedro.staging import Staging
 
+logger = logging.getLogger(__name__)
 
-def clear_outputs(pipeline: Any, catalog: Any) -> None:
-    """Remove the local files and folders that a pipeline's nodes will write.
-
-    Products are reopened instead: they check by themselves which of their regions are still valid.
-    """
-    for name in pipeline.all_outputs():
-        dataset = catalog.get(name)
-        if hasattr(dataset, "reopen"):
-            dataset.reopen()
-        path = getattr(dataset, "_filepath", None) or getattr(dataset, "_path", None)
-        if path is not None and getattr(dataset, "_protocol", "file") == "file":
-            remove(Path(path))
+_FILTERS = (
+    *("tags", "namespaces", "node_names"),
+    *("from_nodes", "to_nodes", "from_inputs", "to_outputs"),
+)
+"""Parameters of a Kedro run that leave out nodes."""
 
 
 class ProjectHooks:
@@ -38,16 +34,9 @@ class ProjectHooks:
         set_parameters(context.config_loader["parameters"])
 
     @hook_impl(trylast=True)
-    def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Any, catalog: Any) -> None:
-        """Remove old outputs; record the parent run that kedro-mlflow has started.
-
-        ``--only-missing-outputs`` checks only whether outputs exist. If a killed run left the
-        aggregates of an earlier run in place, a resumed run would mistake them for its own.
-        """
+    def before_pipeline_run(self) -> None:
+        """Record the parent run that kedro-mlflow has started."""
         import mlflow
-
-        if not run_params.get("only_missing_outputs"):
-            clear_outputs(pipeline, catalog)
 
         run = mlflow.active_run()
         os.environ[PARENT_RUN] = run.info.run_id if run else ""
@@ -57,7 +46,7 @@ class ProjectHooks:
     def after_pipeline_run(self) -> None:
         """Log how long the run took, and forget its parent run."""
         elapsed = time.monotonic() - self._started
-        logging.getLogger(__name__).info("Run finished in %.0f s", elapsed)
+        logger.info("Run finished in %.0f s", elapsed)
         os.environ.pop(PARENT_RUN, None)
 
 
@@ -112,6 +101,93 @@ class RequestHooks:
         check_raw_data({name: catalog.get(name) for name in pipeline.inputs()})
 
 
+class OutputHooks:
+    """Write the outputs of a run beside those of the last one, and swap them at its end."""
+
+    @hook_impl
+    def after_context_created(self, context: Any) -> None:
+        """Note which folder the run writes to."""
+        self._data = Path(context.project_path) / context.config_loader["globals"]["data"]
+
+    @hook_impl(tryfirst=True)
+    def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Any, catalog: Any) -> None:
+        """Give the outputs another place until the run has finished, and say so.
+
+        Raises:
+            ConfigurationError: If the run would mix results of different runs.
+        """
+        self._staging = Staging(self._data)
+        count = self._staging.complete()
+        if count:
+            logger.info(
+                "Put %d outputs into place, of a run that was killed at its very end", count
+            )
+        resume = bool(run_params.get("only_missing_outputs"))
+        self._staging.begin(pipeline, catalog, resume=resume)
+        for line in describe(self._staging, resume=resume):
+            logger.info(line)
+
+    @hook_impl(tryfirst=True)
+    def after_pipeline_run(self, run_params: dict[str, Any]) -> None:
+        """Replace the outputs of the last run."""
+        names = run_params.get("pipeline_names") or ["__default__"]
+        whole = names == ["__default__"] and not any(map(run_params.get, _FILTERS))
+        self._staging.finish(whole=whole)
+        old = self._staging.out_of_date()
+        if old:
+            logger.warning(
+                "Now out of date: %s. `kedro run --only-missing-outputs` makes them again",
+                _some(old),
+            )
+
+    @hook_impl
+    def on_pipeline_error(self) -> None:
+        """Say where things are."""
+        logger.error(
+            "The run has failed. The outputs of the last finished one are as they were; what this "
+            "one made is in %s, and the same command with --only-missing-outputs continues it",
+            self._staging.folder,
+        )
+
+
+def describe(staging: Staging, *, resume: bool) -> list[str]:
+    """Say in a line or two what a run keeps, and what it replaces when it has finished."""
+    lines = []
+    if resume:
+        again = f" ({_some(staging.outdated)})" if staging.outdated else ""
+        lines.append(
+            (f"Resuming the run of {staging.since}: " if staging.since else "")
+            + f"{len(staging.kept)} outputs are kept, {len(staging.missing)} are missing, "
+            f"{len(staging.outdated)} were made with other settings or inputs{again}"
+        )
+    if staging.names:
+        lines.append(
+            f"Writing {len(staging.names)} outputs to {staging.folder}; they replace those of the "
+            "last run when this one has finished"
+        )
+    return lines
+
+
+def _some(names: list[str]) -> str:
+    """The first three names, and how many more."""
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+class EndingHooks:
+    """Say at the end what matters, or which step has failed."""
+
+    @hook_impl
+    def on_node_error(self, node: Any) -> None:
+        """Name the step; the error itself is shown once, at the end."""
+        logger.error("%s has failed", node.name)
+
+    @hook_impl(trylast=True)
+    def after_pipeline_run(self, pipeline: Any, catalog: Any) -> None:
+        """Log the path of the report, findings, extrapolation and members left out."""
+        for line in ending(pipeline.all_outputs(), catalog):
+            logger.info(line)
+
+
 class LockHooks:
     """One run at a time in a data folder.
 
@@ -148,11 +224,11 @@ class LockHooks:
             ) from None
         holder.write_text(f"process {os.getpid()}, started {time.strftime('%Y-%m-%d %H:%M:%S')}")
         for path in remove_leftovers(self._data):
-            logging.getLogger(__name__).info("Removed %s, left by a run that was killed", path)
+            logger.info("Removed %s, left by a run that was killed", path)
 
-    @hook_impl
+    @hook_impl(trylast=True)
     def after_pipeline_run(self) -> None:
-        """Unlock the folder."""
+        """Unlock the folder, after its outputs have been swapped."""
         self._lock.release()
 
     @hook_impl

@@ -81,9 +81,15 @@ def derived_products(members: tuple[Member, ...]) -> tuple[str, ...]:
         found.append("ET")
         if "WUE" in wanted and "GPP" in fluxes:
             found.append("WUE")
-    for name in set(wanted) - set(found):
-        logger.info("%s is left out: it needs %s", name, "LE" if name == "ET" else "GPP and LE")
+    for name in sorted(set(wanted) - set(found)):
+        _say_once(f"{name} is left out: it needs {'LE' if name == 'ET' else 'GPP and LE'}")
     return tuple(found)
+
+
+@cache
+def _say_once(message: str) -> None:
+    """Log a message that several pipelines have."""
+    logger.info(message)
 
 
 class _Bound(partial):

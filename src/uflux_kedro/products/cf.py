@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Mapping, Sequence
-from importlib import metadata
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import xarray as xr
 from uflux_kedro.errors import InputError
 from uflux_kedro.files import replacing
 from uflux_kedro.gridding.cells import cell_area, cell_bounds
+from uflux_kedro.installed import version_of
 
 FILL_VALUE = np.float32(-9999)
 
@@ -117,7 +117,7 @@ def finish_product(
     for field in product.data_vars.values():
         if {"time", *axes} <= set(field.dims):
             field.attrs = field_attributes(field.attrs, list(axes))
-    versions = {"python": platform.python_version(), **{n: metadata.version(n) for n in _LIBRARIES}}
+    versions = {"python": platform.python_version(), **{n: version_of(n) for n in _LIBRARIES}}
     made_with = f"uflux_kedro {versions['uflux_kedro']}"
     product.attrs = {
         "Conventions": "CF-1.11",

@@ -18,6 +18,7 @@ class ReportContext:
     Attributes:
         title: Title of the page.
         members: Members that were trained.
+        dates: Name of a member -> when it was trained, of those that another run has trained.
         scheme: Validation scheme of the figures and of the pooled skill, such as ``loso``.
         training_table: ``site_id``, ``time``, fluxes and predictors, one row per site and
             period; ``attrs["resolution"]`` is the resolution (default ``MM``).
@@ -43,6 +44,7 @@ class ReportContext:
     scheme: str
     training_table: pd.DataFrame
     leaderboard: pd.DataFrame
+    dates: Mapping[str, str] = field(default_factory=dict)
     comparison: pd.DataFrame = field(default_factory=pd.DataFrame)
     figures: Mapping[str, bytes] = field(default_factory=dict)
     shown: str = "the mean of all members"

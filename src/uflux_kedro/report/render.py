@@ -51,7 +51,7 @@ def render_report(context: ReportContext) -> str:
         schemes={key: SCHEMES.get(key, key) for key in leaderboard["scheme"].unique()},
         records=records,
         facts=_facts(context, records),
-        members=html_table(members_table(context.members), "members"),
+        members=html_table(members_table(context.members, context.dates), "members"),
         data=html_table(data_table(context.training_table, records), "data"),
         leaderboard=html_table(leaderboard_table(leaderboard), "leaderboard"),
         comparison=_comparison(context),

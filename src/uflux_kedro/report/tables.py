@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -132,23 +133,33 @@ def data_table(training_table: pd.DataFrame, records: str) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def members_table(members: Sequence[Member]) -> pd.DataFrame:
-    """Return one row per predictor set and model: its fluxes and its predictors."""
-    sets: dict[tuple[str, str, tuple[str, ...]], list[str]] = {}
+def members_table(
+    members: Sequence[Member], dates: Mapping[str, str] = MappingProxyType({})
+) -> pd.DataFrame:
+    """Return one row per predictor set and model: its fluxes and its predictors.
+
+    Args:
+        members: Members of the report.
+        dates: Name of a member -> when another run has trained it; adds a column.
+    """
+    sets: dict[tuple[str, str, tuple[str, ...], str], list[str]] = {}
     for member in members:
-        key = (member.predictor_set, member.model, member.predictors)
+        when = dates.get(member.name, "by this run")
+        key = (member.predictor_set, member.model, member.predictors, when)
         sets.setdefault(key, []).append(member.flux)
-    return pd.DataFrame(
+    table = pd.DataFrame(
         [
             {
                 "predictor set": name,
                 "model": model,
                 "fluxes": ", ".join(fluxes),
+                "trained": when,
                 "predictors": ", ".join(predictors),
             }
-            for (name, model, predictors), fluxes in sets.items()
+            for (name, model, predictors, when), fluxes in sets.items()
         ]
     )
+    return table if dates else table.drop(columns="trained")
 
 
 def html_table(table: pd.DataFrame, table_id: str, decimals: int = 2) -> Markup:

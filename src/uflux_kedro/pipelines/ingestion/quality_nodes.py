@@ -34,7 +34,7 @@ def admit_towers(
     sites: pd.DataFrame,
     findings: list[dict[str, Any]],
     files: list[Path],
-    reporting: Path,
+    page: Path,
     parameters: QualityParameters,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Stop on findings that require a decision, or drop their columns or sites."""
@@ -46,7 +46,7 @@ def admit_towers(
         refuse(
             known,
             _where(files),
-            hint=f"The evidence is in {reporting / 'quality.html'}. Correct the files, or set "
+            hint=f"The evidence is in {page}. Correct the files, or set "
             "quality.on_suspicion to drop or report",
         )
     if parameters.on_suspicion == "drop":

@@ -194,6 +194,20 @@ def collect_leaderboard(*scores: dict[str, Any]) -> pd.DataFrame:
     return table.sort_values("NSE", ascending=False, ignore_index=True)
 
 
+def collect_members(*models: FittedMember) -> pd.DataFrame:
+    """Make a table of what the members of a flux are, from their cards."""
+    rows = [
+        {
+            "flux": model.card["flux"],
+            "predictor_set": model.card["scores"]["predictor_set"],
+            "model": model.card["scores"]["model"],
+            "predictors": " ".join(model.predictors),
+        }
+        for model in models
+    ]
+    return pd.DataFrame(rows)
+
+
 def compare_with_reference(
     members: tuple[Member, ...], parameters: TrainingParameters, *predictions: pd.DataFrame
 ) -> pd.DataFrame:

@@ -5,16 +5,33 @@ Nodes of several fluxes take them as keyword arguments, since their number is co
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+from uflux_kedro.configuration import in_order
 from uflux_kedro.ensemble import EnsembleParameters, Member
+from uflux_kedro.installed import version_of
 from uflux_kedro.lazy import mpl_figure, pd, xr
 from uflux_kedro.pipelines.reporting.peers import Peer
+from uflux_kedro.staging import Staging
 
 
 def join_tables(*tables: pd.DataFrame) -> pd.DataFrame:
     """Concatenate the tables of all fluxes."""
     return pd.concat(tables, ignore_index=True)
+
+
+def join_leaderboards(*tables: pd.DataFrame) -> pd.DataFrame:
+    """Concatenate the leaderboards of all fluxes, whose scores have to be comparable.
+
+    Raises:
+        ConfigurationError: If they are of different validation schemes.
+    """
+    from uflux_kedro.pipelines.reporting.made_of import require_one_scheme
+
+    leaderboard = join_tables(*tables)
+    require_one_scheme(leaderboard)
+    return leaderboard
 
 
 def mean_of_members(predictions: pd.DataFrame) -> pd.DataFrame:
@@ -85,8 +102,6 @@ def check_budgets(drivers: xr.Dataset, **products: xr.Dataset) -> pd.DataFrame:
 
 def compare_product(peer: Peer, product: xr.Dataset) -> xr.Dataset:
     """Compare one flux with that of another product, over the cells and months of both."""
-    from pathlib import Path
-
     from uflux_kedro.errors import InputError
     from uflux_kedro.readers.grids.peers import read_peer
     from uflux_kedro.statistics.peers import compare_with_peer
@@ -137,15 +152,22 @@ def write_report(
     training_table: pd.DataFrame,
     sites: pd.DataFrame,
     missing_columns: list[str],
+    data_folder: Path,
     parameters: dict[str, Any],
     **parts: Any,
 ) -> str:
-    """Render the report as one page that opens offline."""
+    """Render the report as one page that opens offline.
+
+    Its members are those that were trained; ``members`` are the configured ones.
+    """
+    from uflux_kedro.pipelines.reporting.made_of import dates_of, trained_members, warnings_about
     from uflux_kedro.report import ReportContext, map_sections, render_report
     from uflux_kedro.validation.skill import skill_by_group, skill_by_part
 
     held_out = {k.removeprefix("held_out_"): v for k, v in parts.items() if k.startswith("held")}
     figures = {k.removeprefix("figure_"): v for k, v in parts.items() if k.startswith("figure")}
+    trained = trained_members([v for k, v in parts.items() if k.startswith("members_")])
+    dates = dates_of(trained, Staging(data_folder).earlier())
     comparisons = [v for k, v in parts.items() if k.startswith("comparison")]
     place = sites.set_index("site_id")
     skill = {}
@@ -159,7 +181,9 @@ def write_report(
     return render_report(
         ReportContext(
             title="UFLUX ensemble",
-            members=members,
+            members=trained,
+            dates=dates,
+            warnings=warnings_about(trained, parameters["ensemble"]["model"], dates),
             scheme=str(leaderboard["scheme"].iloc[0]),
             training_table=training_table,
             leaderboard=leaderboard,
@@ -169,7 +193,7 @@ def write_report(
             skill=skill,
             sections=map_sections(*(parts.get(k) for k in ("aggregates", "peers", "budgets"))),
             left_out=_left_out(members, missing_columns, parameters),
-            provenance={"Versions": _versions(), "Parameters": parameters},
+            provenance={"Versions": _versions(), "Parameters": in_order(parameters)},
         )
     )
 
@@ -187,7 +211,5 @@ def _left_out(
 
 
 def _versions() -> dict[str, str]:
-    from importlib.metadata import version
-
     libraries = ("uflux_kedro", "kedro", "mlflow", "numpy", "pandas", "xarray", "scikit-learn")
-    return {name: version(name) for name in (*libraries, "xgboost", "numba", "pyrealm")}
+    return {name: version_of(name) for name in (*libraries, "xgboost", "numba", "pyrealm")}

@@ -24,6 +24,8 @@ CO2_GRID = GridSource.of_family("co2", units={"1e-6": "ppm"})
 
 _COLUMNS = ("year", "month", "decimal", "average")
 _MISSING = -9
+_DECIMAL_ERROR = 0.5
+"""Months by which a decimal year may be outside its month."""
 
 
 def read_co2(paths: Sequence[Path]) -> xr.Dataset:
@@ -31,8 +33,7 @@ def read_co2(paths: Sequence[Path]) -> xr.Dataset:
 
     Args:
         paths: One text file: comments after ``#``, then year, month, decimal year and average
-            in ppm, separated by spaces or commas; further columns are ignored. Between spaces,
-            commas are decimal. Or netCDF files.
+            in ppm, separated by spaces or commas; further columns are ignored. Or netCDF files.
 
     Returns:
         Dataset with CO2 (time), or (time, latitude, longitude) of grids; umol mol-1, float32,
@@ -61,13 +62,27 @@ def read_co2(paths: Sequence[Path]) -> xr.Dataset:
     return with_periods(cube, "month", path)
 
 
+def _fields(row: str) -> list[str]:
+    """Return year, month, decimal year and average, with a point in each number.
+
+    Spreadsheets of many countries write a decimal comma, between spaces or semicolons.
+    """
+    fields = row.split()
+    if ";" in row:
+        fields = row.split(";")
+    elif len(fields) < len(_COLUMNS) or any(f.endswith(",") for f in fields):
+        return [f.strip() for f in row.split(",")[: len(_COLUMNS)]]
+    return [f.strip().replace(",", ".") for f in fields[: len(_COLUMNS)]]
+
+
 def _read_table(path: Path) -> pd.Series:
     """Read monthly averages, indexed by the first day of the month."""
     try:
         rows = [row for row in path.read_text().splitlines() if row.strip()[:1] not in ("", "#")]
         if rows and rows[0].startswith("year,"):
             del rows[0]
-        table = pd.DataFrame([_fields(row) for row in rows], columns=_COLUMNS, dtype=float)
+        numbers = [[float(field) for field in _fields(row)] for row in rows]
+        table = pd.DataFrame(numbers, columns=_COLUMNS, dtype=float)
         time = pd.to_datetime(table[["year", "month"]].astype(int).assign(day=1))
     except (OSError, ValueError, OverflowError) as error:
         raise InputError(
@@ -78,14 +93,15 @@ def _read_table(path: Path) -> pd.Series:
         ) from error
     if table.empty:
         raise InputError(path, None, expected="at least one month", found="none")
+    within = (table["decimal"] - table["year"]) * 12 - (table["month"] - 1)
+    wrong = table[~within.between(-_DECIMAL_ERROR, 1 + _DECIMAL_ERROR)]
+    if len(wrong):
+        year, month, decimal, average = wrong.iloc[0]
+        raise InputError(
+            path,
+            None,
+            expected="a decimal year within its month",
+            found=f"{decimal:g} in {year:.0f}-{month:02.0f}, followed by {average:g}",
+            hint="Are there commas both between the columns and in the numbers?",
+        )
     return pd.Series(table["average"].to_numpy(), index=pd.DatetimeIndex(time))
-
-
-def _fields(row: str) -> list[float]:
-    """Return the first four numbers of a row."""
-    fields = row.split()
-    if len(fields) >= len(_COLUMNS) and not any(f[0] == "," or f[-1] == "," for f in fields):
-        fields = [field.replace(",", ".") for field in fields]
-    else:
-        fields = row.split(",")
-    return [float(field) for field in fields[: len(_COLUMNS)]]
