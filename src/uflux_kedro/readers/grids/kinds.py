@@ -17,7 +17,7 @@ import pandas as pd
 import xarray as xr
 
 from uflux_kedro.errors import InputError
-from uflux_kedro.readers.grids.periods import Step, listed
+from uflux_kedro.readers.grids.periods import Step, listed, times_of
 
 Kind = Literal["mean", "sum", "sample", "mean day"]
 
@@ -94,14 +94,14 @@ def require_kind(
                 hint=_HINT,
             )
         if present and not lengths.size and None in kinds.values():
-            stamps.append(np.atleast_1d(dataset["time"].to_numpy()))
+            stamps.append(times_of(dataset, path).to_numpy())
     if not stamps or not shorter:
         return
     times = pd.DatetimeIndex(np.unique(np.concatenate(stamps)))
-    if step == "month":
-        # The hour of a day's map means nothing.
-        by_hours = not set(shorter).isdisjoint(HOURLY)
-        _require_stamps_of_months(times if by_hours else times.normalize().unique(), where)
+    if step == "month" and not set(shorter).isdisjoint(HOURLY):
+        _require_stamps_of_months(times, where)
+    elif step == "month" and len(times) == 1:  # the hour of a day's map means nothing
+        _require_stamps_of_months(times.normalize(), where)
     elif step in HOURLY:
         _refuse_a_lone_first_day(times, where)
 
