@@ -22,7 +22,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -57,12 +57,18 @@ def free_port() -> int:
 
 
 @contextmanager
-def serving(command: list[str], url: str, seconds: float = 120) -> Iterator[None]:
+def serving(
+    command: list[str],
+    url: str,
+    seconds: float = 120,
+    folder: Path = PROJECT,
+    environment: Mapping[str, str] = ENVIRONMENT,
+) -> Iterator[None]:
     """Run a server until the block ends; stop it with its child processes."""
     server = subprocess.Popen(
         command,
-        cwd=PROJECT,
-        env=ENVIRONMENT,
+        cwd=folder,
+        env=environment,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
@@ -145,10 +151,23 @@ class Browser:
         self._call("Page.navigate", url=url)
         time.sleep(seconds)
 
-    def do(self, script: str, seconds: float = 3) -> None:
-        """Run a script in the page."""
-        self._call("Runtime.evaluate", expression=script)
+    def do(self, script: str, seconds: float = 3) -> object:
+        """Run a script in the page, give the page time, and return the script's value."""
+        result = self._call("Runtime.evaluate", expression=script, returnByValue=True)["result"]
         time.sleep(seconds)
+        return result.get("value")
+
+    def until(self, script: str, seconds: float = 60) -> object:
+        """Run a script until its value is true, and return that.
+
+        Raises:
+            TimeoutError: If it is not within the given time.
+        """
+        deadline = time.monotonic() + seconds
+        while not (value := self.do(script, seconds=0.2)):
+            if time.monotonic() > deadline:
+                raise TimeoutError(script)
+        return value
 
     def keep(self, name: str) -> None:
         """Save a screenshot of the window."""
@@ -183,7 +202,9 @@ def kedro_viz() -> None:
         browser.open(url, seconds=5)
         # On the first visit, hints cover the graph.
         browser.do("localStorage.setItem('KedroViz', JSON.stringify({showFeatureHints: false}))")
-        browser.open(url, seconds=15)
+        browser.open(
+            f"{url}?types=nodes&expandAllPipelines=false", seconds=15
+        )  # as the command does
         browser.do(click("Dismiss"))
         browser.keep("kedro_viz")
 

@@ -26,10 +26,11 @@ def shared_data() -> Path:
 
 @pytest.fixture(scope="session", autouse=True)
 def _apart(tmp_path_factory):
-    """Keep tests out of the user's MLflow database and data."""
+    """Keep tests out of the user's MLflow database, data and record of runs."""
     folder = tmp_path_factory.mktemp("apart")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow.db")
         patch.setenv("MLFLOW_ARTIFACT_LOCATION", (folder / "mlartifacts").as_uri())
         patch.setenv("UFLUX_TEST_DATA", str(folder / "data"))
+        patch.setenv("UFLUX_VIZ_FOLDER", str(folder / ".viz"))
         yield

@@ -16,7 +16,7 @@ from tests.testing.project import PROJECT
 # Each folder of conf with a file in it; conf/local is the user's own.
 ENVIRONMENTS = sorted({f.parent.name for f in PROJECT.glob("conf/*/*.yml")} - {"local"})
 LAYERS = {
-    "raw", "intermediate", "primary", "feature", "model_input", "models", "model_output", "reporting",
+    "01_raw", "02_intermediate", "03_primary", "04_feature", "05_model_input", "06_models", "07_model_output", "08_reporting",
 }  # fmt: skip
 
 

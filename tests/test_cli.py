@@ -7,13 +7,23 @@ import os
 import sqlite3
 import subprocess
 import sys
+import webbrowser
 
 import click
 import pytest
 from click.testing import CliRunner
 from pydantic import BaseModel, ValidationError
 
-from uflux_kedro.cli import block_of, error_of_the_user, plain_values, run
+from uflux_kedro.cli import (
+    _BOXES,
+    _check_pipelines,
+    _from_kedro,
+    block_of,
+    error_of_the_user,
+    plain_values,
+    run,
+    viz,
+)
 from uflux_kedro.configuration import PROJECT_PATH
 from uflux_kedro.errors import ConfigurationError, InputError
 
@@ -171,3 +181,24 @@ def test_a_run_that_cannot_be_ends_at_once_in_a_few_lines(arguments, said, tmp_p
     assert done.returncode == 1
     assert said in done.stderr
     assert "Traceback" not in done.stderr + done.stdout
+
+
+def test_a_flux_is_a_pipeline_as_long_as_it_has_members():
+    _check_pipelines(["GPP", "reporting"])
+    missing = ValueError("Failed to find the pipeline named 'LE'. It needs to be generated")
+    refusal = _from_kedro(missing, {"pipelines": ["ingestion", "LE"]})
+    assert str(refusal) == "--pipelines LE: no members; see ensemble.fluxes and ensemble.select"
+
+
+def test_kedro_viz_opens_on_its_boxes(monkeypatch):
+    opened = []
+    monkeypatch.setattr(webbrowser, "open_new", opened.append)
+    monkeypatch.setenv("KEDRO_ENV", "base")
+    run = viz.get_command(click.Context(viz), "run")
+    assert {p.name for p in run.params} >= {"host", "port", "env", "browser"}
+    run.callback = lambda **_: webbrowser.open_new("http://127.0.0.1:4141/")
+    result = CliRunner().invoke(run, ["--env", "uk_daily"])
+    assert result.exit_code == 0, result.output
+    assert os.environ["KEDRO_ENV"] == "uk_daily", "for the server, which reads its parameters"
+    webbrowser.open_new("https://example.org")
+    assert opened == [f"http://127.0.0.1:4141/{_BOXES}", "https://example.org"]

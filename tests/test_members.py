@@ -138,7 +138,7 @@ def test_a_run_trains_the_members_that_a_training_table_serves(tmp_path):
     }
     done = subprocess.run(
         [sys.executable, "-m", "kedro", "run", "--env", "test",
-         "--to-nodes", "GPP.leaderboard_gpp",
+         "--to-nodes", "GPP.rank_members_gpp",
          "--params", ",".join(f"{k}={v}" for k, v in settings.items())],
         cwd=PROJECT, env=os.environ | {"UFLUX_TEST_DATA": str(tmp_path / "data")},
         capture_output=True, text=True, check=False,

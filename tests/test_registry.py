@@ -24,7 +24,12 @@ NAMES = {
     "grid_inference",
     "reporting",
 }
+FLUXES = {"GPP", "RECO", "NEE", "H", "LE"}
 HEAVY = ("matplotlib", "sklearn", "xarray", "xgboost")
+
+
+def names_of(pipeline):
+    return [node.name for node in pipeline.nodes]
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +44,24 @@ def registered():
 def test_every_pipeline_is_registered(registered):
     folders = {p.name for p in (PROJECT / "src/uflux_kedro/pipelines").iterdir() if p.is_dir()}
     assert folders - {"__pycache__"} == NAMES
-    assert registered.keys() == NAMES | {"__default__"}
+    assert registered.keys() == NAMES | FLUXES | {"__default__"}
+
+
+def test_the_pipeline_of_a_flux_is_its_part_of_the_default_one(registered):
+    for flux in FLUXES:
+        part = registered[flux]
+        assert names_of(part) == names_of(registered["__default__"].filter(node_namespaces=[flux]))
+        outside = {name.partition(".")[0] for name in part.inputs() if "params:" not in name}
+        assert outside == {"training_table", "sites", "fold_cache", "drivers", f"store_{flux}"}
+
+
+def test_a_flux_can_be_asked_for_by_name(registered):
+    """Kedro looks for a folder of each pipeline named on the command line."""
+    try:
+        pipelines.set_requested(["GPP"])
+        assert names_of(pipelines["GPP"]) == names_of(registered["GPP"])
+    finally:
+        configure_project("uflux_kedro")
 
 
 def test_no_default_pipeline_where_only_some_are_asked_for(monkeypatch):
@@ -59,11 +81,6 @@ def test_default_holds_all_sixty_five_members(registered):
     members = Counter(n.namespace for n in nodes if n.namespace and "." in n.namespace)
     assert len(members) == 13 * 5
     assert set(members.values()) == {4}
-
-
-def test_five_flux_boxes_stand_at_the_top(registered):
-    tops = {n.namespace.split(".")[0] for n in registered["__default__"].nodes if n.namespace}
-    assert tops == {"GPP", "RECO", "NEE", "H", "LE"}
 
 
 def test_a_member_and_a_flux_can_be_run_alone(registered):

@@ -1,8 +1,10 @@
-"""``kedro run`` as this project has it: requests are checked first, errors are short.
+"""``kedro run`` and ``kedro viz run`` as this project has them.
 
-Kedro's own command does the work. Around it, values of ``--params`` need no quotes of YAML's, a
-misspelt pipeline is refused before anything is imported for it, and an error of the user's is one
-block on the screen with exit code 1. ``UFLUX_TRACEBACK=1`` brings the traceback back.
+Kedro's own command does the work of ``kedro run``. Around it, values of ``--params`` need no quotes of
+YAML's, a misspelt pipeline is refused before anything is imported for it, and an error of the user's is
+one block on the screen with exit code 1. ``UFLUX_TRACEBACK=1`` brings the traceback back.
+
+``kedro viz run`` is kedro-viz's own, but opens on the boxes alone.
 """
 
 from __future__ import annotations
@@ -11,15 +13,20 @@ import copy
 import errno
 import os
 import sqlite3
+import webbrowser
 from pathlib import Path
 from typing import Any
 
 import click
 from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.cli.utils import CONTEXT_SETTINGS, split_string
+from kedro_viz.launchers.cli.lazy_default_group import LazyDefaultGroup
+from kedro_viz.launchers.cli.main import viz as kedro_viz
 from pydantic import ValidationError
 
 from uflux_kedro.errors import ConfigurationError, InputError, UfluxError
+from uflux_kedro.installed import require_extra
+from uflux_kedro.variables import FLUXES
 
 _TRACEBACK = "UFLUX_TRACEBACK"
 
@@ -140,6 +147,8 @@ class _Run(click.Command):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
+            require_extra("kedro", "Runs of the pipelines")
+            _check_project(ctx.params.get("conf_source"))
             _check_pipelines(ctx.params.get("pipelines") or [])
             return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
@@ -153,25 +162,41 @@ class _Run(click.Command):
             raise UserError(users) from None
 
 
+def _check_project(conf_source: str | None) -> None:
+    """Refuse a run outside of a project: a wheel has the pipelines, not their configuration."""
+    from uflux_kedro.configuration import PROJECT_PATH
+
+    if not (conf_source or (PROJECT_PATH / "conf" / "base").is_dir()):
+        raise ConfigurationError(
+            f"{PROJECT_PATH}: expected the project's folder conf; found none. The pipelines run in "
+            "a checkout of the project, or where its conf is; as a library the package needs none"
+        )
+
+
 def _check_pipelines(asked: list[str]) -> None:
     from uflux_kedro import pipelines
     from uflux_kedro.request import check_pipelines
 
     folder = Path(pipelines.__path__[0])
     known = sorted(p.parent.name for p in folder.glob("*/__init__.py"))
-    check_pipelines(asked, ["__default__", *known])
+    check_pipelines(asked, ["__default__", *known, *FLUXES])
 
 
 def _from_kedro(error: Exception, options: dict[str, Any]) -> Exception | None:
-    """What Kedro refuses: filters that leave no node."""
+    """What Kedro refuses: filters that leave no node, the pipeline of a flux without members."""
     from kedro.framework.project import pipelines
 
     from uflux_kedro.hooks import names_of
     from uflux_kedro.request import check_filters
 
+    names = options.get("pipelines") or ["__default__"]
+    if isinstance(error, ValueError) and "Failed to find the pipeline" in str(error):
+        fluxes = ", ".join(name for name in names if name in FLUXES)
+        return ConfigurationError(
+            f"--pipelines {fluxes}: no members; see ensemble.fluxes and ensemble.select"
+        )
     if not (isinstance(error, ValueError) and "contains no nodes after applying" in str(error)):
         return None
-    names = options.get("pipelines") or ["__default__"]
     try:
         check_filters(
             {option: options.get(option) or () for option in ("tags", "namespaces")},
@@ -201,9 +226,54 @@ def _as_ours(command: click.Command) -> click.Command:
 run = _as_ours(kedro_run)
 
 
+_BOXES = "?types=nodes&expandAllPipelines=false"
+"""What kedro-viz reads from its address: boxes closed, even after its page of the last run opened them,
+and datasets hidden."""
+
+
+class _VizRun(click.Command):
+    """Kedro-viz's ``run``, whose browser opens without the 70 datasets between the boxes.
+
+    It runs no hooks that would pass the parameters of ``--env`` to the pipelines, and so names the
+    environment to them.
+    """
+
+    def invoke(self, ctx: click.Context) -> Any:
+        if ctx.params.get("env"):
+            os.environ["KEDRO_ENV"] = ctx.params["env"]
+        opened = webbrowser.open_new
+        webbrowser.open_new = lambda url: opened(url + _BOXES)
+        try:
+            return super().invoke(ctx)
+        finally:
+            webbrowser.open_new = opened
+
+
+class _Viz(LazyDefaultGroup):
+    """Kedro-viz's group of commands, with our ``run``."""
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        command = super().get_command(ctx, cmd_name)
+        if command is None or cmd_name != "run":
+            return command
+        return _VizRun(
+            name="run", callback=command.callback, params=command.params, help=command.help
+        )
+
+
+viz = _Viz(
+    name="viz",
+    help=kedro_viz.help,
+    lazy_subcommands=kedro_viz.lazy_subcommands,
+    default="run",
+    default_if_no_args=True,
+)
+
+
 @click.group(context_settings=CONTEXT_SETTINGS, name=__file__)
 def cli() -> None:
     """Commands of the project, beside Kedro's."""
 
 
 cli.add_command(run)
+cli.add_command(viz)

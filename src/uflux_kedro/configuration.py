@@ -13,7 +13,10 @@ from typing import Any
 
 from omegaconf.resolvers import oc
 
-PROJECT_PATH = Path(__file__).resolve().parents[2]
+_CHECKOUT = Path(__file__).resolve().parents[2]
+
+PROJECT_PATH = _CHECKOUT if (_CHECKOUT / "conf" / "base").is_dir() else Path.cwd()
+"""Folder of ``conf`` and of results: the checkout, or the working folder if a wheel is installed."""
 
 CONFIG_LOADER_ARGS: dict[str, Any] = {
     "base_env": "base",
@@ -52,3 +55,15 @@ def _read(env: str | None) -> dict[str, Any]:
 
     loader = OmegaConfigLoader(str(PROJECT_PATH / "conf"), env=env, **CONFIG_LOADER_ARGS)
     return loader["parameters"]
+
+
+def in_order(parameters: Any) -> Any:
+    """Return parameters with the keys of all mappings in alphabetical order.
+
+    Kedro merges its files in an order that changes from process to process.
+    """
+    if isinstance(parameters, dict):
+        return {name: in_order(parameters[name]) for name in sorted(parameters, key=str)}
+    if isinstance(parameters, list | tuple):
+        return [in_order(value) for value in parameters]
+    return parameters

@@ -2,11 +2,35 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+
+_SECRETS = (
+    (re.compile(r"(?<=://)[^/@\s]+(?=@)"), "..."),  # user:password@host
+    (re.compile(r"(?i)(?<=bearer )[\w.~+/=-]+"), "..."),
+    (
+        re.compile(
+            r"(?i)([?&][\w.-]*(?:token|key|secret|signature|credential|passw|sig|auth)[\w.-]*=)"
+            r"[^&#\s'\")\]]+"
+        ),
+        r"\1...",
+    ),
+)
+"""Secrets as they occur in addresses and in what services answer."""
+
+
+def without_secrets(text: str) -> str:
+    """Return a text for logs and messages, in which addresses show no passwords or tokens."""
+    for pattern, shown in _SECRETS:
+        text = pattern.sub(shown, text)
+    return text
 
 
 class UfluxError(Exception):
-    """Base class of the errors that this package raises."""
+    """Base class of the errors that this package raises; their messages show no secrets."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(without_secrets(message))
 
 
 class InputError(UfluxError, ValueError):
@@ -29,13 +53,13 @@ class InputError(UfluxError, ValueError):
         found: str,
         hint: str | None = None,
     ) -> None:
-        self.where = str(where)
+        self.where = without_secrets(str(where))
         self.variable = variable
-        self.expected = expected
-        self.found = found
+        self.expected = without_secrets(expected)
+        self.found = without_secrets(found)
         self.hint = hint
         subject = f"{self.where}: {variable}" if variable else self.where
-        message = f"{subject}: expected {expected}; found {found}"
+        message = f"{subject}: expected {self.expected}; found {self.found}"
         super().__init__(f"{message}. {hint}" if hint else message)
 
     def __reduce__(self):
@@ -52,3 +76,7 @@ def _rebuild_input_error(where, variable, expected, found, hint):
 
 class ConfigurationError(UfluxError, ValueError):
     """Invalid setting, found before anything is computed."""
+
+
+class MissingExtraError(UfluxError, ImportError):
+    """An optional package that is not installed; names the extra that brings it."""

@@ -6,9 +6,10 @@ import os
 
 from uflux_kedro.configuration import CONFIG_LOADER_ARGS
 from uflux_kedro.hooks import EndingHooks, LockHooks, OutputHooks, ProjectHooks, RequestHooks
+from uflux_kedro.run_status import RunStatusHooks
 from uflux_kedro.screen import quieten
 
-__all__ = ["CONFIG_LOADER_ARGS", "HOOKS"]
+__all__ = ["CONFIG_LOADER_ARGS", "DISABLE_HOOKS_FOR_PLUGINS", "HOOKS"]
 
 # Usage statistics are off unless the user switches them on.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -18,4 +19,14 @@ quieten()
 # Of hooks that come first or last, pluggy calls the last one here first or last: a request is checked,
 # the folder is locked, outputs get their places; at the end the last lines are logged, then the folder is
 # unlocked.
-HOOKS = (EndingHooks(), OutputHooks(), LockHooks(), RequestHooks(), ProjectHooks())
+HOOKS = (
+    EndingHooks(),
+    OutputHooks(),
+    LockHooks(),
+    RequestHooks(),
+    ProjectHooks(),
+    RunStatusHooks(),
+)
+
+DISABLE_HOOKS_FOR_PLUGINS = ("kedro-viz",)
+"""Plugins whose own hooks are off: the project records its runs for kedro-viz itself."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
@@ -66,6 +68,23 @@ def test_a_failed_save_keeps_the_old_file(tmp_path):
     assert dataset.load() == {"NSE": 0.7}
 
 
+def test_a_changed_bit_in_a_table_is_noticed(tmp_path):
+    dataset = ParquetDataset(filepath=str(tmp_path / "table.parquet"))
+    table = pd.concat([TABLE] * 500, ignore_index=True)
+    table["NEE"] = np.random.default_rng(0).normal(size=len(table))
+    dataset.save(table)
+    whole = (tmp_path / "table.parquet").read_bytes()
+    metadata = int.from_bytes(whole[-8:-4], "little")
+    rng = np.random.default_rng(1)
+    for place in rng.integers(4, len(whole) - 8 - metadata, 60):
+        changed = bytearray(whole)
+        changed[place] ^= 1 << int(rng.integers(8))
+        (tmp_path / "table.parquet").write_bytes(changed)
+        # A bit of an unused part of a page's header changes nothing.
+        with suppress(DatasetError):
+            pd.testing.assert_frame_equal(dataset.load(), table)
+
+
 def test_versions_are_left_to_kedro(tmp_path):
     from kedro.io import Version
 
@@ -82,3 +101,11 @@ def test_every_file_of_the_catalog_is_written_atomically():
             assert entry["type"] == "MemoryDataset" or entry["type"].startswith(
                 "uflux_kedro.datasets."
             ), (catalog, name)
+
+
+@pytest.mark.parametrize("names", [["11", "12"], ["001", "1E3"], ["NA", "None"], ["null", "NaN"]])
+def test_names_come_back_from_csv_as_they_were_saved(tmp_path, names):
+    table = pd.DataFrame({"site_id": names, "zone": ["NA", "null"], "GPP": [1.5, float("nan")]})
+    dataset = CSVDataset(filepath=str(tmp_path / "sites.csv"), save_args={"index": False})
+    dataset.save(table)
+    pd.testing.assert_frame_equal(dataset.load(), table)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from datetime import date
 
 import numpy as np
@@ -13,6 +14,7 @@ from pydantic import ValidationError
 
 from tests.testing.drivers import make_drivers
 from tests.testing.products import write_member
+from uflux_kedro.datasets import ZarrCubeDataset
 from uflux_kedro.errors import InputError
 from uflux_kedro.features.products import (
     product_drivers,
@@ -22,6 +24,7 @@ from uflux_kedro.features.products import (
 from uflux_kedro.gridding.grids import ProjectedGrid, TargetGrid
 from uflux_kedro.models.fitted import FittedMember
 from uflux_kedro.products.cf import write_netcdf
+from uflux_kedro.products.fingerprints import DriverFingerprints
 from uflux_kedro.products.geotiff import write_geotiffs
 from uflux_kedro.products.parameters import InferenceParameters
 from uflux_kedro.products.plan import Plan
@@ -102,6 +105,25 @@ def test_a_changed_source_changes_the_fingerprint_of_lazy_drivers(cubes, tmp_pat
     assert produce(plan_of(cubes, grid, tmp_path), store).kept == 2
     cubes["ERA5"]["TA"][0, 0, 0] = 1
     assert produce(plan_of(cubes, grid, tmp_path), store).made == 2
+
+
+def test_a_source_that_is_replaced_while_drivers_are_computed_is_noticed(cubes, tmp_path):
+    climate = cubes["ERA5"]
+    for name, cube in cubes.items():
+        saved = ZarrCubeDataset(filepath=str(tmp_path / f"{name}.zarr"))
+        saved.save(cube)
+        cubes[name] = saved.load()
+    edges = step_edges("2001-01", "2001-06", "month")
+    drivers = product_drivers(cubes, TargetGrid(resolution=10), edges, ["ERA5_TA"])
+    identity = DriverFingerprints(drivers.sel(time=slice("2001-02", "2001-04")), ["ERA5_TA"])
+    assert not identity.changed()
+    saved = ZarrCubeDataset(filepath=str(tmp_path / "ERA5.zarr"))
+    saved.save(climate)
+    assert not identity.changed(), "by the same bytes"
+    saved.save(climate + 1)
+    assert identity.changed()
+    shutil.rmtree(tmp_path / "ERA5.zarr")
+    assert identity.changed()
 
 
 def test_a_projection_is_written_as_geotiff(cubes, tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import pickle
+import re
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -106,11 +107,56 @@ def test_another_unit_is_doubted_once(rows, caplog):
         fresh.predict(rows)
         fresh.predict(rows.assign(ERA5_TA=rows["ERA5_TA"].where(rows.index > 20, 40)))
         assert not caplog.records
-        fresh.predict(rows.assign(ERA5_TA=rows["ERA5_TA"] + 273.15))
-        fresh.predict(rows.assign(ERA5_TA=rows["ERA5_TA"] + 273.15))
+        fahrenheit = rows.assign(ERA5_TA=32 + rows["ERA5_TA"])
+        fresh.predict(fahrenheit)
+        fresh.predict(fahrenheit)
     (record,) = caplog.records
-    assert "100 % of 240 rows have ERA5_TA outside the training range" in record.getMessage()
+    assert re.search(r"\d\d % of 240 rows have ERA5_TA outside the tr", record.getMessage())
     assert "degC" in record.getMessage()
+
+
+def test_impossible_values_give_no_prediction_and_are_counted(rows, caplog):
+    fresh = member(rows)
+    given = rows.astype({"IGBP": float})
+    given.loc[[1, 2], "ERA5_TA"] = [-9999, 300]  # missing, kelvin
+    given.loc[3, "ERA5_SW_IN"] = np.inf
+    given.loc[[4, 5, 6], "IGBP"] = [17, 4.5, 255]
+    given.loc[7, "IGBP"] = np.nan
+    before = given.copy()
+    with caplog.at_level(logging.WARNING):
+        for _ in range(2):
+            predicted = fresh.predict(given)
+    np.testing.assert_array_equal(np.flatnonzero(np.isnan(predicted)), range(1, 8))
+    np.testing.assert_array_equal(predicted[8:], fresh.predict(rows)[8:])
+    pd.testing.assert_frame_equal(given, before)
+    assert len(caplog.records) == 2, "predictions are missing each time"
+    said = caplog.records[0].getMessage()
+    assert "no prediction for rows of 240" in said
+    assert "2 values of ERA5_TA are not within -80 to 60 degC (found -9999 to 300)" in said
+    assert "1 values of ERA5_SW_IN are not within 0 to 600 W m-2 (found inf to inf)" in said
+    assert "3 values of IGBP are not of an IGBP class (found 4.5 to 255)" in said
+
+
+def test_what_the_towers_had_is_possible(rows, caplog):
+    """Days may exceed the bounds of months."""
+    bright = rows.assign(ERA5_SW_IN=rows["ERA5_SW_IN"] * 2.5)
+    assert bright["ERA5_SW_IN"].max() > 600
+    with caplog.at_level(logging.WARNING):
+        assert np.isfinite(member(bright).predict(bright)).all()
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("kind", ["int64", "int8", "UInt8", "Int64", "Float64", "object", "str"])
+def test_whole_numbers_are_numbers(kind, rows):
+    fresh = member(rows)
+    whole = rows.assign(ERA5_TA=rows["ERA5_TA"].abs().round(), ERA5_SW_IN=100.0)
+    expected = fresh.predict(whole)
+    columns = dict.fromkeys(PREDICTORS, "int64")
+    given = whole.astype(columns).astype(dict.fromkeys(PREDICTORS, kind))
+    np.testing.assert_array_equal(fresh.predict(given), expected)
+    if kind not in ("int64", "int8"):
+        given.loc[0, "ERA5_TA"] = None
+        assert np.isnan(fresh.predict(given)[0])
 
 
 def test_the_model_is_read_late_and_once_a_process(rows, tmp_path, monkeypatch):
@@ -143,11 +189,54 @@ def test_a_new_fit_is_read_anew_and_a_foreign_model_refused(rows, tmp_path):
         FittedMember.load(tmp_path / "nowhere")
 
 
+NO_CARDS = {
+    "a list": lambda card: [card],
+    "a text": lambda card: "card",
+    "nothing": lambda card: {},
+    "without predictors": lambda card: card | {"predictors": {}},
+    "predictors as a list": lambda card: card | {"predictors": list(card["predictors"])},
+    "an unknown predictor": lambda card: card | {"predictors": {"ERA5_XX": {"unit": "1", "min": 0, "max": 1}}},
+    "a predictor in kelvin": lambda card: (
+        card | {"predictors": card["predictors"] | {"ERA5_TA": {"unit": "K", "min": 0, "max": 1}}}
+    ),
+    "a range that is none": lambda card: (
+        card
+        | {"predictors": card["predictors"] | {"IGBP": {"unit": "1", "min": float("nan"), "max": 1}}}
+    ),
+    "another flux": lambda card: card | {"flux": "CH4"},
+    "another unit": lambda card: card | {"unit": "umol m-2 s-1"},
+    "a checksum that is none": lambda card: card | {"checksum": None},
+    "a name that is a path": lambda card: card | {"member": "../../etc/passwd"},
+    "fewer predictors than the model": lambda card: (
+        card | {"predictors": {"ERA5_TA": card["predictors"]["ERA5_TA"]}}
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NO_CARDS)
+def test_a_card_that_is_none_is_refused(name, rows, tmp_path):
+    member(rows, "XGB").save(tmp_path / "member")
+    path = tmp_path / "member" / "card.json"
+    path.write_text(json.dumps(NO_CARDS[name](json.loads(path.read_text()))))
+    with pytest.raises(InputError, match=r"card\.json.*expected .*found"):
+        FittedMember.load(tmp_path / "member").predict(rows[["ERA5_TA"]].to_numpy())
+
+
+def test_the_card_has_the_same_bytes_on_one_thread_or_two(rows, tmp_path):
+    who = Member("MODIS-NIRv-ERA5", "GPP", "RF", PREDICTORS)
+    for threads in (1, 2):
+        estimator = make_model("RF", {"n_estimators": 2}, random_state=1, n_jobs=threads)
+        fit_member(who, rows, estimator, seed=1).save(tmp_path / str(threads))
+    cards = [(tmp_path / str(threads) / "card.json").read_bytes() for threads in (1, 2)]
+    assert cards[0] == cards[1]
+    assert b"n_estimators" in cards[0]
+
+
 def test_each_predictor_is_doubted_for_itself(rows, caplog):
     fresh = member(rows)
     with caplog.at_level(logging.WARNING):
-        fresh.predict(rows.assign(ERA5_TA=rows["ERA5_TA"] + 273.15))
-        fresh.predict(rows.assign(ERA5_SW_IN=rows["ERA5_SW_IN"] * 1e4))
+        fresh.predict(rows.assign(ERA5_TA=rows["ERA5_TA"] + 30))
+        fresh.predict(rows.assign(ERA5_SW_IN=rows["ERA5_SW_IN"] + 290))
     assert ["ERA5_TA" in r.getMessage() for r in caplog.records] == [True, False]
 
 

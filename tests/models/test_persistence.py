@@ -6,6 +6,9 @@ import hashlib
 import io
 import json
 import logging
+import re
+import shutil
+import struct
 import subprocess
 import sys
 import zipfile
@@ -156,6 +159,167 @@ def test_forged_random_forests_are_refused(friedman, tmp_path):
     tree.__setstate__(state)
     save_model(model, tmp_path / "model")
     with pytest.raises(InputError, match="numbers out of range"):
+        load_model(tmp_path / "model")
+
+
+FORGERIES = {
+    "a parent in foreign memory": ("parents", 1, 10**9),
+    "a child in foreign memory": ("left_children", 0, 10**6),
+    "a child below the leaf mark": ("left_children", 0, -7),
+    "a way back to the root": ("left_children", 0, 0),
+    "two ways to one node": ("left_children", 0, 2),
+    "a foreign column": ("split_indices", 0, 6),
+    "a column of categories": ("split_type", 0, 1),
+    "a default of another length": ("default_left", None, 2),
+    "another number of columns": ("num_feature", None, b"9"),
+    "more trees than there are": ("num_trees", None, b"9"),
+    "a tree of no output": ("tree_info", 0, 1),
+    "rounds beyond the trees": ("iteration_indptr", 1, 10**6),
+}
+
+
+def forge(payload, key, place, value):
+    """Change one number of a model of XGBoost: that of an array, a length, or a text."""
+    forged = bytearray(payload)
+    at = forged.index(key.encode()) + len(key)
+    if isinstance(value, bytes):  # S L <8 bytes of length> text
+        forged[at + 10 : at + 10 + len(value)] = value
+        return bytes(forged)
+    kind = {"l": ">i", "L": ">q", "U": ">B"}[
+        chr(forged[at + 2])
+    ]  # [ $ l # L <8 bytes of length> numbers
+    if place is None:
+        struct.pack_into(">q", forged, at + 5, value)
+    else:
+        struct.pack_into(kind, forged, at + 13 + place * struct.calcsize(kind), value)
+    return bytes(forged)
+
+
+@pytest.fixture(scope="module")
+def boosted(friedman, tmp_path_factory):
+    """Saved models that hold boosted trees of XGBoost, and the way to their payload."""
+    folder = tmp_path_factory.mktemp("boosted")
+    blend = make_model("BLEND", {"boosting_rounds": 3, "n_trees": 2}, random_state=0)
+    models = {
+        "XGB": fitted("XGB", friedman, n_estimators=2),
+        "BLEND": blend.fit(*friedman),
+        "DF21": fitted("DF21", friedman, n_trees=2, **HEADS[1]),
+    }
+    for name, model in models.items():
+        save_model(model, folder / name)
+    return folder
+
+
+def forge_saved(folder, change):
+    """Change the boosted trees in a saved model, and all checksums."""
+    (path,) = [p for p in folder.iterdir() if p.name != "model.json"]
+    if path.suffix == ".ubj":
+        return rewrite(folder, change(path.read_bytes()))
+    buffer = io.BytesIO()
+    if path.suffix == ".zip":
+        with zipfile.ZipFile(path) as old, zipfile.ZipFile(buffer, "w") as new:
+            for name in old.namelist():
+                part = old.read(name)
+                new.writestr(name, change(part) if name == "boosted.ubj" else part)
+    else:
+        with np.load(path) as old:
+            arrays = dict(old)
+        head = change(arrays["head.model.payload"].tobytes())
+        np.savez(buffer, **arrays | {"head.model.payload": np.frombuffer(head, np.uint8)})
+    return rewrite(folder, buffer.getvalue())
+
+
+@pytest.mark.parametrize("forgery", FORGERIES)
+def test_forged_boosted_trees_are_refused_before_xgboost_reads_them(forgery, boosted, tmp_path):
+    """XGBoost itself would read foreign memory or walk in a circle: the process would end."""
+    shutil.copytree(boosted / "XGB", tmp_path / "model")
+    forge_saved(tmp_path / "model", lambda payload: forge(payload, *FORGERIES[forgery]))
+    with pytest.raises(InputError, match="expected a XGBRegressor"):
+        load_model(tmp_path / "model")
+
+
+@pytest.mark.parametrize("name", ["BLEND", "DF21"])
+def test_forged_boosted_trees_are_refused_in_models_of_several_parts(name, boosted, tmp_path):
+    shutil.copytree(boosted / name, tmp_path / "model")
+    load_model(tmp_path / "model")
+    forge_saved(tmp_path / "model", lambda p: forge(p, "left_children", 0, 0))
+    with pytest.raises(InputError, match="tree with child numbers out of range"):
+        load_model(tmp_path / "model")
+
+
+@pytest.mark.parametrize("end", [0.1, 0.5, 0.9])
+def test_truncated_boosted_trees_and_trees_as_json_are_refused(end, boosted, tmp_path):
+    shutil.copytree(boosted / "XGB", tmp_path / "model")
+    forge_saved(tmp_path / "model", lambda payload: payload[: int(end * len(payload))])
+    with pytest.raises(InputError, match="UBJSON"):
+        load_model(tmp_path / "model")
+    # XGBoost would read this form too, which is not checked.
+    booster = load_model(boosted / "XGB").get_booster()
+    rewrite(tmp_path / "model", bytes(booster.save_raw("json")))
+    with pytest.raises(InputError, match="expected a XGBRegressor"):
+        load_model(tmp_path / "model")
+
+
+def test_pruned_trees_come_back(tmp_path):
+    """XGBoost leaves pruned nodes in its files."""
+    rng = np.random.default_rng(0)
+    X = rng.random((300, 3))
+    model = make_model(
+        "XGB", {"n_estimators": 5, "gamma": 0.05, "tree_method": "exact"}, random_state=0
+    )
+    model.fit(X, X[:, 0] + rng.normal(0, 0.3, 300))
+    trees = json.loads(model.get_booster().save_raw("json"))["learner"]["gradient_booster"]
+    assert any(int(t["tree_param"]["num_deleted"]) for t in trees["model"]["trees"])
+    save_model(model, tmp_path / "model")
+    np.testing.assert_array_equal(load_model(tmp_path / "model").predict(X), model.predict(X))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("left_child", "0"),
+        ("left_child", "999"),
+        ("right_child", "-999"),
+        ("split_feature", "999"),
+        ("decision_type", "3"),
+        ("num_leaves", "99"),
+        ("leaf_value", "1"),
+    ],
+)
+def test_forged_trees_of_lightgbm_are_refused(name, value, tmp_path):
+    pytest.importorskip("lightgbm")
+    rng = np.random.default_rng(0)
+    X = rng.random((120, 3))
+    head = {"use_predictor": True, "predictor": "lightgbm", "n_trees": 2, "max_layers": 1}
+    model = make_model("DF21", head, random_state=1).fit(X, X[:, 0])
+    save_model(model, tmp_path / "model")
+
+    def change(payload):
+        # Of an array the first number; of the leaves all.
+        pattern = rf"^{name}=" + (".+" if name == "leaf_value" else r"\S+")
+        return re.sub(pattern, f"{name}={value}", payload.decode(), count=1, flags=re.M).encode()
+
+    forge_saved(tmp_path / "model", change)
+    with pytest.raises(InputError, match="expected a CascadeForestRegressor"):
+        load_model(tmp_path / "model")
+
+
+def test_a_random_forest_with_more_nodes_than_it_says_is_refused(friedman, tmp_path):
+    """scikit-learn walks them all, and shows only some to be checked."""
+    model = fitted("RF-sklearn", friedman, n_estimators=1)
+    tree = model.estimators_[0].tree_
+    save_model(model, tmp_path / "model")
+    with zipfile.ZipFile(tmp_path / "model" / "model.skops") as old:
+        parts = {name: old.read(name) for name in old.namelist()}
+    count = f'"content": "{tree.node_count}"'.encode()
+    assert count in parts["schema.json"]
+    parts["schema.json"] = parts["schema.json"].replace(count, b'"content": "0"')
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as new:
+        for name, part in parts.items():
+            new.writestr(name, part)
+    rewrite(tmp_path / "model", buffer.getvalue())
+    with pytest.raises(InputError, match="wrong number of nodes"):
         load_model(tmp_path / "model")
 
 

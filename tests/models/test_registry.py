@@ -53,6 +53,11 @@ def test_devices(monkeypatch):
     with pytest.raises(ConfigurationError, match="no NVIDIA GPU was found"):
         make_model("XGB", device="cuda")
     monkeypatch.setattr(registry, "has_cuda", lambda: True)
+    monkeypatch.setattr(registry, "is_built_for_cuda", lambda: False)
+    assert make_model("XGB", device="auto").device == "cpu"
+    with pytest.raises(ConfigurationError, match=r"pip install 'uflux_kedro\[cuda\]'"):
+        make_model("XGB", device="cuda")
+    monkeypatch.setattr(registry, "is_built_for_cuda", lambda: True)
     assert make_model("XGB", device="auto").device == "cuda"
     assert make_model("XGB", device="cuda").device == "cuda"
     assert make_model("XGB").device == "cpu"

@@ -1,11 +1,16 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import netCDF4
 import numpy as np
 import pytest
 import xarray as xr
+from pyproj import CRS
 
 from tests.testing.drivers import Sum, make_drivers
 from uflux_kedro.errors import InputError
@@ -61,7 +66,10 @@ def test_missing_variables_are_named(product, name):
 
 
 def named_members(found):
-    return found.load().rename_vars(member_name="member").set_xindex("member")
+    """Return the product of a file with its members by name, before time as in a store."""
+    names = found["realization"].attrs["flag_meanings"].split()
+    found = found.load().rename_dims(realization="member").drop_vars("realization")
+    return found.assign_coords(member=names).transpose("member", ...)
 
 
 def test_the_file_reads_back(product, tmp_path):
@@ -71,7 +79,25 @@ def test_the_file_reads_back(product, tmp_path):
         xr.testing.assert_equal(named_members(found), product)
         assert found.attrs == product.attrs
         assert found["GPP"].attrs == product["GPP"].attrs
-        assert "member_name" in found["GPP_member"].coords
+
+
+def test_members_follow_time_as_numbered_realizations(product, tmp_path):
+    write_netcdf(product, tmp_path / "gpp.nc")
+    with netCDF4.Dataset(tmp_path / "gpp.nc") as file:
+        assert file["GPP_member"].dimensions == ("time", "realization", "latitude", "longitude")
+        assert file["realization"].standard_name == "realization"
+        assert file["realization"][:].tolist() == [1, 2]
+        assert file["realization"].flag_values.tolist() == [1, 2]
+        assert not any(v.dtype is str for v in file.variables.values())
+
+
+def test_fields_name_the_reference_system_of_their_grid(product, tmp_path):
+    write_netcdf(product, tmp_path / "gpp.nc")
+    with netCDF4.Dataset(tmp_path / "gpp.nc") as file:
+        for name in ("GPP", "GPP_std", "GPP_flag", "GPP_n_members", "GPP_member"):
+            assert file[name].grid_mapping == "crs"
+        assert file["crs"].grid_mapping_name == "latitude_longitude"
+        assert CRS.from_cf({k: file["crs"].getncattr(k) for k in file["crs"].ncattrs()}) == 4326
 
 
 def test_how_the_file_is_written(product, tmp_path):
@@ -112,10 +138,27 @@ def test_the_file_does_not_follow_the_order_of_the_dataset(product, tmp_path):
         assert [*one.dimensions] == [*other.dimensions]
 
 
-def test_the_same_product_gives_the_same_bytes(product, tmp_path):
-    for name in ("one.nc", "two.nc"):
-        write_netcdf(product, tmp_path / name)
-    assert sha256(tmp_path / "one.nc") == sha256(tmp_path / "two.nc")
+EXPORT = """
+import sys, xarray
+from uflux_kedro.products.cf import write_netcdf
+write_netcdf(xarray.open_zarr(sys.argv[1], consolidated=False, chunks={}), sys.argv[2])
+"""
+
+
+def test_exports_of_a_store_are_the_same_bytes(product, tmp_path):
+    """Under seven hash seeds, and at different seconds."""
+    store = tmp_path / "cube.zarr"
+    product.to_zarr(store, zarr_format=3, consolidated=False)
+
+    def export(seed):
+        path = tmp_path / f"{seed}.nc"
+        environment = {**os.environ, "PYTHONHASHSEED": str(seed)}
+        command = [sys.executable, "-c", EXPORT, str(store), str(path)]
+        subprocess.run(command, env=environment, check=True)
+        return sha256(path)
+
+    with ThreadPoolExecutor(2) as pool:
+        assert len(set(pool.map(export, range(7)))) == 1
 
 
 def test_the_encoding_of_another_store_is_ignored(product, tmp_path):

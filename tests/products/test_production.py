@@ -10,15 +10,25 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 import xarray as xr
+import zarr
 
 from tests.testing.products import PREDICTORS, plan, tree, write_member, write_world
 from tests.testing.project import PROJECT
 from uflux_kedro.errors import InputError
-from uflux_kedro.products.execution import ADDRESS, Execution, _workers_here, process_and_memory
+from uflux_kedro.products.execution import (
+    _CLUSTERS,
+    ADDRESS,
+    Execution,
+    _workers_here,
+    process_and_memory,
+)
 from uflux_kedro.products.prediction import predict_cube
 from uflux_kedro.products.production import produce, verify
 from uflux_kedro.products.store import ProductStore, fast_encoding
@@ -135,6 +145,9 @@ def test_fluxes_share_the_workers_of_this_machine(world, finished, tmp_path):
 
     first, again = (_workers_here(1) for _ in range(2))
     assert first == again
+    here = {process.laddr for process in psutil.Process().net_connections()}
+    dashboard = _CLUSTERS[1, Execution().dashboard].scheduler.http_server.port
+    assert {place.ip for place in here if place.port == dashboard} == {"127.0.0.1"}
     here = process_and_memory()[1]
     for flux in ("one", "two"):
         store = ProductStore(str(tmp_path / flux / "GPP.zarr"))
@@ -225,9 +238,10 @@ def produce_without_members(folder, store):
 
 
 def test_a_changed_input_makes_its_regions_again(copy):
-    chunk = copy / "drivers.zarr" / "ERA5_TA" / "c" / "1" / "0" / "0"
     drivers = xr.open_zarr(copy / "drivers.zarr", consolidated=False).load()
-    chunk.unlink()  # no temperature from April to June
+    with zarr.config.set({"array.write_empty_chunks": True}):
+        writable = zarr.open_group(copy / "drivers.zarr", mode="r+")
+        writable["ERA5_TA"][3:6] = np.nan  # no temperature from April to June
     store = ProductStore(str(copy / "GPP.zarr"))
     before = store.open().load()
     made = produce(plan(copy), store)
@@ -238,6 +252,78 @@ def test_a_changed_input_makes_its_regions_again(copy):
     assert after["GPP"].isel(time=slice(3, 6)).isnull().all()
     land = (drivers["IGBP"] > 0).to_numpy()
     assert (after["GPP_flag"].isel(time=4).to_numpy()[land] & 5 == 5).all()
+
+
+def test_drivers_that_lose_a_chunk_make_no_empty_months(copy, tmp_path):
+    (copy / "drivers.zarr" / "ERA5_TA" / "c" / "1" / "0" / "0").unlink()
+    store = ProductStore(str(tmp_path / "other" / "GPP.zarr"))
+    lost = r"drivers\.zarr: ERA5_TA, chunk c/1/0/0: expected a whole chunk .* found no such file"
+    with pytest.raises(InputError, match=lost):
+        produce(plan(copy), store)
+    assert store.status() == "unfinished"
+
+
+@dataclass(frozen=True)
+class Replacing(Execution):
+    """Writes another chunk of the drivers over the first one after a region."""
+
+    chunk: str = ""
+
+    def run(self, work, shared, items):
+        drivers = Path(shared.drivers.url)
+        for result in super().run(work, shared, items):
+            content = (drivers / self.chunk).read_bytes()
+            (drivers / "ERA5_TA/c/0/0/0").write_bytes(content)
+            yield result
+
+
+def test_regions_of_drivers_that_are_replaced_meanwhile_lose_their_marks(copy, tmp_path):
+    store = ProductStore(str(tmp_path / "other" / "GPP.zarr"))
+    chunk = copy / "drivers.zarr" / "ERA5_TA/c/0/0/0"
+    before, halves = chunk.read_bytes(), {"time": 6}
+    with pytest.raises(InputError, match="expected drivers that stay the same"):
+        produce(plan(copy, Replacing(chunk="ERA5_TA/c/3/0/0"), regions=halves), store)
+    assert not [mark for mark in store.marks().values() if "objects" in mark]
+    chunk.write_bytes(before)
+    the_same = Replacing(chunk="ERA5_TA/c/0/0/0")
+    assert produce(plan(copy, the_same, regions=halves), store).made == 2
+    assert store.damaged() == []
+
+
+def test_no_file_of_a_product_is_lost_cut_or_changed_unnoticed(copy, finished):
+    """Every file of the store and of the template's marks, and random bits of random ones."""
+    store = ProductStore(str(copy / "GPP.zarr"))
+    files = [file for file in sorted((copy / "GPP.zarr").rglob("*")) if file.is_file()]
+    files += [copy / "GPP.regions" / name for name in ("template.json", "group.json")]
+    rng = np.random.default_rng(0)
+    harms = [(file, ("lost", "cut")[i % 2]) for i, file in enumerate(files)]
+    harms += [(file, "bit") for file in rng.choice(files, 60)]
+    assert store.damaged() == []
+    for file, harm in harms:
+        content = file.read_bytes()
+        changed = bytearray(content)
+        changed[rng.integers(len(content))] ^= 1 << int(rng.integers(8))
+        file.unlink()
+        if harm != "lost":
+            file.write_bytes(changed if harm == "bit" else content[: rng.integers(len(content))])
+        with pytest.raises(InputError, match=r"GPP\.zarr: .* the same run again") as caught:
+            store.open()
+        if "c" in file.parts:
+            field, *chunk = file.relative_to(copy / "GPP.zarr").parts
+            assert f"GPP.zarr: {field}, chunk {'/'.join(chunk)}: expected" in str(caught.value)
+        file.write_bytes(content)
+    assert store.damaged() == []
+
+
+def test_lost_marks_are_noticed(copy):
+    store = ProductStore(str(copy / "GPP.zarr"))
+    (copy / "GPP.regions" / "5-1-0.json").unlink()
+    with pytest.raises(InputError, match="marks of regions: expected a product that agrees"):
+        store.open()
+    shutil.rmtree(copy / "GPP.regions")
+    with pytest.raises(InputError, match="FileNotFoundError"):
+        store.open()
+    assert store.open(verified=False).sizes["time"] == 12
 
 
 def test_a_corrupt_chunk_is_made_again(copy, finished, caplog):

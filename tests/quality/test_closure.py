@@ -176,14 +176,25 @@ def test_a_record_moved_leaves_gaps_at_its_end():
     np.testing.assert_array_equal(_moved(record, 0), record)
 
 
-def test_a_failed_balance_is_reported_where_more_than_four_fifths_are_exact():
-    bad = carbon(24, "Z", seed=99)
-    bad["NEE"] = bad["NEE"].sample(frac=1, random_state=0).to_numpy()
-    good = [carbon(24, f"S{i}", seed=i) for i in range(5)]
-    (finding,) = check_carbon_timing(years(*good, bad))
+def failing(name, seed):
+    bad = carbon(24, name, seed=seed)
+    return bad.assign(NEE=bad["NEE"].sample(frac=1, random_state=0).to_numpy())
+
+
+def test_failed_balances_are_reported_where_more_than_four_fifths_are_exact():
+    bad = [failing("Y", 98), failing("Z", 99)]
+    good = [carbon(24, f"S{i}", seed=i) for i in range(9)]
+    (finding,) = check_carbon_timing(years(*good, *bad))
+    assert finding.sites == ("Y", "Z")
+    assert "exact at 9 other sites" in finding.found
+    assert check_carbon_timing(years(*good[:8], *bad)) == []
+
+
+def test_a_balance_that_fails_at_one_site_alone_is_reported():
+    (finding,) = check_carbon_timing(years(carbon(24, "S0", seed=0), failing("Z", 99)))
     assert finding.sites == ("Z",)
-    assert "exact at 5 other sites" in finding.found
-    assert check_carbon_timing(years(*good[:4], bad)) == []
+    assert "exact at another site" in finding.found
+    assert check_carbon_timing(years(failing("Z", 99))) == []
 
 
 def test_a_balance_fails_from_a_hundredth_on():

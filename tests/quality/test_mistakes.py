@@ -5,6 +5,8 @@ from __future__ import annotations
 import pint
 import pytest
 
+from tests.testing.towers import simulate_towers
+from uflux_kedro.quality.levels import check_levels
 from uflux_kedro.quality.mistakes import CARBON_PER_MICROMOLE, MISTAKES, Mistake, explanations
 
 UNITS = pint.UnitRegistry()
@@ -109,3 +111,15 @@ def test_the_likeliest_explanation_comes_first():
     assert [m.name for m in explanations("TA", 50.0, 2.0, 9.0)] == ["0.1 degC"]
     assert explanations("TA", 50.0, 10.0, 10.0) == [Mistake("degF", 1.8, 32)]
     assert explanations("no variable", 50.0, 2.0, 20.0) == []
+
+
+@pytest.mark.parametrize("flux", ["H", "LE"])
+def test_kilowatts_require_a_decision(flux):
+    towers, sites = simulate_towers(n_sites=2)
+    at = towers["site_id"] == "XX-001"
+    findings = check_levels(
+        towers.assign(**{flux: towers[flux].mask(at, towers[flux] / 1000)}), sites
+    )
+    (finding,) = (f for f in findings if f.variable == flux)
+    assert (finding.sites, finding.open) == (("XX-001",), True)
+    assert "likely unit: kW m-2" in finding.found

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from benchmarks.quality_power import DEFECTS, power
 from tests.testing.towers import delay, read_monthly_towers, scramble_months, simulate_towers
+from uflux_kedro.errors import InputError
 from uflux_kedro.quality import phase as phase_module
 from uflux_kedro.quality.check import check_phase, check_towers
 from uflux_kedro.quality.month_order import in_calendar_order
@@ -353,3 +354,10 @@ def test_lags_of_measured_towers_lie_in_natures_range(mended):
     outside = (lags["lag"].abs() > lags["site"]).groupby([lags["late"], lags["reference"]]).mean()
     assert outside.max() < 0.12
     assert isinstance(lags, pd.DataFrame)
+
+
+def test_towers_that_the_sites_lack_are_refused(healthy):
+    """Without latitudes, nothing could be compared with the sun, and nothing would be found."""
+    towers, sites = healthy
+    with pytest.raises(InputError, match="a row of the site table for each tower; found none for"):
+        check_towers(towers, sites.iloc[1:], QualityParameters())

@@ -7,8 +7,12 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from tests.testing.towers import simulate_towers
+from uflux_kedro.quality.check import check_towers
+from uflux_kedro.quality.parameters import QualityParameters
 from uflux_kedro.quality.record import (
     _step,
+    check_dates,
     coverage,
     energy_closure,
     missing_periods,
@@ -178,3 +182,23 @@ def test_energy_closes_over_periods_with_all():
     assert energy_closure(table.drop(columns="G"))["ratio"]["A"] == pytest.approx(170 / 230)
     for column in ("H", "LE", "NETRAD"):
         assert energy_closure(table.drop(columns=column)).empty
+
+
+@pytest.mark.parametrize(
+    ("start", "found"),
+    [("1969-12-01", ["XX"]), ("1970-01-01", []), ("2026-10-01", []), ("2026-11-01", ["XX"])],
+)
+def test_dates_of_the_future_and_before_flux_towers(start, found):
+    table = towers([1.0, 2.0], site="XX", start=start)
+    findings = check_dates(table, pd.Timestamp("2026-11-30"))
+    assert [s for f in findings if f.open for s in f.sites] == found
+    assert all("1970 to 2026-11-30" in f.expected for f in findings)
+
+
+def test_the_check_of_towers_finds_the_future():
+    table, sites = simulate_towers(n_sites=2, n_years=2)
+    last = table["site_id"] == "XX-001"
+    table["time"] = table["time"].mask(last, table["time"] + pd.DateOffset(years=200))
+    (finding,) = (f for f in check_towers(table, sites, QualityParameters()).findings if f.open)
+    assert (finding.variable, finding.sites) == (None, ("XX-001",))
+    assert "24 periods outside, such as 2202-12-01" in finding.found

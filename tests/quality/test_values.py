@@ -127,3 +127,10 @@ def test_whole_numbers_have_bounds_and_texts_have_none():
     table = towers("TA", [10.0, 99.0]).astype({"TA": int}).assign(TS=["x", "y"], other=1e9)
     _, (finding,) = check_bounds(table, "raise")
     assert finding.variable == "TA"
+
+
+def test_infinite_values_are_missing_before_any_other_check():
+    values, (finding,) = mended("GPP", [1.0, np.inf, 2.0, -np.inf])
+    np.testing.assert_array_equal(values, [1.0, np.nan, 2.0, np.nan])
+    assert finding.found.startswith("2 values infinite")
+    assert finding.mended == "treated as missing"

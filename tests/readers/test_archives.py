@@ -118,3 +118,17 @@ def test_no_files_and_absent_files_are_named(tmp_path):
         list(unpack_netcdf([]))
     with pytest.raises(InputError, match=r"absent\.nc: expected a file"):
         list(unpack_netcdf([tmp_path / "absent.nc"]))
+
+
+def test_a_name_that_an_archive_holds_twice_is_refused(tmp_path):
+    path = zip_of(tmp_path / "a.zip", **{"x.csv": "1", "inner/": ""})
+    with zipfile.ZipFile(path, "a") as archive, pytest.warns(UserWarning, match="Duplicate name"):
+        archive.writestr("x.csv", "2")
+    with pytest.raises(InputError, match=r"x\.csv: .*; found 2 members of this name"):
+        files_of(path)
+
+
+def test_two_netcdf_files_of_one_name_are_refused(tmp_path):
+    path = zip_of(tmp_path / "a.zip", **{"x/data.nc": "1", "y/data.nc": "2"})
+    with pytest.raises(InputError, match=r"data\.nc: expected each name once"):
+        list(unpack_netcdf([path]))

@@ -166,3 +166,9 @@ def test_measured_days_agree_with_indices_that_others_made(
     assert (both["NDVI"] - both["MODIS_NDVI"]).abs().mean() < ndvi_error
     assert (both["NIRv"] - both["MODIS_NIRV"]).abs().mean() < nirv_error
     assert np.corrcoef(both["NIRv"], both["MODIS_NIRV"])[0, 1] > 0.99
+
+
+@pytest.mark.parametrize("name", ["11", "001", "1E3", "NA", "None", "null", "NaN"])
+def test_a_name_of_a_site_stays_as_it_is_written(tmp_path, name):
+    table = read_tower_reflectance([write(tmp_path, row(1).replace("DE-Tha", name))])
+    assert table["site_id"].tolist() == [name]

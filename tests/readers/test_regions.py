@@ -166,3 +166,26 @@ def test_metres_without_a_projection_are_refused(tmp_path):
     path = geojson(tmp_path / "metres.geojson", area=shapely.box(4e6, 3e6, 4.1e6, 3.1e6))
     with pytest.raises(InputError, match=r"geometry: expected longitudes .* states its projection"):
         read_outlines(path, "NAME")
+
+
+def write_geojson(path, corners, crs=None):
+    geometry = {"type": "Polygon", "coordinates": [corners]}
+    features = [{"type": "Feature", "properties": {"area": "A"}, "geometry": geometry}]
+    named = {"crs": {"type": "name", "properties": {"name": crs}}} if crs else {"crs": None}
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": features} | named))
+    return path
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("crs", [None, "EPSG:3035"])
+def test_corners_that_are_no_numbers_are_refused(tmp_path, value, crs):
+    corners = [[5, 46], [9, 46], [9, value], [5, 50], [5, 46]]
+    with pytest.raises(InputError, match="numbers as the corners of every area; found 1 of 5"):
+        read_outlines(write_geojson(tmp_path / "a.geojson", corners, crs), "area")
+
+
+@pytest.mark.parametrize("crs", ["EPSG:999999", "my own projection", "EPSG:5773"])
+def test_a_projection_that_nobody_knows_is_refused(tmp_path, crs):
+    corners = [[5, 46], [9, 46], [9, 50], [5, 50], [5, 46]]
+    with pytest.raises(InputError, match=f"projection: expected one that PROJ knows.*{crs}"):
+        read_outlines(write_geojson(tmp_path / "a.geojson", corners, crs), "area")

@@ -202,6 +202,27 @@ def test_the_next_process_continues_a_killed_one(rows, tmp_path):
     assert finished.items() <= files.items()
 
 
+def test_no_damaged_fold_is_scored(rows, fits, tmp_path, caplog):
+    """Random bits of the cached folds, files cut, swapped and of an earlier version."""
+    folds = leave_one_site_out(rows[2])
+    whole = held_out_predictions(Spy, *rows, folds, cache_folder=tmp_path)
+    files = sorted(tmp_path.iterdir())
+    contents = [file.read_bytes() for file in files]
+    rng = np.random.default_rng(0)
+    fits.clear()
+    for turn in range(12):
+        for i, (file, content) in enumerate(zip(files, contents, strict=True)):
+            changed = bytearray(content)
+            changed[rng.integers(len(content))] ^= 1 << int(rng.integers(8))
+            forms = [changed, content[: rng.integers(len(content))], contents[i - 1], content[:-32]]
+            file.write_bytes(forms[max(0, turn - 8)])
+        again = held_out_predictions(Spy, *rows, folds, cache_folder=tmp_path)
+        pd.testing.assert_frame_equal(whole, again)
+    assert len(fits) == 12 * 8, "each was fitted again"
+    assert all(f"{file}: expected the predictions of a fold" in caplog.text for file in files)
+    assert [file.read_bytes() for file in files] == contents
+
+
 def test_only_unfinished_folds_are_fitted(rows, fits, tmp_path):
     folds = leave_one_site_out(rows[2])
     held_out_predictions(Spy, *rows, folds[:5], cache_folder=tmp_path)

@@ -4,7 +4,14 @@ Local files and folders are written under a temporary name and renamed when they
 that a killed run leaves nothing that looks finished.
 """
 
+from importlib.util import find_spec
+
 import lazy_loader
+
+from uflux_kedro.installed import require_extra
+
+if find_spec("kedro") is None:
+    require_extra("kedro", "Datasets of Kedro")
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
@@ -15,6 +22,12 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "member_run": ["MemberRunDataset"],
         "products": ["ProductDataset", "ProductStoreDataset"],
         "raw_files": ["FolderDataset", "RawFilesDataset"],
-        "whole_files": ["CSVDataset", "JSONDataset", "ParquetDataset", "TextDataset"],
+        "whole_files": [
+            "CSVDataset",
+            "JSONDataset",
+            "PageDataset",
+            "ParquetDataset",
+            "TextDataset",
+        ],
     },
 )

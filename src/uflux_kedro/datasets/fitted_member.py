@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 from kedro.io import AbstractDataset
+from kedro_datasets._typing import JSONPreview
 
 from uflux_kedro.models.fitted import FittedMember
 
@@ -29,6 +31,10 @@ class FittedMemberDataset(AbstractDataset[FittedMember, FittedMember]):
     def save(self, data: FittedMember) -> None:
         """Write the member, replacing that of an earlier run."""
         data.save(self._path)
+
+    def preview(self) -> JSONPreview:
+        """Return the member's card for kedro-viz."""
+        return JSONPreview(json.dumps(self.load().card))
 
     def _exists(self) -> bool:
         return (self._path / "card.json").is_file()

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kedro.io import AbstractDataset
+from kedro_datasets._typing import JSONPreview
 
 from uflux_kedro.configuration import PARENT_RUN
 from uflux_kedro.datasets.mlflow_model import write_mlflow_model
@@ -88,6 +89,10 @@ class MemberRunDataset(AbstractDataset[MemberRun, dict[str, Any]]):
         }
         with replacing(self._path) as temporary:
             temporary.write_text(json.dumps(receipt, indent=2, sort_keys=True) + "\n")
+
+    def preview(self) -> JSONPreview:
+        """Return the receipt for kedro-viz."""
+        return JSONPreview(json.dumps(self.load()))
 
     def _exists(self) -> bool:
         return self._path.is_file()

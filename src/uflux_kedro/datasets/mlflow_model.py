@@ -1,76 +1,126 @@
-"""Fitted members as MLflow models, without pickle.
+"""Fitted members as MLflow models, without pickle and complete in themselves.
 
-``mlflow.pyfunc.load_model`` reads the folder through :func:`_load_pyfunc` of this module, so only
-this package's own reader opens the files.
+A model holds the member, the code that reads it, and the exact versions of the libraries that the
+code imports, so that ``mlflow models predict`` and ``serve`` need nothing but the model.
 """
 
 from __future__ import annotations
 
+import json
+import shutil
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from uflux_kedro import __version__
+import uflux_kedro
+from uflux_kedro.installed import build_of
+from uflux_kedro.variables import variable_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from uflux_kedro.models.fitted import FittedMember
 
-_DATA = "member"
+_ENTRY = "uflux_member"
+_CODE = ("__init__", "ensemble", "errors", "files", "installed", "lazy", "schemas", "variables")
+"""Modules of the project that ``uflux_kedro.models`` imports."""
+_ALWAYS = (
+    *("joblib", "lazy-loader", "mlflow", "numba", "numpy", "pandas", "pydantic"),
+    *("scikit-learn", "scipy", "threadpoolctl", "tqdm"),
+)
 
 
 def write_mlflow_model(member: FittedMember, folder: Path, run_id: str | None = None) -> None:
-    """Write ``MLmodel``, the member and its requirements into ``folder``.
+    """Write a member as an MLflow model.
 
     Args:
         member: The fitted member.
         folder: The folder, which is created.
         run_id: MLflow run to which the model belongs.
     """
+    import mlflow.pyfunc
     from mlflow.models import Model
+
+    with tempfile.TemporaryDirectory() as temporary:
+        data = Path(temporary) / "member"
+        member.save(data)
+        _copy_code(Path(temporary) / _ENTRY)
+        mlflow.pyfunc.save_model(
+            folder,
+            loader_module=_ENTRY,
+            data_path=data,
+            code_paths=[str(Path(temporary) / _ENTRY)],
+            pip_requirements=requirements(data),
+            signature=_signature(member),
+            input_example=example(member),
+            metadata=_description(member),
+            mlflow_model=Model(run_id=run_id),
+        )
+
+
+def _copy_code(folder: Path) -> None:
+    source = Path(uflux_kedro.__file__).parent
+    target = folder / "code" / source.name
+    shutil.copytree(
+        source / "models",
+        target / "models",
+        # The package deep-forest is stored as a cascade of this project.
+        ignore=shutil.ignore_patterns("__pycache__", "deep_forest"),
+    )
+    for name in _CODE:
+        shutil.copy(source / f"{name}.py", target)
+    shutil.copy(Path(__file__).with_name(f"{_ENTRY}.py"), folder / "__init__.py")
+
+
+def requirements(member: Path) -> list[str]:
+    """Return the libraries that a member in a folder needs, with the versions that wrote it."""
+    from uflux_kedro.models.persistence import MODEL_TYPES
+
+    description = json.loads((member / "model" / "model.json").read_text())
+    libraries = {*_ALWAYS, *MODEL_TYPES[description["kind"]].libraries}
+    parameters = description["parameters"]
+    if parameters.get("use_predictor") and parameters["predictor"] != "forest":
+        libraries.add(parameters["predictor"])
+    return ["{}=={}".format(*build_of(library)) for library in sorted(libraries)]
+
+
+def example(member: FittedMember) -> pd.DataFrame:
+    """Return two rows: each predictor's lowest and highest value in training."""
+    import pandas as pd
+
+    predictors = member.card["predictors"]
+    return pd.DataFrame({k: [float(p["min"]), float(p["max"])] for k, p in predictors.items()})
+
+
+def _signature(member: FittedMember) -> Any:
     from mlflow.models.signature import ModelSignature
     from mlflow.types import ColSpec, DataType, Schema
+    from mlflow.types.schema import AnyType
 
-    member.save(folder / _DATA)
-    requirements = [f"uflux_kedro=={__version__}"]
-    (folder / "requirements.txt").write_text("\n".join(requirements) + "\n")
-    flux = member.card["flux"]
-    model = Model(
-        run_id=run_id,
-        signature=ModelSignature(
-            inputs=Schema([ColSpec(DataType.double, p) for p in member.predictors]),
-            outputs=Schema([ColSpec(DataType.double, flux)]),
-        ),
-        metadata={"member": member.name, "flux": flux, "unit": member.card["unit"]},
+    # MLflow refuses whole numbers in a column of doubles, such as those of a table that was read
+    # from CSV. The model itself checks that columns hold numbers.
+    return ModelSignature(
+        inputs=Schema([ColSpec(AnyType(), name) for name in member.predictors]),
+        outputs=Schema([ColSpec(DataType.double, member.card["flux"])]),
     )
-    model.add_flavor(
-        "python_function",
-        loader_module=__name__,
-        data=_DATA,
-        env={"virtualenv": "requirements.txt"},
-    )
-    model.save(folder / "MLmodel")
 
 
-class MemberPredictor:
-    """The model that ``mlflow.pyfunc.load_model`` returns, wrapped by MLflow.
-
-    Args:
-        member: The fitted member.
-    """
-
-    def __init__(self, member: FittedMember) -> None:
-        self.member = member
-
-    def predict(self, data: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
-        """Predict the member's flux, one column, from a table of its predictors."""
-        import pandas as pd
-
-        flux = self.member.card["flux"]
-        return pd.DataFrame({flux: self.member.predict(data)}, index=data.index)
-
-
-def _load_pyfunc(path: str) -> MemberPredictor:
-    from uflux_kedro.models.fitted import FittedMember
-
-    return MemberPredictor(FittedMember.load(Path(path)))
+def _description(member: FittedMember) -> dict[str, Any]:
+    """What MLflow's signature has no place for: units and ranges."""
+    flux = variable_of(member.card["flux"])
+    predictors = {}
+    for name, seen in member.card["predictors"].items():
+        variable = variable_of(name)
+        predictors[name] = {
+            "long_name": variable.long_name,
+            "unit": variable.unit,
+            "possible": [variable.lower, variable.upper],
+            "in_training": [seen["min"], seen["max"]],
+        }
+    return {
+        "member": member.name,
+        "flux": flux.name,
+        "long_name": flux.long_name,
+        "unit": flux.unit,
+        "predictors": predictors,
+    }

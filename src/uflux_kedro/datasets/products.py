@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any, NoReturn
 
 import xarray as xr
 from kedro.io import AbstractDataset, DatasetError
+from kedro_datasets._typing import ImagePreview
 
+from uflux_kedro.datasets.previews import cube_preview
 from uflux_kedro.errors import InputError
 from uflux_kedro.products.store import FINISHED, UNFINISHED, ProductStore
+
+logger = logging.getLogger(__name__)
 
 
 class _InStore:
@@ -26,7 +31,7 @@ class _InStore:
         self.metadata = metadata
 
     def _describe(self) -> dict[str, Any]:
-        return {"filepath": self.store.url}
+        return {"filepath": str(self.store)}
 
 
 class ProductStoreDataset(_InStore, AbstractDataset[None, ProductStore]):
@@ -49,7 +54,7 @@ class ProductStoreDataset(_InStore, AbstractDataset[None, ProductStore]):
         Raises:
             DatasetError: Always.
         """
-        raise DatasetError(f"{self.store.url}: the node that loads the store writes to it")
+        raise DatasetError(f"{self.store}: the node that loads the store writes to it")
 
     def _exists(self) -> bool:
         return self.store.status() is not None
@@ -72,7 +77,8 @@ class ProductDataset(_InStore, AbstractDataset[ProductStore, xr.Dataset]):
         """Open the finished product lazily.
 
         Raises:
-            DatasetError: If there is no product, or it is not finished.
+            DatasetError: If there is no product, it is not finished, or a file of it is absent or
+                damaged.
         """
         try:
             return self.store.open()
@@ -87,11 +93,15 @@ class ProductDataset(_InStore, AbstractDataset[ProductStore, xr.Dataset]):
         """
         if data.url != self.store.url:
             raise DatasetError(
-                f"{self.store.url}: expected a product made in this store; found one in "
-                f"{data.url}. Give the catalog's store_<flux> and product_<flux> one filepath"
+                f"{self.store}: expected a product made in this store; found one in "
+                f"{data}. Give the catalog's store_<flux> and product_<flux> one filepath"
             )
-        if not self._exists():
-            raise DatasetError(f"{self.store.url}: expected a finished product; found none")
+        if self.store.status() != FINISHED:
+            raise DatasetError(f"{self.store}: expected a finished product; found none")
+
+    def preview(self) -> ImagePreview:
+        """Return a small map of the product for kedro-viz."""
+        return cube_preview(self.load())
 
     def reopen(self) -> None:
         """Mark a finished product as unfinished, so that the next run checks every region."""
@@ -99,4 +109,10 @@ class ProductDataset(_InStore, AbstractDataset[ProductStore, xr.Dataset]):
             self.store.set_status(UNFINISHED)
 
     def _exists(self) -> bool:
-        return self.store.status() == FINISHED
+        """Whether there is a finished product without damage; otherwise a run makes it again."""
+        if self.store.status() != FINISHED:
+            return False
+        damaged = self.store.damaged()
+        if damaged:
+            logger.warning("%s: absent or damaged: %s", self.store, ", ".join(damaged))
+        return not damaged

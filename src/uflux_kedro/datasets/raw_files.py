@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from kedro.io import AbstractDataset, DatasetError
+from kedro_datasets._typing import TablePreview
 
+from uflux_kedro.datasets.previews import files_preview
 from uflux_kedro.errors import ConfigurationError, InputError
 from uflux_kedro.readers.paths import list_files
 
@@ -66,6 +68,10 @@ class RawFilesDataset(AbstractDataset[None, list[Path]]):
                 hint=self._hint,
             )
         return files
+
+    def preview(self) -> TablePreview:
+        """List the files for kedro-viz."""
+        return files_preview(self.files())
 
     def save(self, data: None) -> NoReturn:
         """Raise an error: raw files are read-only.

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import copy
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, ClassVar
 
 from kedro_datasets import json, pandas, text
+from kedro_datasets._typing import HTMLPreview
 
+from uflux_kedro.datasets.previews import page_preview
 from uflux_kedro.files import replacing
 
 
@@ -40,7 +42,17 @@ class _AtomicFile:
 
 
 class CSVDataset(_AtomicFile, pandas.CSVDataset):
-    """A table as CSV; the arguments are those of ``kedro_datasets.pandas.CSVDataset``."""
+    """A table as CSV; the arguments are those of ``kedro_datasets.pandas.CSVDataset``.
+
+    Names come back as they were saved: a site called ``001``, ``1E3`` or ``NA`` is no number and not
+    missing. Only an empty cell is missing, which is how pandas writes it.
+    """
+
+    DEFAULT_LOAD_ARGS: ClassVar[dict[str, Any]] = {
+        "dtype": {"site_id": str},
+        "keep_default_na": False,
+        "na_values": [""],
+    }
 
 
 class JSONDataset(_AtomicFile, json.JSONDataset):
@@ -48,8 +60,22 @@ class JSONDataset(_AtomicFile, json.JSONDataset):
 
 
 class ParquetDataset(_AtomicFile, pandas.ParquetDataset):
-    """A table as Parquet; the arguments are those of ``kedro_datasets.pandas.ParquetDataset``."""
+    """A table as Parquet; the arguments are those of ``kedro_datasets.pandas.ParquetDataset``.
+
+    Pages carry checksums: a changed bit in one is an error when the table is read.
+    """
+
+    DEFAULT_SAVE_ARGS: ClassVar[dict[str, Any]] = {"write_page_checksum": True}
+    DEFAULT_LOAD_ARGS: ClassVar[dict[str, Any]] = {"page_checksum_verification": True}
 
 
 class TextDataset(_AtomicFile, text.TextDataset):
     """Text; the arguments are those of ``kedro_datasets.text.TextDataset``."""
+
+
+class PageDataset(TextDataset):
+    """A page in HTML, shown by kedro-viz; the arguments are those of :class:`TextDataset`."""
+
+    def preview(self) -> HTMLPreview:
+        """Return the page without its scripts and styles for kedro-viz."""
+        return page_preview(self.load())

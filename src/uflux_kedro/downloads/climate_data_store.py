@@ -15,6 +15,7 @@ from typing import Any
 
 import requests
 
+from uflux_kedro.downloads.addresses import require_encryption
 from uflux_kedro.downloads.parameters import ClimateDataStoreYears
 from uflux_kedro.downloads.partial import Partial
 from uflux_kedro.downloads.remote import RemoteFile
@@ -57,14 +58,18 @@ class ClimateDataStoreFetcher:
                 " pip install 'uflux_kedro[era5]'"
             ) from error
         try:
+            address, *_ = cdsapi.api.get_url_key_verify(self._url, self._key, None)
+            require_encryption(address)  # the client sends the key at once
             return cdsapi.Client(
-                url=self._url,
+                url=address,
                 key=self._key,
                 quiet=True,
                 progress=False,
                 retry_max=self._patience.retries + 1,
                 sleep_max=min(self._patience.longest_wait, _LONGEST_PAUSE),
             ).client
+        except ConfigurationError:
+            raise
         except Exception as error:
             raise ConfigurationError(
                 "Downloads from the Climate Data Store need its address and your key in"

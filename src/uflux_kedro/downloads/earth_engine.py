@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
+from uflux_kedro.downloads.addresses import require_encryption
 from uflux_kedro.downloads.earth_engine_images import image_of, images_of, request_of
 from uflux_kedro.downloads.parameters import EarthEngineImages
 from uflux_kedro.downloads.partial import Partial
@@ -48,6 +49,9 @@ class EarthEngineFetcher:
             authenticate`` saved, or Google's application default credentials.
         patience: Retries and timeouts.
         tile: Edge of the tile that one request covers, cells.
+
+    Raises:
+        ConfigurationError: If the service would get the credentials in clear.
     """
 
     def __init__(
@@ -57,6 +61,7 @@ class EarthEngineFetcher:
         patience: Patience | None = None,
         tile: int = 2048,
     ) -> None:
+        require_encryption(url)
         self._url = url.rstrip("/")
         self._given = credentials
         patience = patience or Patience()

@@ -10,9 +10,11 @@ from pydantic import (
     Field,
     PositiveInt,
     StringConstraints,
+    field_validator,
     model_validator,
 )
 
+from uflux_kedro.downloads.addresses import is_private
 from uflux_kedro.gridding.grids import ProjectedGrid
 from uflux_kedro.schemas import Parameters
 
@@ -191,7 +193,17 @@ class DownloadParameters(Parameters):
     """Longest wait between two attempts, seconds, even if the service asks for more."""
 
     zenodo_api: str = Field("https://zenodo.org/api", pattern=r"^https?://")
-    """Address of Zenodo's API, or of a compatible repository's."""
+    """Address of Zenodo's API, or of a compatible repository's; https, except on this machine."""
+
+    @field_validator("zenodo_api")
+    @classmethod
+    def _encrypted_and_without_secrets(cls, address: str) -> str:
+        if not is_private(address):
+            raise ValueError("expected https://, since http:// would show your token to others")
+        if "@" in address or "?" in address:
+            # Parameters are recorded in MLflow.
+            raise ValueError("expected an address without user, password or token")
+        return address
 
     earth_engine_tile: int = Field(2048, ge=16, le=3500)
     """Edge of the tile that one request to Earth Engine covers, cells; a response holds 48 MB at

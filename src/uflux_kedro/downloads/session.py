@@ -14,9 +14,19 @@ from requests.auth import AuthBase
 from urllib3.exceptions import MaxRetryError, ProtocolError
 from urllib3.util.retry import Retry
 
-from uflux_kedro.errors import InputError
+from uflux_kedro.downloads.addresses import require_encryption
+from uflux_kedro.errors import InputError, without_secrets
 
 _log = logging.getLogger(__name__)
+
+
+def _without_secrets(record: logging.LogRecord) -> bool:
+    record.msg, record.args = without_secrets(record.getMessage()), ()
+    return True
+
+
+# urllib3 logs every retry with the whole address, which may carry a signature.
+logging.getLogger("urllib3.connectionpool").addFilter(_without_secrets)
 
 _FOR_A_WHILE = (429, 500, 502, 503, 504)
 """Status codes after which the same request may succeed."""
@@ -45,9 +55,13 @@ class BearerToken(AuthBase):
     Args:
         token: The token.
         site: Any address on the site.
+
+    Raises:
+        ConfigurationError: If the site would get the token in clear.
     """
 
     def __init__(self, token: str, site: str) -> None:
+        require_encryption(site)
         self._token = token
         self._site = urlsplit(site)[:2]
 
@@ -66,8 +80,8 @@ class _Retry(Retry):
         last = self.history[-1]
         _log.warning(
             "%s: %s; %s attempts left",
-            last.url,
-            f"HTTP {last.status}" if last.status else last.error,
+            without_secrets(str(last.url)),
+            f"HTTP {last.status}" if last.status else without_secrets(str(last.error)),
             self.total,
         )
         super().sleep(response)

@@ -18,7 +18,7 @@ from urllib3.exceptions import HTTPError, ProtocolError
 from uflux_kedro.downloads.partial import Partial
 from uflux_kedro.downloads.remote import RemoteFile, checksum
 from uflux_kedro.downloads.session import Session, wait
-from uflux_kedro.errors import InputError
+from uflux_kedro.errors import InputError, without_secrets
 
 _log = logging.getLogger(__name__)
 
@@ -128,7 +128,7 @@ def _resume(session: Session, file: RemoteFile, partial: Partial) -> requests.Re
         except InputError as error:
             if url == file.url:
                 raise
-            _log.info("%s: mirror %s failed: %s", file.name, url, error)
+            _log.info("%s: mirror %s failed: %s", file.name, without_secrets(url), error)
             continue
         if _is_the_rest(response, partial.size, file):
             _log.info("%s: resuming at byte %d", file.name, partial.size)

@@ -13,7 +13,7 @@ from uflux_kedro.gridding.grids import ProjectedGrid, TargetGrid
 from uflux_kedro.gridding.means import means_of_steps
 from uflux_kedro.gridding.regrid import align
 from uflux_kedro.lazy import pd, xr
-from uflux_kedro.products.fingerprints import SOURCES, fingerprint, store_fingerprint
+from uflux_kedro.products.fingerprints import SOURCES, STORES, fingerprint, store_fingerprint
 
 Step = Literal["month", "day", "half-year"]
 
@@ -109,7 +109,8 @@ def product_drivers(
 
     Returns:
         The drivers, lazy: predictors (time and the grid's axes), ``IGBP``, ``time_bnds``.
-        ``attrs["sources"]`` is a fingerprint of their inputs.
+        ``attrs["sources"]`` is a fingerprint of their inputs, of which ``encoding["source_stores"]``
+        lists the stores.
 
     Raises:
         InputError: If a source does not cover the steps, or a predictor cannot be made.
@@ -140,7 +141,10 @@ def product_drivers(
     attrs = {SOURCES: fingerprint([made_from, str(grid), [str(e) for e in edges]])}
     if isinstance(grid, ProjectedGrid):
         attrs["crs"] = grid.crs
-    return drivers.drop_encoding().assign_attrs(attrs)
+    drivers = drivers.drop_encoding().assign_attrs(attrs)
+    stores = {p: cube.encoding["source"] for p, cube in cubes.items() if "source" in cube.encoding}
+    drivers.encoding[STORES] = {url: made_from[p] for p, url in stores.items()}
+    return drivers
 
 
 def _keep_wanted(cube: xr.Dataset, prefix: str, wanted: set[str]) -> xr.Dataset:

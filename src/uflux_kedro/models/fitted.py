@@ -8,7 +8,6 @@ import math
 import shutil
 from collections.abc import Mapping
 from functools import lru_cache
-from importlib.metadata import version
 from pathlib import Path
 from threading import Lock
 from typing import Any, NamedTuple
@@ -17,12 +16,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from uflux_kedro import __version__
 from uflux_kedro.ensemble import Member
 from uflux_kedro.errors import InputError
 from uflux_kedro.files import replacing, sha256
+from uflux_kedro.installed import version_of
+from uflux_kedro.models.card import read_card
 from uflux_kedro.models.packing import pack
-from uflux_kedro.models.persistence import load_model, save_model
-from uflux_kedro.variables import SITE_PREDICTORS, variable_of
+from uflux_kedro.models.persistence import RUN_SETTINGS, load_model, save_model
+from uflux_kedro.variables import IGBP_CLASSES, SITE_PREDICTORS, variable_of
 
 logger = logging.getLogger(__name__)
 
@@ -81,7 +83,7 @@ class FittedMember:
         if self._model is None and self._folder is not None:
             # Of several threads one reads the file and the others wait.
             with _READING:
-                return _read(self._folder.resolve(), self.card["checksum"])
+                return _read(self._folder.resolve(), self.card["checksum"], len(self.predictors))
         if self._packed is None:
             self._packed = _Ready(self._model, pack(self._model))
         return self._packed
@@ -97,13 +99,15 @@ class FittedMember:
             n_jobs: Threads; None is one, -1 all.
 
         Returns:
-            Shape (n,), in the flux's canonical unit; NaN where a predictor is missing.
+            Shape (n,), in the flux's canonical unit; NaN where a predictor is missing or has an
+            impossible value, such as -9999 or an unknown class, of which a warning gives the
+            number.
 
         Raises:
             InputError: If a predictor is absent from the table, appears in it twice or is not
                 numeric, or if the array has another number of columns.
         """
-        X = self._matrix(data)
+        X = self._possible(self._matrix(data))
         known = np.isfinite(X).all(axis=1)
         self._warn_outside(X[known])
         prediction = np.full(len(X), np.nan, dtype=np.float32)
@@ -138,10 +142,39 @@ class FittedMember:
             expected, found = "one column of that name", f"{column.shape[1]} columns"
         else:
             try:
-                return column.to_numpy("float32")
+                # Columns of integers, of nullable numbers, and of None where JSON had null.
+                return pd.to_numeric(column).to_numpy("float32", na_value=np.nan)
             except (TypeError, ValueError) as error:
                 expected, found = "numbers", str(error)
         raise InputError(f"table given to {self.name}", name, expected=expected, found=found)
+
+    def _possible(self, X: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Set impossible values to NaN and warn of their number."""
+        X = X.copy()
+        found = []
+        for column, (name, known) in zip(X.T, self.card["predictors"].items(), strict=True):
+            variable = variable_of(name)
+            if variable.kind == "category":
+                bad = ~np.isin(column, list(IGBP_CLASSES.values())) & ~np.isnan(column)
+                expected = "of an IGBP class"
+            else:
+                # What the towers had is possible: days may exceed the bounds of months.
+                low = np.float32(min(variable.lower, known["min"]))
+                high = np.float32(max(variable.upper, known["max"]))
+                bad = (column < low) | (column > high)
+                expected = f"within {low:g} to {high:g} {variable.unit}"
+            if bad.any():
+                wrong = column[bad]
+                found.append(
+                    f"{bad.sum()} values of {name} are not {expected} "
+                    f"(found {wrong.min():g} to {wrong.max():g})"
+                )
+                column[bad] = np.nan
+        if found:
+            logger.warning(
+                "%s: no prediction for rows of %d where %s", self.name, len(X), "; ".join(found)
+            )
+        return X
 
     def save(self, folder: Path) -> None:
         """Write the member to a folder, completely or not at all."""
@@ -162,13 +195,7 @@ class FittedMember:
         Raises:
             InputError: If the folder holds no member.
         """
-        try:
-            card = json.loads((Path(folder) / _CARD).read_text())
-        except (OSError, ValueError) as error:
-            raise InputError(
-                folder, None, expected=f"a fitted member with its {_CARD}", found=str(error)
-            ) from error
-        return cls(card, folder=Path(folder))
+        return cls(read_card(Path(folder) / _CARD), folder=Path(folder))
 
     def _warn_outside(self, X: NDArray[np.float32]) -> None:
         """Warn once of each predictor with most values outside its training range."""
@@ -200,14 +227,22 @@ _READING = Lock()
 
 
 @lru_cache(maxsize=16)  # a flux has thirteen members
-def _read(folder: Path, checksum: str) -> _Ready:
+def _read(folder: Path, checksum: str, columns: int) -> _Ready:
     """Read the model in a folder; the checksum is part of the key, so a new fit is read again.
 
     Raises:
-        InputError: If the model's checksum differs from the card's.
+        InputError: If the model's checksum or number of columns differs from the card's.
     """
     _check(folder / _MODEL, checksum)
     model = load_model(folder / _MODEL)
+    if model.n_features_in_ != columns:
+        # Compiled code would read beyond the row.
+        raise InputError(
+            folder / _CARD,
+            "predictors",
+            expected=f"{model.n_features_in_}, as the model has columns",
+            found=str(columns),
+        )
     return _Ready(model, pack(model))
 
 
@@ -270,13 +305,16 @@ def fit_member(
         "parameters": {
             k: v
             for k, v in (model.get_params() if parameters is None else parameters).items()
-            if not (isinstance(v, float) and not math.isfinite(v))
+            if k not in RUN_SETTINGS and not (isinstance(v, float) and not math.isfinite(v))
         },
         "rows": len(rows),
         "sites": sorted(rows["site_id"].unique()),
         "seed": seed,
         "scores": dict(scores or {}),
-        "versions": {n: version(n) for n in ("uflux_kedro", "xgboost", "scikit-learn", "numba")},
+        "versions": {
+            "uflux_kedro": __version__,
+            **{name: version_of(name) for name in ("xgboost", "scikit-learn", "numba")},
+        },
         "checksum": None,
     }
     return FittedMember(card, model)

@@ -16,14 +16,16 @@ import platform
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from uflux_kedro.errors import InputError
+from uflux_kedro import __version__
+from uflux_kedro.errors import InputError, UfluxError
 from uflux_kedro.files import replacing
+from uflux_kedro.installed import version_of
+from uflux_kedro.models.trees.foreign_trees import check_scikit_learn, check_xgboost
 
 if TYPE_CHECKING:
     from sklearn.ensemble import RandomForestRegressor
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_RUN_SETTINGS = ("n_jobs", "verbose", "verbosity", "device")
+RUN_SETTINGS = ("n_jobs", "verbose", "verbosity", "device")
 """Parameters that do not change the model, so they are not stored."""
 
 
@@ -106,16 +108,18 @@ def load_model(folder: str | Path) -> Any:
     _warn_of_versions(str(folder), description.get("versions", {}), kind.libraries)
     try:
         return kind.read(payload, description["parameters"], description["attributes"])
-    except (KeyError, TypeError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(folder, None, expected=f"a {name}", found=str(error)) from error
+    except UfluxError:
+        raise
+    except Exception as error:  # a crafted file makes libraries fail in any way
+        found = f"{type(error).__name__}: {error}" if not isinstance(error, ValueError) else error
+        raise InputError(folder, None, expected=f"a {name}", found=str(found)) from error
 
 
 def _versions(*libraries: str) -> dict[str, str]:
     """Return the versions of Python, of this package, of NumPy and of ``libraries``."""
-    return {"python": platform.python_version()} | {
-        library: version(library) for library in ("uflux_kedro", "numpy", *libraries)
+    # The package's own version is no matter of installation: a model may carry a copy of the code.
+    return {"python": platform.python_version(), "uflux_kedro": __version__} | {
+        library: version_of(library) for library in ("numpy", *libraries)
     }
 
 
@@ -156,7 +160,7 @@ def _json_parameters(model: Any) -> dict[str, Any]:
     """Return the parameters that JSON can hold; a generator in place of a seed is left out."""
     kept = {}
     for name, value in model.get_params(deep=False).items():
-        if name in _RUN_SETTINGS or (isinstance(value, float) and not np.isfinite(value)):
+        if name in RUN_SETTINGS or (isinstance(value, float) and not np.isfinite(value)):
             continue
         try:
             kept[name] = json.loads(json.dumps(value, default=plain_number))
@@ -187,6 +191,7 @@ def _read_xgboost(payload: bytes, parameters: dict[str, Any], _: dict[str, Any])
     from xgboost import XGBRegressor
     from xgboost.core import XGBoostError
 
+    check_xgboost(payload)
     model = XGBRegressor(**parameters)
     try:
         model.load_model(bytearray(payload))
@@ -298,17 +303,7 @@ def _read_forest(payload: bytes, kind: str) -> Any:
     if type(model).__name__ != kind:
         raise ValueError(f"a {type(model).__name__}")
     for estimator in model.estimators_:
-        tree = estimator.tree_
-        left, right = tree.children_left, tree.children_right
-        place = np.arange(tree.node_count)
-        inner = left >= 0
-        if not (
-            np.array_equal(inner, right >= 0)
-            and np.all(np.maximum(left, right)[inner] < tree.node_count)
-            and np.all(np.minimum(left, right)[inner] > place[inner])
-            and np.all((tree.feature[inner] >= 0) & (tree.feature[inner] < model.n_features_in_))
-        ):
-            raise ValueError("a tree with child or column numbers out of range")
+        check_scikit_learn(estimator.tree_, model.n_features_in_)
     return model
 
 

@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 from uflux_kedro.errors import ConfigurationError
 
 Device = Literal["cpu", "cuda", "auto"]
-"""Where a model runs; ``auto`` is ``cuda`` for models that can use a GPU if there is one."""
+"""Where a model runs; ``auto`` is ``cuda`` for models that can use a GPU if they find one."""
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ def make_model(
         random_state: Seed.
         n_jobs: Threads; None is one, -1 all.
         device: ``cpu``; ``cuda``, only for XGBoost; or ``auto``, which is ``cuda`` for XGBoost
-            if there is a GPU and ``cpu`` otherwise.
+            if there are a GPU and XGBoost's CUDA build (extra ``cuda``), and ``cpu`` otherwise.
 
     Raises:
         ConfigurationError: If the name, a parameter or the device is unknown, or if the device
@@ -194,10 +194,21 @@ def make_model(
 def _device(name: str, device: Device) -> str:
     if device == "cpu":
         return "cpu"
-    found = has_cuda()
+    found, built = has_cuda(), is_built_for_cuda()
     if device == "cuda" and not found:
         raise ConfigurationError(f"{name} on device cuda: no NVIDIA GPU was found; use auto or cpu")
-    return "cuda" if found else "cpu"
+    if device == "cuda" and not built:
+        raise ConfigurationError(
+            f"{name} on device cuda: this is XGBoost's CPU build: pip install 'uflux_kedro[cuda]'"
+        )
+    return "cuda" if found and built else "cpu"
+
+
+def is_built_for_cuda() -> bool:
+    """Return whether the installed XGBoost is its CUDA build."""
+    import xgboost
+
+    return bool(xgboost.build_info()["USE_CUDA"])
 
 
 def has_cuda() -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Mapping, Sequence
-from importlib import metadata
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -16,10 +15,13 @@ import xarray as xr
 from uflux_kedro.errors import InputError
 from uflux_kedro.files import replacing
 from uflux_kedro.gridding.cells import cell_area, cell_bounds
+from uflux_kedro.installed import version_of
 
 FILL_VALUE = np.float32(-9999)
 
-_PLACE = {"latitude", "longitude"}
+_PLACE = {"latitude", "longitude", "y", "x"}
+_STACKED = {"realization", "quantile"}
+_WGS84 = "EPSG:4326"
 _CHUNK = 1024
 """Longest edge of a chunk of a file."""
 
@@ -86,8 +88,8 @@ def finish_product(
         references: CF's references: how the product was made.
 
     Returns:
-        The same data with global attributes, attributes and bounds of the coordinates, areas of
-        cells on degrees, and CF units.
+        The same data with global attributes, attributes and bounds of the coordinates, the grid
+        mapping ``crs``, areas of cells on degrees, and CF units.
 
     Raises:
         InputError: If a coordinate or ``time_bnds`` is missing.
@@ -105,9 +107,9 @@ def finish_product(
     product["time"].attrs = {**_TIME, "bounds": "time_bnds"}
     for axis, attributes in axes.items():
         product[axis].attrs = dict(attributes)
-    if axes is _PROJECTED:
-        product["crs"] = ((), np.int32(0), _grid_mapping(dataset.attrs["crs"]))
-    else:
+    crs = dataset.attrs["crs"] if axes is _PROJECTED else _WGS84
+    product["crs"] = ((), np.int32(0), _grid_mapping(crs))
+    if axes is _DEGREES:
         for name in axes:
             product[name].attrs["bounds"] = f"{name}_bnds"
             product[f"{name}_bnds"] = ((name, "bnds"), cell_bounds(product[name]))
@@ -115,7 +117,7 @@ def finish_product(
     for field in product.data_vars.values():
         if {"time", *axes} <= set(field.dims):
             field.attrs = field_attributes(field.attrs, list(axes))
-    versions = {"python": platform.python_version(), **{n: metadata.version(n) for n in _LIBRARIES}}
+    versions = {"python": platform.python_version(), **{n: version_of(n) for n in _LIBRARIES}}
     made_with = f"uflux_kedro {versions['uflux_kedro']}"
     product.attrs = {
         "Conventions": "CF-1.11",
@@ -142,8 +144,8 @@ def field_attributes(attributes: Mapping[str, Any], axes: Sequence[str]) -> dict
     found = dict(attributes)
     if found.get("units") in _CF_UNITS:
         found |= {"units": _CF_UNITS[found["units"]], "comment": "mass of carbon"}
-    place = {"grid_mapping": "crs"} if "x" in axes else {"cell_measures": "area: cell_area"}
-    return found | place
+    area = {} if "x" in axes else {"cell_measures": "area: cell_area"}
+    return found | {"grid_mapping": "crs"} | area
 
 
 def _grid_mapping(crs: str) -> dict[str, Any]:
@@ -155,9 +157,9 @@ def _grid_mapping(crs: str) -> dict[str, Any]:
 def write_netcdf(dataset: xr.Dataset, path: Path | str) -> None:
     """Write a netCDF-4 file: float32, compressed, one map per chunk.
 
-    Fields are read and written chunk by chunk, so that memory does not grow with them. CF requires
-    numeric coordinates, so names along a dimension (``member``) become the auxiliary coordinate
-    ``member_name``.
+    Fields are read and written chunk by chunk, so that memory does not grow with them. Time is the
+    first dimension, without which CDO skips a variable. Members are numbered from 1 along
+    ``realization``, whose ``flag_meanings`` are their names.
 
     Args:
         dataset: The product, lazily or in memory.
@@ -165,12 +167,15 @@ def write_netcdf(dataset: xr.Dataset, path: Path | str) -> None:
     """
     import netCDF4
 
-    dataset = _in_order(dataset.drop_encoding())
-    for names in [str(d) for d, index in dataset.indexes.items() if index.dtype.kind in "OUT"]:
-        dataset = dataset.reset_index(names).rename_vars({names: f"{names}_name"})
+    dataset = _in_order(_levels(_numbered(dataset.drop_encoding())))
     dated = {"units": "days since 1970-01-01", "calendar": "standard", "dtype": "float64"}
-    fields = [str(n) for n, v in dataset.data_vars.items() if {"time", *_PLACE} <= set(v.dims)]
-    rest = dataset.drop_vars(fields)
+    fields = [
+        str(name)
+        for name, field in dataset.data_vars.items()
+        if "time" in field.dims and len(_PLACE & set(field.dims)) == 2
+    ]
+    # In memory: the threads of dask would write chunks in an order that changes from run to run.
+    rest = dataset.drop_vars(fields).compute()
     encoding: dict[str, dict[str, Any]] = {}
     for key, variable in rest.variables.items():
         if np.issubdtype(variable.dtype, np.datetime64):
@@ -186,11 +191,43 @@ def write_netcdf(dataset: xr.Dataset, path: Path | str) -> None:
                 _write_field(file, dataset[field])
 
 
+def _numbered(dataset: xr.Dataset) -> xr.Dataset:
+    """Return the dataset with its members numbered along the dimension ``realization``.
+
+    Names along a dimension would be an auxiliary coordinate of characters, of which CDO warns. As
+    CF's flags they are attributes of the numbers.
+    """
+    if "member" not in dataset.dims:
+        return dataset
+    numbers = np.arange(1, dataset.sizes["member"] + 1, dtype="int32")
+    attributes: dict[str, Any] = {
+        "standard_name": "realization",
+        "long_name": "member of the ensemble",
+        "units": "1",
+    }
+    if "member" in dataset.coords:
+        names = " ".join(map(str, dataset["member"].to_numpy()))
+        attributes |= {"flag_values": numbers, "flag_meanings": names}
+    dataset = dataset.drop_vars("member", errors="ignore").rename_dims(member="realization")
+    return dataset.assign_coords(realization=("realization", numbers, attributes))
+
+
+def _levels(dataset: xr.Dataset) -> xr.Dataset:
+    """Return the dataset with realizations and quantiles as levels that rise upwards.
+
+    CDO needs time before them; then GDAL, when it opens a field, and checkers of CF's recommended
+    order (time, vertical, latitude, longitude) warn of a dimension that is not vertical.
+    """
+    marked = {n: dataset[n].assign_attrs(positive="up") for n in _STACKED & set(dataset.coords)}
+    return dataset.assign_coords(marked)
+
+
 def _in_order(dataset: xr.Dataset) -> xr.Dataset:
-    """Return the dataset with its variables sorted by name.
+    """Return the dataset with its variables sorted by name, time as their first dimension.
 
     A Zarr store lists its arrays in any order, and the file's bytes must not follow it.
     """
+    dataset = dataset.transpose("time", ..., missing_dims="ignore")
     fields = {name: dataset[name].variable for name in sorted(map(str, dataset.data_vars))}
     places = {name: dataset[name].variable for name in sorted(map(str, dataset.coords))}
     return xr.Dataset(fields, places, dataset.attrs)
@@ -211,8 +248,6 @@ def _write_field(file: Any, field: xr.DataArray) -> None:
         fill_value=FILL_VALUE if real else False,
     )
     attrs = dict(field.attrs)
-    if "member" in field.dims and "member_name" in file.variables:
-        attrs["coordinates"] = "member_name"
     if "flag_masks" in attrs:  # a store's attributes are JSON, without integer types
         attrs["flag_masks"] = np.asarray(attrs["flag_masks"], dtype=field.dtype)
     variable.setncatts(attrs)

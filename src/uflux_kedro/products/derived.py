@@ -105,7 +105,7 @@ def _finished(
     parameters: Mapping[str, Any],
 ) -> xr.Dataset:
     first = next(iter(made_from.values()))
-    projection = {"crs": first["crs"].attrs["crs_wkt"]} if "crs" in first else {}
+    projection = {"crs": first["crs"].attrs["crs_wkt"]} if "x" in first.dims else {}
     dataset = xr.Dataset(fields, attrs=projection).reset_coords(drop=True)
     dataset["time_bnds"] = first["time_bnds"]
     return finish_product(

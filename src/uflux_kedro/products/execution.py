@@ -43,12 +43,15 @@ class Execution:
             none.
         retries: Number of times that a failed region is tried again on workers. A region of a lost
             worker always goes to another one.
+        dashboard: Where the dashboard of ``local_workers`` listens; port 0 is any free one. It has
+            no password, so that by default only this machine reaches it.
     """
 
     n_jobs: int = 1
     address: str | None = None
     local_workers: int = 0
     retries: int = 2
+    dashboard: str = "127.0.0.1:0"
 
     def run(
         self, work: Callable[[Any, Item, int], Any], shared: Any, items: Sequence[Item]
@@ -100,7 +103,7 @@ class Execution:
                 "Workers need dask.distributed: install uflux_kedro[cluster]"
             ) from error
         if address is None:
-            address = _workers_here(self.local_workers)
+            address = _workers_here(self.local_workers, self.dashboard)
             threads = max(1, effective_n_jobs(self.n_jobs) // self.local_workers)
         else:
             threads = effective_n_jobs(self.n_jobs) if self.n_jobs > 0 else 1
@@ -116,11 +119,11 @@ class Execution:
                 yield result
 
 
-_CLUSTERS: dict[int, Any] = {}
-"""Clusters of this process by their number of workers."""
+_CLUSTERS: dict[tuple[int, str], Any] = {}
+"""Clusters of this process by their number of workers and the address of their dashboard."""
 
 
-def _workers_here(number: int) -> str:
+def _workers_here(number: int, dashboard: str = Execution.dashboard) -> str:
     """Return the address of worker processes on this machine, starting them at the first call.
 
     All fluxes of a run share them, with the models' libraries imported. They end with the process
@@ -128,8 +131,10 @@ def _workers_here(number: int) -> str:
     """
     from distributed import LocalCluster
 
-    cluster = _CLUSTERS.get(number)
+    cluster = _CLUSTERS.get((number, dashboard))
     if cluster is None or cluster.status.name != "running":
-        cluster = LocalCluster(n_workers=number, threads_per_worker=1, dashboard_address=":0")
-        _CLUSTERS[number] = cluster
+        cluster = LocalCluster(
+            n_workers=number, threads_per_worker=1, host="127.0.0.1", dashboard_address=dashboard
+        )
+        _CLUSTERS[number, dashboard] = cluster
     return cluster.scheduler_address

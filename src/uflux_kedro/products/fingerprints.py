@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from itertools import product
 from typing import Any
 from uuid import uuid4
 
@@ -16,10 +15,14 @@ import numpy as np
 import xarray as xr
 
 from uflux_kedro.files import sha256
+from uflux_kedro.products.integrity import chunk_keys
 from uflux_kedro.products.zarr_reads import with_direct_arrays
 
 SOURCES = "sources"
 """Attribute of drivers computed as they are read: the fingerprint of their sources."""
+
+STORES = "source_stores"
+"""Part of the encoding of such drivers: the stores of their sources and these stores' fingerprints."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,20 @@ class DriverFingerprints:
         steps = slice(region["time"].start + shift, region["time"].stop + shift)
         return fingerprint([a.of({**region, "time": steps}) for a in self._arrays.values()])
 
+    def changed(self) -> bool:
+        """Return whether files that the drivers are read from were replaced since.
+
+        Those that kept their size and date are not read again.
+        """
+        try:
+            if self._store is not None:
+                url = self._store.url
+                return any(vars(a) != vars(_StoredArray(url, n)) for n, a in self._arrays.items())
+            stores = self._drivers.encoding.get(STORES, {})
+            return any(store_fingerprint(url) != known for url, known in stores.items())
+        except OSError:  # such as a store that is gone
+            return True
+
 
 class _StoredArray:
     """One array of a store: its metadata and a stamp of each chunk."""
@@ -122,7 +139,7 @@ class _StoredArray:
             range(region[dim].start // size, (region[dim].stop - 1) // size + 1)
             for dim, size in zip(self._dims, self._chunks, strict=True)
         ]
-        keys = ("/".join(map(str, ("c", *place))) for place in product(*ranges))
+        keys = chunk_keys(ranges)
         return [self._metadata, *(self._stamps.get(f"{self._path}/{key}") for key in keys)]
 
 
@@ -131,13 +148,13 @@ def _stamps(fs: Any, path: str) -> dict[str, str]:
     found = fs.find(path, detail=True)
     if "file" in fs.protocol:
         with ThreadPoolExecutor() as pool:
-            sums = pool.map(lambda k: _checksum(k, found[k]["size"], found[k]["mtime"]), found)
+            sums = pool.map(lambda k: file_checksum(k, found[k]["size"], found[k]["mtime"]), found)
             return dict(zip(found, sums, strict=True))
     return {key: _remote_stamp(info) for key, info in found.items()}
 
 
 @cache
-def _checksum(path: str, size: int, date: float) -> str:
+def file_checksum(path: str, size: int, date: float) -> str:
     """Return the SHA-256 of a file, cached while its size and date stay the same.
 
     Five fluxes share their drivers, whose files are read once for this.

@@ -94,3 +94,6 @@ class DaskParameters(Parameters):
     """Worker processes to start on this machine; 0 for none."""
     retries: int = Field(2, ge=0)
     """Number of times that a failed region is tried again."""
+    dashboard: str = "127.0.0.1:0"
+    """Where the dashboard of ``local_workers`` listens. It has no password: by default only this machine
+    reaches it; ``0.0.0.0:8787`` opens it to the network."""

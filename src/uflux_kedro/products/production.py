@@ -43,7 +43,13 @@ from uflux_kedro.products.fingerprints import (
 from uflux_kedro.products.kernel import check_drivers, predict_region
 from uflux_kedro.products.plan import Plan
 from uflux_kedro.products.stac import write_record
-from uflux_kedro.products.store import FINISHED, UNFINISHED, ProductStore
+from uflux_kedro.products.store import (
+    CHECKSUM,
+    FINISHED,
+    UNFINISHED,
+    ProductStore,
+    product_checksum,
+)
 
 if TYPE_CHECKING:
     from uflux_kedro.models.fitted import FittedMember
@@ -92,8 +98,8 @@ def produce(plan: Plan, store: ProductStore) -> Production:
         The work done and its cost.
 
     Raises:
-        InputError: If a driver is missing, the disk is full, or the store cannot be written.
-            Finished regions are kept.
+        InputError: If a driver is missing, the disk is full, or the store cannot be written;
+            finished regions are kept. Also if the drivers were replaced meanwhile.
     """
     started = time.perf_counter()
     axes = check_drivers(plan.members, plan.drivers)
@@ -128,7 +134,7 @@ def produce(plan: Plan, store: ProductStore) -> Production:
             store.mark("layout", {"layout": layout})
         kept = len(regions) - len(missing)
         if kept:
-            logger.info("%s: %d of %d regions are kept", store.url, kept, len(regions))
+            logger.info("%s: %d of %d regions are kept", store, kept, len(regions))
         work = _Work(
             plan.members,
             stored(plan.drivers) or plan.drivers,
@@ -139,11 +145,14 @@ def produce(plan: Plan, store: ProductStore) -> Production:
             fingerprints,
         )
         done = plan.execution.run(_make_region, work, missing)
-        # The progress bar is shown on terminals only.
-        results.extend(tqdm(done, plan.flux, len(missing), unit="region", disable=None))
+        try:
+            # The progress bar is shown on terminals only.
+            results.extend(tqdm(done, plan.flux, len(missing), unit="region", disable=None))
+        finally:
+            _require_same_drivers(identity, store, missing)
         marks = store.marks()
-        checksum = fingerprint({r.key: marks[r.key]["objects"] for r in regions})
-        store.set_status(FINISHED, product_checksum=checksum)
+        checksum = product_checksum({r.key: marks[r.key]["objects"] for r in regions})
+        store.set_status(FINISHED, **{CHECKSUM: checksum})
         write_record(store)
     except OSError as error:
         if error.errno not in (*_DISK_FULL, *_READ_ONLY):
@@ -174,6 +183,27 @@ def produce(plan: Plan, store: ProductStore) -> Production:
         size=store.size(),
         # Each process counts with its highest value, which comes last.
         memory=sum(dict(sorted([*(r.used for r in results), process_and_memory()])).values()),
+    )
+
+
+def _require_same_drivers(
+    identity: DriverFingerprints, store: ProductStore, made: Sequence[_Region]
+) -> None:
+    """Check that the regions were made of the drivers whose fingerprints are in their marks.
+
+    Raises:
+        InputError: If the drivers were replaced meanwhile; the regions lose their marks.
+    """
+    if not made or not identity.changed():
+        return
+    for region in made:
+        store.unmark(region.key)
+    raise InputError(
+        store.url,
+        None,
+        expected="drivers that stay the same while the product is made",
+        found="others than at the start",
+        hint="Let whatever replaced them finish, then start the same run again",
     )
 
 
@@ -247,7 +277,7 @@ def _missing(
             return True
         logger.warning(
             "%s: region %s: its files do not match their checksums; it is made again",
-            store.url,
+            store,
             region.key,
         )
         return False

@@ -51,7 +51,7 @@ def stac_item(product: xr.Dataset, href: str) -> dict[str, Any]:
 def write_record(store: ProductStore) -> None:
     """Write ``<name>.stac.json`` next to a finished product."""
     href = store.url.rstrip("/").rsplit("/", 1)[-1] if store.is_local else store.url
-    item = stac_item(store.open(), href)
+    item = stac_item(store.open(verified=False), href)
     store.write_beside(".stac.json", json.dumps(item, indent=2) + "\n")
 
 

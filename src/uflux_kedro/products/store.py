@@ -3,7 +3,8 @@
 The template is written first: the group's metadata and coordinates, without chunks. Regions follow,
 one object per field, and after its objects each region's mark: the fingerprint of its inputs and the
 objects' checksums. Marks are files in ``<name>.regions`` next to the group. Last, an attribute of the
-group marks the product as finished; :meth:`ProductStore.open` refuses one that is not.
+group marks the product as finished; :meth:`ProductStore.open` refuses one that is not, or whose
+objects differ from the marks.
 """
 
 from __future__ import annotations
@@ -18,26 +19,36 @@ from typing import Any
 
 import xarray as xr
 
-from uflux_kedro.errors import InputError
+from uflux_kedro.errors import InputError, without_secrets
 from uflux_kedro.files import replacing
 from uflux_kedro.products.fields import Field
+from uflux_kedro.products.fingerprints import file_checksum, fingerprint
 
 STATUS, FINISHED, UNFINISHED = "production_status", "finished", "unfinished"
+CHECKSUM = "product_checksum"
+_METADATA = "zarr.json"
 
-_TEMPLATE = "template.json"
+_TEMPLATE, _GROUP = "template.json", "group.json"
+"""Marks of the template's objects and of the finished group's metadata."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ProductStore:
     """Store of a product.
 
     Attributes:
         url: Folder of the Zarr group: a path, or a URL such as ``s3://bucket/GPP.zarr``.
-        options: Options of the fsspec file system, such as credentials.
+        options: Options of the fsspec file system, such as credentials; not shown.
     """
 
     url: str
     options: Mapping[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"ProductStore({self})"
+
+    def __str__(self) -> str:
+        return without_secrets(self.url)
 
     def _reach(self) -> tuple[Any, str]:
         import fsspec
@@ -60,11 +71,16 @@ class ProductStore:
 
         return zarr.open_group(self.url, mode="r+", storage_options=dict(self.options) or None)
 
-    def open(self) -> xr.Dataset:
+    def open(self, *, verified: bool = True) -> xr.Dataset:
         """Open the finished product lazily.
 
+        Args:
+            verified: Whether to compare its objects with the checksums in its marks first; of a
+                remote store, which has checksums of its own, only that they exist.
+
         Raises:
-            InputError: If there is no product, or it is not finished.
+            InputError: If there is no product, it is not finished, or an object is absent or
+                damaged; names one of these.
         """
         status = self.status()
         if status != FINISHED:
@@ -75,6 +91,16 @@ class ProductStore:
                 found="none" if status is None else "an unfinished one",
                 hint="Start the same run again: finished regions are kept",
             )
+        damaged = self.damaged() if verified else []
+        if damaged:
+            raise InputError(
+                self.url,
+                damaged[0].replace("/c/", ", chunk c/", 1),
+                expected="a product that agrees with its marks",
+                found="a file that is absent or damaged, or of an earlier version"
+                + (f", and {len(damaged) - 1} more" if damaged[1:] else ""),
+                hint="Start the same run again: it makes these regions anew",
+            )
         return xr.open_zarr(
             self.url, chunks={}, consolidated=False, storage_options=dict(self.options) or None
         )
@@ -84,7 +110,7 @@ class ProductStore:
         fs, path = self._reach()
         fs.invalidate_cache()
         try:
-            root = json.loads(fs.cat_file(f"{path}/zarr.json"))
+            root = json.loads(fs.cat_file(f"{path}/{_METADATA}"))
         except (OSError, ValueError):
             return None
         return root.get("attributes", {}).get(STATUS, UNFINISHED)
@@ -92,11 +118,17 @@ class ProductStore:
     def set_status(self, status: str, **attributes: str) -> None:
         """Write the status, and further attributes, in one step."""
         fs, path = self._reach()
-        root = json.loads(fs.cat_file(f"{path}/zarr.json"))
+        root = json.loads(fs.cat_file(f"{path}/{_METADATA}"))
         found = root.setdefault("attributes", {})
         wanted = {**found, **attributes, STATUS: status}
-        if wanted != found:
-            self._write(f"{path}/zarr.json", json.dumps(root | {"attributes": wanted}, indent=2))
+        if wanted == found:
+            return
+        text = json.dumps(root | {"attributes": wanted}, indent=2)
+        if status == FINISHED:
+            marks = self._marks()[1]
+            checksum = hashlib.sha256(text.encode()).hexdigest()
+            self._write(f"{marks}/{_GROUP}", json.dumps({_METADATA: checksum}, indent=1))
+        self._write(f"{path}/{_METADATA}", text)
 
     def _write(self, path: str, text: str) -> None:
         if self.is_local:
@@ -164,7 +196,7 @@ class ProductStore:
         """Return all objects but the group's own; called before any region is written."""
         fs, path = self._reach()
         found = (str(PurePosixPath(key)).removeprefix(f"{path}/") for key in fs.find(path))
-        return sorted(key for key in found if key != "zarr.json")
+        return sorted(key for key in found if key != _METADATA)
 
     def has_template(self) -> bool:
         """Return whether there is a complete template."""
@@ -174,6 +206,53 @@ class ProductStore:
         except (OSError, ValueError):
             return False
         return self.status() is not None and self.checksums(list(layout)) == layout
+
+    def damaged(self) -> list[str]:
+        """Compare a finished product with its marks.
+
+        Files that did not change since they were last compared are not read again.
+
+        Returns:
+            What is absent or differs: keys of objects such as ``GPP/c/5/1/0``, or the marks.
+        """
+        fs, path = self._marks()
+        try:
+            small = {
+                key: checksum
+                for name in (_TEMPLATE, _GROUP)
+                for key, checksum in json.loads(fs.cat_file(f"{path}/{name}")).items()
+            }
+            made = json.loads(fs.cat_file(f"{self._reach()[1]}/{_METADATA}"))["attributes"][
+                CHECKSUM
+            ]
+            regions = {k: mark["objects"] for k, mark in self.marks().items() if "objects" in mark}
+            if product_checksum(regions) != made:
+                return ["marks of regions"]
+            large = {key: known for objects in regions.values() for key, known in objects.items()}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            return [f"marks ({type(error).__name__}: {error})"]
+        found = self.checksums(list(small))
+        if self.is_local:
+            found |= self._known_checksums(list(large))
+        else:
+            store, root = self._reach()
+            there = {key.removeprefix(f"{root}/") for key in store.find(root)}
+            found |= {key: known if key in there else None for key, known in large.items()}
+        return sorted(key for key, known in {**small, **large}.items() if found[key] != known)
+
+    def _known_checksums(self, keys: Sequence[str]) -> dict[str, str | None]:
+        """Return checksums like :meth:`checksums`, of unchanged files from a cache."""
+        fs, path = self._reach()
+
+        def checksum(key: str) -> str | None:
+            try:
+                info = fs.info(f"{path}/{key}")
+            except FileNotFoundError:
+                return None
+            return file_checksum(info["name"], info["size"], info["mtime"])
+
+        with ThreadPoolExecutor() as pool:
+            return dict(zip(keys, pool.map(checksum, keys), strict=True))
 
     def checksums(self, keys: Sequence[str]) -> dict[str, str | None]:
         """Return the SHA-256 of objects of the group; None for a missing one."""
@@ -198,7 +277,8 @@ class ProductStore:
         found = {}
         for file in fs.find(path):
             name = PurePosixPath(file).name
-            if name.endswith(".json") and name != _TEMPLATE and not name.startswith("."):
+            hidden = name in (_TEMPLATE, _GROUP) or name.startswith(".")
+            if name.endswith(".json") and not hidden:
                 try:
                     found[name.removesuffix(".json")] = json.loads(fs.cat_file(file))
                 except (OSError, ValueError):
@@ -226,15 +306,34 @@ class ProductStore:
         self._write(self._reach()[1].removesuffix(".zarr") + suffix, text)
 
 
+def product_checksum(regions: Mapping[str, Mapping[str, str | None]]) -> str:
+    """Return the checksum of a product.
+
+    Args:
+        regions: Region -> its objects' keys and checksums.
+    """
+    return fingerprint(regions)
+
+
 def _jsonable(attrs: Mapping[str, Any]) -> dict[str, Any]:
     return {k: v.tolist() if hasattr(v, "tolist") else v for k, v in attrs.items()}
 
 
 def fast_encoding() -> dict[str, Any]:
-    """Return the encoding of a variable that every flux reads: fast to decode.
+    """Return the encoding of a variable that every flux reads: fast to decode, and checked.
 
-    Compared with zstd, floats take half to two thirds of the time and no more space.
+    Compared with zstd, floats take half to two thirds of the time and no more space. Each chunk ends
+    with its checksum, and chunks of fill values are written as well, since an absent one would not
+    be known to be lost.
     """
-    from zarr.codecs import BloscCodec
+    from zarr.codecs import BloscCodec, Crc32cCodec
 
-    return {"compressors": (BloscCodec(cname="lz4", clevel=5, shuffle="shuffle"),)}
+    blosc = BloscCodec(cname="lz4", clevel=5, shuffle="shuffle")
+    return checked_encoding() | {"compressors": (blosc, Crc32cCodec())}
+
+
+def checked_encoding() -> dict[str, Any]:
+    """Return the encoding of a coordinate: of any type, and checked."""
+    from zarr.codecs import Crc32cCodec, ZstdCodec
+
+    return {"compressors": (ZstdCodec(), Crc32cCodec()), "write_empty_chunks": True}

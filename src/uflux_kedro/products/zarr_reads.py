@@ -1,4 +1,4 @@
-"""Direct reads of Zarr arrays on a local disk, in the calling thread.
+"""Direct, checked reads of Zarr arrays on a local disk, in the calling thread.
 
 zarr-python passes every chunk between threads. For a map that takes longer than decoding it, and on
 a busy machine many times as long.
@@ -16,6 +16,8 @@ from numcodecs import blosc
 from numpy.typing import NDArray
 from xarray.backends import BackendArray
 from xarray.core import indexing
+
+from uflux_kedro.products.integrity import payload
 
 _DECODED = {"scale_factor", "add_offset", "missing_value", "_Unsigned"}
 """Attributes with which xarray decodes stored values, possibly without a change of type. (Time units
@@ -44,7 +46,9 @@ def with_direct_arrays(opened: xr.Dataset, url: str) -> xr.Dataset:
 
 
 class DirectArray(BackendArray):
-    """An array whose chunks are files of numbers compressed by Blosc.
+    """An array whose chunks are files of numbers compressed by Blosc, with their checksums.
+
+    All chunks must be there: one of fill values is written too.
 
     Args:
         array: The array, opened by zarr-python.
@@ -55,7 +59,6 @@ class DirectArray(BackendArray):
         self.shape = array.shape
         self.dtype = array.dtype
         self._chunks = array.chunks
-        self._fill = array.fill_value
         self._key = array.metadata.encode_chunk_key
         self._folder = folder
 
@@ -65,7 +68,7 @@ class DirectArray(BackendArray):
         names = [type(codec).__name__ for codec in array.metadata.codecs]
         missing = array.attrs.get("_FillValue")
         return (
-            names == ["BytesCodec", "BloscCodec"]
+            names == ["BytesCodec", "BloscCodec", "Crc32cCodec"]
             and array.dtype.kind in "fi"
             and array.dtype.isnative
             and not _DECODED & set(array.attrs)
@@ -118,9 +121,15 @@ class DirectArray(BackendArray):
         return box
 
     def _chunk(self, place: tuple[int, ...]) -> NDArray:
-        """Return a chunk, in full size also at the array's edge."""
+        """Return a chunk, in full size also at the array's edge.
+
+        Raises:
+            InputError: If it is absent or damaged.
+        """
+        key = self._key(place)
         try:
-            stored = (self._folder / self._key(place)).read_bytes()
+            stored: bytes | None = (self._folder / key).read_bytes()
         except FileNotFoundError:
-            return np.full(self._chunks, self._fill, self.dtype)
-        return np.frombuffer(blosc.decompress(stored), self.dtype).reshape(self._chunks)
+            stored = None
+        content = payload(stored, self._folder.parent, self._folder.name, key)
+        return np.frombuffer(blosc.decompress(content), self.dtype).reshape(self._chunks)

@@ -20,7 +20,9 @@ from uflux_kedro.quality.month_order import IN_TEXT_ORDER, months_in_text_order
 from uflux_kedro.quality.natural import family, seasonal_columns
 from uflux_kedro.quality.parameters import QualityParameters
 from uflux_kedro.quality.phase import Seasons, pair_lags
+from uflux_kedro.quality.place import check_place
 from uflux_kedro.quality.record import (
+    check_dates,
     coverage,
     energy_closure,
     missing_periods,
@@ -28,9 +30,12 @@ from uflux_kedro.quality.record import (
     steps,
 )
 from uflux_kedro.quality.shifts import Shift, circular_median, shifts
+from uflux_kedro.quality.signs import check_signs
+from uflux_kedro.quality.still import check_still
 from uflux_kedro.quality.values import check_bounds, mend_values
 from uflux_kedro.quality.years import Years
 from uflux_kedro.readers.towers.impossible import Impossible, in_words
+from uflux_kedro.readers.towers.sites import check_metadata
 from uflux_kedro.variables import VARIABLES, bounds_of_step, parse_predictor
 
 logger = logging.getLogger(__name__)
@@ -78,13 +83,22 @@ def check_towers(
         second: A second source of the same towers; None if there is none.
 
     Returns:
-        Corrected towers, findings and evidence. Nothing is dropped or raised here.
+        Corrected towers, findings and evidence. Nothing is dropped here.
+
+    Raises:
+        InputError: If the sites lack a tower, which the sun and the elevation could then not check.
     """
+    check_metadata(towers, sites, "the tower table")
     resolution = towers.attrs.get("resolution", "MM")
     single_steps = _single_steps(towers.attrs.get("impossible", []))
+    remarks = [
+        Finding(**r | {"sites": tuple(r["sites"]), "weight": "note"})
+        for r in towers.attrs.get("remarks", [])
+    ]
     towers, findings = mend_values(towers)
     units = [
         *check_levels(towers, sites),
+        *check_signs(towers),
         *check_carbon_balance(towers),
         *(compare_sources(towers, second) if second is not None else []),
     ]
@@ -101,15 +115,20 @@ def check_towers(
     ]
     years = Years.of(towers, columns)
     seasons, lags = check_phase(years, sites, seasonal_columns(columns), parameters.false_alarm)
+    places = check_place(years, sites)
     findings += [
-        *seasons,
+        *places,
+        *_without_places(seasons, places),
         *_without_known(check_carbon_timing(years), [*seasons, *units]),
         *units,
         *bounds,
         *single_steps,
+        *remarks,
         *_clocks(sites, parameters.clock),
+        *check_dates(towers, pd.Timestamp.now().normalize()),
         *missing_periods(towers),
         *repeated_years(years, columns),
+        *check_still(towers, columns),
         *_steps(years, columns, parameters.false_alarm),
     ]
     towers.attrs["resolution"] = resolution
@@ -167,6 +186,17 @@ def _without_known(findings: Iterable[Finding], known: Iterable[Finding]) -> Ite
             yield replace(finding, sites=sites)
 
 
+def _without_places(findings: Iterable[Finding], places: Iterable[Finding]) -> Iterable[Finding]:
+    """Yield findings without the sites whose place is known to be wrong, which explains the lag."""
+    misplaced = {site for finding in places for site in finding.sites}
+    for finding in findings:
+        left = tuple(s for s in finding.sites if s not in misplaced)
+        if finding.variable is not None or left == finding.sites:
+            yield finding
+        elif left:
+            yield replace(finding, sites=left)
+
+
 def _in_text_order(column: str, hit: pd.DataFrame, years: Years, everywhere: bool) -> Finding:
     known = np.isfinite(years.mean_year(column)).any(-1)
     sites = np.asarray(years.sites)[known] if everywhere else hit["site_id"]
@@ -213,21 +243,26 @@ def _clocks(sites: pd.DataFrame, clock: Clock) -> Iterable[Finding]:
 
 
 def _single_steps(impossible: Iterable[Impossible]) -> Iterable[Finding]:
-    """Yield findings on impossible single values that readers left out of averages."""
-    by_variable: dict[str, list[Impossible]] = {}
+    """Yield findings on infinite values, and impossible ones left out of averages, by readers."""
+    groups: dict[tuple[str, bool], list[Impossible]] = {}
     for one in impossible:
-        by_variable.setdefault(one["variable"], []).append(one)
-    for variable, cases in by_variable.items():
+        groups.setdefault((one["variable"], bool(np.isinf(one["example"]))), []).append(one)
+    for (variable, infinite), cases in groups.items():
         worst = max(cases, key=lambda one: one["steps"])
-        lower, upper = bounds_of_step(variable, worst["step"])
+        expected = f"finite {variable}"
+        if not infinite and worst["step"] in ("day", "hour"):
+            lower, upper = bounds_of_step(variable, worst["step"])
+            unit = VARIABLES[variable].unit
+            expected = f"{variable} {lower:g} to {upper:g} {unit} in any {worst['step']}"
         yield Finding(
             "bounds",
             variable,
             tuple(sorted({one["site_id"] for one in cases})),
-            expected=f"{variable} {lower:g} to {upper:g} {VARIABLES[variable].unit} in any "
-            f"{worst['step']}",
+            expected=expected,
             found=f"most of them at {worst['site_id']}: {in_words(worst)}",
-            mended="treated as missing before periods were averaged",
+            mended="treated as missing"
+            if infinite
+            else "treated as missing before periods were averaged",
         )
 
 

@@ -168,7 +168,7 @@ def check_carbon_timing(years: Years) -> list[Finding]:
 
     Returns:
         Findings that name the column and its lag, and one with the sites at which the balance
-        fails for another cause, if it is exact at most sites.
+        fails for another cause, if it is exact at most sites, or at any while one alone fails.
     """
     if not set(_BALANCE) <= years.months.keys():
         return []
@@ -190,8 +190,10 @@ def check_carbon_timing(years: Years) -> list[Finding]:
         Finding("phase", name, tuple(sites), expected, found)
         for (name, found), sites in cases.items()
     ]
-    if failed and exact > _MOST * (exact + len(failed)):
-        found = f"a carbon balance that fails, although it is exact at {exact} other sites"
+    alone = exact > 0 and len(failed) == 1
+    if failed and (alone or exact > _MOST * (exact + len(failed))):
+        others = "another site" if exact == 1 else f"{exact} other sites"
+        found = f"a carbon balance that fails, although it is exact at {others}"
         findings.append(Finding("units", ", ".join(_BALANCE), tuple(failed), expected, found))
     return findings
 

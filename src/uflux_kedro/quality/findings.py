@@ -20,7 +20,7 @@ class Finding:
     """One finding of a check.
 
     Attributes:
-        check: Name of the check: ``phase``, ``units``, ``bounds``, ``time``, ``steps``.
+        check: Name of the check: ``phase``, ``units``, ``bounds``, ``time``, ``constant``, ``steps``.
         variable: Column concerned, or several joined by commas; None for the place or the
             calendar of whole sites.
         sites: Sites concerned, sorted.

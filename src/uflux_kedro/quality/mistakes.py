@@ -40,6 +40,7 @@ _POWER = (
     Mistake("J m-2 month-1", _DAY * DAYS_PER_MONTH),
     Mistake("J m-2 a half-hour", 1800),
     Mistake("W m-2 divided by the seconds of a day", 1 / _DAY),
+    Mistake("kW m-2", 1e-3),
 )
 _CARBON = (
     Mistake("gC m-2 month-1", DAYS_PER_MONTH),

@@ -9,6 +9,8 @@ from scipy import stats
 from uflux_kedro.quality.findings import Finding
 from uflux_kedro.quality.years import Array, Years
 
+_FIRST_TOWERS = pd.Timestamp("1970-01-01")
+"""Fluxes over forests were first measured by eddy covariance in the seventies."""
 _LEAST_STEP = 1.5
 """Smallest step, in standard deviations of the months about their mean year."""
 _LEAST_MONTHS = 36
@@ -48,6 +50,29 @@ def missing_periods(towers: pd.DataFrame) -> list[Finding]:
             )
         )
     return findings
+
+
+def check_dates(towers: pd.DataFrame, today: pd.Timestamp) -> list[Finding]:
+    """Find periods that begin in the future, or before there were flux towers.
+
+    Args:
+        towers: Canonical towers.
+        today: The present day.
+    """
+    wrong = (towers["time"] > today) | (towers["time"] < _FIRST_TOWERS)
+    if not wrong.any():
+        return []
+    rows = towers.loc[wrong, ["site_id", "time"]]
+    return [
+        Finding(
+            "time",
+            None,
+            tuple(sorted(rows["site_id"].unique())),
+            f"dates from {_FIRST_TOWERS:%Y} to {today:%Y-%m-%d}",
+            f"{len(rows)} periods outside, such as {rows['time'].iloc[-1]:%Y-%m-%d} at "
+            f"{rows['site_id'].iloc[-1]}",
+        )
+    ]
 
 
 def _on_step(time: pd.Series, step: str) -> pd.Series:

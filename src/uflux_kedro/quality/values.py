@@ -52,6 +52,7 @@ def mend_values(towers: pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]:
         if name not in VARIABLES or not pd.api.types.is_float_dtype(towers[column]):
             continue
         causes = (
+            _infinite,
             _averaged_fill,
             _humidity_as_fraction,
             _water_in_percent,
@@ -133,6 +134,15 @@ def _finding(
 
 
 Mended = tuple[pd.Series, Finding] | None
+
+
+def _infinite(towers: pd.DataFrame, column: str, name: str) -> Mended:
+    """Find infinite values, as of a division by zero, which no other check could bear."""
+    wrong = towers[column].abs() == float("inf")
+    if not wrong.any():
+        return None
+    finding = _finding(towers, column, wrong, f"finite, {VARIABLES[name].unit}", "infinite")
+    return towers[column].mask(wrong), replace(finding, mended="treated as missing")
 
 
 def _averaged_fill(towers: pd.DataFrame, column: str, name: str) -> Mended:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import atexit
 import gzip
+import hashlib
+import io
 import shutil
 import stat
 import tempfile
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -45,6 +48,11 @@ class File:
     def where(self) -> str:
         """Description of the file for messages."""
         return str(self.path) if self.member is None else f"{self.path} ({self.name})"
+
+    def checksum(self) -> bytes:
+        """Return the SHA-256 of the unpacked bytes."""
+        with self.open() as stream:
+            return hashlib.file_digest(cast("io.BufferedReader", stream), "sha256").digest()
 
     @contextmanager
     def open(self) -> Iterator[IO[bytes]]:
@@ -132,6 +140,10 @@ def unpack_netcdf(paths: Sequence[Path]) -> Iterator[Path]:
         for file in files_of(path):
             if file.name.endswith(".nc"):
                 target = folder / f"{path.stem}-{file.name}"
+                if target.exists():
+                    raise InputError(
+                        path, file.name, expected="each name once", found="it in several folders"
+                    )
                 with file.open() as packed, target.open("wb") as stream:
                     shutil.copyfileobj(packed, stream)
                 yield target
@@ -156,6 +168,8 @@ def _safe_zip(path: Path | IO[bytes], where: Path | str = "") -> zipfile.ZipFile
         ) from error
     unpacked = sum(member.file_size for member in archive.infolist())
     faults = [(m.filename, fault) for m in archive.infolist() if (fault := _fault(m))]
+    names = Counter(name for name in archive.namelist() if not name.endswith("/"))
+    faults += [(name, f"{n} members of this name") for name, n in names.items() if n > 1]
     if unpacked > MAX_UNPACKED_BYTES:
         faults.append((str(where), f"{unpacked / 2**30:.0f} GiB unpacked"))
     if faults:
@@ -164,7 +178,7 @@ def _safe_zip(path: Path | IO[bytes], where: Path | str = "") -> zipfile.ZipFile
         raise InputError(
             where,
             member,
-            expected="files of a sensible size that stay inside the archive",
+            expected="files of a sensible size and names of their own that stay inside the archive",
             found=fault,
             hint="The archive is unsafe and is not read",
         )

@@ -94,7 +94,7 @@ def _read(path: Path, keep_snow: bool) -> pd.DataFrame:
         raise InputError(path, "time", expected="each day once", found=twice or "no day")
     clear = _clear(numbers["state_1km"], keep_snow)
     quality = _integers(numbers["QC_500m"])
-    table = pd.DataFrame({"site_id": raw["sites_id"].astype(str), "time": time})
+    table = pd.DataFrame({"site_id": raw["sites_id"], "time": time})
     for name, column in _BANDS.items():
         stored = numbers[column]
         best = (quality >> _QUALITY_BITS[name]) & 0b1111 == 0
@@ -129,7 +129,13 @@ def _table(path: Path) -> pd.DataFrame:
             raise _not_a_table(path, f"{len(fields)} fields in line {number}")
         plain.append(",".join(fields))
     try:
-        return pd.read_csv(StringIO("\n".join(plain)), usecols=list(_NEEDED))
+        return pd.read_csv(
+            StringIO("\n".join(plain)),
+            usecols=list(_NEEDED),
+            dtype={"sites_id": str},  # a site may be called 001 or NA
+            keep_default_na=False,
+            na_values={name: ["", "NaN"] for name in _NEEDED if name != "sites_id"},
+        )
     except (ValueError, OverflowError) as error:
         raise _not_a_table(path, f"{type(error).__name__}: {error}") from error
 

@@ -102,8 +102,8 @@ def _geojson(path: Path) -> tuple[list[tuple[dict[str, Any], Geometry]], str]:
     collection = json.loads(path.read_text(encoding="utf-8"))
     found = [(f["properties"] or {}, shape(f["geometry"])) for f in collection["features"] if f["geometry"]]  # fmt: skip
     # RFC 7946 allows WGS84 only; files of the older standard may name another.
-    named = collection.get("crs", {}).get("properties", {}).get("name", _WGS84)
-    return found, named
+    named = ((collection.get("crs") or {}).get("properties") or {}).get("name", _WGS84)
+    return found, str(named)
 
 
 def _shapefile(path: Path) -> tuple[list[tuple[dict[str, Any], Geometry]], str]:
@@ -176,8 +176,19 @@ def _named(
             expected="areas with a name in that attribute",
             found=f"the attributes {', '.join(sorted(columns)) or 'of no feature'}",
         )
+    for name, parts in areas.items():
+        corners = shapely.get_coordinates(parts)
+        if not np.isfinite(corners).all():
+            raise InputError(
+                path,
+                "geometry",
+                expected="numbers as the corners of every area",
+                found=f"{int((~np.isfinite(corners).all(axis=1)).sum())} of {len(corners)} corners "
+                f"of {name!r} infinite or not a number",
+                hint="Mend or remove the area",
+            )
+    to_degrees = _to_degrees(crs, path)
     whole = [shapely.union_all(shapely.make_valid(parts)) for parts in areas.values()]
-    to_degrees = _to_degrees(crs)
     if to_degrees is not None:
         # A line that is straight in the projection is curved in degrees: add points along it.
         step = np.ptp(shapely.total_bounds(whole)[[0, 2]]) / _POINTS_ACROSS
@@ -187,12 +198,24 @@ def _named(
     return Outlines(kind, tuple(areas), tuple(whole))
 
 
-def _to_degrees(crs: str) -> Any:
+def _to_degrees(crs: str, where: Path) -> Any:
     """Return a function that converts points (n, 2) to degrees; None if they are in degrees."""
     from pyproj import CRS, Transformer
+    from pyproj.exceptions import ProjError
 
-    given = CRS.from_user_input(crs)
-    if given.is_geographic:
-        return None
-    transformer = Transformer.from_crs(given, _WGS84, always_xy=True)
+    try:
+        given = CRS.from_user_input(crs)
+        if given.is_geographic:
+            return None
+        if not given.is_projected:
+            raise ProjError(f"a {given.type_name}")
+        transformer = Transformer.from_crs(given, _WGS84, always_xy=True)
+    except ProjError as error:
+        raise InputError(
+            where,
+            "projection",
+            expected="one that PROJ knows, by its EPSG code or as WKT",
+            found=f"{crs[:80]!r} ({error})",
+            hint="Set the projection of the file, or convert it to longitude and latitude",
+        ) from error
     return lambda points: np.column_stack(transformer.transform(*points.T))

@@ -8,7 +8,9 @@ start and need copies of the table.
 from __future__ import annotations
 
 import hashlib
+import io
 import json
+import logging
 import sys
 import warnings
 from collections.abc import Callable, Sequence
@@ -26,8 +28,12 @@ from tqdm import tqdm
 
 from uflux_kedro.errors import InputError
 from uflux_kedro.files import replacing, sha256
+from uflux_kedro.installed import version_of
 from uflux_kedro.validation.folds import Fold
 
+logger = logging.getLogger(__name__)
+
+_CHECKSUM = hashlib.sha256().digest_size
 _LIBRARIES = ("uflux_kedro", "numpy", "numba", "scikit-learn", "xgboost", "lightgbm", "optuna")
 
 
@@ -145,8 +151,7 @@ def held_out_predictions(
                 error.add_note(f"In fold {fold.number} ({fold.name})")
                 raise
         if cached:
-            with replacing(cached) as temporary:
-                np.save(temporary, prediction)
+            _write(cached, prediction)
         return fold, prediction
 
     predicted = np.full(len(y), np.nan)
@@ -217,7 +222,7 @@ def _versions(module: str) -> dict[str, str | None]:
     versions: dict[str, str | None] = {"python": sys.version.split()[0]}
     for name in _LIBRARIES:
         try:
-            versions[name] = metadata.version(name)
+            versions[name] = version_of(name)
         except metadata.PackageNotFoundError:
             versions[name] = None
     project, _, rest = module.partition(".")
@@ -230,10 +235,33 @@ def _versions(module: str) -> dict[str, str | None]:
     return versions
 
 
+def _write(path: Path, prediction: NDArray[np.float64]) -> None:
+    """Write the predictions of a finished fold as npy, followed by their checksum."""
+    content = io.BytesIO()
+    np.save(content, prediction)
+    with replacing(path) as temporary:
+        temporary.write_bytes(content.getvalue() + _checksum(path, content.getvalue()))
+
+
 def _read(path: Path, rows: int) -> NDArray[np.float64] | None:
     """Read the predictions of a finished fold; None if the file is absent or damaged."""
     try:
-        prediction = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError):
+        stored = path.read_bytes()
+    except FileNotFoundError:
         return None
-    return prediction if prediction.shape == (rows,) else None
+    content = stored[:-_CHECKSUM]
+    if stored[-_CHECKSUM:] == _checksum(path, content):
+        prediction = np.load(io.BytesIO(content), allow_pickle=False)
+        if prediction.shape == (rows,):
+            return prediction
+    logger.warning(
+        "%s: expected the predictions of a fold with their checksum; found a damaged file, or one of "
+        "an earlier version. The fold is fitted again",
+        path,
+    )
+    return None
+
+
+def _checksum(path: Path, content: bytes) -> bytes:
+    """Return the SHA-256 of a file's name, which is the key of its fold, and its content."""
+    return hashlib.sha256(path.name.encode() + content).digest()

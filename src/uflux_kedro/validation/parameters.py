@@ -73,7 +73,8 @@ class TrainingParameters(Parameters):
     """Number of cores; -1 uses all. Folds run in parallel, each model on one core."""
 
     device: Device = "cpu"
-    """Device on which XGB trains; ``auto`` uses a GPU if there is one."""
+    """Device on which XGB trains; ``auto`` uses a GPU if there is one and the extra ``cuda``
+    is installed."""
 
     fit_with_sites: bool = False
     """Whether models that can use the site of each row get it: DF21 draws its bags by site, BLEND

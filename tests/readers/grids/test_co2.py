@@ -91,3 +91,18 @@ def test_any_text_is_a_table_or_refused(text):
         with contextlib.suppress(InputError):
             cube = read_co2([path])
             assert ((cube["CO2"] >= 299) & (cube["CO2"] <= 701)).all()
+
+
+@pytest.mark.parametrize("separator", ["   ", ";", " ; "])
+def test_decimal_commas_are_read(tmp_path, separator):
+    plain = read_co2(write(lines(), tmp_path))["CO2"].to_numpy()
+    rows = [separator.join(line.split()).replace(".", ",") for line in lines()]
+    np.testing.assert_array_equal(read_co2(write(rows, tmp_path))["CO2"], plain)
+    mixed = [*lines()[:5], lines()[5].replace(".", ","), *lines()[6:]]
+    np.testing.assert_array_equal(read_co2(write(mixed, tmp_path))["CO2"], plain)
+
+
+def test_commas_between_columns_and_in_numbers_are_refused(tmp_path):
+    rows = [",".join(line.split()).replace(".", ",") for line in lines()]
+    with pytest.raises(InputError, match=r"found 2001 in 2001-02, followed by 83.*both between"):
+        read_co2(write(rows, tmp_path))

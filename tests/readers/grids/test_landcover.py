@@ -184,3 +184,33 @@ def test_a_shifted_region_has_codes_that_no_class_has(codes, tmp_path):
     path = write(land_cover(codes).isel(lat=[0, 1]), tmp_path / "MCD12C1_2010.nc")
     with pytest.raises(InputError, match=r"found -1"):
         read_igbp([path], class_offset=-1)
+
+
+TURNS = {
+    "turned upside down": lambda m: m[::-1],
+    "rolled by 180 degrees": lambda m: np.roll(m, m.shape[1] // 2, axis=1),
+    None: np.zeros_like,
+}
+
+
+@pytest.mark.parametrize("how", TURNS)
+def test_a_measured_map_that_was_turned_is_refused(shared_data, tmp_path, how):
+    path = shared_data / "land_cover/modis_landcover__LPDAAC__v5.1__0.5deg__2010.nc"
+    with xr.open_dataset(path) as measured:
+        codes = measured[["Band1"]].load().fillna(1) - 1
+    wrong = codes.copy(data={"Band1": TURNS[how](codes["Band1"].to_numpy())})
+    hint = f"It agrees if it is {how}" if how else "Check its latitudes"
+    with pytest.raises(InputError, match=f"land and water where they are on Earth.*{hint}"):
+        read_igbp([write(wrong, tmp_path / "2010.nc")])
+    region = wrong.sel(lat=slice(34, 72), lon=slice(-25, 45))
+    with pytest.raises(InputError, match="1 of 1 places: Poland is water"):
+        read_igbp([write(region, tmp_path / "europe.nc")])
+
+
+def test_the_map_that_passed_for_right_upside_down(faults, tmp_path):
+    path = faults / "igbp_upside_down/MCD12C1_2016.nc"
+    with pytest.raises(InputError, match=r"12 of 20 places: Sahara is water.*turned upside down"):
+        read_igbp([path])
+    with xr.open_dataset(path) as turned:
+        right = turned.load().assign_coords(lat=-turned["lat"])
+    assert read_igbp([write(right, tmp_path / "2016.nc")])["IGBP"].shape == (90, 180)

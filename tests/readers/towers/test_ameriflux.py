@@ -14,6 +14,7 @@ from uflux_kedro.errors import InputError
 from uflux_kedro.readers.archives import File, files_of
 from uflux_kedro.readers.parameters import TowerParameters
 from uflux_kedro.readers.towers.ameriflux import read_table
+from uflux_kedro.readers.towers.sensors import join
 from uflux_kedro.readers.towers.tower_files import by_name, recognise
 
 GRAMS_A_DAY = 12.011e-6 * 86400
@@ -158,3 +159,80 @@ def test_years_that_oneflux_took_in(shared_data):
         assert days["NEE_QC"].sum() * per_day == pytest.approx(len(measured))
         good = pd.Series([r["TIMESTAMP_START"][:8] for r in measured]).value_counts()
         assert days["NEE"].notna().sum() == (good >= 0.7 * per_day).sum()
+
+
+def test_a_sensor_goes_on_where_another_ends(base):
+    first = np.arange(96) < 40
+    table = base(
+        H=50.0, TA_1_1_1=np.where(first, 20.0, -9999), TA_1_2_1=np.where(first, -9999, 10.0)
+    )
+    days = read(table)
+    assert days["TA"].tolist() == pytest.approx([(40 * 20 + 8 * 10) / 48, 10.0])
+    (remark,) = days.attrs["remarks"]
+    assert (remark["variable"], remark["sites"]) == ("TA", ["US-Xyz"])
+    assert remark["found"] == "TA: TA_1_1_1 20110601-20110601, TA_1_2_1 20110601-20110602"
+
+
+def test_short_gaps_are_not_filled_with_another_sensor(base):
+    gaps = np.arange(96) % 4 == 1
+    days = read(base(H=50.0, TA_1_1_1=np.where(gaps, -9999, 20.0), TA_1_2_1=10.0))
+    assert days["TA"].tolist() == [20.0, 20.0]
+    assert days.attrs["remarks"][0]["found"].endswith("(not TA_1_2_1)")
+
+
+def test_a_sensor_without_values_or_with_hardly_any_is_not_chosen(base):
+    assert read(base(H=50.0, TA_1_1_1=-9999, TA_1_2_1=10.0))["TA"].tolist() == [10.0, 10.0]
+    rare = np.where(np.arange(96) % 6 == 0, 20.0, -9999)
+    assert read(base(H=50.0, TA_1_1_1=rare, TA_1_2_1=10.0))["TA"].tolist() == [10.0, 10.0]
+
+
+def test_nee_of_the_team_and_the_turbulent_flux_are_joined_with_their_quality(base):
+    first = np.arange(96) < 48
+    gaps = np.arange(96) % 4 == 3
+    days = read(
+        base(NEE_PI=np.where(first & ~gaps, -3.0, -9999), FC=np.where(gaps, -9999, -2.0), SC=0.5)
+    )
+    # The day of the team's NEE has its gaps; FC, with the storage below, goes on.
+    assert days["NEE"].tolist() == pytest.approx([-3 * GRAMS_A_DAY, -1.5 * GRAMS_A_DAY])
+    assert days["NEE_QC"].tolist() == [0.75, 0.75]
+
+
+def test_the_quality_of_a_filled_flux_is_that_of_the_column_it_came_from(base):
+    first = np.arange(96) < 48
+    days = read(
+        base(H_F=np.where(first, 40.0, -9999), H=np.where(np.arange(96) < 36, 40.0, -9999),
+             H_1_1_1=np.where(first, -9999, 60.0))
+    )  # fmt: skip
+    assert days["H"].tolist() == [40.0, 60.0]
+    assert days["H_QC"].tolist() == [0.75, 1.0]
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.01])
+def test_soil_water_is_a_fraction_or_in_percent_by_its_values(base, scale):
+    water = np.linspace(8, 40, 96)
+    days = read(base(H=50.0, SWC_1_1_1=water * scale))
+    assert days["SWC"].mean() == pytest.approx(water.mean() / 100)
+
+
+def test_each_sensor_of_soil_water_has_a_unit_of_its_own(base):
+    first = np.arange(96) < 48
+    days = read(
+        base(H=50.0, SWC_1_1_1=np.where(first, 25.0, -9999), SWC_1_1_2=np.where(first, -9999, 0.3))
+    )
+    assert days["SWC"].tolist() == pytest.approx([0.25, 0.3])
+
+
+def test_the_deficit_is_computed_where_its_own_column_has_ended(base):
+    first = np.arange(96) < 48
+    days = read(base(H=50.0, TA=20.0, RH=60.0, VPD_PI=np.where(first, 5.0, -9999)))
+    assert days["VPD"].tolist() == pytest.approx([5.0, saturation_vapour_pressure(20.0) * 0.4])
+
+
+def test_a_long_gap_within_a_record_is_bridged_and_a_shorter_one_is_not():
+    first = pd.Series(np.where((np.arange(100) < 40) | (np.arange(100) >= 70), 1.0, np.nan))
+    other = pd.Series(2.0, first.index)
+    joined = join({"a": first, "b": other}, 1)
+    assert joined.series.tolist() == [1.0] * 40 + [2.0] * 30 + [1.0] * 30
+    assert joined.columns == ("a", "b")
+    shorter = first.where(np.arange(100) < 69, 1.0)
+    assert join({"a": shorter, "b": other}, 1).series.isna().sum() == 29

@@ -4,6 +4,7 @@ import zipfile
 
 import numpy as np
 import openpyxl
+import pandas as pd
 import pytest
 
 from uflux_kedro.errors import InputError
@@ -102,3 +103,15 @@ def test_a_workbook_that_leads_outside_is_refused(tmp_path):
         archive.writestr("../evil.xml", "x")
     with pytest.raises(InputError, match="The archive is unsafe and is not read"):
         read_badm(File(path))
+
+
+@pytest.mark.parametrize("decimal", [".", ","])
+def test_semicolons_between_the_columns(tmp_path, decimal):
+    (tmp_path / "comma").mkdir()
+    plain = read_badm(text(tmp_path / "comma" / "AMF_AA-Net_BIF_X.csv", ROWS))
+    path = tmp_path / "AMF_AA-Net_BIF_X.csv"
+    lines = [
+        ";".join(map(str, row[:4])) + f";{str(row[4]).replace('.', decimal)}" for row in ROWS[1:]
+    ]
+    path.write_text("\n".join([";".join(HEADER), *lines]) + "\n")
+    pd.testing.assert_frame_equal(read_badm(File(path)), plain)

@@ -192,3 +192,9 @@ def test_willow_creek_7_day_by_day(shared_data):
     np.testing.assert_array_equal(towers["GPP"], [float(row["GPP_DT_VUT_REF"]) for row in rows])
     np.testing.assert_array_equal(towers["LE"], [float(row["LE_F_MDS"]) for row in rows])
     assert towers["CO2"].isna().sum() == sum(row["CO2_F_MDS"] == "-9999" for row in rows) == 179
+
+
+@pytest.mark.parametrize("water", [25.0, 0.25])
+def test_soil_water_is_in_percent_or_a_fraction_by_its_values(fluxnet_table, fluxnet_zip, water):
+    towers = read_fluxnet(fluxnet_zip(fluxnet_table(SWC_F_MDS_1=water)))
+    assert towers["SWC"].tolist() == pytest.approx([0.25] * 12)

@@ -24,8 +24,9 @@ def days():
     """Two years of days."""
     time = pd.date_range("2004-01-01", "2005-12-31")
     season = np.sin(2 * np.pi * (time.day_of_year - 100) / 365.25)
-    table = pd.DataFrame({"TIMESTAMP": time.strftime("%Y%m%d")}).assign(**FLUXNET_COLUMNS)
-    return table.assign(TA_F=10 + 8 * season, SW_IN_F=170 + 120 * season)
+    values = {n: v * (1 + 0.01 * season * ("_QC" not in n)) for n, v in FLUXNET_COLUMNS.items()}
+    values |= {"TA_F": 10 + 8 * season, "SW_IN_F": 170 + 120 * season}
+    return pd.DataFrame({"TIMESTAMP": time.strftime("%Y%m%d")}).assign(**values)
 
 
 def read(table, folder, resolution="MM"):
@@ -167,3 +168,45 @@ def test_a_shorter_step_may_have_what_a_longer_may(name):
     day, hour = bounds_of_step(name, "day"), bounds_of_step(name, "hour")
     assert hour[0] <= day[0] <= month[0] or name == "P"
     assert hour[1] >= day[1] >= month[1] or name == "CO2"
+
+
+INFINITE = ["inf", "-inf", "Infinity", "1e400", "-1e400"]
+
+
+@pytest.mark.parametrize("text", INFINITE)
+@pytest.mark.parametrize("resolution", ["DD", "MM"])
+def test_infinite_values_are_missing_and_counted(days, tmp_path, text, resolution):
+    days["GPP_NT_VUT_REF"] = days["GPP_NT_VUT_REF"].astype(str)
+    days.loc[[100, 101], "GPP_NT_VUT_REF"] = text
+    checked = read(days, tmp_path, resolution)
+    rows = checked.towers["time"].between("2004-04-10", "2004-04-11")
+    assert checked.towers.loc[rows, "GPP"].isna().all()
+    assert np.isfinite(checked.towers.loc[~rows, "GPP"]).all()
+    (finding,) = (f for f in checked.findings if f.variable == "GPP" and f.check == "bounds")
+    sign = "-inf" if text.startswith("-") else "inf"
+    assert f"2 of 731 days infinite, such as {sign} on 2004-04-10" in finding.found
+    assert finding.mended == "treated as missing"
+
+
+@pytest.mark.parametrize("text", INFINITE)
+def test_infinite_values_of_a_tidy_table_are_missing_and_counted(tmp_path, text):
+    (tmp_path / "own.csv").write_text(
+        "site,month,lat,cover,gpp\n"
+        f"A,200401,45,GRA,3.5\nA,200402,45,GRA,{text}\nB,200401,50,ENF,4\n"
+    )
+    columns = {"site_id": "site", "time": "month", "latitude": "lat", "IGBP": "cover", "GPP": "gpp"}
+    towers, _ = read_towers(tmp_path, reader="tidy", columns=columns)
+    assert towers["GPP"].isna().tolist() == [False, True, False]
+    (one,) = towers.attrs["impossible"]
+    assert (one["site_id"], one["variable"], one["steps"], one["of"]) == ("A", "GPP", 1, 2)
+    assert "1 of 2 months infinite" in in_words(one)
+
+
+def test_infinite_humidity_is_no_saturated_air(tmp_path):
+    starts = pd.date_range("2004-06-01", periods=48, freq="30min").strftime("%Y%m%d%H%M")
+    table = pd.DataFrame({"TIMESTAMP_START": starts, "NEE": 1.0, "TA": 20.0, "RH": 50.0})
+    table["RH"] = np.where(table.index % 4 == 0, np.inf, 50.0)
+    (tmp_path / "AMF_XX-Aaa_BASE_HH_1-5.csv").write_text(table.to_csv(index=False))
+    (tmp_path / "sites.csv").write_text(SITES)
+    towers, _ = read_towers(tmp_path, resolution="DD")
+    assert towers["VPD"].tolist() == pytest.approx([0.5 * 23.39], rel=1e-3)

@@ -14,6 +14,8 @@ import yaml
 from tests.testing.project import PROJECT
 from uflux_kedro.datasets.validators import TOWERS
 from uflux_kedro.errors import InputError
+from uflux_kedro.quality.check import check_towers
+from uflux_kedro.quality.parameters import QualityParameters
 from uflux_kedro.readers.archives import File
 from uflux_kedro.readers.parameters import TowerParameters
 from uflux_kedro.readers.towers.read import read_towers
@@ -264,3 +266,53 @@ def test_a_download_that_is_no_zip_stops(tmp_path, content):
         InputError, match=r"1-4\.zip: expected a zip archive; found .*download it again"
     ):
         read_towers([path])
+
+
+MONTHS = "FLX_XX-Aaa_FLUXNET2015_FULLSET_MM_2004-2004_1-4.csv"
+
+
+def months(fluxnet_table, last: str) -> str:
+    """Return a table whose last column is one that is read."""
+    table = fluxnet_table()
+    return table[[*table.columns.drop(last), last]].to_csv(index=False)
+
+
+def test_a_last_number_that_may_be_cut_off_is_told(tmp_path, sites, fluxnet_table):
+    sites("XX-Aaa")
+    text = months(fluxnet_table, "GPP_NT_VUT_REF")
+    for content, told in ((text, 0), (text[:-2], 1)):
+        (tmp_path / MONTHS).write_text(content)
+        towers, places = read_towers(tmp_path)
+        assert len(towers.attrs["remarks"]) == told
+    findings = check_towers(towers, places, QualityParameters()).findings
+    (finding,) = (f for f in findings if "line break" in f.found)
+    assert (finding.variable, finding.weight) == ("GPP", "note")
+
+
+def test_a_last_number_of_a_tidy_table_that_may_be_cut_off_is_told(tmp_path):
+    text = "site,month,lat,cover,gpp\nA,200401,45,GRA,3.5\nB,200401,50,ENF,4.25"
+    (tmp_path / "own.csv").write_text(text)
+    columns = {"site_id": "site", "time": "month", "latitude": "lat", "IGBP": "cover", "GPP": "gpp"}
+    towers, _ = read_towers(tmp_path, reader="tidy", columns=columns)
+    assert [(r["variable"], r["sites"]) for r in towers.attrs["remarks"]] == [("GPP", ["B"])]
+
+
+def test_a_copy_with_other_contents_is_refused(tmp_path, sites, fluxnet_table, fluxnet_zip):
+    sites("XX-Aaa")
+    fluxnet_zip(fluxnet_table())
+    (tmp_path / "unpacked").mkdir()
+    fluxnet_table().to_csv(tmp_path / "unpacked" / MONTHS, index=False)
+    assert len(read_towers(tmp_path)[0]) == 12
+    fluxnet_table(GPP_NT_VUT_REF=5.0).to_csv(tmp_path / "unpacked" / MONTHS, index=False)
+    with pytest.raises(
+        InputError, match=r"one version of the table; found another .*2004_1-4\.csv"
+    ):
+        read_towers(tmp_path)
+
+
+def test_a_site_without_a_file_may_have_no_class(tmp_path, sites, fluxnet_table, fluxnet_zip):
+    sites("XX-Aaa")
+    with (tmp_path / "sites.csv").open("a") as stream:
+        stream.write("XX-Bbb,51.0,11.0,\n")
+    fluxnet_zip(fluxnet_table())
+    assert read_towers(tmp_path)[1]["site_id"].tolist() == ["XX-Aaa"]

@@ -5,7 +5,14 @@ import pandas as pd
 import pytest
 
 from uflux_kedro.errors import InputError
-from uflux_kedro.readers.towers.sites import check_metadata, check_sites, read_sites
+from uflux_kedro.readers.archives import File
+from uflux_kedro.readers.towers.sites import (
+    check_metadata,
+    check_sites,
+    igbp_class,
+    read_sites,
+)
+from uflux_kedro.readers.towers.tower_files import recognise
 
 
 @pytest.fixture
@@ -117,3 +124,78 @@ def test_elevations_and_names_are_tidied():
     (site,) = check_sites(table, "t").itertuples()
     assert (site.site_id, site.IGBP, site.climate) == ("A", "ENF", "Dfb")
     assert np.isnan(site.elevation)
+
+
+@pytest.mark.parametrize("name", ["11", "001", "1E3", "NA", "None", "null", "NaN"])
+def test_a_name_of_a_site_stays_as_it_is_written(table, tmp_path, name):
+    table["SITE_ID"] = [name, "DE-Abc"]
+    assert name in read_sites(write(table, tmp_path))["site_id"].tolist()
+
+
+def test_a_latitude_that_is_a_longitude_asks_whether_they_are_swapped(table, tmp_path):
+    table.loc[0, "LOCATION_LAT"] = 148.2
+    with pytest.raises(InputError, match=r"148.2 at NA-Xyz. Are latitude and longitude swapped\?"):
+        read_sites(write(table, tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("value", "valid"), [(-450, True), (8900, True), (1e9, False), (-500, False)]
+)
+def test_an_elevation_is_one_on_earth(table, tmp_path, value, valid):
+    path = write(table.assign(LOCATION_ELEV=value), tmp_path)
+    if valid:
+        assert set(read_sites(path)["elevation"]) == {value}
+    else:
+        with pytest.raises(InputError, match="elevation: expected -450 to 8900 m above the sea"):
+            read_sites(path)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "SITE_ID,SITE_NAME,LOCATION_LAT,LOCATION_LONG,LOCATION_ELEV,IGBP,CLIMATE",
+        "site_id,name,location_lat,location_long,elev,igbp,climate",
+        "Site ID,Name,Latitude (degrees),Longitude (degrees),Elevation (m),"
+        "Vegetation Abbreviation (IGBP),Climate Class Abbreviation (Koeppen)",
+        "id,name,lat,lon,elevation,siteType,climateZone",
+        "fluxnet_id,site,lat,lon,altitude,vegetation,koeppen",
+        "Site Code,Site name,Latitude,Longitude,Elevation,IGBP code,Climate",
+    ],
+)
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_other_networks_names_of_the_columns(tmp_path, header, separator):
+    row = "DE-Abc,Abc wood,51.25,13.5,385,ENF,Cfb"
+    text = f"{header}\n{row}\n".replace(",", separator)
+    (tmp_path / "sites.csv").write_text(text)
+    (site,) = read_sites(tmp_path / "sites.csv").to_dict("records")
+    assert site == {"site_id": "DE-Abc", "latitude": 51.25, "longitude": 13.5, "elevation": 385.0,
+                    "IGBP": "ENF", "climate": "Temperate"}  # fmt: skip
+    assert recognise(File(tmp_path / "sites.csv")).family == "sites"
+
+
+def test_a_table_of_periods_is_no_site_table(tmp_path):
+    (tmp_path / "own.csv").write_text("site,date,lat,lon,igbp,gpp\nA,2001-01,50,10,ENF,1\n")
+    assert "a table of unknown columns" in recognise(File(tmp_path / "own.csv"))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("enf", "ENF"), (" DBF ", "DBF"), ("WET - Permanent Wetlands", "WET"), ("10", "GRA"),
+     ("CRO (Croplands: ...)", "CRO"), ("Evergreen Needleleaf Forests", "ENF"), ("17", "WAT"),
+     ("Cropland/Natural Vegetation Mosaics", "CVM"), ("Woody Savannas", "WSA"), ("Savannas", "SAV"),
+     ("Permanent Snow and Ice", "SNO"), ("GRS", "GRS"), ("tundra", "tundra"), ("", "")],
+)  # fmt: skip
+def test_classes_in_words_and_codes(text, expected):
+    assert igbp_class(text) == expected
+
+
+@pytest.mark.parametrize(("text", "expected"), [("BSk", "Arid"), ("ET", "Arctic"), ("Dry", "Dry")])
+def test_climates_of_koeppen_have_names(table, tmp_path, text, expected):
+    assert set(read_sites(write(table.assign(CLIMATE=text), tmp_path))["climate"]) == {expected}
+
+
+def test_what_is_wrong_at_other_sites_does_not_matter(table, tmp_path):
+    path = write(table.assign(IGBP=["", "ENF"], LOCATION_LAT=[99, 51.25]), tmp_path)
+    assert read_sites(path, ["DE-Abc"])["site_id"].tolist() == ["DE-Abc"]
+    with pytest.raises(InputError, match="latitude"):
+        read_sites(path, ["NA-Xyz"])

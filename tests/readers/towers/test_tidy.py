@@ -224,3 +224,37 @@ def test_a_row_that_lost_a_field_is_named(table, tmp_path):
     path.write_text("\n".join(lines))
     with pytest.raises(InputError, match="expected 10 fields in every row; found 9 in line 3"):
         read_tidy([path], COLUMNS)
+
+
+NAMES = ["11", "001", "1E3", "NA", "None", "null", "NaN"]
+"""Names of sites that look like a number or like no value."""
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names_of_sites_stay_as_they_are_written(table, tmp_path, name):
+    table["site"] = [name, name, "DE-Abc"]
+    towers, sites, _ = read_tidy(write(table, tmp_path), COLUMNS)
+    assert set(towers["site_id"]) == set(sites["site_id"]) == {name, "DE-Abc"}
+
+
+def test_names_that_are_all_numbers_are_text(table, tmp_path):
+    table["site"] = ["000", "000", "001"]
+    towers, sites, _ = read_tidy(write(table, tmp_path), COLUMNS)
+    assert towers["site_id"].tolist() == ["000", "000", "001"]
+    assert sites["site_id"].tolist() == ["000", "001"]
+
+
+@pytest.mark.parametrize("names", [[11, 11, 12], [11.0, 11.0, 12.0]])
+def test_numbers_of_a_parquet_table_are_names_without_a_decimal_point(table, tmp_path, names):
+    table.assign(site=names).to_parquet(tmp_path / "towers.parquet")
+    _, sites, _ = read_tidy([tmp_path / "towers.parquet"], COLUMNS)
+    assert sites["site_id"].tolist() == ["11", "12"]
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_a_row_without_a_site_is_refused(table, tmp_path, suffix):
+    table.loc[1, "site"] = None
+    path = tmp_path / f"towers.{suffix}"
+    table.to_csv(path, index=False) if suffix == "csv" else table.to_parquet(path)
+    with pytest.raises(InputError, match="site: expected a name for each site; found none in 1"):
+        read_tidy([path], COLUMNS)

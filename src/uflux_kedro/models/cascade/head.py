@@ -12,6 +12,7 @@ import numpy as np
 from uflux_kedro.errors import ConfigurationError
 from uflux_kedro.models.trees.binning import Binner
 from uflux_kedro.models.trees.byte_forest import ByteForest
+from uflux_kedro.models.trees.foreign_trees import check_xgboost, checked_lightgbm
 from uflux_kedro.models.trees.forest_store import forest_arrays, read_forest
 
 HeadKind = Literal["forest", "xgboost", "lightgbm"]
@@ -62,17 +63,23 @@ class Head:
         columns: int,
         targets: int,
     ) -> Head:
-        """Make a head from the arrays that :meth:`to_arrays` returned."""
+        """Make a head from the arrays that :meth:`to_arrays` returned.
+
+        Raises:
+            ValueError: If they are not those of trees of ``columns`` columns.
+        """
         if kind == "forest":
             return cls(kind, binner, read_forest(arrays, columns, targets))
         payload = arrays["payload"].tobytes()
         if kind == "xgboost":
             from xgboost import XGBRegressor
 
+            check_xgboost(payload)
             model = XGBRegressor(n_jobs=1)
             model.load_model(bytearray(payload))
             return cls(kind, binner, model)
-        return cls(kind, binner, _lightgbm().Booster(model_str=payload.decode()))
+        text = checked_lightgbm(payload.decode(), columns)
+        return cls(kind, binner, _lightgbm().Booster(model_str=text))
 
 
 def boosted_head(

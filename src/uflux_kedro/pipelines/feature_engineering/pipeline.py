@@ -17,20 +17,8 @@ def create_pipeline(**_: object) -> Pipeline:
     """Read the towers' predictors from grids; without grids, from the tower table."""
     sources = list(project_parameters()["grids"] or {})
     members = project_members()
-    if not sources:
-        return Pipeline(
-            [
-                node(
-                    bound(join_tower_predictors, members),
-                    inputs=["params:features", "towers", "sites"],
-                    outputs="training_table",
-                    name="make_training_table",
-                )
-            ],
-            tags="features",
-        )
-    return Pipeline(
-        [
+    if sources:
+        nodes = [
             node(
                 bound(make_drivers, members),
                 inputs={"parameters": "params:features"} | {s: f"cube_{s}" for s in sources},
@@ -43,6 +31,19 @@ def create_pipeline(**_: object) -> Pipeline:
                 outputs="training_table",
                 name="make_training_table",
             ),
-        ],
+        ]
+    else:
+        nodes = [
+            node(
+                bound(join_tower_predictors, members),
+                inputs=["params:features", "towers", "sites"],
+                outputs="training_table",
+                name="make_training_table",
+            )
+        ]
+    return Pipeline(
+        nodes,
+        namespace="features",  # one box in kedro-viz
+        prefix_datasets_with_namespace=False,
         tags="features",
     )

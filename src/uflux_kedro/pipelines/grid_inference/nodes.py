@@ -67,7 +67,9 @@ def make_product(
         quantiles=parameters.quantiles,
         keep_members=parameters.keep_members,
         block_rows=parameters.block_rows,
-        execution=Execution(parameters.n_jobs, dask.address, dask.local_workers, dask.retries),
+        execution=Execution(
+            parameters.n_jobs, dask.address, dask.local_workers, dask.retries, dask.dashboard
+        ),
         title=f"UFLUX ensemble: {flux}",
         whole=parameters.whole,
     )

@@ -1,4 +1,7 @@
-"""The pipeline ``grid_inference``: one product per flux, inside the flux's namespace."""
+"""The pipeline ``grid_inference``: one product per flux, inside the flux's namespace.
+
+Products that are computed from several fluxes are in the namespace ``derived``.
+"""
 
 from __future__ import annotations
 
@@ -40,6 +43,7 @@ def create_pipeline(**_: object) -> Pipeline:
             | {source: f"cube_{source}" for source in parameters["grids"]},
             outputs="product_drivers",
             name="make_product_drivers",
+            namespace="features",
         )
         parts.append(Pipeline([own]))
     return Pipeline(parts, tags="inference")
@@ -103,4 +107,4 @@ def _derived(
                 name="aggregate_et",
             )
         )
-    return Pipeline(nodes)
+    return Pipeline(nodes, namespace="derived", prefix_datasets_with_namespace=False)

@@ -55,4 +55,9 @@ def create_pipeline(**_: object) -> Pipeline:
         )
         for source in parameters["grids"] or {}
     ]
-    return Pipeline([*towers, *grids], tags="ingestion")
+    return Pipeline(
+        [*towers, *grids],
+        namespace="ingestion",  # one box in kedro-viz
+        prefix_datasets_with_namespace=False,
+        tags="ingestion",
+    )

@@ -8,7 +8,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from uflux_kedro.configuration import in_order
 from uflux_kedro.ensemble import EnsembleParameters, Member
+from uflux_kedro.installed import version_of
 from uflux_kedro.lazy import mpl_figure, pd, xr
 from uflux_kedro.pipelines.reporting.peers import Peer
 from uflux_kedro.staging import Staging
@@ -191,7 +193,7 @@ def write_report(
             skill=skill,
             sections=map_sections(*(parts.get(k) for k in ("aggregates", "peers", "budgets"))),
             left_out=_left_out(members, missing_columns, parameters),
-            provenance={"Versions": _versions(), "Parameters": parameters},
+            provenance={"Versions": _versions(), "Parameters": in_order(parameters)},
         )
     )
 
@@ -209,7 +211,5 @@ def _left_out(
 
 
 def _versions() -> dict[str, str]:
-    from importlib.metadata import version
-
     libraries = ("uflux_kedro", "kedro", "mlflow", "numpy", "pandas", "xarray", "scikit-learn")
-    return {name: version(name) for name in (*libraries, "xgboost", "numba", "pyrealm")}
+    return {name: version_of(name) for name in (*libraries, "xgboost", "numba", "pyrealm")}

@@ -1,4 +1,7 @@
-"""Results of a run as tables, figures and one page."""
+"""Results of a run as tables, figures and one page.
+
+What concerns one flux alone is in the flux's namespace, the rest in ``reporting``.
+"""
 
 from __future__ import annotations
 
@@ -43,17 +46,24 @@ def create_pipeline(**_: object) -> Pipeline:
     products = {flux: f"product_{flux}" for flux in fluxes} if on_degrees else {}
     tables = []  # tables of the products in the report
 
+    of_fluxes = [
+        node(
+            mean_of_members,
+            inputs=f"predictions_{flux}",
+            outputs=shown[flux],
+            name=f"average_members_{flux.lower()}",
+            namespace=flux,
+            tags=flux,
+        )
+        for flux in fluxes
+    ]
     nodes = [
         node(
             join_leaderboards,
             inputs=[f"leaderboard_{flux}" for flux in fluxes],
             outputs="leaderboard",
-            name="leaderboard",
-        ),
-        *(
-            node(mean_of_members, inputs=f"predictions_{f}", outputs=shown[f], name=f"held_out_{f}")
-            for f in fluxes
-        ),
+            name="join_leaderboards",
+        )
     ]
     figures: dict[str, tuple[Callable[..., Any], list[str] | dict[str, str]]] = {
         "scatter": (draw_scatter, shown),
@@ -77,7 +87,7 @@ def create_pipeline(**_: object) -> Pipeline:
                 join_tables,
                 inputs=[f"aggregates_{name}" for name in [*fluxes, *derived]],
                 outputs="aggregates",
-                name="aggregates",
+                name="join_aggregates",
             )
         )
         tables.append("aggregates")
@@ -89,8 +99,15 @@ def create_pipeline(**_: object) -> Pipeline:
         tables.append("budgets")
     peers = project_peers(products)
     comparisons = {peer: f"{peer.flux}_beside_{peer.name}" for peer in peers}
-    nodes += [
-        node(bound(compare_product, peer), f"product_{peer.flux}", name, name=f"compare_{name}")
+    of_fluxes += [
+        node(
+            bound(compare_product, peer),
+            inputs=f"product_{peer.flux}",
+            outputs=name,
+            name=f"compare_{name}",
+            namespace=peer.flux,
+            tags=peer.flux,
+        )
         for peer, name in comparisons.items()
     ]
     if peers:
@@ -133,4 +150,5 @@ def create_pipeline(**_: object) -> Pipeline:
             name="write_report",
         )
     )
-    return Pipeline(nodes, tags="reporting")
+    joined = Pipeline(nodes, namespace="reporting", prefix_datasets_with_namespace=False)
+    return Pipeline([*of_fluxes, joined], tags="reporting")

@@ -7,7 +7,6 @@ tables as ``.csv``. A monthly grid (CAMS, CarbonTracker) is netCDF.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from io import StringIO
 from pathlib import Path
 
 import pandas as pd
@@ -24,6 +23,8 @@ CO2_GRID = GridSource.of_family("co2", units={"1e-6": "ppm"})
 
 _COLUMNS = ("year", "month", "decimal", "average")
 _MISSING = -9
+_DECIMAL_ERROR = 0.5
+"""Months by which a decimal year may be outside its month."""
 
 
 def read_co2(paths: Sequence[Path]) -> xr.Dataset:
@@ -60,22 +61,27 @@ def read_co2(paths: Sequence[Path]) -> xr.Dataset:
     return with_periods(cube, "month", path)
 
 
+def _fields(row: str) -> list[str]:
+    """Return year, month, decimal year and average, with a point in each number.
+
+    Spreadsheets of many countries write a decimal comma, between spaces or semicolons.
+    """
+    fields = row.split()
+    if ";" in row:
+        fields = row.split(";")
+    elif len(fields) < len(_COLUMNS) or any(f.endswith(",") for f in fields):
+        return [f.strip() for f in row.split(",")[: len(_COLUMNS)]]
+    return [f.strip().replace(",", ".") for f in fields[: len(_COLUMNS)]]
+
+
 def _read_table(path: Path) -> pd.Series:
     """Read monthly averages, indexed by the first day of the month."""
     try:
         rows = [row for row in path.read_text().splitlines() if row.strip()[:1] not in ("", "#")]
         if rows and rows[0].startswith("year,"):
             del rows[0]
-        table = pd.read_csv(
-            StringIO("\n".join(rows)),
-            sep=r"\s*,\s*|\s+",
-            engine="python",
-            header=None,
-            usecols=range(4),
-            names=_COLUMNS,
-            skipinitialspace=True,
-            dtype=float,
-        )
+        numbers = [[float(field) for field in _fields(row)] for row in rows]
+        table = pd.DataFrame(numbers, columns=_COLUMNS, dtype=float)
         time = pd.to_datetime(table[["year", "month"]].astype(int).assign(day=1))
     except (OSError, ValueError, OverflowError) as error:
         raise InputError(
@@ -86,4 +92,15 @@ def _read_table(path: Path) -> pd.Series:
         ) from error
     if table.empty:
         raise InputError(path, None, expected="at least one month", found="none")
+    within = (table["decimal"] - table["year"]) * 12 - (table["month"] - 1)
+    wrong = table[~within.between(-_DECIMAL_ERROR, 1 + _DECIMAL_ERROR)]
+    if len(wrong):
+        year, month, decimal, average = wrong.iloc[0]
+        raise InputError(
+            path,
+            None,
+            expected="a decimal year within its month",
+            found=f"{decimal:g} in {year:.0f}-{month:02.0f}, followed by {average:g}",
+            hint="Are there commas both between the columns and in the numbers?",
+        )
     return pd.Series(table["average"].to_numpy(), index=pd.DatetimeIndex(time))

@@ -16,6 +16,7 @@ from uflux_kedro.readers.archives import unpack_netcdf
 from uflux_kedro.readers.grids.eos import is_eos, is_tile, open_eos
 from uflux_kedro.readers.grids.guards import normalise_grid, open_netcdf
 from uflux_kedro.readers.grids.landcover_tiles import mosaic, one_year
+from uflux_kedro.readers.grids.landmarks import require_landmarks
 from uflux_kedro.variables import IGBP_CLASSES, VARIABLES, aliases
 
 logger = logging.getLogger(__name__)
@@ -49,8 +50,9 @@ def read_igbp(paths: Sequence[Path], class_offset: int = 0) -> xr.Dataset:
         where there is no tile.
 
     Raises:
-        InputError: If there is no map, codes are unknown or shifted, or the latest year has not
-            all tiles of the other years. Codes of tiles are checked when they are computed.
+        InputError: If there is no map, codes are unknown or shifted, land and water are not where
+            they are on Earth, or the latest year has not all tiles of the other years. Codes of
+            tiles are checked when they are computed.
     """
     files = list(unpack_netcdf(paths))
     tiles = [path for path in files if is_tile(path)]
@@ -86,6 +88,7 @@ def read_igbp(paths: Sequence[Path], class_offset: int = 0) -> xr.Dataset:
     if _is_global(land_cover):
         _check_oceans(land_cover, stored, shifted, class_offset, path)
     codes = _codes(shifted, path)
+    require_landmarks(land_cover.copy(data=codes != WATER), path)
     _log_offset(class_offset, path)
     cube = land_cover.copy(data=codes).rename("IGBP").to_dataset()
     cube["IGBP"].attrs = igbp_attributes()

@@ -1,21 +1,26 @@
 """Read AmeriFlux BASE: hours or half-hours as submitted by the tower teams, with gaps.
 
 Variables are named by the FP standard, ``<VAR>[_PI][_F][_<H>_<V>_<R>]``: ``_PI`` if derived by the
-team, ``_F`` if gap-filled, then horizontal position, vertical position and replicate. The yearly
-input tables of ONEFlux have the same names and are read here too.
+team, ``_F`` if gap-filled, then horizontal position, vertical position and replicate. Several sensors
+of a variable are joined where one ends and the next goes on. The yearly input tables of ONEFlux have
+the same names and are read here too.
 """
 
 from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
+import numpy as np
 import pandas as pd
 
 from uflux_kedro.readers.parameters import TowerParameters
 from uflux_kedro.readers.towers.csv_columns import Header, read_header
+from uflux_kedro.readers.towers.remarks import Remark
+from uflux_kedro.readers.towers.sensors import Joined, in_words, join
 from uflux_kedro.readers.towers.single_tower import CARBON_BY_SECOND, Columns, read_single_tower
+from uflux_kedro.readers.towers.tables import in_percent
 from uflux_kedro.readers.towers.tower_files import TowerFile
 from uflux_kedro.variables import FLUXES
 
@@ -30,14 +35,15 @@ _BASES = {
 """Canonical variable -> names in the standard, the best first. FC excludes the CO2 stored in the air
 below the sensor (SC), which is added if it was measured."""
 
+_COMPUTED = "computed from TA and RH"
+"""The deficit that is computed, among the columns of VPD."""
+
 _UNITS = {
     "GPP": CARBON_BY_SECOND, "RECO": CARBON_BY_SECOND, "NEE": CARBON_BY_SECOND, "SWC": "percent",
 }  # fmt: skip
 
-_HIGHEST_FRACTION = 1.5
-"""A relative humidity that never exceeds this is a fraction, not percent."""
-
 _QUALIFIERS = re.compile(r"(?P<pi>_PI)?(?P<filled>_F)?(?P<place>_\d+(_\d+_(\d+|A))?)?")
+_FILLED = re.compile(r"_F(?=_\d|$)")
 
 
 def read_table(table: TowerFile, parameters: TowerParameters) -> pd.DataFrame:
@@ -46,6 +52,11 @@ def read_table(table: TowerFile, parameters: TowerParameters) -> pd.DataFrame:
     BASE has no quality codes: measured half-hours count as good. If the team filled gaps, means
     include the filled values, and QC is the measured share. VPD is computed from TA and RH if it
     is absent. There is no correction for energy balance closure.
+
+    Of several columns of a variable the first by name counts (filled, derived by the team, first
+    sensor; NEE before FC) that holds a fifth of the values of the fullest one. Where it has none for
+    30 days, or at the ends of the record for a day, the next column goes on. Soil water and humidity
+    are fractions if they never exceed 1.5. ``attrs["remarks"]`` tells what was chosen.
 
     Args:
         table: ``AMF_<site>_BASE_<HH or HR>_<version>.csv``.
@@ -60,56 +71,104 @@ def read_table(table: TowerFile, parameters: TowerParameters) -> pd.DataFrame:
     """
     header = read_header(table.file)
     columns = columns_of(table, header, parameters)
-    renamed = [f"{v} from {c}" for v, c in columns.variables.items() if v != c]
-    logger.info("%s: %s", table.file.where, ", ".join(renamed))
     return read_single_tower(table, columns, parameters, header=header)
 
 
 def columns_of(table: TowerFile, header: Header, _: TowerParameters) -> Columns:
-    """Find the columns of one table by its header."""
-    names = header.columns
-    values = {v: c for v, bases in _BASES.items() if (c := _column(names, bases))}
-    measured = {
-        v: c
-        for v, bases in _BASES.items()
-        if v in FLUXES and (c := _column(names, bases, filled=False))
+    """Find the columns of one table by its header; their values decide which of them count."""
+    offered = {
+        v: names for v, bases in _BASES.items() if (names := _offered(header.columns, bases))
     }
-    if "NEE" in measured:  # GPP and RECO are partitioned from it
-        measured |= {v: measured["NEE"] for v in ("GPP", "RECO") if v in values}
-    storage = _column(names, ("SC",)) if values.get("NEE", "").startswith("FC") else None
-    humidity = _column(names, ("RH",)) if "TA" in values and "VPD" not in values else None
+    storage = _offered(header.columns, ("SC",)) if "NEE" in offered else []
+    humidity = _offered(header.columns, ("RH",)) if "TA" in offered else []
+    # A joined column takes the place of the first of its columns.
+    values = {v: names[0] for v, names in offered.items()}
+    if humidity:
+        values.setdefault("VPD", "VPD")
+    partitioned = [v for v in ("GPP", "RECO") if v in offered and _measured(offered.get("NEE", ()))]
+    flux_of = {v: "NEE" if v in partitioned else v for v in FLUXES if v in offered}
+    quality = {f"{v}_QC": f"{v}_QC" for v, flux in flux_of.items() if _measured(offered[flux])}
 
     def complete(raw: pd.DataFrame) -> pd.DataFrame:
-        codes = {
-            f"{v}_QC": raw[c].notna().map({True: 0.0, False: float("nan")})
-            for v, c in measured.items()
-        }
-        raw = raw.assign(**codes)
+        steps = 24 if table.step == "HR" else 48
+        where = table.file.where
+        parts = {v: {c: raw[c] for c in names} for v, names in offered.items()}
         if storage:
-            raw[values["NEE"]] += raw[storage].fillna(0.0)
+            below = join({c: raw[c] for c in storage}, steps).series.fillna(0.0)
+            parts["NEE"] = {
+                c: part + below if c.startswith("FC") else part for c, part in parts["NEE"].items()
+            }
+        if "SWC" in parts:
+            parts["SWC"] = {c: in_percent(part, where) for c, part in parts["SWC"].items()}
         if humidity:
-            percent = _percent(raw[humidity], table.file.where)
-            raw["VPD"] = _deficit(raw[values["TA"]], percent)
+            moist = join({c: in_percent(raw[c], where) for c in humidity}, steps).series
+            computed = _deficit(join(parts["TA"], steps).series, moist)
+            parts["VPD"] = {**parts.get("VPD", {}), _COMPUTED: computed}
+        joined = {v: join(columns, steps) for v, columns in parts.items()}
+        codes = {f"{v}_QC": _codes(raw, joined[flux], offered[flux])
+                 for v, flux in flux_of.items() if f"{v}_QC" in quality}  # fmt: skip
+        raw = raw.assign(**{values[v]: one.series for v, one in joined.items()}, **codes)
+        raw.attrs["remarks"] = _remarks(joined, table.site, raw["TIMESTAMP_START"])
+        for remark in raw.attrs["remarks"]:
+            logger.info("%s: %s", where, remark["found"])
         return raw
 
-    quality = {f"{v}_QC": f"{v}_QC" for v in measured if v in values}
     return Columns(
-        values | ({"VPD": "VPD"} if humidity else {}),
+        values,
         quality,
         _UNITS,
         complete,
-        also=(*measured.values(), *(c for c in (storage, humidity) if c)),
+        also=(*(c for names in offered.values() for c in names), *storage, *humidity),
         added=(*quality, *(("VPD",) if humidity else ())),
     )
 
 
-def _percent(humidity: pd.Series, where: str) -> pd.Series:
-    if humidity.quantile(0.99) <= _HIGHEST_FRACTION:
-        logger.warning(
-            "%s: %s: expected percent, found a fraction; multiplied by 100", where, humidity.name
+def _offered(columns: Collection[str], bases: tuple[str, ...]) -> list[str]:
+    """Return the columns of a variable, the best first: filled, derived by the team, first sensor."""
+    offered = []
+    for base_rank, base in enumerate(bases):
+        for column in columns:
+            match = _QUALIFIERS.fullmatch(column.removeprefix(base))
+            if column.startswith(base) and match is not None:
+                place = [0 if p == "A" else int(p) for p in (match["place"] or "").split("_") if p]
+                rank = (base_rank, not match["filled"], not match["pi"], place)
+                offered.append((rank, column))
+    return [column for _, column in sorted(offered)]
+
+
+def _measured(columns: Collection[str]) -> list[str]:
+    """Return the columns whose gaps the team did not fill."""
+    return [c for c in columns if not _FILLED.search(c)]
+
+
+def _codes(raw: pd.DataFrame, joined: Joined, offered: Collection[str]) -> np.ndarray:
+    """Return 0 where the value of a joined flux was measured, else NaN.
+
+    A filled column was measured where the same column before filling has a value, or the best
+    measured one if that is absent.
+    """
+    codes = np.full(len(raw), np.nan)
+    for number, column in enumerate(joined.columns):
+        before = _FILLED.sub("", column)
+        measured = raw[before if before in offered else _measured(offered)[0]].notna()
+        codes[(joined.source == number) & measured.to_numpy()] = 0.0
+    return codes
+
+
+def _remarks(joined: Mapping[str, Joined], site: str, starts: pd.Series) -> list[Remark]:
+    """Return a remark on the variables of several columns, if there are any."""
+    chosen = {v: words for v, one in joined.items() if (words := in_words(one, starts))}
+    if not chosen:
+        return []
+    return [
+        Remark(
+            check="units",
+            variable=", ".join(chosen),
+            sites=[site],
+            expected="one column of each variable",
+            found="; ".join(f"{v}: {words}" for v, words in chosen.items()),
         )
-        return humidity * 100
-    return humidity
+    ]
 
 
 def _deficit(temperature: pd.Series, percent: pd.Series) -> pd.Series:
@@ -117,18 +176,3 @@ def _deficit(temperature: pd.Series, percent: pd.Series) -> pd.Series:
     from uflux_kedro.biophysics.vapour_pressure import saturation_vapour_pressure
 
     return (saturation_vapour_pressure(temperature) * (1 - percent / 100)).clip(lower=0)
-
-
-def _column(columns: Collection[str], bases: tuple[str, ...], *, filled: bool = True) -> str | None:
-    """Return the best column of a variable: filled (if allowed), derived by the team, first sensor."""
-    for base in bases:
-        offered = []
-        for column in columns:
-            match = _QUALIFIERS.fullmatch(column.removeprefix(base))
-            if not column.startswith(base) or match is None or (match["filled"] and not filled):
-                continue
-            place = [0 if p == "A" else int(p) for p in (match["place"] or "").split("_") if p]
-            offered.append((not match["filled"], not match["pi"], place, column))
-        if offered:
-            return min(offered)[-1]
-    return None

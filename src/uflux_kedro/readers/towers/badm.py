@@ -1,12 +1,13 @@
 """Read the place and land cover of towers from the metadata of the networks.
 
 BADM metadata are in the interchange format BIF: one row for each value, ``SITE_ID, GROUP_ID,
-[VARIABLE_GROUP,] VARIABLE, DATAVALUE``, as CSV or xlsx; ICOS calls the file SITEINFO.
+[VARIABLE_GROUP,] VARIABLE, DATAVALUE``, as CSV (commas, semicolons or tabs) or xlsx; ICOS calls the file SITEINFO.
 """
 
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Collection, Iterable, Iterator
 from io import BytesIO, StringIO
 
@@ -14,16 +15,13 @@ import pandas as pd
 
 from uflux_kedro.errors import InputError
 from uflux_kedro.readers.archives import File, check_zip
-from uflux_kedro.readers.towers.sites import COLUMNS, check_sites
+from uflux_kedro.readers.towers.csv_columns import separator_of
+from uflux_kedro.readers.towers.sites import CLIMATES, COLUMNS, check_sites
 
 _COLUMNS = ("SITE_ID", "VARIABLE", "DATAVALUE")
+_DECIMAL_COMMA = re.compile(r"^(\s*-?\d+),(\d+\s*)$")
 _MOST_BYTES = 256 * 2**20
 """The file of all AmeriFlux sites takes 15 MB."""
-
-_CLIMATES = {
-    "A": "Tropical", "B": "Arid", "C": "Temperate", "D": "Continental", "E": "Arctic",
-}  # fmt: skip
-"""Main Koeppen classes -> names in the site lists of FLUXNET."""
 
 
 def read_badm(file: File, only: Collection[str] | None = None) -> pd.DataFrame:
@@ -51,17 +49,21 @@ def read_badm(file: File, only: Collection[str] | None = None) -> pd.DataFrame:
             found.setdefault(site, {})[variable] = value
     sites = pd.DataFrame.from_dict(found, orient="index").rename_axis("SITE_ID").reset_index()
     if "CLIMATE_KOEPPEN" in sites:
-        sites["CLIMATE"] = sites["CLIMATE_KOEPPEN"].str.strip().str[:1].map(_CLIMATES)
+        sites["CLIMATE"] = sites["CLIMATE_KOEPPEN"].str.strip().str[:1].map(CLIMATES)
     sites = sites.reindex(columns=list(COLUMNS)).rename(columns=COLUMNS)
     return check_sites(sites.dropna(subset=["latitude", "longitude", "IGBP"]), file.where)
 
 
 def _text(content: bytes) -> Iterator[list[str]]:
     # Comments contain unquoted line breaks and commas; such rows are skipped below.
-    lines = csv.reader(StringIO(content.decode("utf-8-sig", errors="replace"), newline=""))
+    text = content.decode("utf-8-sig", errors="replace")
+    separator = separator_of(text.partition("\n")[0])
+    lines = csv.reader(StringIO(text, newline=""), delimiter=separator)
     while True:
         try:
-            yield next(lines)
+            row = next(lines)
+            # Spreadsheets that separate columns by semicolons write decimal commas.
+            yield row if separator == "," else [_DECIMAL_COMMA.sub(r"\1.\2", c) for c in row]
         except csv.Error:
             continue
         except StopIteration:

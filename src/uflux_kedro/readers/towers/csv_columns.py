@@ -7,9 +7,10 @@ are needed. It is parsed in blocks while it is unpacked.
 from __future__ import annotations
 
 import csv
+import os
 import re
 import zlib
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -18,7 +19,8 @@ import numpy as np
 import pandas as pd
 
 from uflux_kedro.errors import InputError
-from uflux_kedro.readers.archives import File
+from uflux_kedro.readers.archives import File, is_gzip
+from uflux_kedro.readers.towers.impossible import without_infinite
 from uflux_kedro.readers.towers.tables import MISSING, NOTHING
 
 _ONEFLUX_SITE = re.compile(r"site,[A-Z]{2}-[A-Za-z0-9]+")
@@ -70,7 +72,7 @@ def read_header(file: File) -> Header:
             if not blank:
                 comments.append(line.strip('"#, ').strip() if comment else line.strip())
         below = _line(stream)
-    separator = next((s for s in ",;\t" if s in line), ",")
+    separator = separator_of(line)
     try:
         names, first = (next(csv.reader([row], delimiter=separator), []) for row in (line, below))
     except csv.Error as error:
@@ -87,9 +89,26 @@ def read_header(file: File) -> Header:
     )
 
 
+def separator_of(line: str) -> str:
+    """Return the separator of a line of column names: comma, semicolon or tab."""
+    return next((s for s in ",;\t" if s in line), ",")
+
+
 def _line(stream: IO[bytes]) -> str:
     # A binary file may have gigabytes without a line break.
     return stream.readline(_MOST_HEADER_BYTES).decode("utf-8-sig", errors="replace").rstrip("\r\n")
+
+
+def ends_within_a_row(file: File) -> bool:
+    """Return whether a plain file ends without a line break, as one that was truncated does.
+
+    Archives and gzipped files have checksums, which show that they are complete.
+    """
+    if file.member is not None or is_gzip(file.path):
+        return False
+    with file.path.open("rb") as stream:
+        stream.seek(-1, os.SEEK_END)
+        return stream.read(1) not in (b"\n", b"\r")
 
 
 def read_columns(file: File, wanted: Collection[str], header: Header | None = None) -> pd.DataFrame:
@@ -102,7 +121,7 @@ def read_columns(file: File, wanted: Collection[str], header: Header | None = No
 
     Returns:
         The columns in the order of the file, numbers as float64, timestamps as text, missing
-        values as NaN.
+        and infinite values as NaN; ``attrs["infinite"]`` as of :func:`without_infinite`.
 
     Raises:
         InputError: If the table cannot be parsed, or has text instead of numbers.
@@ -152,14 +171,19 @@ def _parse(file: File, header: Header, present: list[str]) -> pd.DataFrame:
             columns[name] = np.array(table[name].to_numpy())
             columns[name][columns[name] == MISSING] = np.nan
     # Spreadsheets may write rows of separators only; all other rows have a time.
-    return pd.DataFrame(columns).dropna(how="all", ignore_index=True)
+    return without_infinite(pd.DataFrame(columns).dropna(how="all", ignore_index=True), file.where)
 
 
-def read_text(path: Path, **options: Any) -> pd.DataFrame:
+def read_text(
+    path: Path, names: Collection[str] = (), missing: Sequence[str] = ("",), **options: Any
+) -> pd.DataFrame:
     """Read a text table with pandas, whatever the separator of its columns.
 
     Args:
         path: CSV, plain or gzipped.
+        names: Columns of names, such as sites, which stay as they are written: ``001`` and ``NA``
+            are names like any others. Only an empty cell is missing.
+        missing: Missing values of the other columns.
         options: Further options of ``pandas.read_csv``.
 
     Returns:
@@ -184,6 +208,8 @@ def read_text(path: Path, **options: Any) -> pd.DataFrame:
             index_col=False if header.trailing else None,
             keep_default_na=False,
             encoding_errors="replace",
+            na_values={c: [""] if c in names else missing for c in header.columns},
+            dtype=dict.fromkeys(names, str),
             **options,
         )
     except (OSError, ValueError, EOFError, zlib.error) as error:

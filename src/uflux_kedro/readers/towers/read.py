@@ -55,7 +55,8 @@ def read_towers(
     Returns:
         Two tables. Towers: one row a site and period, sorted; ``attrs["missing_columns"]`` lists
         the mapped names for which a tidy table has no values, ``attrs["impossible"]`` the
-        impossible values that were left out of averages. Sites: one row a tower; where hours were
+        impossible and infinite values that were left out, ``attrs["remarks"]`` what else the readers
+        noticed. Sites: one row a tower; where hours were
         read, also the fields of :class:`uflux_kedro.biophysics.SolarClock` as ``clock_...``.
 
     Raises:
@@ -76,6 +77,7 @@ def read_towers(
         if (clock := record.attrs.pop("clock", None))
     }
     impossible = [one for record, _, _ in readings for one in record.attrs.pop("impossible", [])]
+    remarks = [one for record, _, _ in readings for one in record.attrs.pop("remarks", [])]
     towers = pd.concat([r[0] for r in readings], ignore_index=True)
     first = found.data[0].file
     where = first.where if len(found.data) == 1 else str(first.path.parent)
@@ -84,6 +86,7 @@ def read_towers(
     towers.attrs |= {
         "resolution": parameters.resolution,
         "impossible": impossible,
+        "remarks": remarks,
         "missing_columns": [name for r in readings for name in r[2]],
     }
     sites = _sites(towers, [r[1] for r in readings if r[1] is not None], found, where)
@@ -145,5 +148,5 @@ def _names(tables: Sequence[pd.DataFrame]) -> set[str]:
 
 def _read_metadata(table: TowerFile, wanted: set[str]) -> pd.DataFrame:
     if table.family == "sites":
-        return read_sites(table.file.path)
+        return read_sites(table.file.path, wanted)
     return read_badm(table.file, wanted)

@@ -12,7 +12,8 @@ import pandas as pd
 
 from uflux_kedro.errors import InputError
 from uflux_kedro.readers.parameters import TowerParameters
-from uflux_kedro.readers.towers.csv_columns import Header
+from uflux_kedro.readers.towers.csv_columns import Header, read_header
+from uflux_kedro.readers.towers.impossible import without_infinite
 from uflux_kedro.readers.towers.single_tower import CARBON_BY_SECOND, Columns, read_single_tower
 from uflux_kedro.readers.towers.tower_files import TowerFile
 
@@ -49,7 +50,7 @@ def read_table(table: TowerFile, parameters: TowerParameters) -> pd.DataFrame:
             codes = raw["qcNEE"] if flux == "NEE" and "qcNEE" in raw else 0.0 * raw[flux]
             raw[f"{flux}_QC"] = codes.where(raw[flux].notna())
     columns = _columns(raw.columns)
-    return read_single_tower(table, columns, parameters, raw=raw)
+    return read_single_tower(table, columns, parameters, header=read_header(table.file), raw=raw)
 
 
 def columns_of(_: TowerFile, header: Header, parameters: TowerParameters) -> Columns:
@@ -76,6 +77,7 @@ def _read(table: TowerFile) -> pd.DataFrame:
                 index_col=False,  # rows may end with a tab
             )
         raw = raw.dropna(how="all", ignore_index=True).astype("float64")
+        raw = without_infinite(raw, where)
     except (ValueError, UnicodeDecodeError, EOFError, OSError) as error:
         raise InputError(
             where,

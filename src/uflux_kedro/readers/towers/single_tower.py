@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,9 +14,22 @@ from uflux_kedro.biophysics.solar_clock import read_solar_clock
 from uflux_kedro.errors import InputError
 from uflux_kedro.readers.parameters import TowerParameters
 from uflux_kedro.readers.towers.aggregation import aggregate, good_share, nests
-from uflux_kedro.readers.towers.csv_columns import Header, read_columns, read_header
-from uflux_kedro.readers.towers.impossible import Impossible, without_impossible
-from uflux_kedro.readers.towers.tables import bounds, check_order, parse_times, within_bounds
+from uflux_kedro.readers.towers.csv_columns import (
+    Header,
+    ends_within_a_row,
+    read_columns,
+    read_header,
+)
+from uflux_kedro.readers.towers.impossible import STEP_IN_WORDS, Impossible, without_impossible
+from uflux_kedro.readers.towers.remarks import Remark, cut_off
+from uflux_kedro.readers.towers.tables import (
+    Step,
+    bounds,
+    check_order,
+    in_percent,
+    parse_times,
+    within_bounds,
+)
 from uflux_kedro.readers.towers.tower_files import TowerFile
 from uflux_kedro.readers.units import to_canonical
 from uflux_kedro.variables import FLUXES, VARIABLES
@@ -66,7 +79,8 @@ def best_tables(tables: Collection[TowerFile], parameters: TowerParameters) -> l
     """Select one table of each delivery: that nearest to the resolution, in the fullest set.
 
     Raises:
-        InputError: If no table of a delivery has the resolution or a finer one.
+        InputError: If no table of a delivery has the resolution or a finer one, or there are two
+            with different contents.
     """
     chosen = []
     for delivery in dict.fromkeys((t.family, t.delivery) for t in tables):
@@ -83,9 +97,25 @@ def best_tables(tables: Collection[TowerFile], parameters: TowerParameters) -> l
         # From the coarsest, so that the aggregation of the networks themselves is preferred.
         fitting.sort(key=lambda t: (_COARSEST_FIRST.index(t.step), t.rank, t.file))
         chosen.append(fitting[0])
+        _check_copies(fitting)
         for other in fitting[1:]:
             logger.debug("%s: %s is read instead", other.file.where, fitting[0].file.name)
     return chosen
+
+
+def _check_copies(tables: Sequence[TowerFile]) -> None:
+    """Raise InputError if a copy of the first table, such as an unpacked one, has other contents."""
+    first = tables[0]
+    for other in tables[1:]:
+        copy = (other.step, other.rank) == (first.step, first.rank)
+        if copy and other.file.checksum() != first.file.checksum():
+            raise InputError(
+                first.file.where,
+                None,
+                expected="one version of the table",
+                found=f"another with other contents, {other.file.where}",
+                hint="Remove the older one",
+            )
 
 
 def read_single_tower(
@@ -109,7 +139,8 @@ def read_single_tower(
     Returns:
         ``site_id``, ``time`` (start of the period), variables in canonical units with their QC
         (0-1), NaN where missing; ``attrs["clock"]`` is the :class:`SolarClock` of hours,
-        ``attrs["impossible"]`` describes the impossible steps that were left out.
+        ``attrs["impossible"]`` describes the impossible steps that were left out,
+        ``attrs["remarks"]`` what else was noticed.
 
     Raises:
         InputError: If a required column is absent or empty, timestamps are unreadable, duplicate,
@@ -122,8 +153,10 @@ def read_single_tower(
     if raw is None:
         header = header or read_header(table.file)
         raw = read_columns(table.file, {stamp, *names.values(), *columns.also}, header)
+    infinite = raw.attrs.pop("infinite", {})
     if columns.complete is not None:
         raw = columns.complete(raw)
+    remarks: list[Remark] = raw.attrs.pop("remarks", [])
     _require_columns(raw, [stamp, *(names[n] for n in required if n in names)], where)
     times = parse_times(raw[stamp], step, where)
     _check_order(times, table.site, where)
@@ -140,10 +173,11 @@ def read_single_tower(
     if length < DAY and "SW_IN" in arrays:
         # The clock is compared with the sun in the hours, before they are averaged.
         clock = read_solar_clock(times, arrays["SW_IN"])
-    taken: list[Impossible] = []
+    taken = _infinite(infinite, names, step, times, table.site)
     if step != parameters.resolution:
         kind: Literal["day", "hour"] = "day" if length >= DAY else "hour"
-        record, taken = without_impossible(record, table.site, kind, where)
+        record, impossible = without_impossible(record, table.site, kind, where)
+        taken += impossible
         record = aggregate(record, parameters.resolution, length, parameters.completeness)
     record.insert(0, "site_id", table.site)
     lower, upper = np.transpose([bounds(name)[:2] for name in arrays])
@@ -152,7 +186,10 @@ def read_single_tower(
     for name in np.array(list(arrays))[wrong]:
         keys = record[["site_id", "time"]]
         record[name] = within_bounds(record[name], keys, where, parameters.outside)
-    record.attrs["clock"], record.attrs["impossible"] = clock, taken
+    if header is not None and ends_within_a_row(table.file):
+        cut = [n for n, column in names.items() if column == header.columns[-1]]
+        remarks += [cut_off(n, table.site, where) for n in cut]
+    record.attrs |= {"clock": clock, "impossible": taken, "remarks": remarks}
     if record[[f for f in FLUXES if f in record]].isna().all(axis=None):
         raise InputError(
             where,
@@ -181,10 +218,36 @@ def _canonical(
     values = raw[column].to_numpy()
     if name.endswith("_QC"):
         return good_share(values) if length < DAY else values
+    if name == "SWC" and units.get(name) == "percent":
+        values = in_percent(raw[column], where).to_numpy()
     if name in units:
         values = to_canonical(values, units[name], VARIABLES[name], where)
     # Precipitation is a sum over the step.
     return values * (DAY / length) if name == "P" and length < DAY else values
+
+
+def _infinite(
+    infinite: Mapping[str, tuple[int, int, int, float]],
+    names: Mapping[str, str],
+    step: Step,
+    times: pd.Series,
+    site: str,
+) -> list[Impossible]:
+    """Describe the infinite values of each variable, which the table has as missing."""
+    return [
+        Impossible(
+            site_id=site,
+            variable=name,
+            steps=count,
+            of=known,
+            step=STEP_IN_WORDS[step],
+            example=value,
+            time=str(times.iloc[row]),
+        )
+        for name, column in names.items()
+        if column in infinite
+        for known, count, row, value in [infinite[column]]
+    ]
 
 
 def _check_order(times: pd.Series, site: str, where: str) -> None:

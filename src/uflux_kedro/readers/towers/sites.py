@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
+import re
+from collections.abc import Collection
 from difflib import get_close_matches
 from pathlib import Path
 
 import pandas as pd
 
 from uflux_kedro.errors import InputError
-from uflux_kedro.readers.towers.csv_columns import read_text
+from uflux_kedro.readers.archives import File
+from uflux_kedro.readers.towers.csv_columns import read_header, read_text
 from uflux_kedro.readers.towers.tables import to_numbers
 from uflux_kedro.variables import IGBP_CLASSES
 
@@ -25,15 +28,50 @@ COLUMNS = {
 }
 """FLUXNET's name of a property of a site -> canonical name."""
 
+ALIASES = (
+    ("site_id", ("siteid", "fluxnetid", "sitecode", "stationid", "id", "site", "station")),
+    ("latitude", ("locationlat", "latitude", "lat")),
+    ("longitude", ("locationlong", "longitude", "long", "lon")),
+    ("elevation", ("locationelev", "elevation", "elev", "altitude", "alt")),
+    ("IGBP", ("igbp", "igbpclass", "igbpcode", "vegetationabbreviation", "ecosystemtype", "sitetype",
+              "vegetation", "landcover")),
+    ("climate", ("climate", "climatekoeppen", "climateclassabbreviation", "koeppen", "climatezone")),
+)  # fmt: skip
+"""Canonical name -> names in the site lists of FLUXNET, AmeriFlux, ICOS, the European database and
+OzFlux, without case, signs and units in brackets."""
+
+_CLASS_NAMES = {
+    "waterbod": "WAT", "evergreenneedleleaf": "ENF", "evergreenbroadleaf": "EBF",
+    "deciduousneedleleaf": "DNF", "deciduousbroadleaf": "DBF", "mixedforest": "MF",
+    "closedshrub": "CSH", "openshrub": "OSH", "woodysavanna": "WSA", "savanna": "SAV",
+    "grassland": "GRA", "permanentwetland": "WET", "wetland": "WET", "cropland": "CRO",
+    "urban": "URB", "croplandnaturalvegetation": "CVM", "snowandice": "SNO",
+    "permanentsnow": "SNO", "barren": "BSV",
+}  # fmt: skip
+"""Beginning of a class in words -> class."""
+
+CLIMATES = {
+    "A": "Tropical", "B": "Arid", "C": "Temperate", "D": "Continental", "E": "Arctic",
+}  # fmt: skip
+"""Main Koeppen classes -> names in the site lists of FLUXNET."""
+
+_KOEPPEN = r"A[fmws]?|B[SW]?[hkn]?|C[fsw]?[abc]?|D[fsw]?[abcd]?|E[TF]?"
+
+_CLASS_OF_CODE = {str(code): name for name, code in IGBP_CLASSES.items()} | {"17": "WAT"}
+
+_SWAPPED = "Are latitude and longitude swapped?"
+_LOWEST, _HIGHEST = -450.0, 8900.0
+"""m; the shore of the Dead Sea and Mount Everest."""
 _OPTIONAL = ("elevation", "climate")
 
 
-def read_sites(path: Path) -> pd.DataFrame:
-    """Read a site table with FLUXNET's names.
+def read_sites(path: Path, only: Collection[str] | None = None) -> pd.DataFrame:
+    """Read a site table of any network.
 
     Args:
         path: CSV with SITE_ID, LOCATION_LAT, LOCATION_LONG (degrees), IGBP (class such as
-            ENF), optionally LOCATION_ELEV (m) and CLIMATE.
+            ENF), optionally LOCATION_ELEV (m) and CLIMATE, or with other networks' names of them.
+        only: Sites to read; None for all. What is wrong at other sites does not matter.
 
     Returns:
         ``site_id``, ``latitude``, ``longitude``, ``elevation``, ``IGBP``, ``climate``; one row a
@@ -42,18 +80,41 @@ def read_sites(path: Path) -> pd.DataFrame:
     Raises:
         InputError: If a column is absent, or as for :func:`check_sites`.
     """
-    # "NA" is no missing value here: names of sites in Namibia start with it.
-    texts = ("SITE_ID", "SITE_NAME", "IGBP", "CLIMATE")
-    raw = read_text(path, na_values=["", "-9999"], dtype=dict.fromkeys(texts, str))
-    missing = [c for c, name in COLUMNS.items() if c not in raw and name not in _OPTIONAL]
+    header = read_header(File(path))
+    found = site_columns(header.columns)
+    missing = [c for c, name in COLUMNS.items() if name not in {*found, *_OPTIONAL}]
     if missing:
         raise InputError(
             path,
             ", ".join(missing),
             expected="these columns",
-            found=", ".join(map(str, raw.columns)),
+            found=", ".join(header.columns),
         )
-    return check_sites(raw.rename(columns=COLUMNS), path)
+    names = [column for name, column in found.items() if name in ("site_id", "IGBP", "climate")]
+    raw = read_text(path, names, ["", "-9999"], usecols=lambda c: c in found.values())
+    sites = pd.DataFrame({name: raw[column] for name, column in found.items()})
+    if "climate" in sites:
+        climate = sites["climate"].str.strip()
+        koeppen = climate.str.fullmatch(_KOEPPEN, na=False)
+        sites["climate"] = climate.mask(koeppen, climate.str[:1].map(CLIMATES))
+    if only is not None:
+        sites = sites[sites["site_id"].isna() | sites["site_id"].str.strip().isin(list(only))]
+    return check_sites(sites, path)
+
+
+def site_columns(header: Collection[str]) -> dict[str, str]:
+    """Return canonical name -> column of a site table, whichever network's names it has.
+
+    ``Latitude (degrees)`` and ``location_lat`` are both the latitude. Of several columns the first
+    of ``ALIASES`` counts.
+    """
+    plain = {_plain(column): column for column in reversed(list(header))}
+    found = {ours: next((plain[a] for a in names if a in plain), None) for ours, names in ALIASES}
+    return {ours: column for ours, column in found.items() if column is not None}
+
+
+def _plain(column: str) -> str:
+    return re.sub(r"\(.*?\)|[^a-z0-9]", "", column.lower())
 
 
 def check_sites(sites: pd.DataFrame, where: str | Path) -> pd.DataFrame:
@@ -93,11 +154,33 @@ def check_sites(sites: pd.DataFrame, where: str | Path) -> pd.DataFrame:
                 name,
                 expected=f"-{limit} to {limit} degrees",
                 found=f"{site[name]:g} at {site['site_id']}",
+                hint=_SWAPPED if name == "latitude" and 90 < abs(site[name]) <= 180 else None,
             )
     sites["elevation"] = to_numbers(sites["elevation"], where)
-    sites["IGBP"] = sites["IGBP"].fillna("").astype(str).str.strip()
+    wrong = sites[(sites["elevation"] < _LOWEST) | (sites["elevation"] > _HIGHEST)]
+    if len(wrong):
+        raise InputError(
+            where,
+            "elevation",
+            expected=f"{_LOWEST:g} to {_HIGHEST:g} m above the sea",
+            found=f"{wrong.iloc[0]['elevation']:g} at {wrong.iloc[0]['site_id']}",
+        )
+    sites["IGBP"] = sites["IGBP"].fillna("").astype(str).map(igbp_class)
     check_igbp(sites, where)
     return sites.sort_values("site_id", ignore_index=True)
+
+
+def igbp_class(text: str) -> str:
+    """Return the class that a text means: ``enf``, ``ENF - ...``, a code or words; else the text."""
+    text = text.strip()
+    if code := _CLASS_OF_CODE.get(text):
+        return code
+    first = re.split(r"[^A-Za-z]", text, maxsplit=1)[0].upper()
+    if first in IGBP_CLASSES:
+        return first
+    words = _plain(text)
+    fitting = [name for name in _CLASS_NAMES if words.startswith(name)]
+    return _CLASS_NAMES[max(fitting, key=len)] if fitting else text
 
 
 def check_igbp(sites: pd.DataFrame, where: str | Path) -> None:

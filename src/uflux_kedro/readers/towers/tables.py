@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import pandas as pd
 
 from uflux_kedro.errors import InputError
@@ -18,6 +19,8 @@ NOTHING = ("", "NA", "N/A", "#N/A", "NaN", "nan", "NULL", "null")
 """Further missing values, as written by R, spreadsheets and data bases."""
 
 _DIGITS_OF_A_YEAR = 4
+_HIGHEST_FRACTION = 1.5
+"""A relative humidity or soil water that never exceeds this is a fraction, not percent."""
 
 Resolution = Literal["MM", "WW", "DD"]
 """FLUXNET's names of months, weeks and days."""
@@ -30,8 +33,27 @@ Outside = Literal["raise", "mask", "keep"]
 later check."""
 
 
+def as_names(column: pd.Series, where: str | Path) -> pd.Series:
+    """Convert names of sites to text; whole numbers of a binary table have no decimal point.
+
+    Raises:
+        InputError: If a name is missing.
+    """
+    if pd.api.types.is_float_dtype(column) and (column.dropna() % 1 == 0).all():
+        column = column.astype("Int64")
+    names = column.astype("str").str.strip()
+    if missing := int((column.isna() | (names == "")).sum()):
+        raise InputError(
+            where,
+            str(column.name),
+            expected="a name for each site",
+            found=f"none in {missing} rows",
+        )
+    return names
+
+
 def to_numbers(column: pd.Series, where: str | Path) -> pd.Series:
-    """Convert a column to float64, with NaN for missing values.
+    """Convert a column to float64, with NaN for missing and infinite values.
 
     Raises:
         InputError: If it contains text.
@@ -46,7 +68,23 @@ def to_numbers(column: pd.Series, where: str | Path) -> pd.Series:
             expected="numbers",
             found=f"{text.iloc[0]!r} in {len(text)} rows",
         )
-    return numbers.mask(numbers == MISSING)
+    infinite = np.isinf(numbers)
+    if infinite.any():
+        logger.warning(
+            "%s: %s: %d values are infinite; made missing",
+            where, column.name, int(infinite.sum()),
+        )  # fmt: skip
+    return numbers.mask(infinite | (numbers == MISSING))
+
+
+def in_percent(water: pd.Series, where: str | Path) -> pd.Series:
+    """Return soil water or humidity in percent; a column that never exceeds 1.5 is a fraction."""
+    if water.quantile(0.99) <= _HIGHEST_FRACTION:
+        logger.warning(
+            "%s: %s: expected percent, found a fraction; multiplied by 100", where, water.name
+        )
+        return water * 100
+    return water
 
 
 def parse_times(column: pd.Series, step: Step, where: str | Path) -> pd.Series:

@@ -14,27 +14,30 @@ import pandas as pd
 
 from uflux_kedro.biophysics.constants import DAYS_PER_MONTH
 from uflux_kedro.errors import ConfigurationError, InputError
+from uflux_kedro.readers.archives import File
 from uflux_kedro.readers.parameters import ColumnSpec
-from uflux_kedro.readers.towers.csv_columns import read_text
+from uflux_kedro.readers.towers.csv_columns import ends_within_a_row, read_header, read_text
+from uflux_kedro.readers.towers.impossible import infinite_by_site
 from uflux_kedro.readers.towers.parquet import read_parquet
+from uflux_kedro.readers.towers.remarks import Remark, cut_off
 from uflux_kedro.readers.towers.sites import check_sites
 from uflux_kedro.readers.towers.tables import (
     Outside,
     Resolution,
+    as_names,
     check_order,
     parse_times,
     to_numbers,
     within_bounds,
 )
 from uflux_kedro.readers.units import to_canonical
-from uflux_kedro.variables import FLUXES, IGBP_CLASSES, variable_of
+from uflux_kedro.variables import FLUXES, variable_of
 
 logger = logging.getLogger(__name__)
 
 KEYS = ("site_id", "time", "latitude", "IGBP")
 OPTIONAL_SITE_COLUMNS = ("longitude", "elevation", "climate")
 _SITE_COLUMNS = ("site_id", *KEYS[2:], *OPTIONAL_SITE_COLUMNS)
-_CLASS_OF_CODE = {str(code): name for name, code in IGBP_CLASSES.items()} | {"17": "WAT"}
 
 
 def read_tidy(
@@ -55,7 +58,8 @@ def read_tidy(
         outside: How values out of physical bounds are handled.
 
     Returns:
-        ``towers`` (``site_id``, ``time``, fluxes, QC, predictors; sorted), ``sites``, and the
+        ``towers`` (``site_id``, ``time``, fluxes, QC, predictors; sorted;
+        ``attrs["impossible"]`` describes infinite values, which are missing), ``sites``, and the
         canonical names without a column or without values.
 
     Raises:
@@ -66,7 +70,8 @@ def read_tidy(
     if not paths:
         raise InputError("the tower table", None, expected="at least one file", found="none")
     where = str(paths[0]) if len(paths) == 1 else str(Path(paths[0]).parent)
-    raw = pd.concat([_read_file(Path(p), columns) for p in sorted(paths)], ignore_index=True)
+    tables = {Path(p): _read_file(Path(p), columns) for p in sorted(paths)}
+    raw = pd.concat(tables.values(), ignore_index=True)
     towers = raw[["site_id"]].copy()
     towers["time"] = parse_times(raw["time"].rename(columns["time"].column), resolution, where)
     check_order(towers, where)
@@ -75,6 +80,7 @@ def read_tidy(
         for name, spec in columns.items()
         if name in raw and name not in (*KEYS, *OPTIONAL_SITE_COLUMNS)
     }
+    infinite = [one for n in values for one in infinite_by_site(raw[n], towers, resolution)]
     present = {name: column for name, column in values.items() if column.notna().any()}
     missing = [n for n in columns if n not in raw or (n in values and n not in present)]
     if not any(flux in present for flux in FLUXES):
@@ -86,7 +92,11 @@ def read_tidy(
         logger.warning("%s: no values of %s (column %s)", where, name, columns[name].column)
     towers = pd.concat([towers, pd.DataFrame(present)], axis=1)
     towers = towers.sort_values(["site_id", "time"], ignore_index=True)
-    towers.attrs["resolution"] = resolution
+    towers.attrs |= {
+        "resolution": resolution,
+        "impossible": infinite,
+        "remarks": [r for path, table in tables.items() for r in _cut_off(path, table, columns)],
+    }
     return towers, _sites(raw, where), missing
 
 
@@ -126,7 +136,8 @@ def _read_file(path: Path, columns: Mapping[str, ColumnSpec]) -> pd.DataFrame:
     if path.suffix == ".parquet":
         raw = read_parquet(path, wanted)
     else:
-        raw = read_text(path, usecols=lambda c: c in wanted, na_values=["", "NaN", "nan"])
+        names = [columns["site_id"].column]
+        raw = read_text(path, names, ["", "NaN", "nan"], usecols=lambda c: c in wanted)
     for key in (*KEYS, *(k for k in ("longitude",) if k in columns)):
         if columns[key].column not in raw:
             raise InputError(
@@ -136,7 +147,16 @@ def _read_file(path: Path, columns: Mapping[str, ColumnSpec]) -> pd.DataFrame:
                 found=f"only {', '.join(map(str, raw.columns)) or 'unknown columns'}",
             )
     named = {n: raw[s.column] for n, s in columns.items() if s.column in raw}
-    return pd.DataFrame(named).astype({"site_id": str})
+    return pd.DataFrame(named | {"site_id": as_names(raw[columns["site_id"].column], path)})
+
+
+def _cut_off(path: Path, table: pd.DataFrame, columns: Mapping[str, ColumnSpec]) -> list[Remark]:
+    """Return remarks on the last column of a file that ends within its last row."""
+    if path.suffix == ".parquet" or table.empty or not ends_within_a_row(File(path)):
+        return []
+    last = read_header(File(path)).columns[-1]
+    site = str(table["site_id"].iloc[-1])
+    return [cut_off(n, site, str(path)) for n, spec in columns.items() if spec.column == last]
 
 
 def _column(
@@ -156,8 +176,7 @@ def _sites(raw: pd.DataFrame, where: str) -> pd.DataFrame:
     known = [c for c in _SITE_COLUMNS if c in raw]
     sites = raw[known].drop_duplicates()
     if pd.api.types.is_numeric_dtype(sites["IGBP"]):
-        codes = sites["IGBP"].map("{:g}".format)
-        sites["IGBP"] = codes.map(_CLASS_OF_CODE).fillna(codes)
+        sites["IGBP"] = sites["IGBP"].map("{:g}".format)
     moved = sites.loc[sites["site_id"].duplicated(), "site_id"]
     if len(moved):
         varying = sites[sites["site_id"] == moved.iloc[0]].nunique(dropna=False)

@@ -17,6 +17,7 @@ from uflux_kedro.readers.archives import File, files_of
 from uflux_kedro.readers.parameters import TowerParameters
 from uflux_kedro.readers.paths import Paths, list_files
 from uflux_kedro.readers.towers.csv_columns import Header, read_header
+from uflux_kedro.readers.towers.sites import site_columns
 from uflux_kedro.readers.towers.tables import Step
 
 Family = Literal[
@@ -42,6 +43,8 @@ _COMPANIONS = {
     "DATA",
 }  # fmt: skip
 """Parts of the names of files that accompany the fluxes and are not read."""
+
+_TIMES = ("time", "date", "datetime", "year", "month", "day", "doy")
 
 _MOST_SHOWN = 3
 _SITE = re.compile(r"[A-Z]{2}-[A-Za-z0-9]+")
@@ -181,6 +184,11 @@ def recognise(file: File, columns: Mapping[str, str] | None = None) -> TowerFile
         return f"expected {error.expected}, found {error.found}"
 
 
+def _has_times(header: Header) -> bool:
+    """Return whether a table has a column of times, so that it is of periods and not of sites."""
+    return any(c.lower().startswith("timestamp") or c.lower() in _TIMES for c in header.columns)
+
+
 def _no_zip(file: File) -> InputError:
     with file.open() as stream:
         beginning = stream.read(40)
@@ -237,7 +245,9 @@ def _by_header(file: File, header: Header, columns: Mapping[str, str]) -> TowerF
         return TowerFile(file, "badm")
     if "TIMESTAMP_START" in found and _SITE.fullmatch(site):
         return TowerFile(file, "ameriflux", site, "HH", (file.name,))
-    if found.issuperset({"SITE_ID", "LOCATION_LAT"}) and not stamped:
+    known = site_columns(header.columns).keys()
+    of_sites = found.issuperset({"SITE_ID", "LOCATION_LAT"}) or {"latitude", "IGBP"} <= known
+    if of_sites and "site_id" in known and not _has_times(header):
         return TowerFile(file, "sites")
     if stamped and "SITE_ID" not in found:
         return (

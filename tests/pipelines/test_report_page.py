@@ -1,0 +1,58 @@
+"""The report of a run does not depend on the order in which Kedro read its files."""
+
+from __future__ import annotations
+
+import re
+
+from tests.testing.synthetic import (
+    SETS,
+    make_leaderboard,
+    make_predictions,
+    make_sites,
+    make_training_table,
+)
+from uflux_kedro.configuration import in_order
+from uflux_kedro.ensemble import Member
+from uflux_kedro.pipelines.reporting.nodes import write_report
+
+ENSEMBLE = {
+    "predictor_sets": [{"name": SETS[0], "predictors": ["MODIS_NIRv"]}],
+    "model": "DF21",
+    "fluxes": ["GPP"],
+}
+
+
+def reversed_keys(value):
+    if isinstance(value, dict):
+        return {k: reversed_keys(value[k]) for k in reversed(value)}
+    return value
+
+
+def test_settings_are_in_order_whatever_the_order_of_the_files():
+    parameters = {
+        "training": {"seed": 1, "model_parameters": {"RF": {"b": 1, "a": 2}}},
+        "areas": [],
+    }
+    found = in_order(reversed_keys(parameters))
+    assert str(found) == str(in_order(parameters))
+    assert str(found) == (
+        "{'areas': [], 'training': {'model_parameters': {'RF': {'a': 2, 'b': 1}}, 'seed': 1}}"
+    )
+    assert in_order({"fluxes": ("NEE", "GPP")}) == {"fluxes": ["NEE", "GPP"]}, "lists keep theirs"
+
+
+def test_the_report_has_the_same_bytes():
+    sites = make_sites()
+    board = make_leaderboard().query("flux == 'GPP'")
+    parameters = {"training": {"scheme": "loso", "seed": 1}, "ensemble": ENSEMBLE, "areas": {}}
+    members = (Member(SETS[0], "GPP", "DF21", ("MODIS_NIRv",)),)
+    table = make_training_table(sites)
+    held_out = make_predictions(table)["GPP"]
+    parts = {"comparison_GPP": board.head(0), "held_out_GPP": held_out}
+    pages = [
+        write_report(members, board, table, sites, [], given, **parts)
+        for given in (parameters, reversed_keys(parameters))
+    ]
+    assert pages[0] == pages[1]
+    names = re.findall(r"<dt>(\w+)</dt>", pages[0].partition("Parameters")[2])
+    assert names == ["areas", "ensemble", "training"]
