@@ -136,8 +136,7 @@ class OutputHooks:
         old = self._staging.out_of_date()
         if old:
             logger.warning(
-                "Now out of date: %s. `kedro run --only-missing-outputs` makes them again",
-                _some(old),
+                "Now out of date: %s; a run that includes them makes them again", _some(old)
             )
 
     @hook_impl

@@ -194,8 +194,8 @@ def collect_leaderboard(*scores: dict[str, Any]) -> pd.DataFrame:
     return table.sort_values("NSE", ascending=False, ignore_index=True)
 
 
-def collect_members(*models: FittedMember) -> pd.DataFrame:
-    """Make a table of what the members of a flux are, from their cards."""
+def collect_members(*models: Any) -> pd.DataFrame:
+    """Make a table of what the fitted members of a flux are, from their cards."""
     rows = [
         {
             "flux": model.card["flux"],
