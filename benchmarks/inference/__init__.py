@@ -9,6 +9,7 @@ from pathlib import Path
 
 from benchmarks.command import print_table
 from benchmarks.data import PREDICTOR_SET
+from benchmarks.inference.checksums import checksums
 from benchmarks.inference.kernels import against_reference, growth, thirteen_members
 from benchmarks.inference.products import memory, reading_and_writing, workers
 from benchmarks.table import Row
@@ -20,6 +21,7 @@ BENCHMARKS: Mapping[str, Callable[[Path, Path], Iterator[Row]]] = {
     "memory": memory,
     "share": reading_and_writing,
     "workers": workers,
+    "checksums": checksums,
 }
 
 
