@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.testing.towers import simulate_towers
 from uflux_kedro.quality.closure import (
     _moved,
     check_carbon_balance,
@@ -212,3 +213,11 @@ def test_too_few_months_say_neither():
         assert bool(check_carbon_timing(years(*good, bad))) == reported
     flat = carbon(24, "Z").assign(NEE=1.0)
     assert check_carbon_timing(years(*good, flat)) == []
+
+
+def test_swapped_headers_of_gpp_and_reco_are_told_from_an_opposite_sign():
+    towers, _ = simulate_towers(n_sites=2)
+    (finding,) = check_carbon_balance(towers.rename(columns={"GPP": "RECO", "RECO": "GPP"}))
+    assert finding.variable == "GPP, RECO"
+    (finding,) = check_carbon_balance(towers.assign(NEE=-towers["NEE"]))
+    assert finding.variable == "NEE"

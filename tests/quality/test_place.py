@@ -48,6 +48,15 @@ def test_the_unit_of_radiation_does_not_matter(healthy):
     assert [f.sites for f in check_place(years, swapped(sites, ["XX-001"]))] == [("XX-001",)]
 
 
+def test_a_latitude_in_radians_requires_a_decision(healthy):
+    towers, sites = healthy
+    radians = sites["latitude"] * 3.14159 / 180
+    wrong = sites.assign(latitude=sites["latitude"].mask(sites.index == 3, radians))
+    (finding,) = check_place(Years.of(towers, ["SW_IN"]), wrong)
+    assert finding.sites == ("XX-003",)
+    assert finding.found.endswith("of XX-003: it is wrong")
+
+
 @pytest.mark.parametrize("column", ["ERA_SW_IN", "GRID_SW_IN"])
 def test_measured_towers_are_told_apart(mended, column):
     towers, sites = mended

@@ -18,9 +18,14 @@ def test_swapped_headers_of_gpp_and_nee_require_a_decision():
     towers, sites = simulate_towers(n_sites=2)
     swapped = towers.rename(columns={"GPP": "NEE", "NEE": "GPP"})
     findings = [f for f in check_towers(swapped, sites, QualityParameters()).findings if f.open]
-    (finding,) = (f for f in findings if f.variable == "GPP" and f.check == "units")
+    (finding,) = (f for f in findings if f.variable == "GPP, NEE")
     assert finding.sites == ("XX-000", "XX-001")
-    assert "negative through the season" in finding.found
+    assert "the headers of GPP and NEE are swapped" in finding.found
+
+
+def test_swapped_headers_of_reco_and_nee_are_named(healthy):
+    (finding,) = check_signs(healthy[0].rename(columns={"RECO": "NEE", "NEE": "RECO"}))
+    assert finding.variable == "RECO, NEE"
 
 
 @pytest.mark.parametrize("flux", ["GPP", "RECO", "LE"])
@@ -29,6 +34,7 @@ def test_a_flux_of_the_opposite_sign_is_found(healthy, flux):
     at = towers["site_id"] == "XX-003"
     (finding,) = check_signs(towers.assign(**{flux: towers[flux].mask(at, -towers[flux])}))
     assert (finding.variable, finding.sites) == (flux, ("XX-003",))
+    assert "its sign is wrong" in finding.found
 
 
 def test_noise_about_zero_and_filled_gaps_are_not_judged(healthy):
@@ -45,4 +51,5 @@ def test_measured_towers_have_the_right_sign_and_most_swaps_are_found(mended):
     towers, _ = mended
     assert check_signs(towers) == []
     (finding,) = check_signs(towers.rename(columns={"GPP": "NEE", "NEE": "GPP"}))
+    assert finding.variable == "GPP, NEE"
     assert len(finding.sites) > 90

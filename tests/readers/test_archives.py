@@ -8,7 +8,7 @@ import pytest
 
 from uflux_kedro.errors import InputError
 from uflux_kedro.readers import archives
-from uflux_kedro.readers.archives import File, files_of, unpack_netcdf
+from uflux_kedro.readers.archives import File, check_zip, files_of, unpack_netcdf
 
 
 def read(path) -> dict[str, bytes]:
@@ -71,11 +71,30 @@ def test_a_symbolic_link_is_refused(tmp_path):
         read(path)
 
 
-def test_an_archive_that_unpacks_to_too_much_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(archives, "MAX_UNPACKED_BYTES", 1000)
-    path = zip_of(tmp_path / "a.zip", **{"x.csv": "1" * 600, "y.csv": "1" * 600})
-    with pytest.raises(InputError, match="sensible size"):
-        read(path)
+def test_an_archive_is_as_large_as_what_is_read_of_it(tmp_path, monkeypatch):
+    """A table of thirty years in an archive with much else is read, whatever else there is."""
+    monkeypatch.setattr(archives, "MAX_MEMORY_BYTES", 1000)
+    path = zip_of(tmp_path / "a.zip", **{"x.csv": "1" * 600, "y.csv": "1" * 6000})
+    assert read(path)["x.csv"] == b"1" * 600
+
+
+def test_a_workbook_is_measured_unpacked(tmp_path, monkeypatch):
+    monkeypatch.setattr(archives, "MAX_MEMORY_BYTES", 1000)
+    path = zip_of(tmp_path / "a.xlsx", **{"x.xml": "1" * 600, "y.xml": "1" * 600})
+    with path.open("rb") as stream, pytest.raises(InputError, match="at most 0 GiB in memory"):
+        check_zip(stream, "a.xlsx")
+
+
+def test_netcdf_files_that_do_not_fit_on_the_disk_are_refused(tmp_path, monkeypatch):
+    path = zip_of(tmp_path / "a.zip", **{"x.nc": "1" * 600, "y.nc": "1" * 600, "z.txt": "1"})
+    space = archives.shutil.disk_usage(tmp_path)
+    for free, fits in ((1200, True), (1199, False)):
+        monkeypatch.setattr(archives.shutil, "disk_usage", lambda _, n=free: space._replace(free=n))
+        if fits:
+            assert len(list(unpack_netcdf([path]))) == 2
+        else:
+            with pytest.raises(InputError, match=r"members that fit into .*TMPDIR"):
+                list(unpack_netcdf([path]))
 
 
 def test_a_truncated_archive_is_refused(tmp_path):

@@ -26,6 +26,9 @@ _BROKEN = 1e-2
 _UNKNOWN = 1e-3  # between the two: too few months to judge
 _MOST = 0.8
 """Share of sites with an exact balance above which a failed balance is a defect."""
+_SEASON = -0.3
+"""Correlation of GPP + RECO with NEE below which NEE has the right sign."""
+_OPPOSITE = "NEE positive into the ecosystem (opposite sign)"
 _BALANCE = ("GPP", "RECO", "NEE")
 _TOLERANCE = 0.006
 """Largest relative error of a coefficient; it must separate 1 from 1.0377."""
@@ -57,6 +60,9 @@ def check_carbon_balance(towers: pd.DataFrame) -> list[Finding]:
         if np.sum(residual**2) > _EXACT * np.sum((NEE - NEE.mean()) ** 2):
             continue  # partitioned by a model, such as the daytime method: no exact balance
         explained = _explain(of_reco, -of_gpp)
+        season = table["GPP"] + table["RECO"]
+        if explained == ("NEE", _OPPOSITE) and season.corr(table["NEE"]) < _SEASON:
+            explained = ("GPP, RECO", "the headers of GPP and RECO swapped")
         if explained:
             cases.setdefault(explained, []).append(str(site))
     return [
@@ -86,7 +92,7 @@ def _explain(of_reco: float, of_gpp: float) -> tuple[str, str] | None:
                 causes = (
                     [f"{' and '.join(wrong)} in umol CO2 m-2 s-1 (factor 1.0377)"] if wrong else []
                 )
-                causes += ["NEE positive into the ecosystem (opposite sign)"] if sign < 0 else []
+                causes += [_OPPOSITE] if sign < 0 else []
                 return ", ".join(wrong or ["NEE"]), " and ".join(causes)
     return None
 

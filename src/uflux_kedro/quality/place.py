@@ -1,4 +1,4 @@
-"""Latitude and longitude that are swapped, from the radiation through the year."""
+"""Latitudes that are wrong or swapped with the longitude, from the radiation through the year."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ _LEAST_MONTHS = 5
 _LARGEST_SPREAD = 0.35
 """Standard deviation over the months of the logarithm of clearness: the largest of 250 towers from
 79 S to 79 N is 0.35, in monsoons; the medians of three networks are 0.1."""
+_IMPOSSIBLE_SPREAD = 0.5
+"""Spread from which a latitude is wrong, whatever the cause, unless the other sign fits."""
 _FAR_BETTER = 0.6
 """Ratio of two spreads from which the other latitude fits far better."""
 _APART = 5.0
@@ -22,7 +24,7 @@ _APART = 5.0
 
 
 def check_place(years: Years, sites: pd.DataFrame) -> list[Finding]:
-    """Find sites whose radiation fits their longitude as latitude, and not their latitude.
+    """Find sites whose radiation does not fit their latitude, but may fit their longitude as latitude.
 
     A latitude of the wrong sign fits better with the other sign and is left to the phase check.
 
@@ -48,19 +50,22 @@ def check_place(years: Years, sites: pd.DataFrame) -> list[Finding]:
         & (as_swapped < _FAR_BETTER * np.fmin(as_stated, as_mirrored))
         & (np.abs(latitude - longitude) > _APART)
     )
-    if not swapped.any():
-        return []
-    worst = int(np.argmax(np.where(swapped, as_stated, -1)))
-    return [
-        Finding(
-            "phase",
-            None,
-            tuple(years.sites[i] for i in np.flatnonzero(swapped)),
-            "radiation in step with the sun at its latitude",
-            f"{column} fits the sun at {longitude[worst]:.4g} degrees of latitude, not at "
-            f"{latitude[worst]:.4g} (as at {years.sites[worst]}): latitude and longitude are swapped",
-        )
-    ]
+    wrong = (as_stated > _IMPOSSIBLE_SPREAD) & (as_mirrored > _LARGEST_SPREAD) & ~swapped
+    findings = []
+    for cases, cause in ((swapped, "latitude and longitude are swapped"), (wrong, "it is wrong")):
+        if cases.any():
+            worst = int(np.argmax(np.where(cases, as_stated, -1)))
+            findings.append(
+                Finding(
+                    "phase",
+                    None,
+                    tuple(years.sites[i] for i in np.flatnonzero(cases)),
+                    "radiation in step with the sun at its latitude",
+                    f"{column} does not fit the sun at the latitude {latitude[worst]:.4g} of "
+                    f"{years.sites[worst]}: {cause}",
+                )
+            )
+    return findings
 
 
 def _spread_of_clearness(year: Array, latitude: Array) -> Array:

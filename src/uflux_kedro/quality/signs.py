@@ -11,6 +11,8 @@ _LEAST_SUM = {"GPP": -1.0, "RECO": -1.0, "LE": -10.0}
 """Least sum of the 5 % and the 95 % quantile. Of 250 measured towers the lowest are -0.5, 0.2 gC m-2 d-1
 and 34 W m-2; NEE in place of GPP is below -1 at most towers. H may be negative over an oasis."""
 _LEAST_ROWS = 6
+_EXACT = 1e-4
+"""Largest unexplained share of NEE's variance at which a balance counts as exact."""
 
 
 def check_signs(towers: pd.DataFrame) -> list[Finding]:
@@ -33,17 +35,33 @@ def check_signs(towers: pd.DataFrame) -> list[Finding]:
         wrong = (low + high < least) & (groups.count() >= _LEAST_ROWS)
         if not wrong.any():
             continue
-        worst = str((low + high)[wrong].idxmin())
-        findings.append(
-            Finding(
-                "units",
-                flux,
-                tuple(str(site) for site in wrong.index[wrong]),
-                expected=f"{flux} that is positive through the season",
-                found=f"{low[worst]:.3g} to {high[worst]:.3g} {VARIABLES[flux].unit} at {worst} "
-                "(5 % and 95 % quantiles): negative through the season, as if its sign were wrong, "
-                "or its header that of another column"
-                + (", such as NEE" if flux in ("GPP", "RECO") else ""),
+        sites = [str(site) for site in wrong.index[wrong]]
+        is_NEE = {site: _may_be_nee(towers[towers["site_id"] == site], flux) for site in sites}
+        for swapped in sorted(set(is_NEE.values())):
+            cases = [site for site in sites if is_NEE[site] == swapped]
+            worst = str((low + high)[cases].idxmin())
+            cause = (
+                f"the headers of {flux} and NEE are swapped, with which the carbon balance is exact"
+                if swapped
+                else "its sign is wrong, or its header that of another column"
             )
-        )
+            findings.append(
+                Finding(
+                    "units",
+                    f"{flux}, NEE" if swapped else flux,
+                    tuple(cases),
+                    expected=f"{flux} that is positive through the season",
+                    found=f"{low[worst]:.3g} to {high[worst]:.3g} {VARIABLES[flux].unit} at {worst} "
+                    f"(5 % and 95 % quantiles), negative through the season: {cause}",
+                )
+            )
     return findings
+
+
+def _may_be_nee(table: pd.DataFrame, flux: str) -> bool:
+    """Return whether the carbon balance of a site is exact with a flux and NEE exchanged."""
+    if not {"GPP", "RECO", "NEE"} <= set(table) or flux not in ("GPP", "RECO"):
+        return False
+    right = table.rename(columns={flux: "NEE", "NEE": flux})[["GPP", "RECO", "NEE"]].dropna()
+    residual = right["NEE"] - right["RECO"] + right["GPP"]
+    return bool((residual**2).sum() < _EXACT * ((right["NEE"] - right["NEE"].mean()) ** 2).sum())

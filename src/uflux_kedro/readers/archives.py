@@ -20,8 +20,9 @@ from typing import IO, cast
 
 from uflux_kedro.errors import InputError
 
-MAX_UNPACKED_BYTES = 16 * 2**30
-"""Limit for all members together; thirty years of a half-hourly FULLSET take about one GiB."""
+MAX_MEMORY_BYTES = 4 * 2**30
+"""Most that one file may take in memory, whatever it takes packed: the columns that are read of thirty
+years of half-hours take 250 MB."""
 
 _DAMAGE = (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, NotImplementedError)
 """Exceptions of the standard library for a truncated, altered or encrypted file."""
@@ -137,25 +138,57 @@ def unpack_netcdf(paths: Sequence[Path]) -> Iterator[Path]:
             continue
         folder = Path(tempfile.mkdtemp(prefix="uflux-"))
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
-        for file in files_of(path):
-            if file.name.endswith(".nc"):
-                target = folder / f"{path.stem}-{file.name}"
-                if target.exists():
-                    raise InputError(
-                        path, file.name, expected="each name once", found="it in several folders"
-                    )
-                with file.open() as packed, target.open("wb") as stream:
-                    shutil.copyfileobj(packed, stream)
-                yield target
+        files = [file for file in files_of(path) if file.name.endswith(".nc")]
+        _check_space(path, files, shutil.disk_usage(folder).free)
+        for file in files:
+            target = folder / f"{path.stem}-{file.name}"
+            if target.exists():
+                raise InputError(
+                    path, file.name, expected="each name once", found="it in several folders"
+                )
+            with file.open() as packed, target.open("wb") as stream:
+                shutil.copyfileobj(packed, stream)
+            yield target
+
+
+def _check_space(path: Path, files: Sequence[File], free: int) -> None:
+    """Raise InputError if the members that are to be unpacked are larger than the free space."""
+    with _safe_zip(path) as archive:
+        unpacked = sum(archive.getinfo(cast("str", file.member)).file_size for file in files)
+    if unpacked > free:
+        raise InputError(
+            path,
+            None,
+            expected=f"members that fit into {tempfile.gettempdir()}",
+            found=f"{unpacked / 2**30:.1f} GiB unpacked, {free / 2**30:.1f} GiB free",
+            hint="Name a folder with more space in the environment variable TMPDIR",
+        )
 
 
 def check_zip(content: IO[bytes], where: str) -> None:
-    """Check that packed content, such as a workbook, is complete and safe.
+    """Check that packed content that is read as a whole, such as a workbook, is complete and safe.
 
     Raises:
-        InputError: If it is damaged or unsafe.
+        InputError: If it is damaged or unsafe, or takes too much memory unpacked.
     """
-    _safe_zip(content, where).close()
+    with _safe_zip(content, where) as archive:
+        check_memory(sum(member.file_size for member in archive.infolist()), where)
+
+
+def check_memory(size: int, where: str | Path) -> None:
+    """Check the size of a file as it would be in memory.
+
+    Raises:
+        InputError: If it is more than ``MAX_MEMORY_BYTES``.
+    """
+    if size > MAX_MEMORY_BYTES:
+        raise InputError(
+            where,
+            None,
+            expected=f"at most {MAX_MEMORY_BYTES / 2**30:.0f} GiB in memory",
+            found=f"{size / 2**30:.1f} GiB or more, unpacked",
+            hint="The file is damaged or unsafe, or holds more than towers measure: split it",
+        )
 
 
 def _safe_zip(path: Path | IO[bytes], where: Path | str = "") -> zipfile.ZipFile:
@@ -166,19 +199,16 @@ def _safe_zip(path: Path | IO[bytes], where: Path | str = "") -> zipfile.ZipFile
         raise InputError(
             where, None, expected="a complete zip archive", found=f"{type(error).__name__}: {error}"
         ) from error
-    unpacked = sum(member.file_size for member in archive.infolist())
     faults = [(m.filename, fault) for m in archive.infolist() if (fault := _fault(m))]
     names = Counter(name for name in archive.namelist() if not name.endswith("/"))
     faults += [(name, f"{n} members of this name") for name, n in names.items() if n > 1]
-    if unpacked > MAX_UNPACKED_BYTES:
-        faults.append((str(where), f"{unpacked / 2**30:.0f} GiB unpacked"))
     if faults:
         archive.close()
         member, fault = faults[0]
         raise InputError(
             where,
             member,
-            expected="files of a sensible size and names of their own that stay inside the archive",
+            expected="files with names of their own that stay inside the archive",
             found=fault,
             hint="The archive is unsafe and is not read",
         )

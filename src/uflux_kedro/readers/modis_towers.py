@@ -24,6 +24,8 @@ from uflux_kedro.errors import InputError
 _BANDS = {"RED": "sur_refl_b01", "NIR": "sur_refl_b02", "BLUE": "sur_refl_b03"}
 _NEEDED = ("YY", "MM", "DD", "sites_id", "state_1km", "QC_500m", *_BANDS.values())
 _SCALE = 1e-4
+_MOST_CHARACTERS = 256 * 2**20
+"""Twenty-five years of days take 20 MB."""
 _LOWEST, _HIGHEST = -100.0, 16000.0
 
 _STATE_BITS = {
@@ -114,9 +116,12 @@ def _table(path: Path) -> pd.DataFrame:
     try:
         opener = gzip.open if path.suffix == ".gz" else open
         with opener(path, "rt", encoding="utf-8") as stream:
-            lines = stream.read().splitlines()
+            text = stream.read(_MOST_CHARACTERS + 1)
     except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
         raise _not_a_table(path, f"{type(error).__name__}: {error}") from error
+    if len(text) > _MOST_CHARACTERS:
+        raise _not_a_table(path, "more than 256 MiB")
+    lines = text.splitlines()
     header = lines[0].split(",") if lines else []
     missing = [name for name in _NEEDED if name not in header]
     if missing:

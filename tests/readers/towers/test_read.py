@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import logging
 import zipfile
 
@@ -16,6 +17,7 @@ from uflux_kedro.datasets.validators import TOWERS
 from uflux_kedro.errors import InputError
 from uflux_kedro.quality.check import check_towers
 from uflux_kedro.quality.parameters import QualityParameters
+from uflux_kedro.readers import archives
 from uflux_kedro.readers.archives import File
 from uflux_kedro.readers.parameters import TowerParameters
 from uflux_kedro.readers.towers.read import read_towers
@@ -316,3 +318,29 @@ def test_a_site_without_a_file_may_have_no_class(tmp_path, sites, fluxnet_table,
         stream.write("XX-Bbb,51.0,11.0,\n")
     fluxnet_zip(fluxnet_table())
     assert read_towers(tmp_path)[1]["site_id"].tolist() == ["XX-Aaa"]
+
+
+@pytest.mark.parametrize("kind", ["zip", "gzip", "text", "parquet"])
+def test_a_table_is_measured_by_what_it_takes_in_memory(tmp_path, sites, monkeypatch, kind):
+    """A thousandfold packed, rows of ones would fill the memory."""
+    sites("XX-Aaa")
+    rows = 5000
+    monkeypatch.setattr(archives, "MAX_MEMORY_BYTES", 8 * rows)
+    columns = {"site_id": "site", "time": "month", "latitude": "lat", "IGBP": "cover", "GPP": "gpp"}
+    settings = {}
+    if kind == "zip":
+        with zipfile.ZipFile(tmp_path / MONTHS.replace("_MM", "").replace("csv", "zip"), "w") as a:
+            a.writestr(MONTHS, "TIMESTAMP,NEE_VUT_REF,GPP_NT_VUT_REF\n" + "200401,1,1\n" * rows)
+    elif kind == "gzip":
+        text = b"site,month,lat,cover,gpp\n" + b"A,200401,1,GRA,1\n" * rows
+        (tmp_path / "own.csv.gz").write_bytes(gzip.compress(text))
+        settings = {"reader": "tidy", "columns": columns}
+    elif kind == "text":
+        text = "Year\tDoY\tHour\tNEE\n-\t-\t-\t-\n" + "2004\t1\t0.5\t1\n" * rows
+        (tmp_path / "XX-Aaa_2004.txt").write_text(text)
+    else:
+        table = pd.DataFrame({"site": ["A"] * rows, "month": "200401", "lat": 1.0, "gpp": 1.0})
+        table.assign(cover="GRA").to_parquet(tmp_path / "own.parquet")
+        settings = {"reader": "tidy", "columns": columns}
+    with pytest.raises(InputError, match="at most 0 GiB in memory"):
+        read_towers(tmp_path, **settings)

@@ -12,6 +12,7 @@ import re
 import zlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -19,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from uflux_kedro.errors import InputError
-from uflux_kedro.readers.archives import File, is_gzip
+from uflux_kedro.readers.archives import File, check_memory, is_gzip
 from uflux_kedro.readers.towers.impossible import without_infinite
 from uflux_kedro.readers.towers.tables import MISSING, NOTHING
 
@@ -28,6 +29,8 @@ _ONEFLUX_SITE = re.compile(r"site,[A-Z]{2}-[A-Za-z0-9]+")
 
 _MOST_HEADER_BYTES = 2**20
 _MOST_COMMENT_LINES = 100
+_BLOCK = 2**20
+_CELL_BYTES = 8
 
 
 @dataclass(frozen=True)
@@ -158,7 +161,12 @@ def _parse(file: File, header: Header, present: list[str]) -> pd.DataFrame:
                     decimal_point=header.decimal,
                 ),
             )
-            table = pa.Table.from_batches(list(reader), reader.schema)
+            batches, size = [], 0
+            for batch in reader:
+                batches.append(batch)
+                size += batch.nbytes
+                check_memory(size, file.where)
+            table = pa.Table.from_batches(batches, reader.schema)
     except pa.ArrowInvalid as error:
         if "Empty CSV" in str(error):
             return pd.DataFrame(columns=present)
@@ -198,6 +206,7 @@ def read_text(
         if name and chosen(name) and header.columns.count(name) > 1:
             raise InputError(path, name, expected="each column once", found="several")
     _refuse_short_rows(path, header)
+    check_rows(File(path), sum(map(bool, map(chosen, header.columns))))
     try:
         raw = pd.read_csv(
             path,
@@ -219,13 +228,26 @@ def read_text(
     return raw.dropna(how="all", ignore_index=True)
 
 
+def check_rows(file: File, columns: int) -> None:
+    """Check the memory that the rows of a text table would take, without reading them.
+
+    Raises:
+        InputError: If it is too much, as of an archive that was made to fill the memory.
+    """
+    cells = 0
+    with file.open() as stream:
+        while block := stream.read(_BLOCK):
+            cells += block.count(b"\n") * columns
+            check_memory(cells * _CELL_BYTES, file.where)
+
+
 def _refuse_short_rows(path: Path, header: Header) -> None:
     """Raise InputError for rows with too few fields; pandas would shift and fill them."""
     named = max((i for i, name in enumerate(header.columns) if name), default=0)
     separator = header.separator.encode()
     quoted = False
     with File(path).open() as stream:
-        for number, line in enumerate(stream, 1):
+        for number, line in enumerate(iter(partial(stream.readline, _MOST_HEADER_BYTES), b""), 1):
             # Quoted fields may contain separators and line breaks; the parser checks those rows.
             within, quoted = quoted, quoted ^ bool(line.count(b'"') % 2)
             if number <= header.lines + 1 or within or b'"' in line or not line.strip():

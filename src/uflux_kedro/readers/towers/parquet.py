@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from uflux_kedro.errors import InputError
+from uflux_kedro.readers.archives import check_memory
 
 if TYPE_CHECKING:
     import pyarrow
@@ -36,6 +37,10 @@ def read_parquet(path: Path, wanted: Collection[str]) -> pd.DataFrame:
     import pyarrow.parquet
 
     names = [name for name in read_schema(path).names if name in wanted]
+    with _as_input_error(path):
+        # Equal values take no space in the file, and 8 bytes each in memory.
+        rows = pyarrow.parquet.read_metadata(path).num_rows
+    check_memory(8 * rows * len(names), path)
     with _as_input_error(path):
         table = pyarrow.parquet.read_table(path, columns=names)
         return table.to_pandas(ignore_metadata=True)

@@ -12,7 +12,7 @@ import pandas as pd
 
 from uflux_kedro.errors import InputError
 from uflux_kedro.readers.parameters import TowerParameters
-from uflux_kedro.readers.towers.csv_columns import Header, read_header
+from uflux_kedro.readers.towers.csv_columns import Header, check_rows, read_header
 from uflux_kedro.readers.towers.impossible import without_infinite
 from uflux_kedro.readers.towers.single_tower import CARBON_BY_SECOND, Columns, read_single_tower
 from uflux_kedro.readers.towers.tower_files import TowerFile
@@ -67,6 +67,7 @@ def _columns(names: Collection[str]) -> Columns:
 def _read(table: TowerFile) -> pd.DataFrame:
     """Read the numbers of the table, and the starts of half-hours as ``TIMESTAMP_START``."""
     where = table.file.where
+    check_rows(table.file, len(read_header(table.file).columns))
     try:
         with table.file.open() as stream:
             raw = pd.read_csv(
