@@ -6,6 +6,7 @@ import os
 
 from uflux_kedro.configuration import CONFIG_LOADER_ARGS
 from uflux_kedro.hooks import LockHooks, ProjectHooks, RequestHooks
+from uflux_kedro.tracking.hooks import TrackingHooks
 
 __all__ = ["CONFIG_LOADER_ARGS", "HOOKS"]
 
@@ -13,4 +14,4 @@ __all__ = ["CONFIG_LOADER_ARGS", "HOOKS"]
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("KEDRO_DISABLE_TELEMETRY", "true")
 
-HOOKS = (LockHooks(), RequestHooks(), ProjectHooks())
+HOOKS = (LockHooks(), RequestHooks(), ProjectHooks(), TrackingHooks())
