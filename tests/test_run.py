@@ -136,10 +136,21 @@ def test_every_member_is_a_child_of_one_parent(runs):
     assert len(parents) == 1
     (parent,) = (r for r in runs if r.info.run_id in parents)
     assert parent.info.status == "FINISHED"
+    assert parent.info.run_name == "DF21, kfold, 15 members of 5 fluxes (test)"
+    assert {f"{f}.{of}.NSE" for f in FLUXES for of in ("best", "ensemble")} <= set(
+        parent.data.metrics
+    )
+    assert parent.data.params["training.scheme"] == "kfold"
+    assert {d.dataset.name for d in parent.inputs.dataset_inputs} >= {"raw_towers", "raw_ERA5"}
     for run in children:
         assert run.info.status == "FINISHED"
         assert {"flux", "predictor_set", "model"} <= run.data.params.keys() & run.data.tags.keys()
         assert {"NSE", "NSE_low", "NSE_high", "r2", "RMSE"} <= run.data.metrics.keys()
+        # All nodes ran here, each member's own.
+        length = (run.info.end_time - run.info.start_time) / 1000
+        assert 0 < run.data.metrics["fit_seconds"] < length
+        assert run.info.start_time > parent.info.start_time
+        assert run.data.tags["mlflow.user"] == parent.data.tags["mlflow.user"]
 
 
 def test_children_hold_tables_figure_and_model(client, runs):
@@ -173,13 +184,13 @@ def test_tracked_model_predicts_from_a_table(results, runs, tracking):
 def test_model_is_registered_under_its_members_name(results, runs, tracking):
     names = {v.name: v for v in tracking.MlflowClient().search_model_versions()}
     assert len(names) == len(FLUXES) * len(SETS)
-    version = names[f"{SETS[0]}.LE.DF21"]
+    version = names[f"{SETS[0]}.LE.DF21.test.kfold"]
     board = pd.read_csv(results / "08_reporting" / "leaderboard.csv").set_index(
         ["flux", "predictor_set"]
     )
     assert float(version.tags["NSE"]) == pytest.approx(board["NSE"]["LE", SETS[0]], abs=1e-3)
-    newest = tracking.pyfunc.load_model(f"models:/{version.name}/latest")
-    assert newest.metadata.run_id == version.run_id
+    best = tracking.pyfunc.load_model(f"models:/{version.name}@champion")
+    assert best.metadata.run_id == version.run_id
 
 
 def test_receipts_agree_with_the_leaderboard(results):

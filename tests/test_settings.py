@@ -10,8 +10,9 @@ import pytest
 from uflux_kedro import settings
 from uflux_kedro.__main__ import main
 from uflux_kedro.configuration import CONFIG_LOADER_ARGS
-from uflux_kedro.hooks import LockHooks, ProjectHooks, RequestHooks
+from uflux_kedro.hooks import EndingHooks, LockHooks, OutputHooks, ProjectHooks, RequestHooks
 from uflux_kedro.run_status import RunStatusHooks
+from uflux_kedro.tracking.hooks import TrackingHooks
 
 SWITCHES = ("MLFLOW_DISABLE_TELEMETRY", "KEDRO_DISABLE_TELEMETRY")
 
@@ -29,9 +30,12 @@ def test_usage_statistics_are_off_unless_the_user_switches_them_on(monkeypatch, 
 
 def test_kedro_gets_the_hooks_and_the_loader():
     assert [type(hook) for hook in settings.HOOKS] == [
+        EndingHooks,
+        OutputHooks,
         LockHooks,
         RequestHooks,
         ProjectHooks,
+        TrackingHooks,
         RunStatusHooks,
     ]
     assert settings.DISABLE_HOOKS_FOR_PLUGINS == ("kedro-viz",)

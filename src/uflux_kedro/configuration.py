@@ -35,6 +35,9 @@ CONFIG_LOADER_ARGS: dict[str, Any] = {
 PARENT_RUN = "UFLUX_MLFLOW_PARENT_RUN"
 """Environment variable with the MLflow run of this ``kedro run``; worker processes inherit it."""
 
+ENVIRONMENT_TAG = "uflux.environment"
+"""Tag of an MLflow run with the environment of its ``kedro run``."""
+
 _from_hook: dict[str, Any] | None = None
 
 

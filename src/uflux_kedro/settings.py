@@ -8,6 +8,7 @@ from uflux_kedro.configuration import CONFIG_LOADER_ARGS
 from uflux_kedro.hooks import EndingHooks, LockHooks, OutputHooks, ProjectHooks, RequestHooks
 from uflux_kedro.run_status import RunStatusHooks
 from uflux_kedro.screen import quieten
+from uflux_kedro.tracking.hooks import TrackingHooks
 
 __all__ = ["CONFIG_LOADER_ARGS", "DISABLE_HOOKS_FOR_PLUGINS", "HOOKS"]
 
@@ -25,6 +26,7 @@ HOOKS = (
     LockHooks(),
     RequestHooks(),
     ProjectHooks(),
+    TrackingHooks(),
     RunStatusHooks(),
 )
 

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 from kedro.io import AbstractDataset
 from kedro_datasets._typing import JSONPreview
 
-from uflux_kedro.configuration import PARENT_RUN
+from uflux_kedro.configuration import ENVIRONMENT_TAG, PARENT_RUN
+from uflux_kedro.datasets.member_times import Times, times_of
 from uflux_kedro.datasets.mlflow_model import write_mlflow_model
 from uflux_kedro.files import replacing
 
@@ -33,6 +34,18 @@ if TYPE_CHECKING:
 _MAX_PARAM = 6000  # characters; MLflow refuses longer values
 _MODEL = "model"
 """Folder of the model in a run's artifacts, as in ``runs:/<run id>/model``."""
+_NOTE = "mlflow.note.content"
+_INHERITED = (
+    *("mlflow.user", "mlflow.source.name", "mlflow.source.type", "mlflow.source.git.commit"),
+    ENVIRONMENT_TAG,
+)
+"""Tags that a member has from the run of its ``kedro run``."""
+_SECONDS = {"predict_held_out": "validation_seconds", "fit": "fit_seconds"}
+"""Node -> metric of the time that it took."""
+_RANKED_BY = ("sites", "n", "NSE", "RMSE")
+CHAMPION = "champion"
+"""Alias of the best version of a registered model: of those that were validated on the most sites,
+the one with the highest NSE; of equals the newest."""
 
 
 @dataclass
@@ -42,8 +55,9 @@ class MemberRun:
     Attributes:
         name: Name of the member and of the run.
         tags: Tags to filter by; they are logged as params too, so that the UI compares them.
-        params: Settings of the model and the validation.
+        params: Settings of the model and the validation, ``scheme`` among them.
         metrics: Pooled held-out scores.
+        description: What the member is and how well it did, in Markdown.
         tables: File name -> table, logged as CSV.
         figures: File name -> figure, logged as PNG.
         model: The model fitted on all sites.
@@ -53,6 +67,7 @@ class MemberRun:
     tags: Mapping[str, str]
     params: Mapping[str, Any]
     metrics: Mapping[str, float]
+    description: str = ""
     tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     figures: Mapping[str, Figure] = field(default_factory=dict)
     model: FittedMember | None = None
@@ -80,7 +95,7 @@ class MemberRunDataset(AbstractDataset[MemberRun, dict[str, Any]]):
     def save(self, data: MemberRun) -> None:
         """Log the member as a finished child run, then write the receipt."""
         parent = os.environ.get(PARENT_RUN)
-        run_id = _log(data, parent) if parent else None
+        run_id = _log(data, parent, times_of(self._path, parent)) if parent else None
         receipt = {
             "member": data.name,
             "run_id": run_id,
@@ -106,33 +121,47 @@ def _finite(metrics: Mapping[str, float]) -> dict[str, float]:
     return {k: float(v) for k, v in metrics.items() if math.isfinite(v)}
 
 
-def _log(member: MemberRun, parent: str) -> str:
-    """Log a member as a child of the run ``parent`` and return the child's id."""
-    from mlflow.entities import Metric, Param, RunTag
+def _log(member: MemberRun, parent: str, times: Times) -> str:
+    """Log a member as a child of the run ``parent`` and return the child's id.
+
+    The child begins with the first of the member's nodes and ends now.
+    """
+    from mlflow.entities import Metric, Param
     from mlflow.tracking import MlflowClient
 
     client = MlflowClient()
-    experiment_id = client.get_run(parent).info.experiment_id
+    of = client.get_run(parent)
+    now = int(time.time() * 1000)
+    begun = min((int(begun * 1000) for begun, _ in times.values()), default=now)
     run = client.create_run(
-        experiment_id,
+        of.info.experiment_id,
+        start_time=begun,
         run_name=member.name,
-        tags={"mlflow.parentRunId": parent, **member.tags},
+        tags={
+            "mlflow.parentRunId": parent,
+            _NOTE: member.description,
+            **{name: of.data.tags[name] for name in _INHERITED if name in of.data.tags},
+            **member.tags,
+        },
     )
     run_id = run.info.run_id
     try:
-        now = int(time.time() * 1000)
         params = {**member.tags, **{k: str(v)[:_MAX_PARAM] for k, v in member.params.items()}}
+        metrics = _finite(member.metrics) | {
+            metric: times[node][1] - times[node][0]
+            for node, metric in _SECONDS.items()
+            if node in times
+        }
         client.log_batch(
             run_id,
-            metrics=[Metric(k, v, now, 0) for k, v in _finite(member.metrics).items()],
+            metrics=[Metric(k, v, now, 0) for k, v in metrics.items()],
             params=[Param(k, v) for k, v in params.items()],
-            tags=[RunTag("mlflow.user", os.environ.get("USER", "uflux"))],
         )
         with tempfile.TemporaryDirectory() as folder:
             _write_artifacts(member, Path(folder), run_id)
             client.log_artifacts(run_id, folder)
         if member.model is not None:
-            _register(member, client, run_id)
+            _register(member, client, run_id, of.data.tags.get(ENVIRONMENT_TAG, "base"))
     except BaseException:
         client.set_terminated(run_id, "FAILED")
         raise
@@ -140,19 +169,47 @@ def _log(member: MemberRun, parent: str) -> str:
     return run_id
 
 
-def _register(member: MemberRun, client: MlflowClient, run_id: str) -> None:
-    """Register the member's model as the newest version under the member's name."""
+def registered_name(member: str, environment: str, scheme: str) -> str:
+    """Name of a member's model in the registry, such as ``A.GPP.DF21.base.kfold``.
+
+    Scores of other towers or of another way of validation are not comparable, so they stand under
+    another name.
+    """
+    return f"{member}.{environment}.{scheme}"
+
+
+def _register(member: MemberRun, client: MlflowClient, run_id: str, environment: str) -> None:
+    """Register the member's model, as the champion if it is the best so far."""
     from mlflow.exceptions import MlflowException
 
+    scheme = str(member.params["scheme"])
+    name = registered_name(member.name, environment, scheme)
+    tags = {**member.tags, "environment": environment, "scheme": scheme}
     try:
-        client.create_registered_model(member.name, tags=dict(member.tags))
+        client.create_registered_model(name, tags=tags)
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
-    tags = {k: f"{member.metrics[k]:.4g}" for k in ("NSE", "RMSE") if k in member.metrics}
-    client.create_model_version(
-        member.name, source=f"runs:/{run_id}/{_MODEL}", run_id=run_id, tags=tags
+    scores = {k: f"{member.metrics[k]:.6g}" for k in _RANKED_BY if k in member.metrics}
+    version = client.create_model_version(
+        name,
+        source=f"runs:/{run_id}/{_MODEL}",
+        run_id=run_id,
+        tags=scores,
+        description=member.description,
     )
+    try:
+        champion = client.get_model_version_by_alias(name, CHAMPION)
+    except MlflowException:
+        champion = None
+    if champion is None or _rank(scores) >= _rank(champion.tags):
+        client.set_registered_model_alias(name, CHAMPION, version.version)
+
+
+def _rank(scores: Mapping[str, str]) -> tuple[float, float]:
+    """Order versions: more held-out sites first, since few are easy; then the better NSE."""
+    sites, skill = (float(scores.get(name, "nan")) for name in ("sites", "NSE"))
+    return tuple(-math.inf if math.isnan(x) else x for x in (sites, skill))  # type: ignore[return-value]
 
 
 def _write_artifacts(member: MemberRun, folder: Path, run_id: str) -> None:

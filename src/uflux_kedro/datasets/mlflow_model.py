@@ -7,6 +7,7 @@ code imports, so that ``mlflow models predict`` and ``serve`` need nothing but t
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 import tempfile
 from pathlib import Path
@@ -41,6 +42,8 @@ def write_mlflow_model(member: FittedMember, folder: Path, run_id: str | None = 
     import mlflow.pyfunc
     from mlflow.models import Model
 
+    # It says of every model that it checks its example.
+    logging.getLogger("mlflow.pyfunc").setLevel(logging.WARNING)
     with tempfile.TemporaryDirectory() as temporary:
         data = Path(temporary) / "member"
         member.save(data)

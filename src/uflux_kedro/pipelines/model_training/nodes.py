@@ -178,11 +178,24 @@ def track_member(
         tags={"flux": member.flux, "predictor_set": member.predictor_set, "model": member.model},
         params=params,
         metrics=numbers,
+        description=_describe(member, scores, model, parameters),
         tables=tables,
         figures={
             "held_out.png": member_figure(predictions, member.name, variable_of(member.flux).unit)
         },
         model=model,
+    )
+
+
+def _describe(
+    member: Member, scores: dict[str, Any], model: FittedMember, parameters: TrainingParameters
+) -> str:
+    unit = model.card["unit"]
+    return (
+        f"{member.model} predicts {member.flux} ({unit}) from {', '.join(model.predictors)}.\n\n"
+        f"Held out ({parameters.scheme}, {scores['sites']} towers, {scores['n']} rows): "
+        f"NSE {scores['NSE']:.3f}, RMSE {scores['RMSE']:.3g} {unit}. "
+        f"The model was then fitted on all {len(model.card['sites'])} towers."
     )
 
 

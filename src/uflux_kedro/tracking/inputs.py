@@ -1,0 +1,86 @@
+"""The files that a run reads, as MLflow datasets with checksums."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from uflux_kedro.files import sha256
+
+if TYPE_CHECKING:
+    from mlflow.entities import DatasetInput
+
+LARGEST = 1 << 30
+"""Bytes of a source up to which its contents are read for a checksum.
+
+Beyond, the checksum is of names, sizes and times of change: to read a terabyte takes hours.
+"""
+_DIGEST = 36  # characters; MLflow refuses longer ones
+
+
+def files_of(dataset: Any) -> list[Path]:
+    """Return the local files behind a dataset of the catalog; none for others."""
+    if hasattr(dataset, "files"):
+        return sorted(Path(file) for file in dataset.files())
+    path = getattr(dataset, "_filepath", None) or getattr(dataset, "_path", None)
+    if path is None or getattr(dataset, "_protocol", "file") != "file":
+        return []
+    path = Path(path)
+    if path.is_dir():
+        return sorted(file for file in path.rglob("*") if file.is_file())
+    return [path] if path.is_file() else []
+
+
+def checksums(files: list[Path], largest: int = LARGEST) -> list[dict[str, Any]]:
+    """Return path, size and checksum of each file.
+
+    Args:
+        files: The files.
+        largest: See :data:`LARGEST`.
+    """
+    sizes = {file: file.stat() for file in files}
+    read = sum(stat.st_size for stat in sizes.values()) <= largest
+    return [
+        {"file": str(file), "bytes": stat.st_size}
+        | ({"sha256": sha256(file)} if read else {"changed_ns": stat.st_mtime_ns})
+        for file, stat in sizes.items()
+    ]
+
+
+def dataset_input(name: str, found: list[dict[str, Any]], context: str) -> DatasetInput:
+    """Return the files of a source as one MLflow dataset.
+
+    Args:
+        name: Name in the catalog.
+        found: Result of :func:`checksums`.
+        context: What the run does with it.
+    """
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    folder = str(Path(found[0]["file"]).parent)
+    uri = found[0]["file"] if len(found) == 1 else folder
+    digest = hashlib.sha256(
+        json.dumps([{**file, "file": Path(file["file"]).name} for file in found]).encode()
+    ).hexdigest()[:_DIGEST]
+    size = sum(file["bytes"] for file in found)
+    dataset = Dataset(
+        name=name,
+        digest=digest,
+        source_type="local",
+        source=json.dumps({"uri": uri}),
+        profile=json.dumps({"files": len(found), "bytes": size}),
+    )
+    return DatasetInput(dataset, [InputTag("mlflow.data.context", context)])
+
+
+def inputs_of(datasets: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """Return the files, with checksums, of every dataset that has local ones.
+
+    Args:
+        datasets: Name -> dataset that a run reads and does not make.
+    """
+    files = {name: files_of(dataset) for name, dataset in sorted(datasets.items())}
+    return {name: checksums(found) for name, found in files.items() if found}

@@ -1,0 +1,86 @@
+"""What a run is: its name, its settings, the code and the libraries."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping
+from importlib.metadata import distributions
+from pathlib import Path
+from typing import Any
+
+
+def members_of(pipeline: Any) -> list[str]:
+    """Namespaces ``<flux>.<predictor set>`` of the members that a pipeline trains."""
+    return sorted({node.namespace for node in pipeline.nodes if is_of_member(node)})
+
+
+def is_of_member(node: Any) -> bool:
+    """Whether a node trains one member."""
+    return "training" in node.tags and "." in (node.namespace or "")
+
+
+def title_of(
+    members: Iterable[str],
+    pipelines: Iterable[str],
+    environment: str,
+    parameters: Mapping[str, Any],
+) -> str:
+    """Name a run for what it does, such as ``DF21, kfold, 65 members of 5 fluxes (base)``.
+
+    Args:
+        members: Namespaces of the members that it trains.
+        pipelines: Names of the pipelines, which name a run that trains none.
+        environment: The environment.
+        parameters: Parameters of the run.
+    """
+    members = list(members)
+    if not members:
+        return f"{' + '.join(pipelines)} ({environment})"
+    fluxes = sorted({member.partition(".")[0] for member in members})
+    of = fluxes[0] if len(fluxes) == 1 else f"{len(fluxes)} fluxes"
+    if len(members) == 1:
+        of, what = fluxes[0], members[0].partition(".")[2]
+        count = f"{what} of {of}"
+    else:
+        count = f"{len(members)} members of {of}"
+    model, scheme = parameters["ensemble"]["model"], parameters["training"]["scheme"]
+    return f"{model}, {scheme}, {count} ({environment})"
+
+
+def flat(parameters: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Yield every setting, with its dotted path; lists are one setting."""
+    for name, value in parameters.items():
+        path = f"{prefix}{name}"
+        if isinstance(value, Mapping) and value:
+            yield from flat(value, f"{path}.")
+        else:
+            yield path, str(value)
+
+
+def git_commit(project: Path) -> str | None:
+    """Commit of the project's checkout, ``+`` behind it if files differ; None outside of git."""
+    try:
+        commit = _git(project, "rev-parse", "HEAD")
+        changed = _git(project, "status", "--porcelain", "--untracked-files=no")
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return commit + ("+" if changed else "")
+
+
+def _git(project: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        ["git", "-C", str(project), *arguments],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=20,
+    )
+    return done.stdout.strip()
+
+
+def environment_of() -> str:
+    """Python, system and every installed library with its version, one a line."""
+    libraries = {f"{found.name}=={found.version}" for found in distributions() if found.name}
+    first = [f"# Python {platform.python_version()}", f"# {platform.platform()}"]
+    return "\n".join([*first, *sorted(libraries, key=str.lower)]) + "\n"

@@ -1,0 +1,56 @@
+"""How well a run did: metrics of its parent run by flux, and a table of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_METRICS = ("NSE", "RMSE", "r2", "KGE", "MBE")
+
+
+def metrics_of(leaderboard: pd.DataFrame, predictions: pd.DataFrame) -> dict[str, float]:
+    """Return metrics of the best member of a flux and of the mean of all its members.
+
+    Args:
+        leaderboard: Members of one flux, best NSE first.
+        predictions: Held-out predictions of all of them.
+
+    Returns:
+        Finite metrics, such as ``best.NSE`` and ``ensemble.NSE``, and the number of members.
+    """
+    from uflux_kedro.validation.metrics import pooled
+
+    mean = predictions.groupby(["site_id", "time"], as_index=False).agg(
+        truth=("truth", "first"), prediction=("prediction", "mean")
+    )
+    ensemble = pooled(mean)
+    found = {f"best.{name}": leaderboard[name].iloc[0] for name in _METRICS}
+    found |= {f"ensemble.{name}": ensemble[name] for name in _METRICS}
+    found["members"] = len(leaderboard)
+    return {name: float(value) for name, value in found.items() if math.isfinite(value)}
+
+
+def table_of(leaderboards: Mapping[str, pd.DataFrame], metrics: Mapping[str, float]) -> str:
+    """Return best member and ensemble by flux as a table in Markdown.
+
+    Args:
+        leaderboards: Flux -> its members, best NSE first.
+        metrics: ``<flux>.<metric>`` -> value, with the metrics of :func:`metrics_of`.
+    """
+    lines = [
+        "| flux | best member | NSE | RMSE | ensemble NSE | ensemble RMSE | members | towers |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for flux, board in leaderboards.items():
+        numbers = [
+            f"{metrics.get(f'{flux}.{name}', math.nan):.3f}"
+            for name in ("best.NSE", "best.RMSE", "ensemble.NSE", "ensemble.RMSE")
+        ]
+        best = board.iloc[0]
+        cells = [flux, best["predictor_set"], *numbers, len(board), best["sites"]]
+        lines.append(f"| {' | '.join(map(str, cells))} |")
+    return "\n".join(lines)
