@@ -118,6 +118,14 @@ def test_the_mean_day_of_a_month_is_no_day(tmp_path, attrs):
         read(temperature(hours, **attrs), tmp_path)
 
 
+def test_the_mean_days_of_two_months_are_no_days(tmp_path):
+    hours = [
+        t for m in ("2021-07-01", "2021-08-01") for t in pd.date_range(m, periods=24, freq="h")
+    ]
+    with pytest.raises(InputError, match=r"48 times on the first of 2021-07, 2021-08 alone"):
+        read(temperature(hours), tmp_path)
+
+
 @pytest.mark.parametrize(
     ("hours", "attrs"),
     [("2021-07-01", {"GRIB_stepType": "instant"}), ("2021-07-02", {}), ("2021-06-30T23", {})],

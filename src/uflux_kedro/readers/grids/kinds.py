@@ -103,7 +103,7 @@ def require_kind(
     elif step == "month" and len(times) == 1:  # the hour of a day's map means nothing
         _require_stamps_of_months(times.normalize(), where)
     elif step in HOURLY:
-        _refuse_a_lone_first_day(times, where)
+        _refuse_mean_days(times, where)
 
 
 def _refuse(kind: Kind | None, grib: str, name: str, step: Step, path: Path) -> None:
@@ -132,7 +132,7 @@ def _require_stamps_of_months(times: pd.DatetimeIndex, where: str) -> None:
             "time",
             expected="steps of a month, or another that this source has",
             found=f"a step of {pd.Timedelta(steps.min())}",
-            hint="Average to months first, for example with `cdo monmean`",
+            hint="Download months or all hours; means of days have to be averaged to months first",
         )
     starts = times.to_period("M").to_timestamp()
     ends = starts + pd.offsets.MonthBegin(1)
@@ -154,16 +154,16 @@ def _require_stamps_of_months(times: pd.DatetimeIndex, where: str) -> None:
         )
 
 
-def _refuse_a_lone_first_day(times: pd.DatetimeIndex, where: str) -> None:
-    """Raise InputError for one day only, the first of a month: it may be the month's mean day."""
+def _refuse_mean_days(times: pd.DatetimeIndex, where: str) -> None:
+    """Raise InputError for hours of the first days of months only: they may be the months' mean days."""
     days = times.normalize().unique()
-    if len(days) == 1 and len(times) > 1 and days[0].day == 1 and times[0] == days[0]:
+    if (days.day == 1).all() and len(times) > len(days):
         raise InputError(
             where,
             "time",
-            expected="hours of two days or more, or attributes that say what they are",
-            found=f"{len(times)} times on {listed(days)} alone, which may be the means of that "
-            "month by hour of day",
+            expected="hours of all days, or attributes that say what they are",
+            found=f"{len(times)} times on the first of {listed(days)} alone, which may be means by "
+            "hour of day over the month",
             hint="Download more days, or set cell_methods = 'time: point' or 'time: sum' of the "
             "variables",
         )
