@@ -90,7 +90,8 @@ def plan_of(cubes, grid, folder):
         write_member(folder, "one")
     member = FittedMember.load(folder / "one")
     drivers = product_drivers(cubes, grid, edges, member.predictors)
-    return Plan("GPP", {member.name: member}, drivers, regions={"time": 1}, quantiles=(0.5,))
+    regions = {"time": 1}
+    return Plan("GPP", {member.name: member}, drivers, regions, quantiles=(0.5,), keep_members=True)
 
 
 def a_product(cubes, grid, folder):

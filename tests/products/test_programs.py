@@ -92,3 +92,25 @@ def test_xarray_finds_coordinates_and_bounds(file):
     with xr.open_dataset(file, decode_coords="all") as found:
         assert set(found.data_vars) == {f"GPP{s}" for s in ("", "_flag", "_member", "_n_members", "_quantile", "_std")}  # fmt: skip
         assert found["realization"].attrs["flag_meanings"].split() == ["a", "b"]
+
+
+def test_gdal_places_a_projected_product(tmp_path):
+    axes = {"y": 2_900_050 + 100 * np.arange(8.0), "x": 4_200_050 + 100 * np.arange(6.0)}
+    time = np.array(["2003-01-01"], "datetime64[ns]")
+    bounds = np.stack([time, time + np.timedelta64(31, "D")], axis=1)
+    dims, values = ("time", *axes), np.arange(48, dtype="float32").reshape(1, 8, 6)
+    product = finish_product(
+        xr.Dataset(
+            {"LE": (dims, values, {"units": "W m-2"}), "time_bnds": (("time", "bnds"), bounds)},
+            {"time": time, **axes},
+            {"crs": "EPSG:3035"},
+        ),
+        title="LE", members=["a"], parameters={}, checksums={},
+    )  # fmt: skip
+    write_netcdf(product, tmp_path / "LE.nc")
+    found = json.loads(
+        in_silence("gdalinfo", "-json", "-stats", f'NETCDF:"{tmp_path / "LE.nc"}":LE')
+    )
+    assert 'ID["EPSG",3035]' in found["coordinateSystem"]["wkt"]
+    assert found["geoTransform"] == [4_200_000, 100, 0, 2_900_800, 0, -100]
+    assert found["bands"][0]["maximum"] == 47
