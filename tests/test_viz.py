@@ -109,4 +109,4 @@ def test_all_that_a_run_reads_and_makes_has_a_preview(default):
         if not name.startswith("param") and getattr(kind, "__name__", kind) not in shown:
             without.add(name)
     stores = {f"store_{flux}" for flux in ("GPP", "RECO", "NEE", "H", "LE")}
-    assert without == {"quality_page", "fold_cache", *stores}
+    assert without == {"data_folder", "quality_page", "fold_cache", *stores}

@@ -89,7 +89,7 @@ def _flux(flux: str, members: tuple[Member, ...]) -> Pipeline:
                 collect_members,
                 inputs=[f"{m.namespace}.model" for m in members],
                 outputs=f"members_{flux}",
-                name=f"members_{flux.lower()}",
+                name=f"describe_members_{flux.lower()}",
                 namespace=flux,
             ),
             node(
