@@ -68,25 +68,24 @@ def _longest_runs(values: NDArray[np.float64], sites: NDArray[np.intp], size: in
         ``by_chance``, the longest run to be expected, from the share of other neighbours that are
         equal.
     """
-    starts = np.flatnonzero(
-        np.r_[True, (values[1:] != values[:-1]) | (sites[1:] != sites[:-1])][: len(values)]
-    )
-    runs = pd.DataFrame(
-        {
-            "site": sites[starts],
-            "value": values[starts],
-            "length": np.diff(np.r_[starts, len(values)]),
-        }
-    )
-    longest = runs.loc[runs.groupby("site")["length"].idxmax()].set_index("site")
-    known = np.bincount(sites, minlength=size)[longest.index]
-    number = runs.groupby("site").size()
-    others = (known - longest["length"]).to_numpy()
+    new = np.ones(len(values), bool)
+    new[1:] = (values[1:] != values[:-1]) | (sites[1:] != sites[:-1])
+    starts = np.flatnonzero(new)
+    lengths = np.diff(np.r_[starts, len(values)])
+    of_site = sites[starts]
+    # The longest run of each site is the last one of it in this order.
+    order = np.lexsort((lengths, of_site))
+    longest = order[np.r_[of_site[order][1:] != of_site[order][:-1], True][: len(order)]]
+    site = of_site[longest]
+    known = np.bincount(sites, minlength=size)[site]
+    others = known - lengths[longest]
     # Of the other values, those that begin no run repeat their neighbour.
-    repeats = np.clip(others - (number - 1).to_numpy(), 0, None) / np.maximum(others, 1)
+    runs = np.bincount(of_site, minlength=size)[site] - 1
+    repeats = np.clip(others - runs, 0, None) / np.maximum(others, 1)
     with np.errstate(divide="ignore"):
         chance = np.log(np.maximum(known, 2)) / -np.log(np.minimum(repeats, 0.99))
-    return longest.assign(known=known, by_chance=chance)
+    columns = {"value": values[starts[longest]], "length": lengths[longest], "known": known}
+    return pd.DataFrame(columns | {"by_chance": chance}, index=site)
 
 
 def _finding(column: str, name: str, cases: pd.DataFrame, names: pd.Index, never: bool) -> Finding:
