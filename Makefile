@@ -96,8 +96,7 @@ viz: install ## Browse the pipelines
 
 .PHONY: mlflow
 mlflow: install ## Browse the members' MLflow runs
-	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false MLFLOW_DISABLE_TELEMETRY=true \
-	$(BIN)/mlflow ui --workers 1 --backend-store-uri sqlite:///$(CURDIR)/mlflow.db
+	$(BIN)/python -m uflux_kedro.tracking
 
 .PHONY: lock
 lock: develop ## Update the locked versions

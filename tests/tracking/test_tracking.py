@@ -18,6 +18,7 @@ from uflux_kedro.configuration import PARENT_RUN
 from uflux_kedro.datasets.member_run import MemberRunDataset
 from uflux_kedro.datasets.member_times import times_of
 from uflux_kedro.datasets.raw_files import RawFilesDataset
+from uflux_kedro.tracking.__main__ import address, experiment_id
 from uflux_kedro.tracking.hooks import TrackingHooks
 from uflux_kedro.tracking.inputs import checksums, dataset_input
 from uflux_kedro.tracking.killed import end_killed_runs
@@ -234,3 +235,13 @@ def test_without_tracking_the_hooks_do_nothing(project, client):
     hooks.after_pipeline_run(pipeline, catalog)
     hooks.on_pipeline_error(ValueError())
     assert client.search_runs(["0", "1"]) == []
+
+
+def test_the_ui_opens_on_model_training(client, tmp_path):
+    store = f"sqlite:///{tmp_path}/mlflow.db"
+    page = address("http://127.0.0.1:5000", experiment_id(store, "uflux"))
+    assert page == "http://127.0.0.1:5000/#/experiments/1/runs?workflowType=machine_learning"
+    for where, name in ((store, "another"), (f"sqlite:///{tmp_path}/absent.db", "uflux")):
+        with pytest.raises(SystemExit, match=r"no runs of .* yet; `kedro run` makes the first"):
+            experiment_id(where, name)
+    assert not (tmp_path / "absent.db").exists()
