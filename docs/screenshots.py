@@ -14,6 +14,7 @@ import argparse
 import base64
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -48,12 +49,15 @@ CHROMIUM_FLAGS = (
 
 
 def free_port() -> int:
-    """Return a free port below 49152: kedro-viz accepts none of the ephemeral ports."""
-    for port in range(4141, 49152):
+    """Return a free port below 49152: kedro-viz accepts none of the ephemeral ports.
+
+    Any of them: two that begin to look at one place find the same port.
+    """
+    while True:
+        port = random.randrange(20000, 49152)
         with socket.socket() as s:
             if s.connect_ex(("127.0.0.1", port)):
                 return port
-    raise SystemExit("no free port")
 
 
 @contextmanager
@@ -151,6 +155,11 @@ class Browser:
         self._call("Page.navigate", url=url)
         time.sleep(seconds)
 
+    def before_each_page(self, script: str) -> None:
+        """Run a script in each page that is opened from now on, before its own scripts."""
+        self._call("Page.enable")
+        self._call("Page.addScriptToEvaluateOnNewDocument", source=script)
+
     def do(self, script: str, seconds: float = 3) -> object:
         """Run a script in the page, give the page time, and return the script's value."""
         result = self._call("Runtime.evaluate", expression=script, returnByValue=True)["result"]
@@ -199,12 +208,12 @@ def kedro_viz() -> None:
         *("--host", "127.0.0.1", "--port", str(port)),
     ]
     with serving(command, url), Browser() as browser:
-        browser.open(url, seconds=5)
         # On the first visit, hints cover the graph.
-        browser.do("localStorage.setItem('KedroViz', JSON.stringify({showFeatureHints: false}))")
-        browser.open(
-            f"{url}?types=nodes&expandAllPipelines=false", seconds=15
-        )  # as the command does
+        browser.before_each_page(
+            "localStorage.setItem('KedroViz', JSON.stringify({showFeatureHints: false}))"
+        )
+        # As the command opens it.
+        browser.open(f"{url}?types=nodes&expandAllPipelines=false", seconds=20)
         browser.do(click("Dismiss"))
         browser.keep("kedro_viz")
 

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from pydantic import BaseModel, ValidationError
 
 from uflux_kedro.cli import (
-    _BOXES,
+    BOXES_ONLY,
     _check_pipelines,
     _from_kedro,
     block_of,
@@ -201,4 +201,4 @@ def test_kedro_viz_opens_on_its_boxes(monkeypatch):
     assert result.exit_code == 0, result.output
     assert os.environ["KEDRO_ENV"] == "uk_daily", "for the server, which reads its parameters"
     webbrowser.open_new("https://example.org")
-    assert opened == [f"http://127.0.0.1:4141/{_BOXES}", "https://example.org"]
+    assert opened == [f"http://127.0.0.1:4141/{BOXES_ONLY}", "https://example.org"]

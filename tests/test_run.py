@@ -15,8 +15,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from kedro_viz.integrations.kedro.hooks_utils import hash_node
 
+from tests.testing.browser import answer, copy_of_project, kedro_viz
 from tests.testing.project import PROJECT
+from uflux_kedro.cli import BOXES_ONLY
 from uflux_kedro.validation.metrics import LEADERBOARD_COLUMNS
 
 FLUXES = ("GPP", "RECO", "NEE", "H", "LE")
@@ -32,6 +35,7 @@ def environment_of(folder: Path) -> dict[str, str]:
         "UFLUX_TEST_DATA": str(folder),
         "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db",
         "MLFLOW_ARTIFACT_LOCATION": (folder / "mlartifacts").as_uri(),
+        "UFLUX_VIZ_FOLDER": str(folder / ".viz"),
     }
 
 
@@ -321,3 +325,33 @@ def test_notebook_runs_on_a_finished_run(results, monkeypatch):
         ).execute()
         outputs = [o for c in notebook.cells if c.cell_type == "code" for o in c.outputs]
         assert any("image/png" in o.get("data", {}) for o in outputs), "a map is drawn"
+
+
+def test_kedro_viz_shows_nine_boxes_and_the_run(results, tmp_path):
+    """Headless Chromium counts the boxes and reads the page of the last run."""
+    project = copy_of_project(tmp_path)
+    shutil.copytree(results / ".viz", project / ".viz")
+    with kedro_viz(project, "test", environment_of(results)) as (browser, url):
+        browser.open(url + BOXES_ONLY, seconds=0)
+        boxes = browser.until(
+            "[...document.querySelectorAll('.pipeline-node')].map(n => n.textContent.trim())"
+        )
+        assert sorted(boxes) == sorted([*FLUXES, "derived", "features", "ingestion", "reporting"])
+
+        tasks = sum(n["type"] == "task" for n in answer(f"{url}api/main")["nodes"])
+        browser.open(f"{url}workflow", seconds=0)
+        shown = f"document.querySelectorAll('.pipeline-node--task').length == {tasks}"
+        browser.until(shown, seconds=240)
+        text = browser.until("document.querySelector('.run-status-notification__text').textContent")
+        assert text.startswith("Run execution completed successfully in ")
+        colours = browser.do("[...document.querySelectorAll('.pipeline-node')].map(n => n.className.baseVal)")  # fmt: skip
+        assert [c for c in colours if "pipeline-node--status-success" not in c] == []
+
+        status = answer(f"{url}api/run-status")
+        sizes = {d["name"]: d["size"] for d in status["datasets"].values()}
+        stats = answer(f"{url}api/nodes/{hash_node('training_table')}")["stats"]
+    files = (results / "07_model_output" / "GPP" / "GPP.zarr").rglob("*")
+    assert sizes["product_GPP"] == sum(f.stat().st_size for f in files if f.is_file())
+    table = results / "05_model_input" / "training_table.parquet"
+    assert stats["rows"] == len(pd.read_parquet(table))
+    assert stats["file_size"] == table.stat().st_size

@@ -226,7 +226,7 @@ def _as_ours(command: click.Command) -> click.Command:
 run = _as_ours(kedro_run)
 
 
-_BOXES = "?types=nodes&expandAllPipelines=false"
+BOXES_ONLY = "?types=nodes&expandAllPipelines=false"
 """What kedro-viz reads from its address: boxes closed, even after its page of the last run opened them,
 and datasets hidden."""
 
@@ -242,7 +242,7 @@ class _VizRun(click.Command):
         if ctx.params.get("env"):
             os.environ["KEDRO_ENV"] = ctx.params["env"]
         opened = webbrowser.open_new
-        webbrowser.open_new = lambda url: opened(url + _BOXES)
+        webbrowser.open_new = lambda url: opened(url + BOXES_ONLY)
         try:
             return super().invoke(ctx)
         finally:
