@@ -253,7 +253,7 @@ class Staging:
     def _complete(self, dataset: Any, path: Path) -> bool:
         """Whether a dataset has a complete output in the folder of unfinished ones."""
         set_local_path(dataset, self._staged(path))
-        complete = dataset.exists()
+        complete = _stands(dataset)
         set_local_path(dataset, path)
         return complete
 
@@ -280,9 +280,21 @@ def _is_from(made: Mapping[str, Mapping[str, Any]], key: str, origin: Origin) ->
     return key in made and made[key]["fingerprint"] == origin.fingerprint
 
 
+def _stands(dataset: Any) -> bool:
+    """Whether a dataset is complete. Of a product that is not whether each file is intact.
+
+    That would read all of them, and whoever loads the product does so.
+    """
+    if not hasattr(dataset, "store"):
+        return dataset.exists()
+    from uflux_kedro.products.store import FINISHED
+
+    return dataset.store.status() == FINISHED
+
+
 def _require_there(inputs: Mapping[str, Any]) -> None:
     read = {k: d for k, d in inputs.items() if not isinstance(d, (FolderDataset, RawFilesDataset))}
-    absent = sorted(key for key, dataset in read.items() if not dataset.exists())
+    absent = sorted(key for key, dataset in read.items() if not _stands(dataset))
     if absent:
         raise ConfigurationError(
             f"{', '.join(absent)}: not there, and nothing in these pipelines makes it. Run the "
