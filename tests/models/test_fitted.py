@@ -217,9 +217,28 @@ NO_CARDS = {
 def test_a_card_that_is_none_is_refused(name, rows, tmp_path):
     member(rows, "XGB").save(tmp_path / "member")
     path = tmp_path / "member" / "card.json"
-    path.write_text(json.dumps(NO_CARDS[name](json.loads(path.read_text()))))
+    card = json.loads(path.read_text())
+    del card["card_sha256"]  # as in a card of an earlier version
+    path.write_text(json.dumps(NO_CARDS[name](card)))
     with pytest.raises(InputError, match=r"card\.json.*expected .*found"):
         FittedMember.load(tmp_path / "member").predict(rows[["ERA5_TA"]].to_numpy())
+
+
+def test_a_changed_bit_in_a_card_is_noticed(rows, tmp_path):
+    member(rows, "XGB").save(tmp_path / "member")
+    path = tmp_path / "member" / "card.json"
+    whole, card = path.read_bytes(), FittedMember.load(tmp_path / "member").card
+    assert "card_sha256" not in card
+    rng = np.random.default_rng(0)
+    inside = whole.index(b'"card_sha256"')
+    for place in rng.integers(0, inside, 100):
+        changed = bytearray(whole)
+        changed[place] ^= 1 << int(rng.integers(8))
+        path.write_bytes(changed)
+        with pytest.raises(InputError, match=r"card\.json"):
+            FittedMember.load(tmp_path / "member")
+    path.write_bytes(whole)
+    assert FittedMember.load(tmp_path / "member").card == card
 
 
 def test_the_card_has_the_same_bytes_on_one_thread_or_two(rows, tmp_path):

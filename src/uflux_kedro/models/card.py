@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,6 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError,
 
 from uflux_kedro.errors import ConfigurationError, InputError
 from uflux_kedro.variables import FLUXES, variable_of
+
+_SEAL = "card_sha256"
 
 
 class _Predictor(BaseModel):
@@ -45,11 +49,23 @@ class _Card(BaseModel):
         return self
 
 
+def write_card(path: Path, card: Mapping[str, Any]) -> None:
+    """Write the card of a fitted member with its checksum."""
+    path.write_text(json.dumps({**card, _SEAL: _checksum(card)}, indent=2) + "\n")
+
+
+def _checksum(card: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(card, sort_keys=True).encode()).hexdigest()
+
+
 def read_card(path: Path) -> dict[str, Any]:
     """Read the card of a fitted member.
 
+    Cards of earlier versions have no checksum.
+
     Raises:
-        InputError: If there is no such file, or it is no card; says what is wrong with it.
+        InputError: If there is no such file, it is no card, or it was changed after it was written;
+            says what is wrong with it.
     """
     try:
         card = json.loads(path.read_text())
@@ -64,4 +80,13 @@ def read_card(path: Path) -> dict[str, Any]:
         raise InputError(
             path, None, expected="the card of a fitted member", found=str(error)
         ) from error
+    known = card.pop(_SEAL, None)
+    if known not in (None, _checksum(card)):
+        raise InputError(
+            path,
+            None,
+            expected="the card as it was written",
+            found="one with another checksum",
+            hint="It is damaged or was edited; fit the member again",
+        )
     return card

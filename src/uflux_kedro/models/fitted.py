@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 import shutil
@@ -21,7 +20,7 @@ from uflux_kedro.ensemble import Member
 from uflux_kedro.errors import InputError
 from uflux_kedro.files import replacing, sha256
 from uflux_kedro.installed import version_of
-from uflux_kedro.models.card import read_card
+from uflux_kedro.models.card import read_card, write_card
 from uflux_kedro.models.packing import pack
 from uflux_kedro.models.persistence import RUN_SETTINGS, load_model, save_model
 from uflux_kedro.variables import IGBP_CLASSES, SITE_PREDICTORS, variable_of
@@ -186,7 +185,7 @@ class FittedMember:
             else:
                 save_model(self.model, temporary / _MODEL)
                 self.card["checksum"] = sha256(temporary / _MODEL)
-            (temporary / _CARD).write_text(json.dumps(self.card, indent=2) + "\n")
+            write_card(temporary / _CARD, self.card)
 
     @classmethod
     def load(cls, folder: Path) -> FittedMember:
