@@ -236,3 +236,24 @@ def test_a_long_gap_within_a_record_is_bridged_and_a_shorter_one_is_not():
     assert joined.columns == ("a", "b")
     shorter = first.where(np.arange(100) < 69, 1.0)
     assert join({"a": shorter, "b": other}, 1).series.isna().sum() == 29
+
+
+@pytest.mark.parametrize(("steps", "told"), [(143, False), (144, True)])
+def test_a_flux_that_stands_still_for_three_days_is_told(tmp_path, steps, told):
+    starts = pd.date_range("2011-06-01", periods=5 * 48, freq="30min")
+    flux = np.random.default_rng(0).normal(50, 9, len(starts))
+    flux[20 : 20 + steps] = 33.0
+    table = pd.DataFrame({"TIMESTAMP_START": starts.strftime("%Y%m%d%H%M"), "H": flux, "LE": 0.0})
+    path = tmp_path / "AMF_US-Xyz_BASE_HH_2-5.csv"
+    table.to_csv(path, index=False)
+    remarks = read(path).attrs["remarks"]
+    assert [r["found"] for r in remarks] == [
+        "33 in 144 hours or half-hours in a row at US-Xyz, from 2011-06-01: it stands still"
+    ] * told
+
+
+@pytest.mark.parametrize("text", ["", "<html>\n</html>\n", "TIMESTAMP;NEE\n"])
+def test_a_table_without_times_is_refused(tmp_path, text):
+    (tmp_path / "AMF_US-Xyz_BASE_HH_2-5.csv").write_text(text)
+    with pytest.raises(InputError, match="TIMESTAMP_START: expected these columns"):
+        read(tmp_path / "AMF_US-Xyz_BASE_HH_2-5.csv")

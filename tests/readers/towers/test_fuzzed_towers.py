@@ -16,6 +16,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from benchmarks.tower_fuzz.run import Case, Judge, cases
+from benchmarks.tower_fuzz.sound import SITES as SITES_OF_SOUND
 from tests.testing.sources import FLUXNET_COLUMNS
 from uflux_kedro.datasets.validators import TOWERS
 from uflux_kedro.errors import ConfigurationError, InputError
@@ -24,6 +26,9 @@ from uflux_kedro.readers.towers.read import read_towers
 
 EXAMPLES = int(os.environ.get("UFLUX_FUZZ_EXAMPLES", "8"))
 """Damaged files of each kind; more for a longer search."""
+
+EVERY = 25 if EXAMPLES <= 8 else 1
+"""Of the files of ``benchmarks.tower_fuzz``, every how many-th is judged."""
 
 SITES = "SITE_ID,LOCATION_LAT,LOCATION_LONG,IGBP\nXX-Aaa,50,10,ENF\n"
 BIF = (
@@ -219,3 +224,20 @@ def test_other_columns_and_cells_are_read_or_refused(kind, data):
             break
     text = comment + table.to_csv(index=False).encode()
     read_or_refuse(surroundings(kind) | {name: text}, parameters_for(kind))
+
+
+def test_no_wrong_value_passes_the_check_of_towers_unnoticed():
+    """A slice of ``python -m benchmarks.tower_fuzz``; all of it for a longer search."""
+    judge = Judge()
+    results = [judge.judge(case) for case in list(cases(draws=1))[::EVERY]]
+    assert [r for r in results if r.outcome in ("silent", "crash")] == []
+    assert {"refused", "right"} <= {r.outcome for r in results}
+
+
+def test_a_wrong_value_that_nobody_is_told_of_is_silent():
+    judge = Judge()
+    family = judge.families["months"]
+    table = family.table.assign(WS_F=[f"{float(v) + 0.5:.3g}" for v in family.table["WS_F"]])
+    files = {"sites.csv": SITES_OF_SOUND.encode(), family.name: family.write(table)}
+    result = judge.judge(Case("faster wind", "months", files))
+    assert (result.outcome, result.evidence) == ("silent", "WS")

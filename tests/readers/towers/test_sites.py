@@ -199,3 +199,12 @@ def test_what_is_wrong_at_other_sites_does_not_matter(table, tmp_path):
     assert read_sites(path, ["DE-Abc"])["site_id"].tolist() == ["DE-Abc"]
     with pytest.raises(InputError, match="latitude"):
         read_sites(path, ["NA-Xyz"])
+
+
+def test_a_comma_in_a_name_is_refused_unless_quoted(tmp_path):
+    header = "SITE_ID,SITE_NAME,LOCATION_LAT,LOCATION_LONG,IGBP\n"
+    (tmp_path / "sites.csv").write_text(header + "DE-Abc,Abc, Saxony,51.25,13.5,ENF\n")
+    with pytest.raises(InputError, match="expected 5 fields in every row; found 6 in line 2"):
+        read_sites(tmp_path / "sites.csv")
+    (tmp_path / "sites.csv").write_text(header + 'DE-Abc,"Abc, Saxony",51.25,13.5,ENF\n')
+    assert read_sites(tmp_path / "sites.csv")["latitude"].tolist() == [51.25]

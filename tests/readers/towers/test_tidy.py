@@ -258,3 +258,20 @@ def test_a_row_without_a_site_is_refused(table, tmp_path, suffix):
     table.to_csv(path, index=False) if suffix == "csv" else table.to_parquet(path)
     with pytest.raises(InputError, match="site: expected a name for each site; found none in 1"):
         read_tidy([path], COLUMNS)
+
+
+@pytest.mark.parametrize("last", ["9,6.8", '"9",6.8', "9.5,1,"])
+def test_a_row_with_too_many_fields_is_refused(tmp_path, last):
+    """A separator within a number would cut it off; within a name, shift all that follows."""
+    text = f"site,month,lat,cover,gpp\nA,200401,45,GRA,3.5\nA,200402,45,GRA,{last}\n"
+    (tmp_path / "own.csv").write_text(text)
+    columns = mapping(site_id="site", time="month", latitude="lat", IGBP="cover", GPP="gpp")
+    with pytest.raises(InputError, match="expected 5 fields in every row; found 6 in line 3"):
+        read_tidy([tmp_path / "own.csv"], columns)
+
+
+def test_separators_at_the_end_of_a_row_are_no_fields(tmp_path):
+    text = 'site,month,lat,cover,gpp\nA,200401,45,GRA,3.5,,,\n"A",200402,45,"GRA",4,,\n'
+    (tmp_path / "own.csv").write_text(text)
+    columns = mapping(site_id="site", time="month", latitude="lat", IGBP="cover", GPP="gpp")
+    assert read_tidy([tmp_path / "own.csv"], columns)[0]["GPP"].tolist() == [3.5, 4.0]

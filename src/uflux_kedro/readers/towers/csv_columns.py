@@ -205,7 +205,7 @@ def read_text(
     for name in header.columns:
         if name and chosen(name) and header.columns.count(name) > 1:
             raise InputError(path, name, expected="each column once", found="several")
-    _refuse_short_rows(path, header)
+    _refuse_uneven_rows(path, header)
     check_rows(File(path), sum(map(bool, map(chosen, header.columns))))
     try:
         raw = pd.read_csv(
@@ -214,7 +214,7 @@ def read_text(
             decimal=header.decimal,
             skiprows=header.lines,
             skipinitialspace=True,
-            index_col=False if header.trailing else None,
+            index_col=False,  # further fields are empty, as checked
             keep_default_na=False,
             encoding_errors="replace",
             na_values={c: [""] if c in names else missing for c in header.columns},
@@ -241,8 +241,8 @@ def check_rows(file: File, columns: int) -> None:
             check_memory(cells * _CELL_BYTES, file.where)
 
 
-def _refuse_short_rows(path: Path, header: Header) -> None:
-    """Raise InputError for rows with too few fields; pandas would shift and fill them."""
+def _refuse_uneven_rows(path: Path, header: Header) -> None:
+    """Raise InputError for rows with too few or too many fields; pandas would shift them."""
     named = max((i for i, name in enumerate(header.columns) if name), default=0)
     separator = header.separator.encode()
     quoted = False
@@ -250,9 +250,25 @@ def _refuse_short_rows(path: Path, header: Header) -> None:
         for number, line in enumerate(iter(partial(stream.readline, _MOST_HEADER_BYTES), b""), 1):
             # Quoted fields may contain separators and line breaks; the parser checks those rows.
             within, quoted = quoted, quoted ^ bool(line.count(b'"') % 2)
-            if number <= header.lines + 1 or within or b'"' in line or not line.strip():
+            if number <= header.lines + 1 or within or quoted or not line.strip():
                 continue
-            if (fields := line.count(separator)) < named:
+            if b'"' in line:
+                text = line.decode("utf-8", errors="replace")
+                row = next(csv.reader([text], delimiter=header.separator, skipinitialspace=True))
+                fields = len(row) - 1
+                filled = max((i for i, field in enumerate(row) if field.strip()), default=0)
+            else:
+                fields = line.count(separator)
+                filled = line.rstrip(separator + b" \r\n").count(separator)
+            if filled >= len(header.columns):
+                raise InputError(
+                    path,
+                    None,
+                    expected=f"{len(header.columns)} fields in every row",
+                    found=f"{filled + 1} in line {number}",
+                    hint=f"Is there a {header.separator!r} within a number or a name?",
+                )
+            if fields < named:
                 raise InputError(
                     path,
                     None,

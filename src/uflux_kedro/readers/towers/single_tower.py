@@ -21,7 +21,7 @@ from uflux_kedro.readers.towers.csv_columns import (
     read_header,
 )
 from uflux_kedro.readers.towers.impossible import STEP_IN_WORDS, Impossible, without_impossible
-from uflux_kedro.readers.towers.remarks import Remark, cut_off
+from uflux_kedro.readers.towers.remarks import Remark, cut_off, stands_still
 from uflux_kedro.readers.towers.tables import (
     Step,
     bounds,
@@ -153,6 +153,7 @@ def read_single_tower(
     if raw is None:
         header = header or read_header(table.file)
         raw = read_columns(table.file, {stamp, *names.values(), *columns.also}, header)
+    _require_columns(raw, [stamp], where)
     infinite = raw.attrs.pop("infinite", {})
     if columns.complete is not None:
         raw = columns.complete(raw)
@@ -170,10 +171,14 @@ def read_single_tower(
             logger.warning("%s: no values of %s (column %s)", where, flux, names[flux])
     record = pd.DataFrame({"time": times} | arrays)
     clock = None
-    if length < DAY and "SW_IN" in arrays:
+    if length < DAY and "SW_IN" in arrays and len(times) > 1:
         # The clock is compared with the sun in the hours, before they are averaged.
         clock = read_solar_clock(times, arrays["SW_IN"])
     taken = _infinite(infinite, names, step, times, table.site)
+    if length < DAY:
+        days = 3 * int(DAY / length)
+        remarks += [r for flux in FLUXES if flux in arrays
+                    for r in stands_still(flux, table.site, arrays[flux], times, days)]  # fmt: skip
     if step != parameters.resolution:
         kind: Literal["day", "hour"] = "day" if length >= DAY else "hour"
         record, impossible = without_impossible(record, table.site, kind, where)
