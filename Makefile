@@ -64,13 +64,25 @@ oracle: install
 	@$(BIN)/python -m uflux_kedro.models.deep_forest.environment 2>&1 | tail -1
 
 .PHONY: test
-test: develop oracle ## Run all checks of CI: linters, types, import rules, docs, tests
+test: develop oracle ## Run all checks of CI: linters, types, import rules, docs, wheel, tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(MAKE) docs
+	$(MAKE) -j 2 docs wheel
 	$(BIN)/pytest -n 2
+
+.PHONY: wheel
+wheel: develop ## Build the wheel and run the library's example from it in a clean environment
+	$(BIN)/python tests/wheel.py
+
+.PHONY: pythons
+pythons: develop ## The same with each of Python 3.11 to 3.13 that is installed
+	@for version in 3.11 3.12 3.13; do \
+	  path="$$PATH:$$(echo $(HOME)/.pyenv/versions/$$version.*/bin)"; \
+	  if python=$$(PATH="$$path" $(BIN)/uv python find --no-project --no-python-downloads $$version); \
+	  then $(BIN)/python tests/wheel.py --python "$$python" || exit 1; fi; \
+	done
 
 .PHONY: docs
 docs: develop ## Build the documentation into site/, warnings as errors
