@@ -131,7 +131,7 @@ def plain_values(ctx: click.Context, param: Any, value: Any) -> Any:
 
 
 class Interrupted(click.ClickException):
-    """Ctrl-C."""
+    """A run that Ctrl-C has ended, shown without a traceback."""
 
     exit_code = 130  # as shells have it
 
