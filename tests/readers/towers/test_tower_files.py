@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from uflux_kedro.errors import InputError
 from uflux_kedro.readers.archives import File
+from uflux_kedro.readers.towers.read import read_towers
 from uflux_kedro.readers.towers.tower_files import by_name, recognise
 
 
@@ -122,3 +124,24 @@ def test_other_endings_are_told(tmp_path):
     assert (
         recognise(File(tmp_path / "a.zip", "b.zip")) == "a zip inside a zip: unpack the outer one"
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("AU-Tum_L6.nc", "netCDF, as of OzFlux and PLUMBER2: save it as CSV"),
+     ("towers.xlsx", "a workbook without metadata of sites: save it as CSV"),
+     ("towers.xls", "a workbook: save it as CSV")],
+)  # fmt: skip
+def test_other_formats_are_named_with_what_to_do(tmp_path, name, message):
+    (tmp_path / name).write_bytes(b"CDF\x01")
+    assert recognise(File(tmp_path / name)).startswith(message)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be"])
+def test_utf_16_is_named_with_what_to_do(tmp_path, encoding):
+    text = "TIMESTAMP,GPP_NT_VUT_REF\n200401,1\n"
+    mark = b"\xfe\xff" if encoding == "utf-16-be" else b""
+    path = tmp_path / "FLX_XX-Aaa_FLUXNET2015_FULLSET_MM_2004-2004_1-4.csv"
+    path.write_bytes(mark + text.encode(encoding))
+    with pytest.raises(InputError, match=r"text in UTF-8; found UTF-16\. Save it as CSV UTF-8"):
+        read_towers(path)

@@ -27,6 +27,7 @@ from uflux_kedro.readers.towers.tables import MISSING, NOTHING
 _ONEFLUX_SITE = re.compile(r"site,[A-Z]{2}-[A-Za-z0-9]+")
 """First line of the input files of ONEFlux."""
 
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _MOST_HEADER_BYTES = 2**20
 _MOST_COMMENT_LINES = 100
 _BLOCK = 2**20
@@ -63,6 +64,15 @@ def read_header(file: File) -> Header:
     """
     comments: list[str] = []
     lines = 0
+    with file.open() as stream:
+        if stream.read(2) in _UTF_16:
+            raise InputError(
+                file.where,
+                None,
+                expected="text in UTF-8",
+                found="UTF-16",
+                hint="Save it as CSV UTF-8, or convert it: iconv -f UTF-16 -t UTF-8 OLD > NEW",
+            )
     with file.open() as stream:
         for _ in range(_MOST_COMMENT_LINES):
             line = _line(stream)

@@ -44,6 +44,13 @@ _COMPANIONS = {
 }  # fmt: skip
 """Parts of the names of files that accompany the fluxes and are not read."""
 
+_AS_CSV = "save it as CSV and map its columns in towers.columns, with towers.reader tidy"
+_OTHER_FORMATS = {
+    ".nc": f"netCDF, as of OzFlux and PLUMBER2: {_AS_CSV}",
+    ".xlsx": f"a workbook without metadata of sites: {_AS_CSV}",
+    ".xls": f"a workbook: {_AS_CSV}",
+}
+"""Ending of a name -> what the file is and what to do; metadata in xlsx are known by their name."""
 _TIMES = ("time", "date", "datetime", "year", "month", "day", "doy")
 
 _MOST_SHOWN = 3
@@ -176,7 +183,7 @@ def recognise(file: File, columns: Mapping[str, str] | None = None) -> TowerFile
             raise _no_zip(file)
         return "a zip inside a zip: unpack the outer one"
     if suffix not in (".csv", ".txt"):
-        return "neither a zip nor CSV, parquet or xlsx metadata"
+        return _OTHER_FORMATS.get(suffix, "neither a zip nor CSV, parquet or xlsx metadata")
     try:
         header = read_header(file)
         return _by_tabs(file, header) or _by_header(file, header, columns or {})
