@@ -79,7 +79,7 @@ wheel: develop ## Build the wheel and run the library's example from it in a cle
 .PHONY: pythons
 pythons: develop ## The same with each of Python 3.11 to 3.13 that is installed
 	@for version in 3.11 3.12 3.13; do \
-	  path="$$PATH:$$(echo $(HOME)/.pyenv/versions/$$version.*/bin)"; \
+	  path="$$(echo $(HOME)/.pyenv/versions/$$version.*/bin):$$PATH"; \
 	  if python=$$(PATH="$$path" $(BIN)/uv python find --no-project --no-python-downloads $$version); \
 	  then $(BIN)/python tests/wheel.py --python "$$python" || exit 1; fi; \
 	done

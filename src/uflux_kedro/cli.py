@@ -169,7 +169,7 @@ def _check_project(conf_source: str | None) -> None:
     if not (conf_source or (PROJECT_PATH / "conf" / "base").is_dir()):
         raise ConfigurationError(
             f"{PROJECT_PATH}: expected the project's folder conf; found none. The pipelines run in "
-            "a checkout of the project, or where its conf is; as a library the package needs none"
+            "a checkout of the project; as a library the package needs none"
         )
 
 
