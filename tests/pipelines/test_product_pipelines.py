@@ -107,7 +107,7 @@ def test_an_absent_peer_is_left_out_and_a_present_one_compared(parameters, tmp_p
     assert project_peers(["GPP", "LE"]) == peers
     report = reporting.create_pipeline()
     assert {"GPP_beside_demo-truth", "peers", "figure_difference_demo-truth", "figure_density_demo-truth"} <= report.all_outputs()  # fmt: skip
-    page = next(n for n in report.nodes if n.name == "write_report")
+    page = next(n for n in report.nodes if n.outputs == ["report"])
     assert {"aggregates", "budgets", "peers", "figure_difference_demo-truth"} <= set(page.inputs)
 
 
