@@ -127,6 +127,22 @@ def test_bounds_say_what_a_period_is(tmp_path):
                 read(bounds, tmp_path)
 
 
+def test_means_of_composites_have_the_bounds_that_cdo_writes(raw_grid, tmp_path):
+    """``cdo monmean`` of composites of 8 days: bounds at the first and the last stamp of each month."""
+    fields = {f"Nadir_Reflectance_Band{i}": (0.1, 0.3, "") for i in (1, 2)}
+    stamps = pd.date_range("2021-01-01", periods=46, freq="8D").to_series()
+    months = stamps.groupby(stamps.dt.month)
+    data = raw_grid(fields, time=pd.DatetimeIndex(months.max()))
+    data["time"].attrs["bounds"] = "time_bnds"
+    data["time"].encoding["units"] = "hours since 2021-01-01"
+    bounds = np.stack([months.min(), months.max()], 1)
+    data = data.assign(time_bnds=(("time", "bnds"), bounds))
+    for field in fields:
+        data[field].attrs["cell_methods"] = "time: mean"
+    data.to_netcdf(tmp_path / "modis.nc")
+    assert read_cube("modis", [tmp_path / "modis.nc"]).indexes["time"].equals(STARTS)
+
+
 @pytest.mark.parametrize("attrs", [{"GRIB_stepType": "avgua"}, {"cell_methods": "time: mean within days time: mean over days"}, {}])  # fmt: skip
 def test_the_mean_day_of_a_month_is_no_day(tmp_path, attrs):
     hours = pd.date_range("2021-07-01", periods=24, freq="h")

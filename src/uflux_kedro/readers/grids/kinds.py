@@ -30,6 +30,9 @@ month on its first day: 00 UTC of analyses, also 06 or 18 UTC of forecasts. Othe
 the mean by hour of day."""
 _METHODS: dict[str, Kind] = {"point": "sample", "mean": "mean", "sum": "sum"}
 _SHORTEST_MONTH = pd.Timedelta("27D")
+_SHORTEST_DECLARED_MEAN = pd.Timedelta("14D")
+"""CDO writes the first and the last stamp as the bounds of a mean: of composites of 8 days they are 16
+days apart or more."""
 _HINT = (
     "Download monthly means, or all hours or days. If the maps are means, set the attribute "
     "cell_methods = 'time: mean' of the variable"
@@ -92,7 +95,9 @@ def require_kind(
             elif step == "month" and grib == "avg":  # a mean, but of any period, as of one hour
                 kinds[name] = None
         lengths = lengths_of_periods(dataset) if present else np.array([], "timedelta64[ns]")
-        if step == "month" and lengths.size and lengths.min() < _SHORTEST_MONTH:
+        declared = set(kinds.values()) == {"mean"}
+        least = _SHORTEST_DECLARED_MEAN if declared else _SHORTEST_MONTH
+        if step == "month" and lengths.size and lengths.min() < least:
             raise InputError(
                 path,
                 "time",
