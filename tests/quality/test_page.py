@@ -86,7 +86,8 @@ def admit(tmp_path, towers, sites, on_suspicion):
     parameters = QualityParameters(on_suspicion=on_suspicion)
     files = [tmp_path / "towers.csv"]
     checked, findings, _ = check_tower_quality(towers, sites, files, TowerParameters(), parameters)
-    return admit_towers(checked, sites, findings, files, tmp_path, parameters)
+    page = tmp_path / "quality.html"
+    return admit_towers(checked, sites, findings, files, page, parameters)
 
 
 def test_suspects_stop_the_run_with_their_evidence(healthy, tmp_path):
