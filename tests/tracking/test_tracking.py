@@ -17,10 +17,10 @@ from kedro_datasets.text import TextDataset
 from uflux_kedro.configuration import PARENT_RUN
 from uflux_kedro.datasets.member_run import MemberRunDataset
 from uflux_kedro.datasets.member_times import times_of
-from uflux_kedro.datasets.raw_files import RawFilesDataset
+from uflux_kedro.datasets.raw_files import FolderDataset, RawFilesDataset
 from uflux_kedro.tracking.__main__ import address, experiment_id
 from uflux_kedro.tracking.hooks import TrackingHooks
-from uflux_kedro.tracking.inputs import checksums, dataset_input
+from uflux_kedro.tracking.inputs import checksums, dataset_input, inputs_of
 from uflux_kedro.tracking.killed import end_killed_runs
 from uflux_kedro.tracking.provenance import flat, git_commit, title_of
 
@@ -78,6 +78,15 @@ def test_a_changed_file_has_another_checksum(tmp_path):
     assert dataset_input("towers", checksums([file]), "input").dataset.digest != digest
     (large,) = checksums([file], largest=2)
     assert set(large) == {"file", "bytes", "changed_ns"}
+
+
+def test_a_folder_that_a_node_is_told_of_is_no_input(tmp_path):
+    (tmp_path / "towers.csv").write_text("a")
+    datasets = {
+        "data_folder": FolderDataset(filepath=str(tmp_path)),
+        "raw_towers": RawFilesDataset(filepath=str(tmp_path)),
+    }
+    assert list(inputs_of(datasets)) == ["raw_towers"]
 
 
 def begin(client, data, *, parent=None, host="here"):

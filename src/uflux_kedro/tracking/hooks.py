@@ -140,7 +140,7 @@ class TrackingHooks:
     def _log_inputs(self, run_id: str, pipeline: Any, catalog: Any) -> None:
         from uflux_kedro.tracking.inputs import dataset_input, inputs_of
 
-        names = [n for n in pipeline.inputs() if "param" not in n and n != "fold_cache"]
+        names = [n for n in pipeline.inputs() if "param" not in n]
         found = inputs_of({name: catalog.get(name) for name in names})
         if found:
             client = self._client()
