@@ -72,6 +72,21 @@ def test_what_killed_runs_left_is_removed(hooks, tmp_path):
     assert whole.read_text() == "whole"
 
 
+def test_what_another_environment_writes_in_a_folder_below_is_left_alone(hooks, tmp_path):
+    """The data folder of ``base`` holds those of the other environments."""
+    other = LockHooks()
+    other.after_context_created(
+        SimpleNamespace(project_path=tmp_path, config_loader={"globals": {"data": "data/uflux"}})
+    )
+    other.before_pipeline_run()
+    with replacing(tmp_path / "data" / "uflux" / "05_model_input" / "table.csv") as temporary:
+        temporary.write_text("half")
+        hooks.before_pipeline_run()
+        hooks.after_pipeline_run()
+        assert temporary.exists()
+    other.after_pipeline_run()
+
+
 def test_a_write_that_is_killed_leaves_what_the_next_run_removes(tmp_path):
     code = (
         "import os, sys; from pathlib import Path; from uflux_kedro.files import replacing\n"

@@ -10,6 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+LOCK = ".lock"
+"""File by which a run locks its data folder."""
+
 _LEFTOVER = re.compile(r"\..+\.\d+\.(partial|old|removed)(\..+)?")
 """Names that :func:`replacing` and :func:`remove` give for a moment, with the process's number."""
 
@@ -107,7 +110,8 @@ def remove_leftovers(folder: Path) -> list[Path]:
     Call it only while no other process writes there.
 
     Args:
-        folder: Searched with its subfolders, except for those of Zarr stores.
+        folder: Searched with its subfolders, except for those of Zarr stores and those with a lock
+            of their own, in which another run may be writing.
 
     Returns:
         What was removed.
@@ -115,7 +119,12 @@ def remove_leftovers(folder: Path) -> list[Path]:
     found = []
     for parent, folders, files in os.walk(folder):
         here = [Path(parent) / name for name in (*folders, *files) if _LEFTOVER.fullmatch(name)]
-        folders[:] = [n for n in folders if not n.endswith(".zarr") and not _LEFTOVER.fullmatch(n)]
+        folders[:] = [
+            name
+            for name in folders
+            if not (name.endswith(".zarr") or _LEFTOVER.fullmatch(name))
+            and not Path(parent, name, LOCK).exists()
+        ]
         for path in here:
             remove(path)
         found += here

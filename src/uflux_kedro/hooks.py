@@ -13,7 +13,7 @@ from kedro.framework.hooks import hook_impl
 
 from uflux_kedro.configuration import PARENT_RUN, set_parameters
 from uflux_kedro.ending import ending
-from uflux_kedro.files import remove_leftovers
+from uflux_kedro.files import LOCK, remove_leftovers
 from uflux_kedro.staging import Staging
 
 logger = logging.getLogger(__name__)
@@ -211,7 +211,7 @@ class LockHooks:
         from uflux_kedro.errors import ConfigurationError
 
         self._data.mkdir(parents=True, exist_ok=True)
-        self._lock = FileLock(self._data / ".lock", timeout=0)
+        self._lock = FileLock(self._data / LOCK, timeout=0)
         holder = self._data / ".lock.holder"
         try:
             self._lock.acquire()
