@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -32,8 +33,7 @@ def replacing(path: Path | str) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Writers choose the format by the suffix.
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
+    temporary = _temporary(path)
     remove(temporary)
     try:
         yield temporary
@@ -48,7 +48,8 @@ def put(source: Path, target: Path) -> Path | None:
     """Rename a complete file or folder to ``target``, in place of what is there.
 
     Args:
-        source: File or folder, on the file system of ``target``.
+        source: File or folder. On another file system than ``target``, as where a folder of the
+            data is a link to another disk, it is copied beside it first.
         target: Its final path.
 
     Returns:
@@ -56,13 +57,39 @@ def put(source: Path, target: Path) -> Path | None:
         replace another one that is not empty.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        return _rename(source, target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+    copied = _temporary(target)
+    remove(copied)
+    if source.is_dir():
+        shutil.copytree(source, copied)
+    else:
+        shutil.copy2(source, copied)
+    replaced = _rename(copied, target)
+    remove(source)
+    return replaced
+
+
+def _rename(source: Path, target: Path) -> Path | None:
     if not target.is_dir():
         source.replace(target)
         return None
     old = target.with_name(f".{target.name}.{os.getpid()}.old")
     target.rename(old)
-    source.rename(target)
+    try:
+        source.rename(target)
+    except OSError:
+        old.rename(target)
+        raise
     return old
+
+
+def _temporary(path: Path) -> Path:
+    """A name beside ``path``; writers choose the format by the suffix."""
+    return path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
 
 
 def link(source: Path, target: Path) -> None:
