@@ -38,6 +38,12 @@ def test_a_column_stands_still_from_six_months(towers, months, found):
     assert still(towers, "TA") == ([("TA", ("XX-001",), "defect")] if found else [])
 
 
+@pytest.mark.parametrize(("months", "weight"), [(8, "note"), (12, "defect")])
+def test_a_satellite_may_be_filled_through_a_polar_winter(towers, months, weight):
+    towers.loc[80 : 80 + months - 1, "EVI"] = 0.11
+    assert still(towers, "EVI") == [("EVI", ("XX-001",), weight)]
+
+
 def test_months_without_a_value_do_not_end_a_standstill(towers):
     towers.loc[80:86, "TA"] = [7.25, 7.25, np.nan, 7.25, 7.25, 7.25, 7.25]
     assert still(towers, "TA") == [("TA", ("XX-001",), "defect")]

@@ -22,8 +22,9 @@ _STEADY = ("EVI_MEAN", "EVI_AMP", "LAI_MAX", "LAI_MIN", "LSWI_MEAN")
 def check_still(towers: pd.DataFrame, columns: list[str]) -> list[Finding]:
     """Find columns that never change at a site, or have one value for months.
 
-    Values whose quality is 0 fill gaps and are not judged. CO2 may be the same everywhere, and there
-    are deserts without rain and satellites that fill with 0: these are to review.
+    Values whose quality is 0 fill gaps and are not judged. CO2 may be the same everywhere, there
+    are deserts without rain, and satellites are filled through a polar winter with one value or
+    with 0: these are to review.
 
     Args:
         towers: Canonical towers.
@@ -51,7 +52,8 @@ def check_still(towers: pd.DataFrame, columns: list[str]) -> list[Finding]:
         still = runs[(runs["length"] >= np.maximum(least, _BY_CHANCE * runs["by_chance"]))]
         for never, cases in still.groupby(still["length"] == still["known"]):
             if never or name != "CO2":
-                findings.append(_finding(column, name, cases, names, bool(never)))
+                season = cases["length"].max() < _YEAR[resolution]
+                findings.append(_finding(column, name, cases, names, bool(never), bool(season)))
     return findings
 
 
@@ -88,7 +90,9 @@ def _longest_runs(values: NDArray[np.float64], sites: NDArray[np.intp], size: in
     return pd.DataFrame(columns | {"by_chance": chance}, index=site)
 
 
-def _finding(column: str, name: str, cases: pd.DataFrame, names: pd.Index, never: bool) -> Finding:
+def _finding(
+    column: str, name: str, cases: pd.DataFrame, names: pd.Index, never: bool, season: bool
+) -> Finding:
     longest = cases.loc[cases["length"].idxmax()]
     unit = VARIABLES[name].unit
     length, known = int(longest["length"]), int(longest["known"])
@@ -98,7 +102,8 @@ def _finding(column: str, name: str, cases: pd.DataFrame, names: pd.Index, never
         else f"{length} successive periods of {known}: it stands still, longest"
     )
     zero = bool((cases["value"] == 0).all())
-    review = name == "CO2" or (zero and (name == "P" or VARIABLES[name].kind == "index"))
+    filled = VARIABLES[name].kind == "index" and (zero or (season and not never))
+    review = name == "CO2" or filled or (zero and name == "P")
     return Finding(
         "constant",
         column,

@@ -97,6 +97,22 @@ def test_a_mean_may_have_any_stamp_if_the_file_says_it(tmp_path):
         assert cube.indexes["time"].equals(STARTS)
 
 
+@pytest.mark.parametrize(("grib", "hour"), [("avgua", 12), ("avgua", 6), ("avgad", 12)])
+@pytest.mark.parametrize("months", [1, 12])
+def test_the_mean_of_one_hour_of_day_is_no_month(tmp_path, grib, hour, months):
+    times = STARTS[:months] + pd.Timedelta(hours=hour)
+    with pytest.raises(InputError, match=f"t2m: expected means of months; found means of {hour:02d} UTC"):  # fmt: skip
+        read(temperature(times, GRIB_stepType=grib), tmp_path)
+
+
+@pytest.mark.parametrize("times", [STARTS + pd.Timedelta("12h"), ["2021-07-01T12"]])
+def test_a_mean_over_an_hour_is_no_month(tmp_path, times):
+    """Mean rates of an hour, such as avg_sdswrf, are averages too."""
+    with pytest.raises(InputError, match="expected means of months"):
+        read(temperature(times, GRIB_stepType="avg"), tmp_path)
+    assert read(temperature(STARTS, GRIB_stepType="avg"), tmp_path).sizes["time"] == 12
+
+
 def test_bounds_say_what_a_period_is(tmp_path):
     data = temperature(["2021-07-01T12", "2021-08-01T12"]).rename(valid_time="time")
     data["time"].attrs["bounds"] = "time_bnds"
@@ -109,6 +125,22 @@ def test_bounds_say_what_a_period_is(tmp_path):
         else:
             with pytest.raises(InputError, match="bounds of whole months; found periods of 0 days 01"):  # fmt: skip
                 read(bounds, tmp_path)
+
+
+def test_means_of_composites_have_the_bounds_that_cdo_writes(raw_grid, tmp_path):
+    """``cdo monmean`` of composites of 8 days: bounds at the first and the last stamp of each month."""
+    fields = {f"Nadir_Reflectance_Band{i}": (0.1, 0.3, "") for i in (1, 2)}
+    stamps = pd.date_range("2021-01-01", periods=46, freq="8D").to_series()
+    months = stamps.groupby(stamps.dt.month)
+    data = raw_grid(fields, time=pd.DatetimeIndex(months.max()))
+    data["time"].attrs["bounds"] = "time_bnds"
+    data["time"].encoding["units"] = "hours since 2021-01-01"
+    bounds = np.stack([months.min(), months.max()], 1)
+    data = data.assign(time_bnds=(("time", "bnds"), bounds))
+    for field in fields:
+        data[field].attrs["cell_methods"] = "time: mean"
+    data.to_netcdf(tmp_path / "modis.nc")
+    assert read_cube("modis", [tmp_path / "modis.nc"]).indexes["time"].equals(STARTS)
 
 
 @pytest.mark.parametrize("attrs", [{"GRIB_stepType": "avgua"}, {"cell_methods": "time: mean within days time: mean over days"}, {}])  # fmt: skip
@@ -128,7 +160,12 @@ def test_the_mean_days_of_two_months_are_no_days(tmp_path):
 
 @pytest.mark.parametrize(
     ("hours", "attrs"),
-    [("2021-07-01", {"GRIB_stepType": "instant"}), ("2021-07-02", {}), ("2021-06-30T23", {})],
+    [
+        ("2021-07-01", {"GRIB_stepType": "instant"}),
+        ("2021-07-01", {"GRIB_stepType": "avg"}),
+        ("2021-07-02", {}),
+        ("2021-06-30T23", {}),
+    ],
 )
 def test_a_day_of_hours_is_read(tmp_path, hours, attrs):
     times = pd.date_range(hours, periods=24, freq="h")

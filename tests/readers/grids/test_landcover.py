@@ -214,3 +214,20 @@ def test_the_map_that_passed_for_right_upside_down(faults, tmp_path):
     with xr.open_dataset(path) as turned:
         right = turned.load().assign_coords(lat=-turned["lat"])
     assert read_igbp([write(right, tmp_path / "2016.nc")])["IGBP"].shape == (90, 180)
+
+
+def test_a_map_of_a_country_has_no_class_outside(tmp_path):
+    """The United States with Alaska lie around a landmark of Canada, which is none of theirs."""
+    axes = {"lat": np.arange(18.5, 72), "lon": np.arange(-179.5, -66)}
+    codes = xr.DataArray(np.full((54, 114), 255, "uint8"), axes, ("lat", "lon"))
+    codes.loc[{"lat": slice(25, 49), "lon": slice(-125, -67)}] = 10
+    codes.loc[{"lat": slice(41, 49), "lon": slice(-93, -76)}] = 0
+    country = codes.to_dataset(name="LC_Type1")
+    cube = read_igbp([write(country, tmp_path / "usa.nc")])
+    assert int(cube["IGBP"].sel(latitude=55, longitude=-110, method="nearest")) == 0
+    codes.loc[{"lat": slice(50, 60), "lon": slice(-120, -100)}] = 17
+    with pytest.raises(InputError, match="1 of 1 places: Canada is water"):
+        read_igbp([write(country, tmp_path / "lake.nc")])
+    without_water = codes.where(codes == 10, 255).to_dataset(name="LC_Type1")
+    with pytest.raises(InputError, match="Canada is water"):
+        read_igbp([write(without_water, tmp_path / "sea.nc")])

@@ -24,10 +24,15 @@ Kind = Literal["mean", "sum", "sample", "mean day"]
 HOURLY: tuple[Step, ...] = ("6 hours", "3 hours", "hour")
 """Steps shorter than a day."""
 
-_MEANS_OF_MONTHS = ("avgua", "avgad", "avgia", "avgid")
-"""GRIB step types of averages over the days of a month."""
+_MEANS_OF_MONTHS = {"avgua": (0,), "avgia": (0,), "avgad": (0, 6, 18), "avgid": (0, 6, 18)}
+"""GRIB step types of averages over the days of a month -> hours at which Copernicus stamps the mean of a
+month on its first day: 00 UTC of analyses, also 06 or 18 UTC of forecasts. Other hours are stamps of
+the mean by hour of day."""
 _METHODS: dict[str, Kind] = {"point": "sample", "mean": "mean", "sum": "sum"}
 _SHORTEST_MONTH = pd.Timedelta("27D")
+_SHORTEST_DECLARED_MEAN = pd.Timedelta("14D")
+"""CDO writes the first and the last stamp as the bounds of a mean: of composites of 8 days they are 16
+days apart or more."""
 _HINT = (
     "Download monthly means, or all hours or days. If the maps are means, set the attribute "
     "cell_methods = 'time: mean' of the variable"
@@ -83,9 +88,16 @@ def require_kind(
         present = [name for name in names if name in dataset.data_vars]
         kinds = {name: kind_of(dataset[name]) for name in present}
         for name, kind in kinds.items():
-            _refuse(kind, str(dataset[name].attrs.get("GRIB_stepType", "")), name, step, path)
+            grib = str(dataset[name].attrs.get("GRIB_stepType", ""))
+            _refuse(kind, grib, name, step, path)
+            if step == "month" and grib in _MEANS_OF_MONTHS:
+                _refuse_an_hour_of_day(times_of(dataset, path), grib, name, path)
+            elif step == "month" and grib == "avg":  # a mean, but of any period, as of one hour
+                kinds[name] = None
         lengths = lengths_of_periods(dataset) if present else np.array([], "timedelta64[ns]")
-        if step == "month" and lengths.size and lengths.min() < _SHORTEST_MONTH:
+        declared = set(kinds.values()) == {"mean"}
+        least = _SHORTEST_DECLARED_MEAN if declared else _SHORTEST_MONTH
+        if step == "month" and lengths.size and lengths.min() < least:
             raise InputError(
                 path,
                 "time",
@@ -117,6 +129,19 @@ def _refuse(kind: Kind | None, grib: str, name: str, step: Step, path: Path) -> 
     if found:
         expected = "means of months" if step == "month" else "the hours of each day"
         raise InputError(path, name, expected=expected, found=found, hint=_HINT)
+
+
+def _refuse_an_hour_of_day(times: pd.DatetimeIndex, grib: str, name: str, path: Path) -> None:
+    """Raise InputError for means over the days of a month that are of one hour of the day only."""
+    hours = times[(times.day == 1) & ~times.hour.isin(_MEANS_OF_MONTHS[grib])].hour
+    if len(hours):
+        raise InputError(
+            path,
+            name,
+            expected="means of months",
+            found=f"means of {hours[0]:02d} UTC over the days of a month",
+            hint="Download monthly averages, not those by hour of day",
+        )
 
 
 def _require_stamps_of_months(times: pd.DatetimeIndex, where: str) -> None:

@@ -88,7 +88,7 @@ def read_igbp(paths: Sequence[Path], class_offset: int = 0) -> xr.Dataset:
     if _is_global(land_cover):
         _check_oceans(land_cover, stored, shifted, class_offset, path)
     codes = _codes(shifted, path)
-    require_landmarks(land_cover.copy(data=codes != WATER), path)
+    require_landmarks(land_cover.copy(data=_kinds_of_cells(codes, stored, land_cover)), path)
     _log_offset(class_offset, path)
     cube = land_cover.copy(data=codes).rename("IGBP").to_dataset()
     cube["IGBP"].attrs = igbp_attributes()
@@ -159,6 +159,19 @@ def _codes(values: np.ndarray, path: Path) -> np.ndarray:
             found=", ".join(f"{code:g}" for code in unknown[:10]),
         )
     return values.astype("int8")
+
+
+def _kinds_of_cells(codes: np.ndarray, stored: np.ndarray, land_cover: xr.DataArray) -> np.ndarray:
+    """Return 1 for land, 0 for water and -1 for cells of which nothing is known.
+
+    A map of a country has no class outside. On maps of the globe, and on those without any cell of
+    water, no class means the sea.
+    """
+    kinds = (codes != WATER).astype("int8")
+    none = stored == _UNCLASSIFIED
+    if not _is_global(land_cover) and (kinds[~none] == 0).any():
+        kinds[none] = -1
+    return kinds
 
 
 def _is_global(land_cover: xr.DataArray) -> bool:

@@ -31,8 +31,8 @@ def require_landmarks(land: xr.DataArray, where: str | Path) -> None:
     """Check that land and sea lie where they do on Earth.
 
     Args:
-        land: Whether a cell is land (latitude, longitude), both axes ascending in degrees, of the
-            globe or a region. Cells wider than 5 degrees are not judged.
+        land: 1 for land, 0 for water, -1 for neither (latitude, longitude), both axes ascending in
+            degrees, of the globe or a region. Cells wider than 5 degrees are not judged.
         where: File, for the message.
 
     Raises:
@@ -69,9 +69,10 @@ def _disagreeing(land: xr.DataArray) -> tuple[list[str], int]:
         for name, place in places.items():
             cell = [int(np.abs(axis - at).argmin()) for axis, at in zip(axes, place, strict=True)]
             away = [abs(float(a[i]) - at) for a, i, at in zip(axes, cell, place, strict=True)]
-            if any(gap > step for gap, step in zip(away, steps, strict=True)):
+            found = int(land[cell[0], cell[1]])
+            if found < 0 or any(gap > step for gap, step in zip(away, steps, strict=True)):
                 continue
             inside += 1
-            if bool(land[cell[0], cell[1]]) != is_land:
+            if found != is_land:
                 wrong.append(f"{name} is {'water' if is_land else 'land'}")
     return wrong, inside

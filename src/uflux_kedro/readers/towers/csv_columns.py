@@ -262,14 +262,14 @@ def _refuse_uneven_rows(path: Path, header: Header) -> None:
             within, quoted = quoted, quoted ^ bool(line.count(b'"') % 2)
             if number <= header.lines + 1 or within or quoted or not line.strip():
                 continue
-            if b'"' in line:
+            if separator in b"".join(line.split(b'"')[1::2]):  # the parts that are quoted
                 text = line.decode("utf-8", errors="replace")
                 row = next(csv.reader([text], delimiter=header.separator, skipinitialspace=True))
                 fields = len(row) - 1
                 filled = max((i for i, field in enumerate(row) if field.strip()), default=0)
             else:
                 fields = line.count(separator)
-                filled = line.rstrip(separator + b" \r\n").count(separator)
+                filled = line.rstrip(separator + b' "\r\n').count(separator)
             if filled >= len(header.columns):
                 raise InputError(
                     path,

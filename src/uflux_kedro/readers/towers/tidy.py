@@ -71,7 +71,9 @@ def read_tidy(
         raise InputError("the tower table", None, expected="at least one file", found="none")
     where = str(paths[0]) if len(paths) == 1 else str(Path(paths[0]).parent)
     tables = {Path(p): _read_file(Path(p), columns) for p in sorted(paths)}
+    remarks = [r for path, table in tables.items() for r in _cut_off(path, table, columns)]
     raw = pd.concat(tables.values(), ignore_index=True)
+    del tables  # as large as the whole
     towers = raw[["site_id"]].copy()
     towers["time"] = parse_times(raw["time"].rename(columns["time"].column), resolution, where)
     check_order(towers, where)
@@ -95,7 +97,7 @@ def read_tidy(
     towers.attrs |= {
         "resolution": resolution,
         "impossible": infinite,
-        "remarks": [r for path, table in tables.items() for r in _cut_off(path, table, columns)],
+        "remarks": remarks,
     }
     return towers, _sites(raw, where), missing
 
