@@ -128,7 +128,7 @@ def test_other_endings_are_told(tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("AU-Tum_L6.nc", "netCDF, as of OzFlux and PLUMBER2: save it as CSV"),
+    [("AU-Tum_L6.nc", "expected a complete netCDF file, found OSError: "),
      ("towers.xlsx", "a workbook without metadata of sites: save it as CSV"),
      ("towers.xls", "a workbook: save it as CSV")],
 )  # fmt: skip

@@ -17,12 +17,14 @@ from uflux_kedro.readers.archives import File, files_of
 from uflux_kedro.readers.parameters import TowerParameters
 from uflux_kedro.readers.paths import Paths, list_files
 from uflux_kedro.readers.towers.csv_columns import Header, read_header
+from uflux_kedro.readers.towers.netcdf_files import kind_of
 from uflux_kedro.readers.towers.sites import site_columns
 from uflux_kedro.readers.towers.tables import Step
 
 Family = Literal[
-    "fluxnet", "ameriflux", "fluxdatakit", "reddyproc", "parquet", "tidy", "sites", "badm"
-]
+    "fluxnet", "ameriflux", "fluxdatakit", "reddyproc", "ozflux", "plumber2", "parquet", "tidy",
+    "sites", "badm",
+]  # fmt: skip
 """``sites`` is a site table, ``badm`` metadata of the networks; the others contain fluxes."""
 
 _STEPS = ("HH", "HR", "DD", "WW", "MM")
@@ -46,7 +48,6 @@ _COMPANIONS = {
 
 _AS_CSV = "save it as CSV and map its columns in towers.columns, with towers.reader tidy"
 _OTHER_FORMATS = {
-    ".nc": f"netCDF, as of OzFlux and PLUMBER2: {_AS_CSV}",
     ".xlsx": f"a workbook without metadata of sites: {_AS_CSV}",
     ".xls": f"a workbook: {_AS_CSV}",
 }
@@ -80,6 +81,7 @@ class TowerFile:
 
 TOWER_PATTERNS = (
     "**/*.zip", "**/*.csv", "**/*.csv.gz", "**/*.xlsx", "**/*.parquet", "**/*.txt",
+    "**/*.nc",
 )  # fmt: skip
 """Files that are read from a folder and the folders in it."""
 
@@ -183,7 +185,8 @@ def recognise(file: File, columns: Mapping[str, str] | None = None) -> TowerFile
             raise _no_zip(file)
         return "a zip inside a zip: unpack the outer one"
     if suffix not in (".csv", ".txt"):
-        return _OTHER_FORMATS.get(suffix, "neither a zip nor CSV, parquet or xlsx metadata")
+        other = _OTHER_FORMATS.get(suffix, "neither a zip nor CSV, parquet or xlsx metadata")
+        return _by_variables(file) if suffix == ".nc" else other
     try:
         header = read_header(file)
         return _by_tabs(file, header) or _by_header(file, header, columns or {})
@@ -226,6 +229,22 @@ def by_name(file: File) -> TowerFile | None:
     delivery = tuple(p for p in parts if p not in (*_SETS, *_STEPS))
     rank = next((i for i, name in enumerate(_SETS) if name in rest), 0)
     return TowerFile(file, family, parts[1], step, delivery, rank)
+
+
+def _by_variables(file: File) -> TowerFile | str | None:
+    """Recognise netCDF; None if it is the weather of a tower whose fluxes lie beside it."""
+    try:
+        kind = kind_of(file)
+    except InputError as error:
+        return f"expected {error.expected}, found {error.found}"
+    if isinstance(kind, str):
+        return kind
+    if kind.part == "flux":
+        return TowerFile(file, kind.family, kind.site, "HH", (file.name,))
+    fluxes = file.path.with_name(file.name.replace("_Met", "_Flux"))
+    if fluxes != file.path and fluxes.is_file():
+        return None
+    return "the weather of PLUMBER2 without its fluxes: put <site>_..._Flux.nc beside it"
 
 
 def _is_companion(name: str) -> bool:
