@@ -41,11 +41,16 @@ def test_a_run_is_named_for_what_it_does(members, title):
 
 
 def test_settings_are_flat():
-    given = {"training": {"search": {"space": [1, 2]}, "model_parameters": {}}, "seed": None}
+    given = {
+        "training": {"search": {"space": [1, 2]}, "model_parameters": {}},
+        "seed": None,
+        "peers": {"FLUXCOM-X (0.25°)": "x.nc"},
+    }
     assert dict(flat(given)) == {
         "training.search.space": "[1, 2]",
         "training.model_parameters": "{}",
         "seed": "None",
+        "peers.FLUXCOM-X _0.25__": "x.nc",
     }
 
 
