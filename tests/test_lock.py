@@ -49,6 +49,30 @@ def test_a_second_run_in_a_folder_is_refused_until_the_first_one_ends(hooks, tmp
         hooks.after_pipeline_run()
 
 
+WORK = """
+import time
+from concurrent.futures import ProcessPoolExecutor
+from uflux_kedro.hooks import LockHooks
+
+def work(hooks):
+    hooks.before_node_run()
+    print("works", flush=True)
+    time.sleep(60)
+
+with ProcessPoolExecutor(2) as pool:
+    list(pool.map(work, [LockHooks()] * 2))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="fork")
+def test_workers_end_with_a_run_that_is_killed():
+    """They would put outputs of that run among those of the next one."""
+    with subprocess.Popen([sys.executable, "-c", WORK], stdout=subprocess.PIPE, text=True) as run:
+        assert [run.stdout.readline() for _ in range(2)] == ["works\n"] * 2
+        run.kill()
+        assert run.communicate(timeout=30)[0] == "", "the workers hold the other end of the pipe"
+
+
 @pytest.mark.parametrize("end", ["after_pipeline_run", "on_pipeline_error"])
 def test_a_run_unlocks_however_it_ends(hooks, end):
     for _ in range(2):

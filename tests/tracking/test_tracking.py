@@ -41,11 +41,16 @@ def test_a_run_is_named_for_what_it_does(members, title):
 
 
 def test_settings_are_flat():
-    given = {"training": {"search": {"space": [1, 2]}, "model_parameters": {}}, "seed": None}
+    given = {
+        "training": {"search": {"space": [1, 2]}, "model_parameters": {}},
+        "seed": None,
+        "peers": {"FLUXCOM-X (0.25°)": "x.nc"},
+    }
     assert dict(flat(given)) == {
         "training.search.space": "[1, 2]",
         "training.model_parameters": "{}",
         "seed": "None",
+        "peers.FLUXCOM-X _0.25__": "x.nc",
     }
 
 
@@ -214,12 +219,14 @@ def test_a_run_that_breaks_off_says_so(end, project, client):
     started = mlflow.start_run()
     hooks.before_pipeline_run({}, pipeline, catalog)
     if end == "error":
-        hooks.on_pipeline_error(ValueError("a wrong file"))
+        hooks.on_pipeline_error(ValueError("a wrong file: https://me:word@host/file"))
         mlflow.end_run("FAILED")
     hooks._end_unfinished()  # as at the end of the process
     run = client.get_run(started.info.run_id)
     assert run.info.status == ("FAILED" if end == "error" else "KILLED")
-    assert ("Failed: a wrong file" in run.data.tags["mlflow.note.content"]) is (end == "error")
+    assert ("Failed: a wrong file: https://...@host" in run.data.tags["mlflow.note.content"]) is (
+        end == "error"
+    )
 
 
 def test_nodes_of_members_are_timed(project, tmp_path, monkeypatch):
@@ -254,3 +261,11 @@ def test_the_ui_opens_on_model_training(client, tmp_path):
         with pytest.raises(SystemExit, match=r"no runs of .* yet; `kedro run` makes the first"):
             experiment_id(where, name)
     assert not (tmp_path / "absent.db").exists()
+
+
+def test_the_ui_shows_no_password_of_the_database(monkeypatch):
+    absent = SimpleNamespace(get_experiment_by_name=lambda name: None)
+    monkeypatch.setattr("mlflow.tracking.MlflowClient", lambda store: absent)
+    with pytest.raises(SystemExit) as stopped:
+        experiment_id("postgresql://me:word@host/runs", "uflux")
+    assert str(stopped.value).startswith("postgresql://...@host/runs: no runs of uflux yet")
