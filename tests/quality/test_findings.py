@@ -2,8 +2,11 @@ from __future__ import annotations
 
 import pytest
 
+from tests.testing.towers import simulate_towers
 from uflux_kedro.errors import InputError
+from uflux_kedro.quality.check import check_towers
 from uflux_kedro.quality.findings import Finding, as_table, listed, refuse
+from uflux_kedro.quality.parameters import QualityParameters
 
 
 def finding(variable="TA", n=1, check="units", **settings):
@@ -60,3 +63,17 @@ def test_the_gravest_are_first_in_the_table():
         "to decide", "to decide", "treated as missing",
         "to review", "to review", "to review",
     ]  # fmt: skip
+
+
+def test_what_readers_noticed_is_in_the_findings_and_no_longer_at_the_table():
+    """pandas copies what a table carries at every operation, and there may be some of each tower."""
+    towers, sites = simulate_towers(n_sites=2)
+    said = {"expected": "one column", "found": "TA: TA_1, TA_2"}
+    remark = {"check": "units", "variable": "TA", "sites": ["XX-001"], **said}
+    towers.attrs |= {"remarks": [remark], "impossible": []}
+    checked = check_towers(towers, sites, QualityParameters())
+    assert [f for f in checked.findings if f.found == said["found"]] == [
+        Finding("units", "TA", ("XX-001",), weight="note", **said)
+    ]
+    assert checked.towers.attrs == {"resolution": "MM"}
+    assert towers.attrs["remarks"] == [remark]

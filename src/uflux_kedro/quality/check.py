@@ -95,6 +95,9 @@ def check_towers(
         Finding(**r | {"sites": tuple(r["sites"]), "weight": "note"})
         for r in towers.attrs.get("remarks", [])
     ]
+    # What readers noticed is in the findings; pandas would copy it at every step of every check.
+    towers = towers.copy(deep=False)
+    towers.attrs = {"resolution": resolution}
     towers, findings = mend_values(towers)
     units = [
         *check_levels(towers, sites),
