@@ -56,7 +56,8 @@ _COMPANIONS = {
 
 _AS_CSV = "save it as CSV and map its columns in towers.columns, with towers.reader tidy"
 _OTHER_FORMATS = {
-    ".xlsx": f"a workbook without metadata of sites: {_AS_CSV}",
+    ".xlsx": "a workbook without metadata of sites: map the columns of its first sheet in towers.columns, "
+    "with towers.reader tidy",
     ".xls": f"a workbook: {_AS_CSV}",
 }
 """Ending of a name -> what the file is and what to do; metadata in xlsx are known by their name."""
@@ -127,7 +128,9 @@ def find_tower_files(path: Paths, parameters: TowerParameters) -> FoundFiles:
     found: list[TowerFile] = []
     unread: list[str] = []
     for one in sorted(set(paths)):
-        if parameters.reader == "tidy" and one.name.endswith((".csv", ".csv.gz", ".parquet")):
+        table = one.name.endswith((".csv", ".csv.gz", ".parquet"))
+        workbook = one.suffix == ".xlsx" and by_name(File(one)) is None
+        if parameters.reader == "tidy" and (table or workbook):
             found.append(TowerFile(File(one), "tidy"))
             continue
         if parameters.reader == "parquet" and one.suffix == ".parquet":
