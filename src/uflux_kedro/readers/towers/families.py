@@ -10,6 +10,7 @@ from uflux_kedro.readers.towers import (
     ameriflux,
     fluxdatakit,
     fluxnet,
+    fluxnet_like,
     ozflux,
     plumber2,
     reddyproc,
@@ -44,6 +45,8 @@ FAMILIES: Mapping[str, FamilyReader] = {
     "reddyproc": reddyproc,
     "ozflux": ozflux,
     "plumber2": plumber2,
+    "fluxnet_ch4": fluxnet_like,
+    "japanflux": fluxnet_like,
 }
 
 

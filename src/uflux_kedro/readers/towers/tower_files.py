@@ -22,14 +22,14 @@ from uflux_kedro.readers.towers.sites import site_columns
 from uflux_kedro.readers.towers.tables import Step
 
 Family = Literal[
-    "fluxnet", "ameriflux", "fluxdatakit", "reddyproc", "ozflux", "plumber2", "parquet", "tidy",
-    "sites", "badm",
+    "fluxnet", "ameriflux", "fluxdatakit", "reddyproc", "ozflux", "plumber2", "fluxnet_ch4",
+    "japanflux", "parquet", "tidy", "sites", "badm",
 ]  # fmt: skip
 """``sites`` is a site table, ``badm`` metadata of the networks; the others contain fluxes."""
 
 _STEPS = ("HH", "HR", "DD", "WW", "MM")
-_SETS = ("FULLSET", "FLUXMET", "SUBSET")
-"""From the fullest; FULLSET is called FLUXMET since 2025."""
+_SETS = ("FULLSET", "FLUXMET", "SUBSET", "ALLVARS")
+"""From the fullest; FULLSET is called FLUXMET since 2025. JapanFlux has ALLVARS only."""
 
 _PRODUCTS: dict[str, Family] = {
     "FLUXNET2015": "fluxnet",
@@ -37,7 +37,15 @@ _PRODUCTS: dict[str, Family] = {
     "BASE": "ameriflux",
     "FLUXDATAKIT": "fluxdatakit",
     "PLUMBER": "fluxdatakit",
+    "FLUXNET-CH4": "fluxnet_ch4",
+    "JapanFLUX2024": "japanflux",
 }
+_IN_HOURS = ("fluxnet_ch4", "japanflux")
+"""Families of which hours and half-hours are read only."""
+_ONLY_HOURS = (
+    "a table of FLUXNET-CH4 or JapanFlux that does not tell as FLUXNET does what was measured: take "
+    "the half-hours of the same archive, FLUXNET-CH4_HH or ALLVARS_HH"
+)
 
 _COMPANIONS = {
     "ERAI", "ERA5", "AUXMETEO", "AUXNEE", "VARINFO", "BIFVARINFO", "YY", "METEO", "METEOSENS",
@@ -48,7 +56,8 @@ _COMPANIONS = {
 
 _AS_CSV = "save it as CSV and map its columns in towers.columns, with towers.reader tidy"
 _OTHER_FORMATS = {
-    ".xlsx": f"a workbook without metadata of sites: {_AS_CSV}",
+    ".xlsx": "a workbook without metadata of sites: map the columns of its first sheet in towers.columns, "
+    "with towers.reader tidy",
     ".xls": f"a workbook: {_AS_CSV}",
 }
 """Ending of a name -> what the file is and what to do; metadata in xlsx are known by their name."""
@@ -119,7 +128,9 @@ def find_tower_files(path: Paths, parameters: TowerParameters) -> FoundFiles:
     found: list[TowerFile] = []
     unread: list[str] = []
     for one in sorted(set(paths)):
-        if parameters.reader == "tidy" and one.name.endswith((".csv", ".csv.gz", ".parquet")):
+        table = one.name.endswith((".csv", ".csv.gz", ".parquet"))
+        workbook = one.suffix == ".xlsx" and by_name(File(one)) is None
+        if parameters.reader == "tidy" and (table or workbook):
             found.append(TowerFile(File(one), "tidy"))
             continue
         if parameters.reader == "parquet" and one.suffix == ".parquet":
@@ -226,6 +237,8 @@ def by_name(file: File) -> TowerFile | None:
         return None
     if not _SITE.fullmatch(parts[1]) or _COMPANIONS & set(parts):
         return None
+    if family in _IN_HOURS and step not in ("HH", "HR"):
+        return None
     delivery = tuple(p for p in parts if p not in (*_SETS, *_STEPS))
     rank = next((i for i, name in enumerate(_SETS) if name in rest), 0)
     return TowerFile(file, family, parts[1], step, delivery, rank)
@@ -275,9 +288,14 @@ def _by_header(file: File, header: Header, columns: Mapping[str, str]) -> TowerF
     of_sites = found.issuperset({"SITE_ID", "LOCATION_LAT"}) or {"latitude", "IGBP"} <= known
     if of_sites and "site_id" in known and not _has_times(header):
         return TowerFile(file, "sites")
+    product = _PRODUCTS.get("".join(file.name.split("_")[2:3]))
     if stamped and "SITE_ID" not in found:
         return (
-            "a table of one tower without its name: "
-            "rename the file to <network>_<site>_FLUXNET_FULLSET_<step>_<years>_<version>.csv"
+            _ONLY_HOURS
+            if product in _IN_HOURS
+            else (
+                "a table of one tower without its name: "
+                "rename the file to <network>_<site>_FLUXNET_FULLSET_<step>_<years>_<version>.csv"
+            )
         )
     return "a table of unknown columns: map them in towers.columns, with towers.reader tidy"
