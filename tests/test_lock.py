@@ -49,6 +49,30 @@ def test_a_second_run_in_a_folder_is_refused_until_the_first_one_ends(hooks, tmp
         hooks.after_pipeline_run()
 
 
+WORK = """
+import time
+from concurrent.futures import ProcessPoolExecutor
+from uflux_kedro.hooks import LockHooks
+
+def work(hooks):
+    hooks.before_node_run()
+    print("works", flush=True)
+    time.sleep(60)
+
+with ProcessPoolExecutor(2) as pool:
+    list(pool.map(work, [LockHooks()] * 2))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="fork")
+def test_workers_end_with_a_run_that_is_killed():
+    """They would put outputs of that run among those of the next one."""
+    with subprocess.Popen([sys.executable, "-c", WORK], stdout=subprocess.PIPE, text=True) as run:
+        assert [run.stdout.readline() for _ in range(2)] == ["works\n"] * 2
+        run.kill()
+        assert run.communicate(timeout=30)[0] == "", "the workers hold the other end of the pipe"
+
+
 @pytest.mark.parametrize("end", ["after_pipeline_run", "on_pipeline_error"])
 def test_a_run_unlocks_however_it_ends(hooks, end):
     for _ in range(2):
@@ -70,6 +94,21 @@ def test_what_killed_runs_left_is_removed(hooks, tmp_path):
     left = {p.name for p in data.rglob("*") if p.is_file() or not any(p.iterdir())}
     assert left == {"table.parquet", ".lock", ".lock.holder", "04_feature"}
     assert whole.read_text() == "whole"
+
+
+def test_what_another_environment_writes_in_a_folder_below_is_left_alone(hooks, tmp_path):
+    """The data folder of ``base`` holds those of the other environments."""
+    other = LockHooks()
+    other.after_context_created(
+        SimpleNamespace(project_path=tmp_path, config_loader={"globals": {"data": "data/uflux"}})
+    )
+    other.before_pipeline_run()
+    with replacing(tmp_path / "data" / "uflux" / "05_model_input" / "table.csv") as temporary:
+        temporary.write_text("half")
+        hooks.before_pipeline_run()
+        hooks.after_pipeline_run()
+        assert temporary.exists()
+    other.after_pipeline_run()
 
 
 def test_a_write_that_is_killed_leaves_what_the_next_run_removes(tmp_path):

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from tests.testing.project import PROJECT
-from uflux_kedro import configuration
+from uflux_kedro import configuration, members
 from uflux_kedro.ensemble import Member
 from uflux_kedro.errors import ConfigurationError
 from uflux_kedro.members import bound, project_members
@@ -113,6 +113,13 @@ def test_with_grids_the_towers_are_not_looked_into(configured):
 def test_a_wrong_path_is_left_to_the_catalog(configured, path):
     configured(towers().drop(columns="MODIS_NIRv"), towers_path=path)
     assert names() == ALL
+
+
+def test_a_relative_path_is_seen_from_the_project_as_in_the_catalog(configured, monkeypatch):
+    folder = configured(towers().drop(columns="MODIS_NIRv"))
+    configuration._from_hook["towers_path"] = folder.name
+    monkeypatch.setattr(members, "PROJECT_PATH", folder.parent)
+    assert names() == [name for name in ALL if not name.startswith("GREEN")]
 
 
 def test_an_empty_folder_is_left_to_the_catalog(configured):

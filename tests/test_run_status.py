@@ -175,6 +175,16 @@ def test_a_folder_that_cannot_be_written_stops_no_run(world, monkeypatch, caplog
     assert "kedro-viz will not show this run" in caplog.text
 
 
+def test_a_broken_record_hides_no_error_of_the_run(world, caplog):
+    def fill_the_disk(table):
+        with (world.folder / ".viz" / "kedro_run_log.jsonl").open("a") as log:
+            log.write('{"event": "before_')
+        raise OSError("no space left")
+
+    world.run(chain(fill_the_disk))
+    assert "kedro-viz will not show this run" in caplog.text
+
+
 def test_sizes(tmp_path):
     (tmp_path / "cube.zarr" / "c").mkdir(parents=True)
     (tmp_path / "cube.zarr" / "zarr.json").write_bytes(b"12")

@@ -6,6 +6,11 @@ import importlib
 import os
 
 import pytest
+from kedro.framework.hooks.manager import (
+    _create_hook_manager,
+    _register_hooks,
+    _register_hooks_entry_points,
+)
 
 from uflux_kedro import settings
 from uflux_kedro.__main__ import main
@@ -31,15 +36,36 @@ def test_usage_statistics_are_off_unless_the_user_switches_them_on(monkeypatch, 
 def test_kedro_gets_the_hooks_and_the_loader():
     assert [type(hook) for hook in settings.HOOKS] == [
         EndingHooks,
+        TrackingHooks,
         OutputHooks,
         LockHooks,
         RequestHooks,
         ProjectHooks,
-        TrackingHooks,
         RunStatusHooks,
     ]
     assert settings.DISABLE_HOOKS_FOR_PLUGINS == ("kedro-viz",)
     assert settings.CONFIG_LOADER_ARGS is CONFIG_LOADER_ARGS
+
+
+@pytest.mark.parametrize(
+    ("hook", "expected"),
+    [
+        (
+            "before_pipeline_run",
+            [RequestHooks, LockHooks, OutputHooks, "MlflowHook", TrackingHooks],
+        ),
+        ("after_pipeline_run", [OutputHooks, TrackingHooks, "MlflowHook", EndingHooks, LockHooks]),
+    ],
+)
+def test_hooks_are_called_in_the_order_that_they_rely_on(hook, expected):
+    """Results are in their places before MLflow is told, which can fail."""
+    manager = _create_hook_manager()
+    _register_hooks(manager, settings.HOOKS)
+    _register_hooks_entry_points(manager, settings.DISABLE_HOOKS_FOR_PLUGINS)
+    called = reversed(getattr(manager.hook, hook).get_hookimpls())
+    names = [type(each.plugin).__name__ for each in called]
+    wanted = [each if isinstance(each, str) else each.__name__ for each in expected]
+    assert [name for name in names if name in wanted] == wanted
 
 
 def test_paths_of_the_configuration_are_absolute(monkeypatch, tmp_path):

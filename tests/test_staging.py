@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pandas as pd
 import pytest
+import xarray as xr
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import Pipeline, node
 from kedro.runner import SequentialRunner
@@ -177,6 +179,36 @@ def test_a_run_killed_while_it_swaps_is_completed_by_the_next(project, monkeypat
     assert not (project.data / "unfinished").exists()
     project.run(factor=2, resume=True)
     assert project.made[-1] == [], "it is known what the outputs were made of"
+
+
+def test_a_folder_of_the_data_may_be_on_another_disk(tmp_path, monkeypatch):
+    cube = ZarrCubeDataset(filepath=str(tmp_path / "04" / "drivers.zarr"))
+    table = CSVDataset(filepath=str(tmp_path / "04" / "table.csv"))
+    pipeline = Pipeline(
+        [node(lambda n: (xr.Dataset({"TA": n}), pd.DataFrame({"n": [n]})), "n", ["cube", "table"])]
+    )
+
+    def to_the_other_disk(rename):
+        def within_one(self, target):
+            if ("04" in self.parts) and (
+                ("unfinished" in self.parts) != ("unfinished" in target.parts)
+            ):
+                raise OSError(errno.EXDEV, "Invalid cross-device link")
+            return rename(self, target)
+
+        return within_one
+
+    for name in ("rename", "replace"):
+        monkeypatch.setattr(Path, name, to_the_other_disk(getattr(Path, name)))
+    for n in (1, 2):
+        catalog = DataCatalog({"n": MemoryDataset(n), "cube": cube, "table": table})
+        places = Staging(tmp_path)
+        places.begin(pipeline, catalog, resume=False)
+        SequentialRunner().run(pipeline, catalog)
+        places.finish(whole=True)
+        assert (cube.load()["TA"], table.load()["n"][0]) == (n, n)
+    assert sorted(p.name for p in (tmp_path / "04").iterdir()) == ["drivers.zarr", "table.csv"]
+    assert not (tmp_path / "unfinished").exists()
 
 
 def test_results_of_different_settings_are_not_mixed(project):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -9,6 +10,9 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+LOCK = ".lock"
+"""File by which a run locks its data folder."""
 
 _LEFTOVER = re.compile(r"\..+\.\d+\.(partial|old|removed)(\..+)?")
 """Names that :func:`replacing` and :func:`remove` give for a moment, with the process's number."""
@@ -29,8 +33,7 @@ def replacing(path: Path | str) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Writers choose the format by the suffix.
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
+    temporary = _temporary(path)
     remove(temporary)
     try:
         yield temporary
@@ -45,7 +48,8 @@ def put(source: Path, target: Path) -> Path | None:
     """Rename a complete file or folder to ``target``, in place of what is there.
 
     Args:
-        source: File or folder, on the file system of ``target``.
+        source: File or folder. On another file system than ``target``, as where a folder of the
+            data is a link to another disk, it is copied beside it first.
         target: Its final path.
 
     Returns:
@@ -53,13 +57,39 @@ def put(source: Path, target: Path) -> Path | None:
         replace another one that is not empty.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        return _rename(source, target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+    copied = _temporary(target)
+    remove(copied)
+    if source.is_dir():
+        shutil.copytree(source, copied)
+    else:
+        shutil.copy2(source, copied)
+    replaced = _rename(copied, target)
+    remove(source)
+    return replaced
+
+
+def _rename(source: Path, target: Path) -> Path | None:
     if not target.is_dir():
         source.replace(target)
         return None
     old = target.with_name(f".{target.name}.{os.getpid()}.old")
     target.rename(old)
-    source.rename(target)
+    try:
+        source.rename(target)
+    except OSError:
+        old.rename(target)
+        raise
     return old
+
+
+def _temporary(path: Path) -> Path:
+    """A name beside ``path``; writers choose the format by the suffix."""
+    return path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
 
 
 def link(source: Path, target: Path) -> None:
@@ -107,7 +137,8 @@ def remove_leftovers(folder: Path) -> list[Path]:
     Call it only while no other process writes there.
 
     Args:
-        folder: Searched with its subfolders, except for those of Zarr stores.
+        folder: Searched with its subfolders, except for those of Zarr stores and those with a lock
+            of their own, in which another run may be writing.
 
     Returns:
         What was removed.
@@ -115,7 +146,12 @@ def remove_leftovers(folder: Path) -> list[Path]:
     found = []
     for parent, folders, files in os.walk(folder):
         here = [Path(parent) / name for name in (*folders, *files) if _LEFTOVER.fullmatch(name)]
-        folders[:] = [n for n in folders if not n.endswith(".zarr") and not _LEFTOVER.fullmatch(n)]
+        folders[:] = [
+            name
+            for name in folders
+            if not (name.endswith(".zarr") or _LEFTOVER.fullmatch(name))
+            and not Path(parent, name, LOCK).exists()
+        ]
         for path in here:
             remove(path)
         found += here

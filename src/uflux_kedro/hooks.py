@@ -6,14 +6,16 @@ import logging
 import os
 import time
 from collections.abc import Iterable
+from multiprocessing import parent_process
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from kedro.framework.hooks import hook_impl
 
 from uflux_kedro.configuration import PARENT_RUN, set_parameters
 from uflux_kedro.ending import ending
-from uflux_kedro.files import remove_leftovers
+from uflux_kedro.files import LOCK, remove_leftovers
 from uflux_kedro.staging import Staging
 
 logger = logging.getLogger(__name__)
@@ -194,6 +196,9 @@ class LockHooks:
     ends with the process that holds it, however that ends.
     """
 
+    _watching: int | None = None
+    """Number of the worker process that watches whether its run is alive."""
+
     @hook_impl
     def after_context_created(self, context: Any) -> None:
         """Note which folder the run writes to."""
@@ -211,7 +216,7 @@ class LockHooks:
         from uflux_kedro.errors import ConfigurationError
 
         self._data.mkdir(parents=True, exist_ok=True)
-        self._lock = FileLock(self._data / ".lock", timeout=0)
+        self._lock = FileLock(self._data / LOCK, timeout=0)
         holder = self._data / ".lock.holder"
         try:
             self._lock.acquire()
@@ -225,6 +230,13 @@ class LockHooks:
         for path in remove_leftovers(self._data):
             logger.info("Removed %s, left by a run that was killed", path)
 
+    @hook_impl
+    def before_node_run(self) -> None:
+        """Let a worker process end with its run, or it would write into the next one's outputs."""
+        if parent_process() is not None and self._watching != os.getpid():
+            self._watching = os.getpid()
+            Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+
     @hook_impl(trylast=True)
     def after_pipeline_run(self) -> None:
         """Unlock the folder, after its outputs have been swapped."""
@@ -234,3 +246,10 @@ class LockHooks:
     def on_pipeline_error(self) -> None:
         """Unlock the folder."""
         self._lock.release()
+
+
+def _end_with(parent: int) -> None:
+    """End this process soon after its parent was killed, which it does not learn otherwise."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)

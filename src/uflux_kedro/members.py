@@ -10,7 +10,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from uflux_kedro.configuration import project_parameters
+from uflux_kedro.configuration import PROJECT_PATH, project_parameters
 from uflux_kedro.ensemble import EnsembleParameters, Member
 from uflux_kedro.errors import ConfigurationError
 
@@ -34,7 +34,8 @@ def project_members() -> tuple[Member, ...]:
     if parameters["grids"] or not path:
         return members
     blocks = json.dumps({name: parameters[name] for name in ("towers", "features")})
-    return _served(members, Path(path), blocks)
+    # As in the catalog, whatever the working folder is.
+    return _served(members, PROJECT_PATH / path, blocks)
 
 
 @cache

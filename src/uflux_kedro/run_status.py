@@ -230,7 +230,7 @@ class RunStatusHooks:
             with replacing(stats) as temporary:
                 temporary.write_text(json.dumps(stats_now))
             Path(log).unlink()
-        except OSError as error:
+        except (OSError, ValueError) as error:  # a line that the disk had no room for is no JSON
             logger.warning("kedro-viz will not show this run: %s", error)
 
     def _write(self, events: list[Event], end: Event) -> None:

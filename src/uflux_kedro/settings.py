@@ -18,15 +18,15 @@ os.environ.setdefault("KEDRO_DISABLE_TELEMETRY", "true")
 quieten()
 
 # Of hooks that come first or last, pluggy calls the last one here first or last: a request is checked,
-# the folder is locked, outputs get their places; at the end the last lines are logged, then the folder is
-# unlocked.
+# the folder is locked, outputs get their places; at the end outputs are put into place, whatever MLflow
+# does after that, the last lines are logged, then the folder is unlocked.
 HOOKS = (
     EndingHooks(),
+    TrackingHooks(),
     OutputHooks(),
     LockHooks(),
     RequestHooks(),
     ProjectHooks(),
-    TrackingHooks(),
     RunStatusHooks(),
 )
 

@@ -245,7 +245,7 @@ class Staging:
         return path.relative_to(self.data).as_posix() if inside else path.as_posix()
 
     def _staged(self, path: Path) -> Path:
-        """Where an output waits: on the file system of its final path."""
+        """Where an output waits: as a rule on the file system of its final path."""
         if path.is_relative_to(self.data):
             return self.folder / path.relative_to(self.data)
         return path.parent / UNFINISHED / path.name

@@ -17,10 +17,10 @@ from kedro_datasets.text import TextDataset
 from uflux_kedro.configuration import PARENT_RUN
 from uflux_kedro.datasets.member_run import MemberRunDataset
 from uflux_kedro.datasets.member_times import times_of
-from uflux_kedro.datasets.raw_files import RawFilesDataset
+from uflux_kedro.datasets.raw_files import FolderDataset, RawFilesDataset
 from uflux_kedro.tracking.__main__ import address, experiment_id
 from uflux_kedro.tracking.hooks import TrackingHooks
-from uflux_kedro.tracking.inputs import checksums, dataset_input
+from uflux_kedro.tracking.inputs import checksums, dataset_input, inputs_of
 from uflux_kedro.tracking.killed import end_killed_runs
 from uflux_kedro.tracking.provenance import flat, git_commit, title_of
 
@@ -41,11 +41,16 @@ def test_a_run_is_named_for_what_it_does(members, title):
 
 
 def test_settings_are_flat():
-    given = {"training": {"search": {"space": [1, 2]}, "model_parameters": {}}, "seed": None}
+    given = {
+        "training": {"search": {"space": [1, 2]}, "model_parameters": {}},
+        "seed": None,
+        "peers": {"FLUXCOM-X (0.25°)": "x.nc"},
+    }
     assert dict(flat(given)) == {
         "training.search.space": "[1, 2]",
         "training.model_parameters": "{}",
         "seed": "None",
+        "peers.FLUXCOM-X _0.25__": "x.nc",
     }
 
 
@@ -78,6 +83,15 @@ def test_a_changed_file_has_another_checksum(tmp_path):
     assert dataset_input("towers", checksums([file]), "input").dataset.digest != digest
     (large,) = checksums([file], largest=2)
     assert set(large) == {"file", "bytes", "changed_ns"}
+
+
+def test_a_folder_that_a_node_is_told_of_is_no_input(tmp_path):
+    (tmp_path / "towers.csv").write_text("a")
+    datasets = {
+        "data_folder": FolderDataset(filepath=str(tmp_path)),
+        "raw_towers": RawFilesDataset(filepath=str(tmp_path)),
+    }
+    assert list(inputs_of(datasets)) == ["raw_towers"]
 
 
 def begin(client, data, *, parent=None, host="here"):
@@ -205,12 +219,14 @@ def test_a_run_that_breaks_off_says_so(end, project, client):
     started = mlflow.start_run()
     hooks.before_pipeline_run({}, pipeline, catalog)
     if end == "error":
-        hooks.on_pipeline_error(ValueError("a wrong file"))
+        hooks.on_pipeline_error(ValueError("a wrong file: https://me:word@host/file"))
         mlflow.end_run("FAILED")
     hooks._end_unfinished()  # as at the end of the process
     run = client.get_run(started.info.run_id)
     assert run.info.status == ("FAILED" if end == "error" else "KILLED")
-    assert ("Failed: a wrong file" in run.data.tags["mlflow.note.content"]) is (end == "error")
+    assert ("Failed: a wrong file: https://...@host" in run.data.tags["mlflow.note.content"]) is (
+        end == "error"
+    )
 
 
 def test_nodes_of_members_are_timed(project, tmp_path, monkeypatch):
@@ -245,3 +261,11 @@ def test_the_ui_opens_on_model_training(client, tmp_path):
         with pytest.raises(SystemExit, match=r"no runs of .* yet; `kedro run` makes the first"):
             experiment_id(where, name)
     assert not (tmp_path / "absent.db").exists()
+
+
+def test_the_ui_shows_no_password_of_the_database(monkeypatch):
+    absent = SimpleNamespace(get_experiment_by_name=lambda name: None)
+    monkeypatch.setattr("mlflow.tracking.MlflowClient", lambda store: absent)
+    with pytest.raises(SystemExit) as stopped:
+        experiment_id("postgresql://me:word@host/runs", "uflux")
+    assert str(stopped.value).startswith("postgresql://...@host/runs: no runs of uflux yet")

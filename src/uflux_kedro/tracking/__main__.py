@@ -17,6 +17,7 @@ import webbrowser
 from pathlib import Path
 
 from uflux_kedro.configuration import PROJECT_PATH
+from uflux_kedro.errors import without_secrets
 
 
 def address(server: str, experiment: str) -> str:
@@ -42,7 +43,9 @@ def experiment_id(store: str, name: str) -> str:
         found = MlflowClient(store).get_experiment_by_name(name)
         if found is not None:
             return found.experiment_id
-    raise SystemExit(f"{store}: no runs of {name} yet; `kedro run` makes the first one")
+    raise SystemExit(
+        f"{without_secrets(store)}: no runs of {name} yet; `kedro run` makes the first one"
+    )
 
 
 def _open(server: str, page: str) -> None:

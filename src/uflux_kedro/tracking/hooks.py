@@ -13,6 +13,7 @@ from typing import Any
 from kedro.framework.hooks import hook_impl
 
 from uflux_kedro.configuration import ENVIRONMENT_TAG, PARENT_RUN, in_order
+from uflux_kedro.errors import without_secrets
 from uflux_kedro.tracking.provenance import (
     environment_of,
     flat,
@@ -93,7 +94,9 @@ class TrackingHooks:
         if self._run_id is not None:
             client = self._client()
             note = client.get_run(self._run_id).data.tags.get(_NOTE, "")
-            client.set_tag(self._run_id, _NOTE, f"{note}\n\nFailed: {error}"[:_LONGEST])
+            client.set_tag(
+                self._run_id, _NOTE, f"{note}\n\nFailed: {without_secrets(str(error))}"[:_LONGEST]
+            )
             self._run_id = None
 
     def _client(self) -> Any:
@@ -140,7 +143,7 @@ class TrackingHooks:
     def _log_inputs(self, run_id: str, pipeline: Any, catalog: Any) -> None:
         from uflux_kedro.tracking.inputs import dataset_input, inputs_of
 
-        names = [n for n in pipeline.inputs() if "param" not in n and n != "fold_cache"]
+        names = [n for n in pipeline.inputs() if "param" not in n]
         found = inputs_of({name: catalog.get(name) for name in names})
         if found:
             client = self._client()

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from uflux_kedro.datasets.raw_files import FolderDataset
 from uflux_kedro.files import sha256
 
 if TYPE_CHECKING:
@@ -22,7 +23,12 @@ _DIGEST = 36  # characters; MLflow refuses longer ones
 
 
 def files_of(dataset: Any) -> list[Path]:
-    """Return the local files behind a dataset of the catalog; none for others."""
+    """Return the local files behind a dataset of the catalog; none for others.
+
+    A folder that a node is merely told of, such as that of all data, is none of its inputs.
+    """
+    if isinstance(dataset, FolderDataset):
+        return []
     if hasattr(dataset, "files"):
         return sorted(Path(file) for file in dataset.files())
     path = getattr(dataset, "_filepath", None) or getattr(dataset, "_path", None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import distributions
@@ -49,9 +50,12 @@ def title_of(
 
 
 def flat(parameters: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Yield every setting, with its dotted path; lists are one setting."""
+    """Yield every setting, with its dotted path; lists are one setting.
+
+    Characters that MLflow refuses, as a peer's name may have, become ``_``.
+    """
     for name, value in parameters.items():
-        path = f"{prefix}{name}"
+        path = prefix + re.sub(r"[^\w .-]", "_", str(name))
         if isinstance(value, Mapping) and value:
             yield from flat(value, f"{path}.")
         else:

@@ -5,6 +5,7 @@ import pytest
 
 from uflux_kedro.errors import ConfigurationError, InputError
 from uflux_kedro.readers.parameters import ColumnSpec, TowerParameters
+from uflux_kedro.readers.towers.read import read_towers
 from uflux_kedro.readers.towers.tidy import columns_with_values, read_tidy
 
 
@@ -54,6 +55,41 @@ def test_a_table_becomes_towers_and_sites(table, tmp_path):
         ["NA-Xyz", -20.0, 15.0, "OSH"],
     ]
     assert towers.attrs["resolution"] == "MM"
+
+
+def test_a_workbook_is_read_like_its_csv(table, tmp_path):
+    """Dates and numbers as cells; ``NA`` and ``007`` are names, ``11`` too."""
+    table["site"] = ["NA", "NA", "007"]
+    expected, sites, _ = read_tidy(write(table, tmp_path), COLUMNS)
+    path = tmp_path / "towers.xlsx"
+    table["month"] = pd.to_datetime(table["month"], format="%Y%m")
+    with pd.ExcelWriter(path) as book:
+        table.to_excel(book, sheet_name="towers", index=False)
+        pd.DataFrame({"notes": ["x"]}).to_excel(book, sheet_name="notes")
+    towers, from_cells, _ = read_tidy([path], COLUMNS)
+    pd.testing.assert_frame_equal(towers, expected)
+    pd.testing.assert_frame_equal(from_cells, sites)
+    settings = TowerParameters(reader="tidy", columns=COLUMNS)
+    assert read_towers(path, settings)[0]["site_id"].tolist() == ["007", "NA", "NA"]
+    assert columns_with_values([path], COLUMNS) == set(COLUMNS)
+    numbered = table.assign(site=11, lat=1.0, lon=1.0, cover=1).drop_duplicates("month")
+    numbered.to_excel(path, index=False)
+    towers, sites, _ = read_tidy([path], COLUMNS)
+    assert (towers["site_id"].unique().tolist(), sites["IGBP"].tolist()) == (["11"], ["ENF"])
+
+
+@pytest.mark.parametrize("content", [b"not a workbook", b""])
+def test_a_file_that_is_no_workbook_is_an_error(tmp_path, content):
+    (tmp_path / "towers.xlsx").write_bytes(content)
+    with pytest.raises(InputError, match="expected a complete zip archive"):
+        read_tidy([tmp_path / "towers.xlsx"], COLUMNS)
+
+
+def test_a_workbook_with_a_column_twice_is_refused(table, tmp_path):
+    path = tmp_path / "towers.xlsx"
+    pd.concat([table, table[["gpp"]]], axis=1).to_excel(path, index=False)
+    with pytest.raises(InputError, match="gpp: expected each column once"):
+        read_tidy([path], COLUMNS)
 
 
 def test_a_unit_by_month_counts_the_days_of_each_month(table, tmp_path):

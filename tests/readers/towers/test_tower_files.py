@@ -128,8 +128,8 @@ def test_other_endings_are_told(tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("AU-Tum_L6.nc", "netCDF, as of OzFlux and PLUMBER2: save it as CSV"),
-     ("towers.xlsx", "a workbook without metadata of sites: save it as CSV"),
+    [("AU-Tum_L6.nc", "expected a complete netCDF file, found OSError: "),
+     ("towers.xlsx", "a workbook without metadata of sites: map the columns of its first"),
      ("towers.xls", "a workbook: save it as CSV")],
 )  # fmt: skip
 def test_other_formats_are_named_with_what_to_do(tmp_path, name, message):

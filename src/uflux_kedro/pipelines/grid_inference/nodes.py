@@ -103,6 +103,7 @@ def aggregate_product(
     variable: str, product: xr.Dataset, drivers: xr.Dataset, parameters: AggregateParameters
 ) -> pd.DataFrame:
     """Compute totals and means of one product by zone and year."""
+    from uflux_kedro.configuration import PROJECT_PATH
     from uflux_kedro.readers.regions import read_countries, read_outlines
     from uflux_kedro.statistics.aggregates import aggregate
     from uflux_kedro.statistics.zones import AllCells, Areas, Bands, LandCover, Zones
@@ -115,6 +116,6 @@ def aggregate_product(
     outlines = [read_countries()] if parameters.countries else []
     if parameters.regions:
         own = parameters.regions
-        outlines.append(read_outlines(own.path, own.name_column, own.kind))
+        outlines.append(read_outlines(PROJECT_PATH / own.path, own.name_column, own.kind))
     zones += [Areas(o.kind, o.names, o.outlines) for o in outlines]
     return aggregate(product, variable, zones, drivers["IGBP"])

@@ -6,8 +6,17 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from uflux_kedro.readers.parameters import TowerParameters
-from uflux_kedro.readers.towers import ameriflux, fluxdatakit, fluxnet, reddyproc
-from uflux_kedro.readers.towers.csv_columns import Header
+from uflux_kedro.readers.towers import (
+    ameriflux,
+    fluxdatakit,
+    fluxnet,
+    fluxnet_like,
+    ozflux,
+    plumber2,
+    reddyproc,
+)
+from uflux_kedro.readers.towers.csv_columns import Header, read_header
+from uflux_kedro.readers.towers.netcdf_files import variables_in
 from uflux_kedro.readers.towers.single_tower import Columns
 from uflux_kedro.readers.towers.tower_files import TowerFile
 
@@ -34,4 +43,23 @@ FAMILIES: Mapping[str, FamilyReader] = {
     "ameriflux": ameriflux,
     "fluxdatakit": fluxdatakit,
     "reddyproc": reddyproc,
+    "ozflux": ozflux,
+    "plumber2": plumber2,
+    "fluxnet_ch4": fluxnet_like,
+    "japanflux": fluxnet_like,
 }
+
+
+def header_of(table: TowerFile) -> Header:
+    """Read the names of the columns, or of the variables of netCDF.
+
+    Raises:
+        InputError: If the file is absent or damaged.
+    """
+    if table.family == "plumber2":
+        files = plumber2.files_of_tower(table.file)
+    elif table.family == "ozflux":
+        files = [table.file]
+    else:
+        return read_header(table.file)
+    return Header((), tuple(name for file in files for name in variables_in(file)))

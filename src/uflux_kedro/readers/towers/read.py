@@ -101,7 +101,8 @@ def _read(
 ) -> Iterator[tuple[pd.DataFrame, pd.DataFrame | None, list[str]]]:
     for table in best_tables([t for t in data if t.family in FAMILIES], parameters):
         logger.info("%s: %s", table.site, table.file.where)
-        yield FAMILIES[table.family].read_table(table, parameters), None, []
+        record = FAMILIES[table.family].read_table(table, parameters)
+        yield record, record.attrs.pop("site", None), []
     tidy = [t.file.path for t in data if t.family == "tidy"]
     if tidy:
         yield read_tidy(

@@ -30,6 +30,7 @@ from uflux_kedro.readers.towers.tables import (
     to_numbers,
     within_bounds,
 )
+from uflux_kedro.readers.towers.workbooks import read_workbook
 from uflux_kedro.readers.units import to_canonical
 from uflux_kedro.variables import FLUXES, variable_of
 
@@ -50,7 +51,8 @@ def read_tidy(
     """Read one table of many towers, or several with the same columns.
 
     Args:
-        paths: CSV files, plain or gzipped, or parquet; missing values are -9999 or empty.
+        paths: CSV files, plain or gzipped, parquet, or the first sheets of workbooks; missing values
+            are -9999 or empty.
         columns: Canonical name (a key ``site_id``, ``time``, ``latitude``, ``longitude``, ``IGBP``,
             ``elevation``, ``climate``; a variable; a predictor ``SOURCE_VARIABLE``; ``<flux>_QC``)
             -> column of the file.
@@ -137,6 +139,8 @@ def _read_file(path: Path, columns: Mapping[str, ColumnSpec]) -> pd.DataFrame:
     wanted = {spec.column for spec in columns.values()}
     if path.suffix == ".parquet":
         raw = read_parquet(path, wanted)
+    elif path.suffix == ".xlsx":
+        raw = read_workbook(path, wanted)
     else:
         names = [columns["site_id"].column]
         raw = read_text(path, names, ["", "NaN", "nan"], usecols=lambda c: c in wanted)
@@ -154,7 +158,7 @@ def _read_file(path: Path, columns: Mapping[str, ColumnSpec]) -> pd.DataFrame:
 
 def _cut_off(path: Path, table: pd.DataFrame, columns: Mapping[str, ColumnSpec]) -> list[Remark]:
     """Return remarks on the last column of a file that ends within its last row."""
-    if path.suffix == ".parquet" or table.empty or not ends_within_a_row(File(path)):
+    if path.suffix in (".parquet", ".xlsx") or table.empty or not ends_within_a_row(File(path)):
         return []
     last = read_header(File(path)).columns[-1]
     site = str(table["site_id"].iloc[-1])

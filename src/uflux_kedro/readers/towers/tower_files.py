@@ -17,17 +17,19 @@ from uflux_kedro.readers.archives import File, files_of
 from uflux_kedro.readers.parameters import TowerParameters
 from uflux_kedro.readers.paths import Paths, list_files
 from uflux_kedro.readers.towers.csv_columns import Header, read_header
+from uflux_kedro.readers.towers.netcdf_files import kind_of
 from uflux_kedro.readers.towers.sites import site_columns
 from uflux_kedro.readers.towers.tables import Step
 
 Family = Literal[
-    "fluxnet", "ameriflux", "fluxdatakit", "reddyproc", "parquet", "tidy", "sites", "badm"
-]
+    "fluxnet", "ameriflux", "fluxdatakit", "reddyproc", "ozflux", "plumber2", "fluxnet_ch4",
+    "japanflux", "parquet", "tidy", "sites", "badm",
+]  # fmt: skip
 """``sites`` is a site table, ``badm`` metadata of the networks; the others contain fluxes."""
 
 _STEPS = ("HH", "HR", "DD", "WW", "MM")
-_SETS = ("FULLSET", "FLUXMET", "SUBSET")
-"""From the fullest; FULLSET is called FLUXMET since 2025."""
+_SETS = ("FULLSET", "FLUXMET", "SUBSET", "ALLVARS")
+"""From the fullest; FULLSET is called FLUXMET since 2025. JapanFlux has ALLVARS only."""
 
 _PRODUCTS: dict[str, Family] = {
     "FLUXNET2015": "fluxnet",
@@ -35,7 +37,15 @@ _PRODUCTS: dict[str, Family] = {
     "BASE": "ameriflux",
     "FLUXDATAKIT": "fluxdatakit",
     "PLUMBER": "fluxdatakit",
+    "FLUXNET-CH4": "fluxnet_ch4",
+    "JapanFLUX2024": "japanflux",
 }
+_IN_HOURS = ("fluxnet_ch4", "japanflux")
+"""Families of which hours and half-hours are read only."""
+_ONLY_HOURS = (
+    "a table of FLUXNET-CH4 or JapanFlux that does not tell as FLUXNET does what was measured: take "
+    "the half-hours of the same archive, FLUXNET-CH4_HH or ALLVARS_HH"
+)
 
 _COMPANIONS = {
     "ERAI", "ERA5", "AUXMETEO", "AUXNEE", "VARINFO", "BIFVARINFO", "YY", "METEO", "METEOSENS",
@@ -46,8 +56,8 @@ _COMPANIONS = {
 
 _AS_CSV = "save it as CSV and map its columns in towers.columns, with towers.reader tidy"
 _OTHER_FORMATS = {
-    ".nc": f"netCDF, as of OzFlux and PLUMBER2: {_AS_CSV}",
-    ".xlsx": f"a workbook without metadata of sites: {_AS_CSV}",
+    ".xlsx": "a workbook without metadata of sites: map the columns of its first sheet in towers.columns, "
+    "with towers.reader tidy",
     ".xls": f"a workbook: {_AS_CSV}",
 }
 """Ending of a name -> what the file is and what to do; metadata in xlsx are known by their name."""
@@ -80,6 +90,7 @@ class TowerFile:
 
 TOWER_PATTERNS = (
     "**/*.zip", "**/*.csv", "**/*.csv.gz", "**/*.xlsx", "**/*.parquet", "**/*.txt",
+    "**/*.nc",
 )  # fmt: skip
 """Files that are read from a folder and the folders in it."""
 
@@ -117,7 +128,9 @@ def find_tower_files(path: Paths, parameters: TowerParameters) -> FoundFiles:
     found: list[TowerFile] = []
     unread: list[str] = []
     for one in sorted(set(paths)):
-        if parameters.reader == "tidy" and one.name.endswith((".csv", ".csv.gz", ".parquet")):
+        table = one.name.endswith((".csv", ".csv.gz", ".parquet"))
+        workbook = one.suffix == ".xlsx" and by_name(File(one)) is None
+        if parameters.reader == "tidy" and (table or workbook):
             found.append(TowerFile(File(one), "tidy"))
             continue
         if parameters.reader == "parquet" and one.suffix == ".parquet":
@@ -183,7 +196,8 @@ def recognise(file: File, columns: Mapping[str, str] | None = None) -> TowerFile
             raise _no_zip(file)
         return "a zip inside a zip: unpack the outer one"
     if suffix not in (".csv", ".txt"):
-        return _OTHER_FORMATS.get(suffix, "neither a zip nor CSV, parquet or xlsx metadata")
+        other = _OTHER_FORMATS.get(suffix, "neither a zip nor CSV, parquet or xlsx metadata")
+        return _by_variables(file) if suffix == ".nc" else other
     try:
         header = read_header(file)
         return _by_tabs(file, header) or _by_header(file, header, columns or {})
@@ -223,9 +237,27 @@ def by_name(file: File) -> TowerFile | None:
         return None
     if not _SITE.fullmatch(parts[1]) or _COMPANIONS & set(parts):
         return None
+    if family in _IN_HOURS and step not in ("HH", "HR"):
+        return None
     delivery = tuple(p for p in parts if p not in (*_SETS, *_STEPS))
     rank = next((i for i, name in enumerate(_SETS) if name in rest), 0)
     return TowerFile(file, family, parts[1], step, delivery, rank)
+
+
+def _by_variables(file: File) -> TowerFile | str | None:
+    """Recognise netCDF; None if it is the weather of a tower whose fluxes lie beside it."""
+    try:
+        kind = kind_of(file)
+    except InputError as error:
+        return f"expected {error.expected}, found {error.found}"
+    if isinstance(kind, str):
+        return kind
+    if kind.part == "flux":
+        return TowerFile(file, kind.family, kind.site, "HH", (file.name,))
+    fluxes = file.path.with_name(file.name.replace("_Met", "_Flux"))
+    if fluxes != file.path and fluxes.is_file():
+        return None
+    return "the weather of PLUMBER2 without its fluxes: put <site>_..._Flux.nc beside it"
 
 
 def _is_companion(name: str) -> bool:
@@ -256,9 +288,14 @@ def _by_header(file: File, header: Header, columns: Mapping[str, str]) -> TowerF
     of_sites = found.issuperset({"SITE_ID", "LOCATION_LAT"}) or {"latitude", "IGBP"} <= known
     if of_sites and "site_id" in known and not _has_times(header):
         return TowerFile(file, "sites")
+    product = _PRODUCTS.get("".join(file.name.split("_")[2:3]))
     if stamped and "SITE_ID" not in found:
         return (
-            "a table of one tower without its name: "
-            "rename the file to <network>_<site>_FLUXNET_FULLSET_<step>_<years>_<version>.csv"
+            _ONLY_HOURS
+            if product in _IN_HOURS
+            else (
+                "a table of one tower without its name: "
+                "rename the file to <network>_<site>_FLUXNET_FULLSET_<step>_<years>_<version>.csv"
+            )
         )
     return "a table of unknown columns: map them in towers.columns, with towers.reader tidy"
