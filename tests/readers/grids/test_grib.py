@@ -67,6 +67,14 @@ def test_a_damaged_file_is_named(path, monkeypatch):
         read_cube("era5", [path])
 
 
+@pytest.mark.parametrize("ending", ["grib", "grb", "grib2", "grb2"])
+def test_grib_is_found_in_a_folder(path, monkeypatch, ending):
+    path.rename(path.with_suffix(f".{ending}"))
+    monkeypatch.setitem(sys.modules, "cfgrib", None)
+    with pytest.raises(ConfigurationError, match=rf"era5\.{ending}: GRIB needs cfgrib"):
+        read_cube("era5", path.parent)
+
+
 def write_messages(path, stamps, averaged):
     eccodes = pytest.importorskip("eccodes", reason="needs the extra grib")
     with path.open("wb") as file:

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     Reader = Callable[..., xr.Dataset]
 
 GRID_PATTERNS = (
-    "*.nc", "*.nc4", "*.h5", "*.hdf", "*.grib", "*.grb", "*.zip", "*.txt", "*.csv", "**/*.tif", "**/*.jp2",
+    "*.nc", "*.nc4", "*.h5", "*.hdf", "*.grib", "*.grb", "*.grib2", "*.grb2", "*.zip", "*.txt", "*.csv",
+    "**/*.tif", "**/*.jp2",
 )  # fmt: skip
 """Files that are read from a folder; satellite scenes lie in folders of their own."""
 
