@@ -173,6 +173,15 @@ def test_a_sensor_goes_on_where_another_ends(base):
     assert remark["found"] == "TA: TA_1_1_1 20110601-20110601, TA_1_2_1 20110601-20110602"
 
 
+def test_a_deficit_that_was_measured_throughout_is_no_choice(base):
+    columns = {"H": 50.0, "TA": 20.0, "RH": np.linspace(40, 80, 96)}
+    assert read(base(**columns, VPD=9.0)).attrs["remarks"] == []
+    ended = read(base(**columns, VPD=np.where(np.arange(96) < 40, 9.0, -9999)))
+    assert ended.attrs["remarks"][0]["found"] == (
+        "VPD: VPD 20110601-20110601, computed from TA and RH 20110601-20110602"
+    )
+
+
 def test_short_gaps_are_not_filled_with_another_sensor(base):
     gaps = np.arange(96) % 4 == 1
     days = read(base(H=50.0, TA_1_1_1=np.where(gaps, -9999, 20.0), TA_1_2_1=10.0))

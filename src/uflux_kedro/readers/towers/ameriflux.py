@@ -155,9 +155,17 @@ def _codes(raw: pd.DataFrame, joined: Joined, offered: Collection[str]) -> np.nd
     return codes
 
 
+def _offers(joined: Joined) -> Joined:
+    """Return the joined columns without the deficit that was computed for nothing: no choice was made."""
+    *columns, last = joined.columns or ("",)
+    if last == _COMPUTED and not (joined.source == len(columns)).any():
+        return joined._replace(columns=tuple(columns))
+    return joined
+
+
 def _remarks(joined: Mapping[str, Joined], site: str, starts: pd.Series) -> list[Remark]:
     """Return a remark on the variables of several columns, if there are any."""
-    chosen = {v: words for v, one in joined.items() if (words := in_words(one, starts))}
+    chosen = {v: words for v, one in joined.items() if (words := in_words(_offers(one), starts))}
     if not chosen:
         return []
     return [
