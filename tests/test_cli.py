@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import sqlite3
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import webbrowser
 import click
 import pytest
 from click.testing import CliRunner
+from kedro.pipeline import Pipeline, node
 from pydantic import BaseModel, ValidationError
 
 from uflux_kedro.cli import (
@@ -188,6 +190,25 @@ def test_a_flux_is_a_pipeline_as_long_as_it_has_members():
     missing = ValueError("Failed to find the pipeline named 'LE'. It needs to be generated")
     refusal = _from_kedro(missing, {"pipelines": ["ingestion", "LE"]})
     assert str(refusal) == "--pipelines LE: no members; see ensemble.fluxes and ensemble.select"
+
+
+@pytest.mark.parametrize(
+    ("filters", "said"),
+    [
+        ({"namespaces": ["GPPP"]}, "--namespaces GPPP: .* did you mean 'GPP'"),
+        ({"tags": ["training"], "namespaces": ["GP"]}, "--namespaces GP: .* did you mean 'GPP'"),
+        ({"node_names": ["fitt"]}, r"does not contain nodes named \['fitt'\]"),
+        ({"to_outputs": ["modell"]}, r"does not contain datasets named \['modell'\]"),
+    ],
+)
+def test_what_kedro_refuses_is_said_without_a_traceback(filters, said, monkeypatch):
+    one = node(len, "table", "model", name="fit", namespace="GPP", tags="training")
+    pipeline = Pipeline([one])
+    monkeypatch.setattr("kedro.framework.project.pipelines", {"__default__": pipeline})
+    given = {{"namespaces": "node_namespaces"}.get(k, k): v for k, v in filters.items()}
+    with pytest.raises(ValueError, match="Pipeline ") as refusal:
+        pipeline.filter(**given)
+    assert re.search(said, str(_from_kedro(refusal.value, filters)))
 
 
 def test_kedro_viz_opens_on_its_boxes(monkeypatch):

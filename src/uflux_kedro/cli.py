@@ -183,7 +183,7 @@ def _check_pipelines(asked: list[str]) -> None:
 
 
 def _from_kedro(error: Exception, options: dict[str, Any]) -> Exception | None:
-    """What Kedro refuses: filters that leave no node, the pipeline of a flux without members."""
+    """What Kedro refuses: filters that leave no node or name none, a flux without members."""
     from kedro.framework.project import pipelines
 
     from uflux_kedro.hooks import names_of
@@ -195,7 +195,8 @@ def _from_kedro(error: Exception, options: dict[str, Any]) -> Exception | None:
         return ConfigurationError(
             f"--pipelines {fluxes}: no members; see ensemble.fluxes and ensemble.select"
         )
-    if not (isinstance(error, ValueError) and "contains no nodes after applying" in str(error)):
+    refusals = ("Pipeline contains no nodes after applying", "Pipeline does not contain ")
+    if not (isinstance(error, ValueError) and str(error).startswith(refusals)):
         return None
     try:
         check_filters(

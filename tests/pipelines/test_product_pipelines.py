@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ import pytest
 import xarray as xr
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
+from kedro.pipeline import Pipeline
 from pydantic import ValidationError
 
 from tests.testing.products import PREDICTORS, write_world
@@ -19,6 +21,7 @@ from tests.testing.synthetic import make_product
 from uflux_kedro import configuration
 from uflux_kedro.ensemble import Member
 from uflux_kedro.errors import ConfigurationError, InputError
+from uflux_kedro.lineage import origins
 from uflux_kedro.models.fitted import FittedMember
 from uflux_kedro.pipelines import grid_inference, reporting
 from uflux_kedro.pipelines.grid_inference import nodes
@@ -109,6 +112,22 @@ def test_an_absent_peer_is_left_out_and_a_present_one_compared(parameters, tmp_p
     assert {"GPP_beside_demo-truth", "peers", "figure_difference_demo-truth", "figure_density_demo-truth"} <= report.all_outputs()  # fmt: skip
     page = next(n for n in report.nodes if n.outputs == ["report"])
     assert {"aggregates", "budgets", "peers", "figure_difference_demo-truth"} <= set(page.inputs)
+
+
+def test_a_resumed_run_compares_again_with_other_files_of_a_peer(parameters, tmp_path):
+    file = tmp_path / "x.nc"
+    parameters["reporting"]["peers"] = {"X": {"path": str(file), "variables": {"GPP": "gpp"}}}
+    catalog = SimpleNamespace(get=lambda name: None)
+
+    def origin():
+        (compared,) = (n for n in reporting.create_pipeline().nodes if n.name == "GPP.compare_GPP_beside_X")  # fmt: skip
+        return origins(Pipeline([compared]), catalog, {})["GPP_beside_X"]
+
+    file.write_text("first")
+    first = origin()
+    assert origin() == first
+    file.write_text("other files")
+    assert origin() != first
 
 
 def test_a_required_peer_without_files_is_an_error(parameters, tmp_path):

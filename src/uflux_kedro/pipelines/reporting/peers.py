@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from glob import glob
+from pathlib import Path
 
 from uflux_kedro.configuration import PROJECT_PATH, project_parameters
 from uflux_kedro.report.parameters import PeerVariable, ReportingParameters
@@ -23,6 +24,7 @@ class Peer:
         where: Configured path or pattern, for messages.
         paths: Files of the product.
         variable: Name, unit and sign of the flux in these files.
+        stamps: Size and time of change of each file, by which a resumed run knows other files.
     """
 
     name: str
@@ -30,6 +32,7 @@ class Peer:
     where: str
     paths: tuple[str, ...]
     variable: PeerVariable
+    stamps: tuple[tuple[int, int], ...] = ()
 
 
 def project_peers(fluxes: Iterable[str]) -> tuple[Peer, ...]:
@@ -48,5 +51,11 @@ def project_peers(fluxes: Iterable[str]) -> tuple[Peer, ...]:
             logger.info("No comparison with %s: no file %s", name, peer.path)
             continue
         variables = peer.by_flux()
-        found += [Peer(name, f, peer.path, paths, variables[f]) for f in fluxes if f in variables]
+        stats = [Path(path).stat() for path in paths]
+        stamps = tuple((stat.st_size, stat.st_mtime_ns) for stat in stats)
+        found += [
+            Peer(name, flux, peer.path, paths, variables[flux], stamps)
+            for flux in fluxes
+            if flux in variables
+        ]
     return tuple(found)
