@@ -114,6 +114,21 @@ def test_ozflux_comes_in_canonical_units_at_its_own_step(ozflux, minutes):
     assert site[["latitude", "longitude", "elevation"]].tolist() == [-35.5, 148.25, 1249]
 
 
+def test_the_classic_format_is_read_and_its_damage_named(ozflux, tmp_path):
+    expected, _ = days(ozflux())
+    path = tmp_path / "classic_L6.nc"
+    with xr.open_dataset(tmp_path / "Tumbarumba_L6.nc", decode_cf=False) as dataset:
+        dataset.to_netcdf(path, format="NETCDF3_64BIT")
+    pd.testing.assert_frame_equal(days(path)[0], expected)
+    content = bytearray(path.read_bytes())
+    content[8:40] = b"\xff" * 32  # crashes the netCDF library
+    path.write_bytes(content)
+    assert "a complete netCDF file" in recognise(File(path))
+    path.write_bytes(content[:2000])
+    with pytest.raises(InputError, match="a complete netCDF file"):
+        days(path)
+
+
 def test_the_last_half_hour_of_a_day_is_stamped_with_the_next_midnight(ozflux):
     heat = np.zeros(144)
     heat[47] = 480.0  # stamped 2 March 00:00

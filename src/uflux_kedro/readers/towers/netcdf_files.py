@@ -62,8 +62,11 @@ def open_netcdf(file: File) -> Iterator[xr.Dataset]:
 
     if file.member is not None or is_gzip(file.path):
         raise InputError(file.where, None, expected="netCDF", found="it packed", hint="Unpack it")
+    with file.open() as stream:
+        # A damaged file of the classic format crashes the netCDF library, but not SciPy's reader.
+        engine: Literal["scipy", "netcdf4"] = "scipy" if stream.read(3) == b"CDF" else "netcdf4"
     try:
-        dataset = xr.open_dataset(file.path, engine="netcdf4")
+        dataset = xr.open_dataset(file.path, engine=engine)
     # The libraries below xarray raise many kinds of exceptions on a file that is no netCDF.
     except Exception as error:
         raise _damaged(file, error) from error
