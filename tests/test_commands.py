@@ -57,7 +57,7 @@ def commands_of(page: Path) -> list[str]:
         for indent, block in BLOCK.findall(text)
     ]
     lines = re.findall(r"^(?:.*\\\n)*.*[^\\\n]$", "".join(blocks), re.MULTILINE)
-    words = WORDS.findall(text)
+    words = [re.sub(r"\s*\n\s*", " ", word) for word in WORDS.findall(text)]  # wrapped lines
     return [*lines, *(f"kedro run {w}" if w.startswith("--") else w for w in words)]
 
 
@@ -85,7 +85,7 @@ def folder(tmp_path_factory) -> Path:
     real_make = shutil.which("make")
     assert real_make
     write_program(in_path / "make", MAKE.replace("REAL", real_make))
-    for name in (*PROGRAMS, "python", "python3", "sphinx-build", "uv"):
+    for name in (*PROGRAMS, "python", "python3", "sphinx-build", "curl"):
         write_program(own / name, STAND_IN)
         write_program(in_path / name, STAND_IN)
     return folder
@@ -189,6 +189,8 @@ def look_at(program: str, *arguments: str) -> None:
         look_at("pip", *arguments[2:])
     elif program in ("python", "python3"):
         look_at_module(*arguments)
+    elif program == "curl":
+        assert any("127.0.0.1" in argument for argument in arguments)
     elif program == "pip":
         look_at_pip(arguments)
     elif program == "make":

@@ -18,6 +18,7 @@ from uflux_kedro.errors import MissingExtraError
 def packages(monkeypatch):
     """Packages that are installed: name -> version, to be changed by a test."""
     found: dict[str, str] = {}
+    installed.build_of.cache_clear()
 
     def version(name):
         if name not in found:
@@ -25,7 +26,8 @@ def packages(monkeypatch):
         return found[name]
 
     monkeypatch.setattr(installed.metadata, "version", version)
-    return found
+    yield found
+    installed.build_of.cache_clear()
 
 
 def test_a_library_has_the_version_of_its_build(packages):
@@ -33,6 +35,7 @@ def test_a_library_has_the_version_of_its_build(packages):
     assert installed.version_of("xgboost") == "3.2.0"
     assert installed.version_of("numpy") == "2.4"
     packages["xgboost"] = "3.4.1"
+    installed.build_of.cache_clear()
     assert installed.version_of("xgboost") == "3.4.1"
     with pytest.raises(PackageNotFoundError):
         installed.version_of("lightgbm")

@@ -109,10 +109,13 @@ def test_held_out_rows_are_each_predicted_once(results):
 def test_product_is_mean_and_spread_of_its_members(results, flux):
     with xr.open_dataset(results / "07_model_output" / flux / f"{flux}.nc") as product:
         members = product[f"{flux}_member"]
-        assert members.sizes["member"] == len(SETS)
-        xr.testing.assert_allclose(product[flux], members.mean("member"), rtol=1e-4, atol=1e-4)
+        assert members.sizes["realization"] == len(SETS)
+        xr.testing.assert_allclose(product[flux], members.mean("realization"), rtol=1e-4, atol=1e-4)
         xr.testing.assert_allclose(
-            product[f"{flux}_std"].fillna(0), members.std("member").fillna(0), rtol=1e-3, atol=1e-3
+            product[f"{flux}_std"].fillna(0),
+            members.std("realization").fillna(0),
+            rtol=1e-3,
+            atol=1e-3,
         )
         assert product.attrs["Conventions"] == "CF-1.11"
         assert product.sizes["time"] == 3

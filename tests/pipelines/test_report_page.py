@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import pandas as pd
+
 from tests.testing.synthetic import (
     SETS,
     make_leaderboard,
@@ -41,16 +43,23 @@ def test_settings_are_in_order_whatever_the_order_of_the_files():
     assert in_order({"fluxes": ("NEE", "GPP")}) == {"fluxes": ["NEE", "GPP"]}, "lists keep theirs"
 
 
-def test_the_report_has_the_same_bytes():
+def test_the_report_has_the_same_bytes(tmp_path):
     sites = make_sites()
     board = make_leaderboard().query("flux == 'GPP'")
     parameters = {"training": {"scheme": "loso", "seed": 1}, "ensemble": ENSEMBLE, "areas": {}}
     members = (Member(SETS[0], "GPP", "DF21", ("MODIS_NIRv",)),)
     table = make_training_table(sites)
     held_out = make_predictions(table)["GPP"]
-    parts = {"comparison_GPP": board.head(0), "held_out_GPP": held_out}
+    of_cards = pd.DataFrame(
+        {"predictor_set": [SETS[0]], "flux": "GPP", "model": "DF21", "predictors": "MODIS_NIRv"}
+    )
+    parts = {
+        "comparison_GPP": board.head(0),
+        "held_out_GPP": held_out,
+        "members_GPP": of_cards,
+    }
     pages = [
-        write_report(members, board, table, sites, [], given, **parts)
+        write_report(members, board, table, sites, [], tmp_path, given, **parts)
         for given in (parameters, reversed_keys(parameters))
     ]
     assert pages[0] == pages[1]

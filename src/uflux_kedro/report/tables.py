@@ -159,7 +159,7 @@ def members_table(
             for (name, model, predictors, when), fluxes in sets.items()
         ]
     )
-    return table if dates else table.drop(columns="trained")
+    return table if dates else table.drop(columns="trained", errors="ignore")
 
 
 def html_table(table: pd.DataFrame, table_id: str, decimals: int = 2) -> Markup:
