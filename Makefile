@@ -117,7 +117,7 @@ lock: develop ## Update the locked versions
 
 .PHONY: clean
 clean: ## Remove all results of runs; keep raw data
-	rm -rf data/0[2-8]_*/* data/unfinished data/.made.json data/demo_truth mlflow.db mlartifacts site
+	rm -rf data/0[2-8]_*/* data/unfinished data/.made.json data/demo_truth mlflow.db mlartifacts .viz site
 
 .PHONY: help
 help: ## Show this list

@@ -223,6 +223,11 @@ def test_soil_water_is_a_fraction_or_in_percent_by_its_values(base, scale):
     assert days["SWC"].mean() == pytest.approx(water.mean() / 100)
 
 
+def test_soil_water_of_a_desert_in_percent_is_none_in_fractions(base):
+    water = np.linspace(0.4, 1.3, 96)
+    assert read(base(H=50.0, SWC_1_1_1=water))["SWC"].mean() == pytest.approx(water.mean() / 100)
+
+
 def test_each_sensor_of_soil_water_has_a_unit_of_its_own(base):
     first = np.arange(96) < 48
     days = read(

@@ -20,7 +20,7 @@ from uflux_kedro.readers.towers.csv_columns import Header, read_header
 from uflux_kedro.readers.towers.remarks import Remark
 from uflux_kedro.readers.towers.sensors import Joined, in_words, join
 from uflux_kedro.readers.towers.single_tower import CARBON_BY_SECOND, Columns, read_single_tower
-from uflux_kedro.readers.towers.tables import in_percent
+from uflux_kedro.readers.towers.tables import HIGHEST_HUMIDITY, HIGHEST_WATER, in_percent
 from uflux_kedro.readers.towers.tower_files import TowerFile
 from uflux_kedro.variables import FLUXES
 
@@ -99,9 +99,13 @@ def columns_of(table: TowerFile, header: Header, _: TowerParameters) -> Columns:
                 c: part + below if c.startswith("FC") else part for c, part in parts["NEE"].items()
             }
         if "SWC" in parts:
-            parts["SWC"] = {c: in_percent(part, where) for c, part in parts["SWC"].items()}
+            parts["SWC"] = {
+                c: in_percent(part, where, HIGHEST_WATER) for c, part in parts["SWC"].items()
+            }
         if humidity:
-            moist = join({c: in_percent(raw[c], where) for c in humidity}, steps).series
+            moist = join(
+                {c: in_percent(raw[c], where, HIGHEST_HUMIDITY) for c in humidity}, steps
+            ).series
             computed = _deficit(join(parts["TA"], steps).series, moist)
             parts["VPD"] = {**parts.get("VPD", {}), _COMPUTED: computed}
         joined = {v: join(columns, steps) for v, columns in parts.items()}

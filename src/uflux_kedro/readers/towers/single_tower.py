@@ -23,6 +23,7 @@ from uflux_kedro.readers.towers.csv_columns import (
 from uflux_kedro.readers.towers.impossible import STEP_IN_WORDS, Impossible, without_impossible
 from uflux_kedro.readers.towers.remarks import Remark, cut_off, stands_still
 from uflux_kedro.readers.towers.tables import (
+    HIGHEST_WATER,
     Step,
     bounds,
     check_order,
@@ -224,7 +225,7 @@ def _canonical(
     if name.endswith("_QC"):
         return good_share(values) if length < DAY else values
     if name == "SWC" and units.get(name) == "percent":
-        values = in_percent(raw[column], where).to_numpy()
+        values = in_percent(raw[column], where, HIGHEST_WATER).to_numpy()
     if name in units:
         values = to_canonical(values, units[name], VARIABLES[name], where)
     # Precipitation is a sum over the step.

@@ -19,8 +19,11 @@ NOTHING = ("", "NA", "N/A", "#N/A", "NaN", "nan", "NULL", "null")
 """Further missing values, as written by R, spreadsheets and data bases."""
 
 _DIGITS_OF_A_YEAR = 4
-_HIGHEST_FRACTION = 1.5
-"""A relative humidity or soil water that never exceeds this is a fraction, not percent."""
+HIGHEST_WATER = 1.0
+"""Soil water that never exceeds this is a fraction, not percent: no soil is all water, and a desert's
+sensor in percent shows more after rain."""
+HIGHEST_HUMIDITY = 1.5
+"""The same for relative humidity, whose sensors go beyond saturation."""
 
 Resolution = Literal["MM", "WW", "DD"]
 """FLUXNET's names of months, weeks and days."""
@@ -77,9 +80,9 @@ def to_numbers(column: pd.Series, where: str | Path) -> pd.Series:
     return numbers.mask(infinite | (numbers == MISSING))
 
 
-def in_percent(water: pd.Series, where: str | Path) -> pd.Series:
-    """Return soil water or humidity in percent; a column that never exceeds 1.5 is a fraction."""
-    if water.quantile(0.99) <= _HIGHEST_FRACTION:
+def in_percent(water: pd.Series, where: str | Path, highest: float) -> pd.Series:
+    """Return soil water or humidity in percent; a column that never exceeds ``highest`` is a fraction."""
+    if water.quantile(0.99) <= highest:
         logger.warning(
             "%s: %s: expected percent, found a fraction; multiplied by 100", where, water.name
         )
