@@ -47,6 +47,26 @@ def test_a_coefficient_is_read_within_six_thousandths():
         assert check_carbon_balance(carbon(RECO=1.0 + off)) == []
 
 
+@pytest.mark.parametrize(
+    ("RECO", "GPP", "variable", "size"),
+    [
+        (0.001, 0.001, "NEE", "0.001 times"),
+        (1.0, 0.001, "GPP", "1000 times"),
+        (1000.0, 1.0, "RECO", "0.001 times"),
+        (2.1, 2.1, "NEE", "2.1 times"),
+    ],
+)
+def test_one_column_of_another_size_is_named(RECO, GPP, variable, size):
+    (finding,) = check_carbon_balance(carbon(200, RECO=RECO, GPP=GPP))
+    assert finding.variable == variable
+    assert size in finding.found
+
+
+def test_two_columns_of_another_size_or_a_factor_below_two_are_not_named():
+    assert check_carbon_balance(carbon(RECO=0.1, GPP=0.001)) == []
+    assert check_carbon_balance(carbon(RECO=1.9, GPP=1.9)) == []
+
+
 def test_a_balance_that_leaves_a_ten_thousandth_is_exact():
     # The pattern of +1 and -1 leaves the square of ``noise`` of the variance, nearly.
     assert len(check_carbon_balance(carbon(200, RECO=-1, GPP=-1, noise=0.0095))) == 1

@@ -43,8 +43,8 @@ def check_carbon_balance(towers: pd.DataFrame) -> list[Finding]:
         towers: With GPP, RECO and NEE, gC m-2 d-1; without all three, there are no findings.
 
     Returns:
-        Findings that name the column in another unit (a factor of 1.0377) or with the opposite
-        sign. If all three columns share a wrong unit the balance holds, and only a second
+        Findings that name the column in another unit (a factor of 1.0377, or beyond 2) or with the
+        opposite sign. If all three columns share a wrong unit the balance holds, and only a second
         source shows it.
     """
     if not set(_BALANCE) <= set(towers):
@@ -94,6 +94,21 @@ def _explain(of_reco: float, of_gpp: float) -> tuple[str, str] | None:
                 )
                 causes += [_OPPOSITE] if sign < 0 else []
                 return ", ".join(wrong or ["NEE"]), " and ".join(causes)
+    return _of_another_size(of_reco, of_gpp)
+
+
+def _of_another_size(of_reco: float, of_gpp: float) -> tuple[str, str] | None:
+    """Return the one column whose size alone explains coefficients that are far from 1."""
+    sizes = {}
+    if abs(of_reco - of_gpp) < _TOLERANCE * abs(of_gpp):
+        sizes["NEE"] = of_gpp
+    if abs(of_reco - 1) < _TOLERANCE:
+        sizes["GPP"] = 1 / of_gpp
+    if abs(of_gpp - 1) < _TOLERANCE:
+        sizes["RECO"] = 1 / of_reco
+    for name, size in sizes.items():
+        if size > 0 and not _SAME_UNIT[0] < size < _SAME_UNIT[1]:
+            return name, f"{name} {size:.4g} times as large as it should be: in another unit"
     return None
 
 
