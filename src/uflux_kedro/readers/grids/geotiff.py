@@ -24,6 +24,36 @@ def is_geotiff(path: Path) -> bool:
         return stream.read(4) in _SIGNATURES
 
 
+def open_raster(path: Path, name: str | None, what: str, otherwise: str = "") -> xr.DataArray:
+    """Open a raster file lazily with rioxarray.
+
+    Args:
+        path: The file.
+        name: Variable, for messages.
+        what: What needs rioxarray, for the message where it is not installed.
+        otherwise: What else the user can do then.
+
+    Raises:
+        ConfigurationError: If rioxarray is not installed.
+        InputError: If the file is no raster.
+    """
+    try:
+        import rioxarray
+        from rasterio.errors import RasterioError
+    except ImportError as error:
+        raise ConfigurationError(
+            f"{what} needs rioxarray: install uflux_kedro[raster]{otherwise}"
+        ) from error
+    try:
+        data = rioxarray.open_rasterio(path, cache=False)
+    except (RasterioError, OSError, ValueError) as error:
+        raise InputError(
+            path, name, expected="a raster file", found=f"{type(error).__name__}: {error}"
+        ) from error
+    assert isinstance(data, xr.DataArray)
+    return data
+
+
 def open_geotiff(path: Path, source: GridSource) -> xr.Dataset:
     """Open a map on latitude and longitude.
 
@@ -39,14 +69,6 @@ def open_geotiff(path: Path, source: GridSource) -> xr.Dataset:
         InputError: If the file is damaged, has several bands or a projection, or the source has
             several variables.
     """
-    try:
-        import rioxarray
-        from rasterio.errors import RasterioError
-    except ImportError as error:
-        raise ConfigurationError(
-            f"{path}: GeoTIFF needs rioxarray: install uflux_kedro[raster], or convert the file to "
-            "netCDF"
-        ) from error
     variables = set(source.names.values())
     if len(variables) > 1:
         raise InputError(
@@ -56,13 +78,7 @@ def open_geotiff(path: Path, source: GridSource) -> xr.Dataset:
             found="a GeoTIFF, whose bands have no names",
             hint="Convert it with `gdal_translate -of netCDF` and name the variables",
         )
-    try:
-        data = rioxarray.open_rasterio(path, cache=False)
-    except (RasterioError, OSError, ValueError) as error:
-        raise InputError(
-            path, None, expected="a raster file", found=f"{type(error).__name__}: {error}"
-        ) from error
-    assert isinstance(data, xr.DataArray)
+    data = open_raster(path, None, f"{path}: GeoTIFF", ", or convert the file to netCDF")
     crs = data.rio.crs
     if data.sizes["band"] != 1 or crs is None or not crs.is_geographic:
         raise InputError(

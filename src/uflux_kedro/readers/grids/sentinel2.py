@@ -20,7 +20,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from uflux_kedro.errors import ConfigurationError, InputError
+from uflux_kedro.errors import InputError
+from uflux_kedro.readers.grids.geotiff import open_raster
 from uflux_kedro.readers.grids.guards import lazily_within_bounds
 from uflux_kedro.readers.grids.periods import date_in_name, with_periods
 from uflux_kedro.readers.grids.stored_array import lazily
@@ -180,20 +181,7 @@ def _offset(path: Path) -> int:
 
 
 def _open(path: Path, name: str) -> xr.DataArray:
-    try:
-        import rioxarray
-        from rasterio.errors import RasterioError
-    except ImportError as error:
-        raise ConfigurationError(
-            "Sentinel-2 needs rioxarray: install uflux_kedro[raster]"
-        ) from error
-    try:
-        data = rioxarray.open_rasterio(path, cache=False)
-    except (RasterioError, OSError, ValueError) as error:
-        raise InputError(
-            path, name, expected="a raster file", found=f"{type(error).__name__}: {error}"
-        ) from error
-    assert isinstance(data, xr.DataArray)
+    data = open_raster(path, name, "Sentinel-2")
     if data.sizes["band"] != 1 or data.rio.crs is None:
         found = f"{data.sizes['band']} bands, projection {data.rio.crs}"
         raise InputError(path, name, expected="one band with its projection", found=found)
