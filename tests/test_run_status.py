@@ -19,6 +19,7 @@ from kedro_viz.integrations.kedro.hooks_utils import hash_node
 
 from tests.testing.project import PROJECT
 from uflux_kedro.datasets import CSVDataset, FolderDataset, RawFilesDataset
+from uflux_kedro.products.store import ProductStore
 from uflux_kedro.run_status import UNFINISHED, RunStatusHooks, bytes_of
 
 PAUSE = 0.05  # s
@@ -190,10 +191,10 @@ def test_sizes(tmp_path):
     (tmp_path / "cube.zarr" / "zarr.json").write_bytes(b"12")
     (tmp_path / "cube.zarr" / "c" / "0").write_bytes(b"345")
     (tmp_path / "a.nc").write_bytes(b"6789")
-    store = SimpleNamespace(store=SimpleNamespace(url=str(tmp_path / "cube.zarr")))
+    store = SimpleNamespace(store=ProductStore(str(tmp_path / "cube.zarr")))
     assert bytes_of(store) == bytes_of(SimpleNamespace(_path=Path(store.store.url))) == 5
     assert bytes_of(RawFilesDataset(filepath=str(tmp_path), patterns=["*.nc"])) == 4
     assert bytes_of(RawFilesDataset(filepath=str(tmp_path), patterns=["*.tif"])) is None
     assert bytes_of(FolderDataset(filepath=str(tmp_path))) is None
-    assert bytes_of(SimpleNamespace(store=SimpleNamespace(url="s3://bucket/GPP.zarr"))) is None
+    assert bytes_of(SimpleNamespace(store=ProductStore("s3://bucket/GPP.zarr"))) is None
     assert bytes_of(SimpleNamespace()) is None

@@ -21,6 +21,7 @@ from kedro.framework.hooks import hook_impl
 
 from uflux_kedro.errors import UfluxError
 from uflux_kedro.files import replacing
+from uflux_kedro.staging import local_path
 
 logger = logging.getLogger(__name__)
 
@@ -108,19 +109,13 @@ def bytes_of(dataset: Any) -> int | None:
     """Return the bytes of a dataset's local files; None if it has none or is a mere path."""
     from uflux_kedro.datasets.raw_files import FolderDataset
 
-    if isinstance(dataset, FolderDataset) or getattr(dataset, "_protocol", "file") != "file":
+    if isinstance(dataset, FolderDataset):
         return None
     if hasattr(dataset, "files"):
         with suppress(UfluxError):
             return sum(file.stat().st_size for file in dataset.files())
         return None
-    places = (
-        getattr(dataset, "_filepath", None),
-        getattr(dataset, "_path", None),
-        getattr(getattr(dataset, "store", None), "url", None),
-    )
-    where = next((str(place) for place in places if place is not None), None)
-    path = Path(where.removeprefix("file://")) if where else None
+    path = local_path(dataset)
     if path is None or not path.exists():
         return None
     files = path.rglob("*") if path.is_dir() else [path]

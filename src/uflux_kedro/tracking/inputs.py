@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from uflux_kedro.datasets.raw_files import FolderDataset
 from uflux_kedro.files import sha256
+from uflux_kedro.staging import local_path
 
 if TYPE_CHECKING:
     from mlflow.entities import DatasetInput
@@ -31,10 +32,9 @@ def files_of(dataset: Any) -> list[Path]:
         return []
     if hasattr(dataset, "files"):
         return sorted(Path(file) for file in dataset.files())
-    path = getattr(dataset, "_filepath", None) or getattr(dataset, "_path", None)
-    if path is None or getattr(dataset, "_protocol", "file") != "file":
+    path = None if hasattr(dataset, "store") else local_path(dataset)
+    if path is None:
         return []
-    path = Path(path)
     if path.is_dir():
         return sorted(file for file in path.rglob("*") if file.is_file())
     return [path] if path.is_file() else []
