@@ -208,8 +208,12 @@ def _register(member: MemberRun, client: MlflowClient, run_id: str, environment:
 
 def _rank(scores: Mapping[str, str]) -> tuple[float, float]:
     """Order versions: more held-out sites first, since few are easy; then the better NSE."""
-    sites, skill = (float(scores.get(name, "nan")) for name in ("sites", "NSE"))
-    return tuple(-math.inf if math.isnan(x) else x for x in (sites, skill))  # type: ignore[return-value]
+
+    def number(name: str) -> float:
+        score = float(scores.get(name, "nan"))
+        return -math.inf if math.isnan(score) else score
+
+    return number("sites"), number("NSE")
 
 
 def _write_artifacts(member: MemberRun, folder: Path, run_id: str) -> None:
