@@ -55,8 +55,8 @@ def read_table(table: TowerFile, parameters: TowerParameters) -> pd.DataFrame:
 
     Of several columns of a variable the first by name counts (filled, derived by the team, first
     sensor; NEE before FC) that holds a fifth of the values of the fullest one. Where it has none for
-    30 days, or at the ends of the record for a day, the next column goes on. Soil water and humidity
-    are fractions if they never exceed 1.5. ``attrs["remarks"]`` tells what was chosen.
+    30 days, or at the ends of the record for a day, the next column goes on. Soil water
+    is a fraction if it never exceeds 1, humidity if it never exceeds 1.5. ``attrs["remarks"]`` tells what was chosen.
 
     Args:
         table: ``AMF_<site>_BASE_<HH or HR>_<version>.csv``.
