@@ -20,6 +20,7 @@ _MODELS: Mapping[str, str] = {
     "reporting": "report.parameters.ReportingParameters",
     "towers": "readers.parameters.TowerParameters",
     "training": "validation.parameters.TrainingParameters",
+    "uncertainty": "uncertainty.parameters.UncertaintyParameters",
 }
 BLOCKS = tuple(_MODELS)
 """Names of the blocks. The model of ``grids`` checks each of its entries, others the block."""

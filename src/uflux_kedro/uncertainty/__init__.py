@@ -1,0 +1,16 @@
+"""How far to trust a prediction: intervals, sampling space, sums, closed budgets.
+
+The unit on which everything is fitted and judged is the tower: rows of one tower depend on each
+other, so that intervals calibrated on rows would be too narrow at the next tower.
+"""
+
+from __future__ import annotations
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "parameters": ["UncertaintyParameters"],
+    },
+)
