@@ -11,6 +11,8 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "closing": ["CARBON", "ENERGY", "Closure", "fit_closure", "minimum_trace"],
         "parameters": ["UncertaintyParameters"],
+        "towers": ["tower_folds", "tower_quantile", "tower_weights"],
     },
 )
