@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 
 from uflux_kedro.errors import InputError
 from uflux_kedro.uncertainty.towers import tower_folds, tower_quantile, tower_weights
+from uflux_kedro.validation.bootstrap import compare_members
+from uflux_kedro.validation.metrics import score_by_site
 
 Floats = NDArray[np.float64]
 
@@ -226,3 +228,37 @@ def _move(table: pd.DataFrame, rows: NDArray[np.bool_], centre: Floats, width: f
         if bound in table:
             half = table.loc[rows, bound].to_numpy() - prediction
             table.loc[rows, bound] = centre + width * half
+
+
+def compare_closed(closed: Mapping[str, pd.DataFrame], *, seed: int = 0) -> pd.DataFrame:
+    """Compare reconciled with predicted fluxes at towers that the reconciliation did not see.
+
+    Args:
+        closed: Flux -> rows from :func:`fit_closure`.
+        seed: Seed of the draws of towers.
+
+    Returns:
+        One row for each flux: ``NSE`` as predicted, ``NSE_closed``, their ``difference`` with its
+        95 % interval ``low`` to ``high`` by tower, the ``median_site_NSE`` of both, the
+        ``coverage`` of the intervals about the reconciled flux, and the number of ``sites``.
+    """
+    rows = []
+    for flux, table in closed.items():
+        before = table[[*_KEY, "truth", "prediction"]]
+        after = before.assign(prediction=table["centre"])
+        found = compare_members(before, after, seed=seed).loc["NSE"]
+        row = {
+            "flux": flux,
+            "NSE": found["first"],
+            "NSE_closed": found["second"],
+            **{name: found[name] for name in ("difference", "low", "high")},
+            "median_site_NSE": score_by_site(before)["NSE"].median(),
+            "median_site_NSE_closed": score_by_site(after)["NSE"].median(),
+            "coverage": np.nan,
+            "sites": int(found["sites"]),
+        }
+        if "lower" in table:
+            inside = table["truth"].between(table["lower"], table["upper"])
+            row["coverage"] = inside.groupby(table["site_id"]).mean().mean()
+        rows.append(row)
+    return pd.DataFrame(rows)
