@@ -14,5 +14,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "closing": ["CARBON", "ENERGY", "Closure", "fit_closure", "minimum_trace"],
         "parameters": ["UncertaintyParameters"],
         "towers": ["tower_folds", "tower_quantile", "tower_weights"],
+        "sampling_space": ["Places", "SamplingSpace"],
     },
 )
