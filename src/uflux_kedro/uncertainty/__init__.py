@@ -11,6 +11,10 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "parameters": ["UncertaintyParameters"],
+        "calibration": ["calibrate", "judge"],
+        "fitted": ["Bounds", "FluxUncertainty"],
+        "intervals": ["group_quantile", "jackknife_plus"],
+        "parameters": ["IntervalParameters", "UncertaintyParameters"],
+        "scores": ["bootstrap_means", "interval_score", "score_by_class", "score_by_tower"],
     },
 )
