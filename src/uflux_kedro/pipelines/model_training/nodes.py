@@ -95,7 +95,9 @@ def score_member(
         "intervals": intervals[["low", "high"]].to_dict("index"),
     }
     known = training_table[["site_id", "time", *member.predictors]]
-    scores |= judge(predictions.merge(known, on=["site_id", "time"]), member.predictors, uncertainty)
+    scores |= judge(
+        predictions.merge(known, on=["site_id", "time"]), member.predictors, uncertainty
+    )
     place = sites.set_index("site_id")
     parts = {"part": skill_by_part(predictions)} | {
         by: skill_by_group(predictions, place[by].dropna()) for by in ("IGBP", "climate")
