@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from uflux_kedro.ensemble import Member
 from uflux_kedro.lazy import pd
 from uflux_kedro.uncertainty.parameters import UncertaintyParameters
+from uflux_kedro.validation.parameters import TrainingParameters
 
 if TYPE_CHECKING:
     from uflux_kedro.uncertainty.fitted import FluxUncertainty
@@ -33,17 +34,26 @@ def calibrate_intervals(
     held_out: pd.DataFrame,
     training_table: pd.DataFrame,
     parameters: UncertaintyParameters,
-) -> tuple[FluxUncertainty, pd.DataFrame]:
-    """Fit spread, intervals and sampling space of a flux on held-out predictions of its towers.
+    training: TrainingParameters,
+) -> tuple[FluxUncertainty, pd.DataFrame, pd.DataFrame]:
+    """Fit sampling space and intervals of a flux on its towers.
 
-    The sampling space has the predictors of the first configured member.
+    The sampling space has the predictors of the first configured member. Returned are what gives
+    products their intervals, the held-out rows with intervals, and the predictors' importance.
     """
-    from uflux_kedro.uncertainty.fitted import calibrate
+    from uflux_kedro.uncertainty.calibration import calibrate
+    from uflux_kedro.uncertainty.space_of_towers import space_of_towers
+    from uflux_kedro.validation.cross_validation import usable_rows
 
-    predictors = list(members[0].predictors)
-    wanted = list(dict.fromkeys(["site_id", "time", "IGBP", *predictors]))
-    rows = held_out.merge(training_table[wanted], on=["site_id", "time"], validate="one_to_one")
-    return calibrate(rows, predictors, parameters)
+    flux, predictors = members[0].flux, list(members[0].predictors)
+    usable, _ = usable_rows(training_table, predictors, flux, training.min_qc)
+    space, importance = space_of_towers(
+        training_table[usable], predictors, flux, parameters, n_jobs=training.n_jobs
+    )
+    known = training_table[list(dict.fromkeys(["site_id", "time", "IGBP", *predictors]))]
+    rows = held_out.merge(known, on=["site_id", "time"], validate="one_to_one")
+    fitted, judged = calibrate(rows, predictors, parameters, flux=flux, space=space)
+    return fitted, judged, importance.reset_index()
 
 
 def close_carbon_at_towers(

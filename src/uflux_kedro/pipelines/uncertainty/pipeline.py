@@ -36,8 +36,11 @@ def _flux(flux: str, members: tuple[Member, ...]) -> Pipeline:
             ),
             node(
                 bound(calibrate_intervals, members),
-                inputs=[f"held_out_{flux}", "training_table", "params:uncertainty"],
-                outputs=[f"uncertainty_{flux}", f"calibrated_{flux}"],
+                inputs=[
+                    *(f"held_out_{flux}", "training_table"),
+                    *("params:uncertainty", "params:training"),
+                ],
+                outputs=[f"uncertainty_{flux}", f"calibrated_{flux}", f"importance_{flux}"],
                 name=f"calibrate_intervals_{stem}",
                 namespace=flux,
             ),
