@@ -80,7 +80,7 @@ def score_member(
 
     Intervals about them are calibrated on some towers and judged on others.
     """
-    from uflux_kedro.uncertainty.fitted import judge
+    from uflux_kedro.uncertainty.calibration import judge
     from uflux_kedro.validation.bootstrap import confidence_intervals
     from uflux_kedro.validation.metrics import pooled, score_by_site
     from uflux_kedro.validation.skill import skill_by_group, skill_by_part
