@@ -12,5 +12,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "parameters": ["UncertaintyParameters"],
+        "targets": ["target_share", "target_uncertainty"],
     },
 )

@@ -34,7 +34,7 @@ def confidence_intervals(
     sites, _ = pd.factorize(predictions["site_id"], sort=True)
     sums = PairSums.of(predictions["truth"], predictions["prediction"], sites)
     values, resampled = _values_and_resamples(sums, n_resamples, seed)
-    table = {name: (values[name], *_interval(resampled[name], level)) for name in METRICS}
+    table = {name: (values[name], *percentile_interval(resampled[name], level)) for name in METRICS}
     return _table(table, ["value", "low", "high"])
 
 
@@ -85,7 +85,7 @@ def compare_members(
     table = {}
     for name in METRICS:
         differences = b_resampled[name] - a_resampled[name]
-        low, high = _interval(differences, level)
+        low, high = percentile_interval(differences, level)
         p = _p_value(differences)
         table[name] = (a[name], b[name], b[name] - a[name], low, high, p, len(names), len(both))
     return _table(table, ["first", "second", "difference", "low", "high", "p_value", "sites", "n"])
@@ -96,16 +96,30 @@ def _values_and_resamples(
 ) -> tuple[dict[str, float], dict[str, NDArray[np.float64]]]:
     """Return the metrics over all sites, and over each resample (none if there is one site)."""
     n_sites = len(sums.n)
-    share = np.full(n_sites, 1 / n_sites)
-    draws = np.random.default_rng(seed).multinomial(
-        n_sites, share, size=n_resamples if n_sites > 1 else 0
-    )
+    draws = site_draws(n_sites, n_resamples, seed)
     values = evaluate(sums.weighted(np.ones((1, n_sites))))
-    resampled = evaluate(sums.weighted(draws.astype(float)))
+    resampled = evaluate(sums.weighted(draws))
     return {name: float(value[0]) for name, value in values.items()}, resampled
 
 
-def _interval(values: NDArray[np.float64], level: float) -> tuple[float, float]:
+def site_draws(n_sites: int, n_resamples: int, seed: int) -> NDArray[np.float64]:
+    """Draw sites with replacement, as how often each is drawn.
+
+    Args:
+        n_sites: Number of sites.
+        n_resamples: Number of resamples.
+        seed: Seed of the draws.
+
+    Returns:
+        Shape (n_resamples, n_sites); without rows for one site, which says nothing about others.
+    """
+    share = np.full(n_sites, 1 / n_sites)
+    size = n_resamples if n_sites > 1 else 0
+    return np.random.default_rng(seed).multinomial(n_sites, share, size=size).astype(float)
+
+
+def percentile_interval(values: NDArray[np.float64], level: float) -> tuple[float, float]:
+    """Return the interval of the given probability of resampled values, NaN if none is known."""
     known = values[~np.isnan(values)]
     if not known.size:
         return np.nan, np.nan
