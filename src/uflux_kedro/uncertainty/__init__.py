@@ -12,6 +12,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "parameters": ["UncertaintyParameters"],
+        "sampling_space": ["Places", "SamplingSpace"],
         "targets": ["target_share", "target_uncertainty"],
     },
 )

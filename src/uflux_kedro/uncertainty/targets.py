@@ -133,7 +133,7 @@ def _split(
     whole = sums.sum()
     error = whole["error"] / len(table)
     target = whole["total"] / len(table)
-    draws = site_draws(len(sums), n_resamples, seed)
+    draws = site_draws(len(sums), n_resamples if len(sums) > 1 else 0, seed)
     shares = _shares(draws @ sums["total"].to_numpy(), draws @ sums["error"].to_numpy())
     low, high = percentile_interval(shares, level)
     known = {p: whole[p] / whole["error"] if table[p].notna().any() else np.nan for p in parts}

@@ -91,31 +91,22 @@ def compare_members(
     return _table(table, ["first", "second", "difference", "low", "high", "p_value", "sites", "n"])
 
 
+def site_draws(n_sites: int, n_resamples: int, seed: int) -> NDArray[np.float64]:
+    """Return how often each resample draws each site, shape (resamples, sites)."""
+    share = np.full(n_sites, 1 / n_sites)
+    rng = np.random.default_rng(seed)
+    return rng.multinomial(n_sites, share, size=n_resamples).astype(float)
+
+
 def _values_and_resamples(
     sums: PairSums, n_resamples: int, seed: int
 ) -> tuple[dict[str, float], dict[str, NDArray[np.float64]]]:
     """Return the metrics over all sites, and over each resample (none if there is one site)."""
     n_sites = len(sums.n)
-    draws = site_draws(n_sites, n_resamples, seed)
+    draws = site_draws(n_sites, n_resamples if n_sites > 1 else 0, seed)
     values = evaluate(sums.weighted(np.ones((1, n_sites))))
     resampled = evaluate(sums.weighted(draws))
     return {name: float(value[0]) for name, value in values.items()}, resampled
-
-
-def site_draws(n_sites: int, n_resamples: int, seed: int) -> NDArray[np.float64]:
-    """Draw sites with replacement, as how often each is drawn.
-
-    Args:
-        n_sites: Number of sites.
-        n_resamples: Number of resamples.
-        seed: Seed of the draws.
-
-    Returns:
-        Shape (n_resamples, n_sites); without rows for one site, which says nothing about others.
-    """
-    share = np.full(n_sites, 1 / n_sites)
-    size = n_resamples if n_sites > 1 else 0
-    return np.random.default_rng(seed).multinomial(n_sites, share, size=size).astype(float)
 
 
 def percentile_interval(values: NDArray[np.float64], level: float) -> tuple[float, float]:
