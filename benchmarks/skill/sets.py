@@ -22,7 +22,7 @@ from uflux_kedro.validation.folds import Fold, make_folds
 from uflux_kedro.validation.metrics import PairSums, evaluate, pooled
 from uflux_kedro.variables import FLUXES
 
-CHOSEN = "set chosen within the folds"
+CHOSEN = "single set chosen within the folds"
 PARTS = ("XGB", "RF", "DF21")
 """Models of which MEAN is the mean."""
 RESAMPLES = 2000
@@ -116,7 +116,11 @@ class Chosen:
 def print_sets(towers: Towers) -> None:
     """Print every set against the best single set of each flux, and against the chosen one."""
     print("\n### Predictor sets against the best single set (XGB)\n")
-    print(line("flux", "set", "NSE", "from the best single set", "from the chosen one", "chosen"))
+    print(
+        line(
+            "flux", "set", "NSE", "from the best single set", "from the chosen single set", "chosen"
+        )
+    )
     print(line(*("---",) * 6))
     found_best = {}
     for flux in FLUXES:
@@ -178,7 +182,7 @@ def choosing_members(towers: Towers, flux: str) -> dict[str, Member]:
         s.name: towers.ensemble.predictors(s) for s in sets if not s.optional and not s.alternatives
     }
     union = tuple(dict.fromkeys(name for names in single.values() for name in names))
-    return {CHOSEN: Member("CHOSEN", flux, "XGB", union, (), tuple(single.items()))} | found
+    return {CHOSEN: Member("SINGLE", flux, "XGB", union, (), tuple(single.items()))} | found
 
 
 def on_common_rows(tables: Predictions) -> dict[str, pd.DataFrame]:
