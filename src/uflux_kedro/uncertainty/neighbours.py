@@ -143,12 +143,13 @@ class Neighbours(NamedTuple):
         squared_gaps, limit = self.gaps[self.gaps > 0], np.square(np.float32(radius))
         # Vectors are loaded by their position in an array of one dimension.
         arrays = [array.reshape(-1) for array in self[1:7]]
-        arranged: list[Any] = [squared_gaps, *arrays, self.categories, self.n_groups]
+        arranged = [squared_gaps, *arrays, self.categories, self.n_groups, limit]
 
         def work(start: int) -> None:
             rows = slice(start, start + _ROWS)
-            written = (values[rows] for values in found)
-            _search(*arranged, limit, numbers[rows], kinds[rows], without[rows], *written)
+            of_rows = [a[rows] for a in (numbers, kinds, without, *found)]
+            arguments: list[Any] = [*arranged, *of_rows]
+            _search(*arguments)
 
         Parallel(n_jobs=n_jobs, backend="threading")(
             delayed(work)(start) for start in range(0, m, _ROWS)
