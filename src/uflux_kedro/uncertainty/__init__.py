@@ -11,6 +11,12 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "learning_curve": [
+            "extrapolate",
+            "fit_power_law",
+            "summarise_curve",
+            "train_on_shares",
+        ],
         "parameters": ["UncertaintyParameters"],
     },
 )

@@ -2,9 +2,29 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from uflux_kedro.schemas import Parameters
+
+
+class LearningCurveParameters(Parameters):
+    """The block ``learning_curve``: training on growing shares of the towers."""
+
+    shares: tuple[float, ...] = (0.1, 0.2, 0.4, 0.7, 1.0)
+    """Shares of the training towers."""
+
+    draws: int = Field(default=4, ge=1)
+    """Random draws of the towers kept aside and of the order of the others."""
+
+    held_out: float = Field(default=0.25, gt=0, lt=1)
+    """Share of the towers kept aside for the test."""
+
+    @field_validator("shares")
+    @classmethod
+    def _shares(cls, shares: tuple[float, ...]) -> tuple[float, ...]:
+        if not shares or not all(0 < share <= 1 for share in shares):
+            raise ValueError(f"shares: expected numbers above 0 and up to 1, found {shares}")
+        return shares
 
 
 class UncertaintyParameters(Parameters):
@@ -18,3 +38,6 @@ class UncertaintyParameters(Parameters):
 
     seed: int = Field(42, ge=0)
     """Seed of every random draw."""
+
+    learning_curve: LearningCurveParameters = LearningCurveParameters()
+    """Training on growing shares of the towers."""
