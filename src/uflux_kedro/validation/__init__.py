@@ -30,6 +30,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "comparison": ["compare_with_first"],
         "cross_validation": ["held_out_predictions", "usable_rows"],
         "folds": ["Fold", "leave_one_site_out", "make_folds", "site_k_fold", "spatial_blocks"],
+        "importance": ["importance_by_site", "mean_importance"],
         "metrics": ["METRICS", "pooled", "score", "score_by_site"],
         "parameters": ["SearchParameters", "TrainingParameters"],
         "search": ["SiteSearchRegressor"],

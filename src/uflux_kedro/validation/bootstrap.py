@@ -91,17 +91,21 @@ def compare_members(
     return _table(table, ["first", "second", "difference", "low", "high", "p_value", "sites", "n"])
 
 
+def site_draws(n_sites: int, n_resamples: int, seed: int) -> NDArray[np.float64]:
+    """Return how often each resample draws each site, shape (resamples, sites)."""
+    share = np.full(n_sites, 1 / n_sites)
+    rng = np.random.default_rng(seed)
+    return rng.multinomial(n_sites, share, size=n_resamples).astype(float)
+
+
 def _values_and_resamples(
     sums: PairSums, n_resamples: int, seed: int
 ) -> tuple[dict[str, float], dict[str, NDArray[np.float64]]]:
     """Return the metrics over all sites, and over each resample (none if there is one site)."""
     n_sites = len(sums.n)
-    share = np.full(n_sites, 1 / n_sites)
-    draws = np.random.default_rng(seed).multinomial(
-        n_sites, share, size=n_resamples if n_sites > 1 else 0
-    )
+    draws = site_draws(n_sites, n_resamples if n_sites > 1 else 0, seed)
     values = evaluate(sums.weighted(np.ones((1, n_sites))))
-    resampled = evaluate(sums.weighted(draws.astype(float)))
+    resampled = evaluate(sums.weighted(draws))
     return {name: float(value[0]) for name, value in values.items()}, resampled
 
 
