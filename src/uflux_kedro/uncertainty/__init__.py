@@ -24,6 +24,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "parameters": ["IntervalParameters", "UncertaintyParameters"],
         "sampling_space": ["Places", "SamplingSpace"],
         "scores": ["bootstrap_means", "interval_score", "score_by_class", "score_by_tower"],
-        "towers": ["tower_folds", "tower_quantile", "tower_weights"],
+        "space_of_towers": ["space_of_towers"],
     },
 )

@@ -63,6 +63,9 @@ class UncertaintyParameters(Parameters):
     seed: int = Field(42, ge=0)
     """Seed of every random draw."""
 
+    half_completeness: float = Field(5, gt=0)
+    """Towers at which the completeness of the sampling space is one half."""
+
     intervals: IntervalParameters = IntervalParameters()
     """How intervals are calibrated."""
 
