@@ -109,9 +109,7 @@ def towers_at(world: World, cells: Sequence[int], name: str) -> list[Tower]:
     return _set_up(world, cells, name, world.fields.generator(f"{name} places"))
 
 
-def _set_up(
-    world: World, cells: Sequence[int], name: str, rng: np.random.Generator
-) -> list[Tower]:
+def _set_up(world: World, cells: Sequence[int], name: str, rng: np.random.Generator) -> list[Tower]:
     earth, climate, ecosystem = world.earth, world.climate, world.ecosystem
     rows, columns = np.nonzero(earth.land)
     latitude, longitude = earth.latitude[rows], earth.longitude[columns]

@@ -72,21 +72,22 @@ def write_grids(world: World, folder: Path, sources: Collection[str] = SOURCES) 
         folder: Folder to write to.
         sources: Names of :data:`SOURCES` that are wanted.
     """
-    for grid in _grids(world):
-        if grid.file.split("/")[0] in sources:
-            write_whole(folder / grid.file, grid.write)
+    for grid in _grids(world, sources):
+        write_whole(folder / grid.file, grid.write)
     if "CO2" in sources:
         write_whole(folder / _CO2_FILE, lambda path: path.write_text(_noaa_table(world)))
 
 
-def _grids(world: World) -> Iterator[NetCDF]:
-    return chain(
-        era5_files(world),
-        cfsv2_files(world),
-        reflectance_files(world),
-        sif_files(world),
-        land_cover_files(world),
+def _grids(world: World, sources: Collection[str] = SOURCES) -> Iterator[NetCDF]:
+    makers = (
+        (("ERA5",), era5_files),
+        (("CFSV2",), cfsv2_files),
+        (("MODIS", "AVHRR"), reflectance_files),
+        (("GOME2", "GOSAT755", "GOSAT772", "OCO2"), sif_files),
+        (("IGBP",), land_cover_files),
     )
+    wanted = (make(world) for made, make in makers if set(made) & set(sources))
+    return (grid for grid in chain.from_iterable(wanted) if grid.file.split("/")[0] in sources)
 
 
 def _noaa_table(world: World) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, field_validator
@@ -51,6 +52,32 @@ class LearningCurveParameters(Parameters):
         return shares
 
 
+class ClosedLoopParameters(Parameters):
+    """The block ``closed_loop``: networks of towers in the demo world, and maps made from them."""
+
+    resolution: float = Field(default=3.0, ge=0.25, le=15)
+    """Side of a cell of the world, degrees; must divide 90."""
+
+    years: int = Field(default=2, ge=1)
+    """Years of the world."""
+
+    kinds: tuple[Literal["random", "real", "no tropics"], ...] = ("random", "real", "no tropics")
+    """``random``: anywhere on vegetated land; ``real``: places of a list of sites; ``no tropics``:
+    anywhere beyond 23.5 degrees."""
+
+    sizes: tuple[int, ...] = (20, 40, 100, 300, 767)
+    """Numbers of towers."""
+
+    fluxes: tuple[str, ...] = ("GPP", "NEE", "LE")
+    """Fluxes that are mapped."""
+
+    unseen: int = Field(default=200, ge=2)
+    """Further towers on which intervals are judged beside the map."""
+
+    network: Path | None = None
+    """List of real sites, CSV with place and IGBP class; None for no real network."""
+
+
 class UncertaintyParameters(Parameters):
     """The block ``uncertainty``: intervals, completeness of the sampling space, sums."""
 
@@ -71,3 +98,6 @@ class UncertaintyParameters(Parameters):
 
     learning_curve: LearningCurveParameters = LearningCurveParameters()
     """Training on growing shares of the towers."""
+
+    closed_loop: ClosedLoopParameters = ClosedLoopParameters()
+    """Networks of towers in the demo world, and maps made from them."""
