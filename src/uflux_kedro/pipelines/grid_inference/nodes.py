@@ -127,12 +127,17 @@ def derive_wue(gpp: xr.Dataset, water: xr.Dataset) -> xr.Dataset:
 
 
 def aggregate_product(
-    variable: str, product: xr.Dataset, drivers: xr.Dataset, parameters: AggregateParameters
-) -> pd.DataFrame:
-    """Compute totals and means of one product by zone and year."""
+    variable: str,
+    product: xr.Dataset,
+    drivers: xr.Dataset,
+    parameters: AggregateParameters,
+    sum_errors: dict[str, Any],
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Compute totals and means of one product by zone, by year and by month."""
     from uflux_kedro.configuration import PROJECT_PATH
     from uflux_kedro.readers.regions import read_countries, read_outlines
-    from uflux_kedro.statistics.aggregates import aggregate
+    from uflux_kedro.statistics.aggregates import aggregate_tables
+    from uflux_kedro.statistics.correlated import SumErrors
     from uflux_kedro.statistics.zones import AllCells, Areas, Bands, LandCover, Zones
 
     zones: list[Zones] = [AllCells()]
@@ -145,4 +150,5 @@ def aggregate_product(
         own = parameters.regions
         outlines.append(read_outlines(PROJECT_PATH / own.path, own.name_column, own.kind))
     zones += [Areas(o.kind, o.names, o.outlines) for o in outlines]
-    return aggregate(product, variable, zones, drivers["IGBP"])
+    errors = SumErrors.from_dict(sum_errors)
+    return aggregate_tables(product, variable, zones, drivers["IGBP"], errors)

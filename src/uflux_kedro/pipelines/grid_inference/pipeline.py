@@ -103,8 +103,8 @@ def _results(flux: str, drivers: str, export: str) -> list[Node]:
         ),
         node(
             bound(aggregate_product, flux),
-            inputs=[f"product_{flux}", drivers, "params:aggregates"],
-            outputs=f"aggregates_{flux}",
+            inputs=[f"product_{flux}", drivers, "params:aggregates", f"sum_errors_{flux}"],
+            outputs=[f"aggregates_{flux}", f"aggregates_monthly_{flux}"],
             name=f"aggregate_{flux.lower()}",
         ),
     ]
@@ -149,8 +149,8 @@ def _derived(
         nodes.append(
             node(
                 bound(aggregate_product, name),
-                inputs=["derived_ET", drivers, "params:aggregates"],
-                outputs="aggregates_ET",
+                inputs=["derived_ET", drivers, "params:aggregates", "sum_errors_LE"],
+                outputs=["aggregates_ET", "aggregates_monthly_ET"],
                 name="aggregate_et",
             )
         )

@@ -84,6 +84,14 @@ def create_pipeline(**_: object) -> Pipeline:
                 name="join_aggregates",
             )
         )
+        nodes.append(
+            node(
+                join_tables,
+                inputs=[f"aggregates_monthly_{name}" for name in [*fluxes, *derived]],
+                outputs="aggregates_monthly",
+                name="join_monthly_aggregates",
+            )
+        )
         tables.append("aggregates")
     if {"GPP", "RECO", "NEE"} <= products.keys() or {"H", "LE"} <= products.keys():
         drivers = "product_drivers" if parameters["inference"].get("grid") else "drivers"
