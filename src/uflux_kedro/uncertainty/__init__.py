@@ -15,6 +15,12 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "closing": ["CARBON", "ENERGY", "Closure", "fit_closure", "minimum_trace"],
         "fitted": ["Bounds", "FluxUncertainty"],
         "intervals": ["group_quantile", "jackknife_plus"],
+        "learning_curve": [
+            "extrapolate",
+            "fit_power_law",
+            "summarise_curve",
+            "train_on_shares",
+        ],
         "parameters": ["IntervalParameters", "UncertaintyParameters"],
         "sampling_space": ["Places", "SamplingSpace"],
         "scores": ["bootstrap_means", "interval_score", "score_by_class", "score_by_tower"],
