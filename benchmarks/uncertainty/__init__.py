@@ -12,9 +12,9 @@ from importlib import import_module
 from pathlib import Path
 
 from benchmarks.command import chosen_names
-from benchmarks.skill import PROJECT, TOWERS
+from benchmarks.skill.towers import PROJECT, TOWERS
 
-TABLES = ("learning",)
+TABLES = ("intervals",)
 """Modules of this folder."""
 
 

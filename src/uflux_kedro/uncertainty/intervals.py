@@ -142,20 +142,20 @@ def fit_thresholds(
     sites: ArrayLike,
     classes: ArrayLike,
     level: float,
-    least_towers: int,
+    shrinkage: float,
 ) -> Thresholds:
     """Fit thresholds for all towers and by class.
 
-    Classes of ``least_towers`` or more have a threshold of their own. A smaller class of k towers
-    has the quantile of a mixture: its own towers with weight k / (k + least_towers), all towers
-    with the rest.
+    A class of k towers has the quantile of a mixture: its own towers with weight
+    k / (k + shrinkage), all towers with the rest. Quantiles of the own towers alone depend on one
+    or two of them.
 
     Args:
         scores: Score of each row, shape (n,).
         sites: Tower of each row, shape (n,).
         classes: Class of each row, shape (n,); NaN is no class.
         level: Share of a new tower's rows with scores up to the threshold.
-        least_towers: Fewest towers of a class that is calibrated on its own.
+        shrinkage: Towers of a class at which its own errors count as much as those of all.
     """
     scores, sites = np.asarray(scores, dtype=float), np.asarray(sites)
     codes = np.asarray(classes, dtype=float)
@@ -169,9 +169,9 @@ def fit_thresholds(
         own = codes == code
         k = len(np.unique(sites[own]))
         weights = tower_weights(sites) * n_sites / (n_sites + 1)
-        share = 1.0 if k >= least_towers else k / (k + least_towers)
+        share = k / (k + shrinkage)
         weights *= 1 - share
-        weights[own] += share * tower_weights(sites[own]) * k / (k + 1)
+        weights[own] += share * tower_weights(sites[own]) * n_sites / (n_sites + 1)
         threshold = weighted_quantile(scores, weights, level)
         found[int(code)] = threshold if np.isfinite(threshold) else float(scores.max())
         towers[int(code)] = k

@@ -19,17 +19,17 @@ class IntervalParameters(Parameters):
     method: Method = "spread"
     """``spread``: trees of the size of errors; ``constant``: the same width everywhere."""
 
-    trees: int = Field(default=40, ge=1, le=1000)
+    trees: int = Field(default=60, ge=1, le=1000)
     """Number of boosted trees of the spread."""
 
     depth: int = Field(default=3, ge=1, le=6)
     """Depth of these trees."""
 
-    learning_rate: float = Field(default=0.08, gt=0, le=1)
+    learning_rate: float = Field(default=0.06, gt=0, le=1)
     """Share of each tree that is added."""
 
-    least_towers: int = Field(default=9, ge=1)
-    """Fewest towers of an IGBP class that is calibrated on its own; smaller ones are shrunk to all."""
+    shrinkage: float = Field(default=30, gt=0)
+    """Towers of an IGBP class at which its own errors count as much as those of all towers."""
 
 
 class LearningCurveParameters(Parameters):
@@ -84,7 +84,7 @@ class UncertaintyParameters(Parameters):
     level: float = Field(0.9, gt=0.5, lt=1)
     """Share of unseen towers' values that the intervals are to contain."""
 
-    n_splits: int = Field(5, ge=2)
+    n_splits: int = Field(5, ge=3)
     """Folds of towers in which spread and calibration are fitted, for the figures that judge them."""
 
     seed: int = Field(42, ge=0)
