@@ -18,6 +18,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "parameters": ["IntervalParameters", "UncertaintyParameters"],
         "sampling_space": ["Places", "SamplingSpace"],
         "scores": ["bootstrap_means", "interval_score", "score_by_class", "score_by_tower"],
+        "sums": ["SumErrors", "annual_sums", "fit_sum_errors"],
         "towers": ["tower_folds", "tower_quantile", "tower_weights"],
         "targets": ["target_share", "target_uncertainty"],
     },
