@@ -7,6 +7,7 @@ fitted on the others, with folds of towers within them.
 from __future__ import annotations
 
 import argparse
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -38,8 +39,16 @@ def print_table(options: argparse.Namespace) -> None:
     )
     print(line("flux", "towers", "sums", "correlated", "target", "independent", "dependent"))
     print(line(*("---",) * 7))
-    for flux in FLUXES:
-        print(line(flux, *_coverage(towers, flux, level)), flush=True)
+    drawn = {flux: [_draw(towers, flux, seed) for seed in range(DRAWS)] for flux in FLUXES}
+    for flux, draws in drawn.items():
+        print(line(flux, *_coverage([one.sums for one in draws], level)), flush=True)
+    print(
+        "\n### Square of the mean error of all unseen towers over its variance, mean over draws\n"
+    )
+    print(line("flux", "sampling of towers alone", "with the part common to all"))
+    print(line(*("---",) * 3))
+    for flux, draws in drawn.items():
+        print(line(flux, *(f"{np.mean(one):.2f}" for one in zip(*(d.ratios for d in draws), strict=True))))  # fmt: skip
     print("\n### Correlation of held-out errors (5 to 95 % of resamples of towers)\n")
     shares = ("persistent", "seasonal", "decaying", "decay_days", "level_shared", "level_range_km",
               "passing_shared", "passing_range_km")  # fmt: skip
@@ -52,8 +61,17 @@ def print_table(options: argparse.Namespace) -> None:
         print(line(flux, *cells, f"{found.towers:.0f}"), flush=True)
 
 
-def _coverage(towers: Towers, flux: str, level: float) -> list[str]:
-    drawn = [_draw(towers, flux, seed) for seed in range(DRAWS)]
+class Draw(NamedTuple):
+    """One draw of towers."""
+
+    sums: pd.DataFrame
+    """Annual sums of towers kept aside."""
+    ratios: tuple[float, float]
+    """Square of their mean standardised error over its variance, without and with the part that
+    all share."""
+
+
+def _coverage(drawn: list[pd.DataFrame], level: float) -> list[str]:
     sums = pd.concat(
         [one.assign(site_id=one["site_id"] + f" {number}") for number, one in enumerate(drawn)]
     )
@@ -69,8 +87,7 @@ def _coverage(towers: Towers, flux: str, level: float) -> list[str]:
     return [str(names), str(len(sums)), plain[0], target, *plain[1:]]
 
 
-def _draw(towers: Towers, flux: str, seed: int) -> pd.DataFrame:
-    """Return the annual sums of towers kept aside in one draw."""
+def _draw(towers: Towers, flux: str, seed: int) -> Draw:
     predictors = towers.member(PREDICTOR_SET, flux).predictors
     rows = towers.rows(flux, predictors)
     sites = rows["site_id"].to_numpy()
@@ -88,7 +105,16 @@ def _draw(towers: Towers, flux: str, seed: int) -> pd.DataFrame:
     mean = unseen["prediction"].to_numpy()
     bounds = uncertainty.bounds(unseen[list(predictors)].to_numpy("float32"), mean)
     unseen = unseen.assign(centre=mean, **bounds._asdict())
-    return annual_sums(unseen, errors)
+    return Draw(annual_sums(unseen, errors), _mean_error(unseen, errors))
+
+
+def _mean_error(unseen: pd.DataFrame, errors: SumErrors) -> tuple[float, float]:
+    z = (unseen["truth"] - unseen["centre"]) / unseen["sigma"]
+    by_tower = z.groupby(unseen["site_id"]).mean()
+    sampling = by_tower.var() / len(by_tower)
+    common = errors.scale**2 * errors.persistent * errors.common()
+    square = float(by_tower.mean() ** 2)
+    return square / sampling, square / (sampling + common)
 
 
 def _all_towers(towers: Towers, flux: str) -> SumErrors:
