@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import shapely
 import xarray as xr
+from pyproj import CRS
 
 from uflux_kedro.errors import InputError
 from uflux_kedro.gridding.cells import cell_area
@@ -270,3 +271,28 @@ def test_errors_survive_json_and_unknown_names_are_refused():
     assert SumErrors.from_dict(stored) == ERRORS
     with pytest.raises(InputError, match="bias"):
         SumErrors.from_dict({**stored, "bias": 0.0})
+
+
+def test_a_projection_has_the_intervals_of_degrees():
+    size, n = 50_000.0, 20
+    time = pd.date_range("2003-01-01", periods=12, freq="MS")
+    dims = ("time", "y", "x")
+    value = np.full((12, n, n), 5.0)
+    data = {
+        "GPP": (dims, value, {"units": "gC m-2 d-1"}),
+        "GPP_lower": (dims, value - 1),
+        "GPP_upper": (dims, value + 2),
+        "time_bnds": (("time", "bnds"), np.stack([time, time + pd.offsets.MonthBegin()], axis=1)),
+        "crs": ((), 0, {"crs_wkt": CRS.from_epsg(3035).to_wkt()}),
+    }
+    axes = {"y": 2.6e6 + size * np.arange(n), "x": 4.0e6 + size * np.arange(n)}
+    flat = of_year(aggregate(xr.Dataset(data, {"time": time, **axes}), "GPP", [AllCells()], None, ERRORS), "all cells", statistic="mean")  # fmt: skip
+    cube, _ = continent(size=0.5, months=12)
+    cube = cube.sel(latitude=slice(46.5, 55.5), longitude=slice(4.5, 17.5))
+    cube["GPP"], cube["GPP_lower"], cube["GPP_upper"] = (xr.full_like(cube["GPP"], v) for v in (5.0, 4.0, 7.0))  # fmt: skip
+    cube["GPP"].attrs["units"] = "gC m-2 d-1"
+    degrees = of_year(aggregate(cube, "GPP", [AllCells()], None, ERRORS), "all cells", statistic="mean")  # fmt: skip
+    assert flat["area_km2"] == pytest.approx(degrees["area_km2"], rel=0.1)
+    for side in ("lower", "upper"):
+        assert flat[side] == pytest.approx(degrees[side], rel=0.01)
+    assert (flat["upper"] - 5) / (5 - flat["lower"]) == pytest.approx(2)

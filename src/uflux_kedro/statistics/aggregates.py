@@ -146,8 +146,10 @@ def _table(sums: ZoneSums, days: xr.DataArray, unit: str) -> pd.DataFrame:
     rows = np.concatenate([sums.value[None], sums.spread[None], sums.members])
     amount, area = rows @ of_year, sums.area @ of_year
     complete = full.to_numpy() & _complete(sums, of_year)
-    half = _half_widths(sums, of_year.T)
-    whole = _half_widths(sums, length[None])
+    counted = (complete.astype(float) @ (of_year > 0).T) > 0
+    half, mean_year = _half_widths(
+        sums, (np.vstack([of_year.T, length]), None), (length[None], counted)
+    )
     record_area = (sums.area @ length)[:, None]
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = _Statistic(
@@ -155,16 +157,14 @@ def _table(sums: ZoneSums, days: xr.DataArray, unit: str) -> pd.DataFrame:
             _CANONICAL.get(unit, unit),
             np.where(complete, amount / area, np.nan),
             (rows @ length) / (sums.area @ length),
-            np.concatenate([half / area, whole / record_area], axis=-1),
+            half / np.concatenate([area, record_area], axis=-1),
         )
     found = [mean]
     if unit in TOTALS:
         factor, total_unit = TOTALS[unit]
         yearly = np.where(complete, amount * factor, np.nan)
-        counted = (complete.astype(float) @ (of_year > 0).T) > 0
-        n_years = complete.sum(1)[:, None].clip(min=1)
-        mean_year = _half_widths(sums, length[None], counted) / n_years
-        halves = factor * np.concatenate([half, mean_year], axis=-1)
+        mean_year = mean_year / complete.sum(1)[:, None].clip(min=1)
+        halves = factor * np.concatenate([half[..., :-1], mean_year], axis=-1)
         found.insert(0, _Statistic("total", total_unit, yearly, _mean_of_known(yearly), halves))
     yearly_area = np.concatenate([area / of_year.sum(0), (sums.area @ length / length.sum())[:, None]], 1)  # fmt: skip
     known = _completeness(sums, np.column_stack([of_year, length]))
@@ -221,7 +221,7 @@ def _monthly(sums: ZoneSums, days: xr.DataArray, unit: str) -> pd.DataFrame:
     months, of_month = months[full], of_month[:, full]
     complete = _complete(sums, of_month)
     amount, area = sums.value @ of_month, sums.area @ of_month
-    half = _half_widths(sums, of_month.T)
+    half = _half_widths(sums, (of_month.T, None))[0]
     known = _completeness(sums, of_month)
     index = pd.MultiIndex.from_product(
         [sums.names, months.astype("datetime64[ns]")], names=["region", "time"]
@@ -252,17 +252,23 @@ def _complete(sums: ZoneSums, weights: np.ndarray) -> np.ndarray:
     return ((sums.area > 0).astype(float) @ (weights > 0)) == (weights > 0).sum(0)
 
 
-def _half_widths(sums: ZoneSums, weights: np.ndarray, only: np.ndarray | None = None) -> np.ndarray:
-    """Return half-widths of sums (6, zones, sums), NaN without bounds.
+def _half_widths(
+    sums: ZoneSums, *requests: tuple[np.ndarray, np.ndarray | None]
+) -> list[np.ndarray]:
+    """Return half-widths of sums (6, zones, sums) for each request, NaN without bounds.
 
     Cells without bounds count as if they had those of the others.
     """
     if sums.errors is None:
-        return np.full((6, len(sums.names), len(weights)), np.nan)
-    counted = 1 if only is None else only
-    with np.errstate(invalid="ignore", divide="ignore"):
-        share = ((sums.area * counted) @ weights.T) / ((sums.bounded * counted) @ weights.T)
-    return np.concatenate(sums.errors.half_widths(weights, only)) * share
+        return [np.full((6, len(sums.names), len(weights)), np.nan) for weights, _ in requests]
+    found = []
+    halves = sums.errors.half_widths(*requests)
+    for half, (weights, only) in zip(halves, requests, strict=True):
+        counted = 1 if only is None else only
+        with np.errstate(invalid="ignore", divide="ignore"):
+            share = ((sums.area * counted) @ weights.T) / ((sums.bounded * counted) @ weights.T)
+        found.append(np.concatenate(half) * share)
+    return found
 
 
 def _completeness(sums: ZoneSums, weights: np.ndarray) -> np.ndarray:

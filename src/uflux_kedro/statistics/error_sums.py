@@ -26,7 +26,7 @@ from uflux_kedro.statistics.zones import Tile, centres_in_degrees
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-_MOST_BLOCKS = 4000
+_MOST_BLOCKS = 2500
 """Blocks that cover the grid, at most; oceans count."""
 _COARSE_KM = 1000.0
 """Edge of a block where neighbours have nothing in common, so that its size does not matter."""
@@ -58,6 +58,23 @@ class Membership(NamedTuple):
     """(rows, cells), m2."""
     places: NDArray[np.float64]
     """Centres of the cells on the unit sphere (cells, 3)."""
+
+
+class _Blocks(NamedTuple):
+    """Blocks of one zone."""
+
+    gather: csr_array
+    """(blocks, rows): sums rows by block."""
+    by_class: csr_array
+    """(classes, rows): sums rows by class."""
+    common: NDArray[np.float64]
+    """Share of the level that each class has in common (classes,)."""
+    own: NDArray[np.float64]
+    """Share that is left to the places (rows,)."""
+    level: NDArray[np.float64] | None
+    """Mean correlation of the level between blocks; None where nothing is shared."""
+    passing: NDArray[np.float64] | None
+    """The same of the passing part."""
 
 
 class ErrorSums:
@@ -120,32 +137,57 @@ class ErrorSums:
         self._place[members.rows] += members.weights @ (cell[:, None] * members.places)
 
     def half_widths(
-        self, weights: NDArray[np.float64], only: NDArray[np.bool_] | None = None
-    ) -> HalfWidths:
+        self, *requests: tuple[NDArray[np.float64], NDArray[np.bool_] | None]
+    ) -> list[HalfWidths]:
         """Return the intervals of sums over zones and periods.
 
         Args:
-            weights: Weight of each period in each sum (sums, periods), such as days.
-            only: Periods that count in each zone (zones, periods); None for all.
+            *requests: Sums, each as the weight of each period in each sum (sums, periods), such as
+                days, and the periods that count in each zone (zones, periods), None for all.
+
+        Returns:
+            Those of each request.
         """
-        shape = (2, self.zones, len(weights))
-        dependent, squares, variance = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+        shapes = [(2, self.zones, len(weights)) for weights, _ in requests]
+        found = [HalfWidths(*(np.zeros(shape) for _ in range(3))) for shape in shapes]
         used = np.flatnonzero(self._weight > 0)
         zone = self._key[used] // (_COLUMNS**2 * _CLASSES)
-        for one in np.unique(zone):
-            rows = used[zone == one]
-            amount, square = self._amount[:, rows], self._square[:, rows]
-            if only is not None:
-                amount, square = amount * only[one], square * only[one]
-            dependent[:, one] = amount.sum(1) @ weights.T
-            squares[:, one] = square.sum(1) @ (weights**2).T
-            variance[:, one] = self._variance(rows, amount, square, weights)
-        correlated = self.errors.zone_factor * np.sqrt(variance.clip(0))
-        return HalfWidths(correlated, np.sqrt(squares), dependent)
+        for number in np.unique(zone):
+            rows = used[zone == number]
+            blocks = self._blocks_of(rows)
+            for one, (weights, only) in zip(found, requests, strict=True):
+                amount, square = self._amount[:, rows], self._square[:, rows]
+                if only is not None:
+                    amount, square = amount * only[number], square * only[number]
+                variance = self._variance(blocks, amount, square, weights).clip(0)
+                one.correlated[:, number] = self.errors.zone_factor * np.sqrt(variance)
+                one.independent[:, number] = np.sqrt(square.sum(1) @ (weights**2).T)
+                one.dependent[:, number] = amount.sum(1) @ weights.T
+        return found
+
+    def _blocks_of(self, rows: NDArray[np.intp]) -> _Blocks:
+        """Return the blocks of a zone from its rows."""
+        errors = self.errors
+        codes, code = np.unique(self._key[rows] % _CLASSES, return_inverse=True)
+        # Class 0 is that of a product without land cover: all cells share alike.
+        common = np.array([errors.common(int(c) if c else None) for c in codes])
+        block, first = np.unique(self._key[rows] // _CLASSES, return_inverse=True)
+        gather = _gather(first, len(block))
+        place, spread = self._positions(gather @ self._place[rows], gather @ self._weight[rows])
+        shared = errors.level_shared > 0, errors.passing_shared > 0
+        distance = distances_km(place, place) if any(shared) else np.zeros((0, 0))
+        level, passing = (
+            _mean_correlation(distance, spread, reach) if one else None
+            for one, reach in zip(
+                shared, (errors.level_range_km, errors.passing_range_km), strict=True
+            )
+        )
+        by_class = _gather(code, len(codes))
+        return _Blocks(gather, by_class, common, 1 - common[code], level, passing)
 
     def _variance(
         self,
-        rows: NDArray[np.intp],
+        blocks: _Blocks,
         amount: NDArray[np.float64],
         square: NDArray[np.float64],
         weights: NDArray[np.float64],
@@ -153,27 +195,13 @@ class ErrorSums:
         """Return the variance of sums over the cells of one zone (2, sums), below and above.
 
         Args:
-            rows: The zone's rows.
+            blocks: The zone's blocks.
             amount: Sums of half-widths (2, rows, periods).
             square: Sums of their squares, likewise.
             weights: Weight of each period in each sum (sums, periods).
         """
         errors = self.errors
-        classes = self._key[rows] % _CLASSES
-        codes, code = np.unique(classes, return_inverse=True)
-        # Class 0 is that of a product without land cover: all cells share alike.
-        common = np.array([errors.common(int(c) if c else None) for c in codes])
-        own = 1 - common[code]
-        block, first = np.unique(self._key[rows] // _CLASSES, return_inverse=True)
-        gather, by_class = _gather(first, len(block)), _gather(code, len(codes))
-        place, spread = self._positions(gather @ self._place[rows], gather @ self._weight[rows])
-        level_between, passing_between = (
-            _mean_correlation(place, spread, reach) if shared else None
-            for shared, reach in (
-                (errors.level_shared, errors.level_range_km),
-                (errors.passing_shared, errors.passing_range_km),
-            )
-        )
+        gather, by_class, common, own, level_between, passing_between = blocks
         total = np.zeros((2, len(weights)))
         for side in (0, 1):
             sums, squares = amount[side], square[side]
@@ -320,7 +348,7 @@ def _over_blocks(
 
 
 def _mean_correlation(
-    place: NDArray[np.float64], spread: NDArray[np.float64], reach: float
+    distance: NDArray[np.float64], spread: NDArray[np.float64], reach: float
 ) -> NDArray[np.float64]:
     """Return the mean of exp(-distance / reach) between blocks, and within them (n, n).
 
@@ -328,11 +356,10 @@ def _mean_correlation(
     the exponential is expanded about the distance of their centres.
 
     Args:
-        place: Centres (n, 3).
+        distance: Distances of the centres (n, n), km.
         spread: Mean square of the distance between two cells of a block (n,), km2.
         reach: Range, km.
     """
-    distance = distances_km(place, place)
     # Variance of the difference of two cells' positions along one axis.
     axis = (spread[:, None] + spread) / 4
     far = np.sqrt(distance**2 + axis) / reach

@@ -257,12 +257,13 @@ def pair_moments(series: ErrorSeries) -> PairMoments:
     known = np.isfinite(series.z)
     z = np.where(known, series.z, 0)
     first, second = np.triu_indices(len(z), 1)
-    placed: NDArray[np.bool_] = np.isfinite(series.places).all(axis=1)
+    placed = np.isfinite(series.places.sum(axis=1))
     km = _pair_distances(series.places, first, second)
-    chosen: NDArray[np.bool_] = placed[first] & placed[second]
-    together: NDArray[np.bool_] = (series.folds[first] == series.folds[second]) & (series.folds[first] >= 0)
+    usable = [placed[first], placed[second]]
+    fold = series.folds[first]
+    together = (fold == series.folds[second]) & (fold >= 0)
     if together.any():
-        chosen = chosen & (together | (km > _NEAR_KM))
+        usable.append(together | (km > _NEAR_KM))
     year = max(1, round(YEAR_DAYS / series.step_days))
 
     def products(lag: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -275,7 +276,7 @@ def pair_moments(series: ErrorSeries) -> PairMoments:
     pairs, now = pairs / 2, now / 2
     once, twice = products(year), products(2 * year)
     apart, years = once[0] + twice[0], once[1] + twice[1]
-    chosen = chosen & (pairs > 0)
+    chosen = np.flatnonzero(np.logical_and.reduce([*usable, pairs > 0]))
     first, second = first[chosen], second[chosen]
     km, pairs, now, apart, years = (a[chosen] for a in (km, pairs, now, apart, years))
     squares = (z**2).sum(1) / known.sum(1)

@@ -264,12 +264,14 @@ def _class_towers(rows: pd.DataFrame, series: ErrorSeries, in_space: InSpace) ->
 
 def _years(rows: pd.DataFrame) -> list[_Year]:
     """Return the complete years of towers."""
-    series_step = _step(rows)
+    step = _step(rows)
+    if not np.isfinite(step):
+        return []
     time = pd.DatetimeIndex(rows["time"])
     days = ((time - pd.Timestamp("1970-01-01")) / pd.Timedelta("1D")).to_numpy(float)
-    monthly = 28 <= series_step <= 31
-    length = time.days_in_month.to_numpy(float) if monthly else np.full(len(rows), series_step)
-    needed = 12 if monthly else int(365 / series_step)
+    monthly = 28 <= step <= 31
+    length = time.days_in_month.to_numpy(float) if monthly else np.full(len(rows), step)
+    needed = 12 if monthly else int(365 / step)
     groups = rows.groupby([rows["site_id"].astype(str), time.year.rename("year")], sort=True)
     found = []
     for (site, year), place in groups.indices.items():
