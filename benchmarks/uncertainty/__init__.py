@@ -14,7 +14,7 @@ from pathlib import Path
 from benchmarks.command import chosen_names
 from benchmarks.skill import PROJECT, TOWERS
 
-TABLES = ("learning",)
+TABLES = ("learning", "ranking", "space")
 """Modules of this folder."""
 
 
