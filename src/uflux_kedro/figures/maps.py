@@ -264,7 +264,8 @@ def _hatch(axis: GeoAxes, view: _View, cells: xr.DataArray) -> None:
     y = south + (np.arange(down) + 0.5) / down * (north - south)
     shown = view.picture(cells.astype(float)).filled(0.0)
     if shown.any():
-        axis.contourf(x, y, shown, levels=[0.5, 1.5], colors="none", hatches=["//////"])
+        hatch = axis.contourf(x, y, shown, levels=[0.5, 1.5], colors="none", hatches=["//////"])
+        hatch.set(edgecolor="#BBBBBB", linewidth=0)  # seen on the dark end of a colour map
 
 
 def extension(field: xr.DataArray, low: float, high: float) -> str:
