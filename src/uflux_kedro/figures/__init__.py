@@ -20,12 +20,14 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "completeness": ["completeness_maps_figure", "completeness_series_figure"],
         "learning_curve": ["learning_curve_figure"],
         "maps": ["mean_maps_figure", "spread_maps_figure"],
         "member": ["member_figure"],
         "members": ["leaderboard_figure"],
         "peers": ["peer_density_figure", "peer_maps_figure"],
         "profiles": ["profiles_figure", "tower_means"],
+        "ranking": ["ranking_figure"],
         "scatter": ["scatter_figure"],
         "seasons": ["seasonal_cycles", "seasons_figure"],
         "site_skill": ["site_nse", "site_skill_figure"],

@@ -55,11 +55,12 @@ def mean_maps_figure(products: Mapping[str, xr.Dataset]) -> Figure:
         InputError: If a flux is unknown or its variable is missing in the product.
     """
     fluxes = ordered_fluxes(products, "products")
-    fields = {flux: _mean_map(products[flux], flux) for flux in fluxes}
-    return _draw_maps(fields, {flux: MEAN_SCALES[flux] for flux in fluxes})
+    fields = {flux: mean_map(products[flux], flux) for flux in fluxes}
+    return draw_maps(fields, {flux: MEAN_SCALES[flux] for flux in fluxes})
 
 
-def _mean_map(product: xr.Dataset, variable: str) -> xr.DataArray:
+def mean_map(product: xr.Dataset, variable: str) -> xr.DataArray:
+    """Return the multi-year mean of a variable, (latitude, longitude)."""
     return multi_year_mean(product, variable).transpose("latitude", "longitude").compute()
 
 
@@ -80,7 +81,7 @@ def spread_maps_figure(products: Mapping[str, xr.Dataset]) -> Figure:
         InputError: If a flux is unknown or its variable is missing in the product.
     """
     fluxes = ordered_fluxes(products, "products")
-    fields = {flux: _mean_map(products[flux], f"{flux}_std") for flux in fluxes}
+    fields = {flux: mean_map(products[flux], f"{flux}_std") for flux in fluxes}
     tops: dict[str, float] = {}
     for flux, field in fields.items():
         values = field.values[np.isfinite(field.values)]
@@ -90,7 +91,7 @@ def spread_maps_figure(products: Mapping[str, xr.Dataset]) -> Figure:
     for flux in fluxes:
         top = tops[flux_unit(flux)] or 1.0
         scales[flux] = (SPREAD_COLOURS, 0.0, float(MaxNLocator(5).tick_values(0, top)[-1]))
-    return _draw_maps(fields, scales)
+    return draw_maps(fields, scales)
 
 
 @dataclass(frozen=True)
@@ -182,10 +183,24 @@ def coast_segments(land: xr.DataArray) -> np.ndarray:
     return np.concatenate(segments)
 
 
-def _draw_maps(
-    fields: Mapping[str, xr.DataArray], scales: Mapping[str, tuple[str, float, float]]
+def draw_maps(
+    fields: Mapping[str, xr.DataArray],
+    scales: Mapping[str, tuple[str, float, float]],
+    *,
+    label: str | None = None,
+    hatched: Mapping[str, xr.DataArray] | None = None,
 ) -> Figure:
-    """Draw two maps per row; a single map in the last row is centred."""
+    """Draw two maps per row; a single map in the last row is centred.
+
+    Args:
+        fields: Flux -> map (latitude, longitude), NaN where there is no land.
+        scales: Flux -> colour map and its limits.
+        label: Label of the colour bars; None for the unit of each flux.
+        hatched: Flux -> cells to hatch; None for none.
+
+    Returns:
+        The figure.
+    """
     any_field = next(iter(fields.values()))
     view = _view(any_field["latitude"].values, any_field["longitude"].values)
     land = xr.concat([field.notnull() for field in fields.values()], "flux").any("flux")
@@ -218,6 +233,8 @@ def _draw_maps(
             vmax=high,
             interpolation="nearest",
         )
+        if hatched is not None:
+            _hatch(axis, view, hatched[flux])
         axis.add_collection(LineCollection(coast[..., :2], colors=COAST, linewidths=0.3))
         axis.set_xlim(view.extent[:2])
         axis.set_ylim(view.extent[2:])
@@ -230,7 +247,7 @@ def _draw_maps(
             ax=axis,
             orientation="horizontal",
             extend=extension(field, low, high),
-            label=flux_unit(flux),
+            label=flux_unit(flux) if label is None else label,
             ticks=MaxNLocator(5),
             fraction=0.05,
             shrink=0.7,
@@ -238,6 +255,17 @@ def _draw_maps(
             aspect=35,
         )
     return figure
+
+
+def _hatch(axis: GeoAxes, view: _View, cells: xr.DataArray) -> None:
+    west, east, south, north = view.extent
+    down, across = view.row.shape
+    x = west + (np.arange(across) + 0.5) / across * (east - west)
+    y = south + (np.arange(down) + 0.5) / down * (north - south)
+    shown = view.picture(cells.astype(float)).filled(0.0)
+    if shown.any():
+        hatch = axis.contourf(x, y, shown, levels=[0.5, 1.5], colors="none", hatches=["//////"])
+        hatch.set(edgecolor="#BBBBBB", linewidth=0)  # seen on the dark end of a colour map
 
 
 def extension(field: xr.DataArray, low: float, high: float) -> str:

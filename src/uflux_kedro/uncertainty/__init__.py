@@ -22,6 +22,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "train_on_shares",
         ],
         "parameters": ["IntervalParameters", "UncertaintyParameters"],
+        "ranking": ["rank_measures", "sparsification"],
         "sampling_space": ["Places", "SamplingSpace"],
         "scores": ["bootstrap_means", "interval_score", "score_by_class", "score_by_tower"],
         "space_of_towers": ["space_of_towers"],
