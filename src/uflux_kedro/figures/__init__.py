@@ -20,11 +20,13 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "explanation": ["effects_figure", "importance_figure", "shap_figure"],
         "maps": ["mean_maps_figure", "spread_maps_figure"],
         "member": ["member_figure"],
         "members": ["leaderboard_figure"],
         "peers": ["peer_density_figure", "peer_maps_figure"],
         "profiles": ["profiles_figure", "tower_means"],
+        "response": ["response_figure"],
         "scatter": ["scatter_figure"],
         "seasons": ["seasonal_cycles", "seasons_figure"],
         "site_skill": ["site_nse", "site_skill_figure"],
