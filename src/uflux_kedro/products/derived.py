@@ -22,6 +22,8 @@ _PREFIXES = {
 }
 """Suffix of a field -> prefix of its long name."""
 
+_BOUNDS = ("lower", "upper")
+
 
 def air_temperature(drivers: xr.Dataset, predictors: Iterable[str]) -> xr.DataArray:
     """Return the air temperature that the members use.
@@ -54,23 +56,39 @@ def evapotranspiration(latent: xr.Dataset, temperature: xr.DataArray) -> xr.Data
         temperature: Air temperature on its cells and periods, degC; further periods are ignored.
 
     Returns:
-        ``ET`` in mm d-1, with ``ET_std`` and ``ET_member`` where LE has them, lazily. NaN where LE
-        or the temperature is.
+        ``ET`` in mm d-1, with ``ET_std``, ``ET_member``, ``ET_lower``, ``ET_upper`` and
+        ``ET_completeness`` where LE has them, lazily. NaN where LE or the temperature is. At a
+        given temperature ET is a multiple of LE, and so are the bounds of its interval; the
+        completeness is LE's.
     """
     temperature = temperature.sel(time=latent["time"]).reset_coords(drop=True)
     fields: dict[str, xr.DataArray] = {}
-    for suffix, prefix in _PREFIXES.items():
+    bounds = {
+        f"_{side}": f"{latent[f'LE_{side}'].attrs['long_name'].partition(':')[0]}: "
+        for side in _BOUNDS
+        if f"LE_{side}" in latent
+    }
+    for suffix, prefix in (_PREFIXES | bounds).items():
         if f"LE{suffix}" in latent:
             source = latent[f"LE{suffix}"]
             water = evapotranspiration_from_le(source, temperature).astype("float32")
             fields[f"ET{suffix}"] = water.transpose(*source.dims).assign_attrs(
                 _attributes("ET", prefix, source=f"LE, {temperature.name}")
             )
+    if "LE_completeness" in latent:
+        about = {"long_name": f"completeness of the sampling space: {VARIABLES['ET'].long_name}"}
+        fields["ET_completeness"] = latent["LE_completeness"].drop_encoding().assign_attrs(about)
+    beside = [f"ET_{name}" for name in (*_BOUNDS, "completeness") if f"ET_{name}" in fields]
+    if beside:
+        fields["ET"] = fields["ET"].assign_attrs(ancillary_variables=" ".join(beside))
     return _finished(fields, "ET", {"LE": latent}, {"air temperature": str(temperature.name)})
 
 
 def water_use_efficiency(gpp: xr.Dataset, water: xr.Dataset) -> xr.Dataset:
     """Return water-use efficiency, GPP / ET: carbon taken up per water lost.
+
+    It has no interval: that of a ratio does not follow from those of GPP and ET, whose errors go
+    together, and where ET is small it has no bound.
 
     Args:
         gpp: Finished product of GPP.
@@ -89,7 +107,7 @@ def water_use_efficiency(gpp: xr.Dataset, water: xr.Dataset) -> xr.Dataset:
 
 def _attributes(name: str, prefix: str = "", source: str = "") -> dict[str, Any]:
     attributes = VARIABLES[name].cf_attributes()
-    if prefix == _PREFIXES["_std"]:
+    if prefix not in (_PREFIXES[""], _PREFIXES["_member"]):
         attributes.pop("standard_name", None)
     return attributes | {
         "long_name": f"{prefix}{attributes['long_name']}",

@@ -14,12 +14,24 @@ INCOMPLETE, OUTSIDE, NO_MEMBER, NO_LAND = 1, 2, 4, 8
 """Bits of the flag: a predictor of some member is missing; a predictor lies outside the training
 range of some member; no member could predict; not a cell of the product."""
 
+INAPPLICABLE = 16
+"""Bit of the flag of products with intervals: no tower resembles the cell closely enough."""
+
 _FLAGS = {
     "member_lacked_predictor": INCOMPLETE,
     "predictor_outside_training_range": OUTSIDE,
     "no_member": NO_MEMBER,
     "no_land": NO_LAND,
 }
+_FLAGS_OF_INTERVALS = {"outside_area_of_applicability": INAPPLICABLE}
+
+_OF_INTERVALS = ("lower", "upper", "completeness")
+
+COMPLETENESS = (
+    "n / (n + n0) of the n towers within the cross-validated threshold of dissimilarity from the "
+    "cell's predictors, each counted once: 0 where no tower resembles the cell"
+)
+"""What the completeness of the sampling space is."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +39,8 @@ class Field:
     """One field of a product.
 
     Attributes:
-        key: Kind: ``mean``, ``std``, ``count``, ``flag``, ``quantiles`` or ``members``.
+        key: Kind: ``mean``, ``std``, ``count``, ``flag``, ``lower``, ``upper``, ``completeness``,
+            ``quantiles`` or ``members``.
         name: Name in the product.
         dims: Dimensions; time and the grid's axes come last.
         dtype: Type of the values.
@@ -49,6 +62,7 @@ def product_fields(
     *,
     quantiles: Sequence[float] = (),
     keep_members: bool = False,
+    level: float | None = None,
 ) -> tuple[Field, ...]:
     """Return the fields of a flux's product.
 
@@ -57,13 +71,16 @@ def product_fields(
         axes: Axes of the grid: latitude and longitude, or y and x.
         quantiles: Quantiles over the members, 0 to 1; empty for no such field.
         keep_members: Whether to keep the members' own fields.
+        level: Level of the intervals, 0 to 1; None for a product without intervals.
     """
     flux = VARIABLES[variable]
     dims = ("time", *axes)
     flux_attrs: dict[str, Any] = flux.cf_attributes()
     long_name = flux_attrs.pop("long_name")
     mean_of_period = {"cell_methods": "time: mean"}
-    ancillary = [f"{variable}_{name}" for name in ("std", "n_members", "flag")]
+    beside = ("std", "n_members", "flag", *(() if level is None else _OF_INTERVALS))
+    ancillary = [f"{variable}_{name}" for name in beside]
+    flags = _FLAGS if level is None else _FLAGS | _FLAGS_OF_INTERVALS
     real, nan = np.dtype("float32"), float("nan")
     fields = [
         Field(
@@ -106,11 +123,32 @@ def product_fields(
             {
                 "long_name": f"what to beware of: {long_name}",
                 "standard_name": "quality_flag",
-                "flag_masks": np.array(list(_FLAGS.values()), dtype="int8"),
-                "flag_meanings": " ".join(_FLAGS),
+                "flag_masks": np.array(list(flags.values()), dtype="int8"),
+                "flag_meanings": " ".join(flags),
             },
         ),
     ]
+    if level is not None:
+        attrs = {"units": flux.unit, **mean_of_period}
+        for side in ("lower", "upper"):
+            bound = f"{side} bound of the {100 * level:g} % interval of unseen towers: {long_name}"
+            fields.append(
+                Field(side, f"{variable}_{side}", dims, real, nan, {"long_name": bound} | attrs)
+            )
+        fields.append(
+            Field(
+                "completeness",
+                f"{variable}_completeness",
+                dims,
+                real,
+                nan,
+                {
+                    "long_name": f"completeness of the sampling space: {long_name}",
+                    "units": "1",
+                    "comment": COMPLETENESS,
+                },
+            )
+        )
     if quantiles:
         attrs = {"long_name": f"quantile over the members: {long_name}", "units": flux.unit}
         fields.append(
@@ -136,6 +174,20 @@ def product_fields(
             )
         )
     return tuple(fields)
+
+
+def about_intervals(level: float) -> dict[str, Any]:
+    """Return what a product's record says of its intervals.
+
+    Args:
+        level: Level of the intervals, 0 to 1.
+    """
+    return {
+        "level": level,
+        "interval": f"from lower to upper bound lie {100 * level:g} % of the values at towers that "
+        "no model was trained on",
+        "completeness": COMPLETENESS,
+    }
 
 
 def label_coordinates(members: Sequence[str], quantiles: Sequence[float]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from uflux_kedro.errors import ConfigurationError, InputError
 from uflux_kedro.models.fitted import SUSPICIOUS_SHARE
-from uflux_kedro.products.fields import INCOMPLETE, NO_MEMBER, OUTSIDE, Field
+from uflux_kedro.products.fields import INAPPLICABLE, INCOMPLETE, NO_MEMBER, OUTSIDE, Field
 from uflux_kedro.variables import SITE_PREDICTORS
 
 logger = logging.getLogger(__name__)
@@ -43,12 +43,69 @@ class Predictor(Protocol):
         """Predict the flux of rows, shape (n, predictors) to (n,)."""
 
 
-def check_drivers(members: Mapping[str, Predictor], drivers: xr.Dataset) -> tuple[str, str]:
-    """Check that the drivers hold everything that the members need.
+class Bounds(Protocol):
+    """Intervals of rows, and how well towers cover them; each of shape (n,)."""
+
+    @property
+    def lower(self) -> NDArray[np.float32]:
+        """Lower bounds, in the flux's unit."""
+
+    @property
+    def upper(self) -> NDArray[np.float32]:
+        """Upper bounds, in the flux's unit."""
+
+    @property
+    def completeness(self) -> NDArray[np.float32]:
+        """Completeness of the sampling space, 0 to 1."""
+
+    @property
+    def outside(self) -> NDArray[np.bool_]:
+        """Whether a row lies outside the area of applicability."""
+
+
+class Calibrated(Protocol):
+    """Calibrated uncertainty of a flux.
+
+    Its ``card`` holds ``checksum``, which identifies it, and ``level``, the share of unseen towers'
+    values within its intervals. It is sent to workers, so that it pickles as something small.
+    """
+
+    @property
+    def predictors(self) -> Sequence[str]:
+        """Names of the columns, in its order."""
+
+    @property
+    def card(self) -> Mapping[str, Any]:
+        """Its description."""
+
+    def bounds(
+        self, X: NDArray[np.float32], mean: NDArray[np.float32], std: NDArray[np.float32], /
+    ) -> Bounds:
+        """Return the intervals of rows.
+
+        Args:
+            X: Predictors (n, predictors); NaN where one is missing.
+            mean: Mean over the members (n,), finite.
+            std: Standard deviation over the members (n,); NaN where only one could predict.
+        """
+
+
+def level_of(uncertainty: Calibrated | None) -> float | None:
+    """Return the level of the intervals, 0 to 1; None without any."""
+    return None if uncertainty is None else float(uncertainty.card["level"])
+
+
+def check_drivers(
+    members: Mapping[str, Predictor],
+    drivers: xr.Dataset,
+    uncertainty: Calibrated | None = None,
+) -> tuple[str, str]:
+    """Check that the drivers hold everything that members and uncertainty need.
 
     Args:
         members: Name -> fitted member.
         drivers: Predictors and ``IGBP`` on one grid, with time.
+        uncertainty: Calibrated uncertainty, if there is one.
 
     Returns:
         Axes of the grid: y and x, or latitude and longitude.
@@ -64,6 +121,8 @@ def check_drivers(members: Mapping[str, Predictor], drivers: xr.Dataset) -> tupl
     needed = dict.fromkeys(dims, "a coordinate of that name")
     for member, model in members.items():
         needed |= dict.fromkeys(model.predictors, f"a predictor of {member}")
+    for name in () if uncertainty is None else uncertainty.predictors:
+        needed.setdefault(name, "a predictor of the uncertainty")
     needed["IGBP"] = "land cover classes, 0 for water"
     for name, meaning in needed.items():
         if name not in drivers.variables:
@@ -100,6 +159,7 @@ def predict_region(
     block_rows: int = 8192,
     mask: NDArray[np.bool_] | None = None,
     timing: dict[str, float] | None = None,
+    uncertainty: Calibrated | None = None,
 ) -> dict[str, NDArray]:
     """Predict all cells of a region.
 
@@ -112,6 +172,8 @@ def predict_region(
         block_rows: Rows of a block.
         mask: Cells to predict (rows, columns), on top of the land mask; None for all land.
         timing: If given, its ``reading`` is set to the seconds spent on reading.
+        uncertainty: Calibrated uncertainty, for the fields ``lower``, ``upper`` and
+            ``completeness``.
 
     Returns:
         Name of the field -> its values, in the field's dimensions and type.
@@ -131,16 +193,24 @@ def predict_region(
     }
     cells = np.flatnonzero(land)
     if cells.size:
-        names = list(dict.fromkeys(n for model in members.values() for n in model.predictors))
+        names = predictors_of(members, uncertainty)
         table = _read(drivers, names, axes, land.shape, cells)
         if timing is not None:
             timing["reading"] = time.perf_counter() - started
-        rows = _predict_rows(members, names, table, quantiles, n_jobs, block_rows)
+        rows = _predict_rows(members, names, table, quantiles, n_jobs, block_rows, uncertainty)
         for f in fields:
             values = rows[f.key]
             flat = grids[f.name].reshape(*values.shape[:-1], shape[0], -1)
             flat[..., cells] = values.reshape(*values.shape[:-1], shape[0], -1)
     return grids
+
+
+def predictors_of(
+    members: Mapping[str, Predictor], uncertainty: Calibrated | None = None
+) -> list[str]:
+    """Return the predictors that members and uncertainty need, each once."""
+    needed = [name for model in members.values() for name in model.predictors]
+    return list(dict.fromkeys([*needed, *(uncertainty.predictors if uncertainty else ())]))
 
 
 def _read(
@@ -188,6 +258,7 @@ def _predict_rows(
     quantiles: Sequence[float],
     n_jobs: int,
     block_rows: int,
+    uncertainty: Calibrated | None,
 ) -> dict[str, NDArray]:
     """Return the fields of rows by key; the rows are the columns of ``table``."""
     position = {name: i for i, name in enumerate(names)}
@@ -199,6 +270,9 @@ def _predict_rows(
     mean, spread = np.full((2, n_rows), np.nan, dtype=np.float32)
     count = np.zeros(n_rows, dtype=np.int16)
     flag = np.zeros(n_rows, dtype=np.int8)
+    judged = () if uncertainty is None else uncertainty.predictors
+    judged_columns = [position[name] for name in judged]
+    of_bounds = np.full((3, n_rows if uncertainty else 0), np.nan, dtype=np.float32)
     beyond: list[NDArray[np.int64]] = []
 
     def predict(rows: slice) -> None:
@@ -221,6 +295,14 @@ def _predict_rows(
             + OUTSIDE * outside.any(axis=0)
             + NO_MEMBER * (count[rows] == 0)
         )
+        some = count[rows] > 0
+        if uncertainty is not None and some.any():
+            X = np.where(finite[judged_columns], values[judged_columns], np.nan).T
+            found = uncertainty.bounds(
+                np.ascontiguousarray(X[some]), mean[rows][some], spread[rows][some]
+            )
+            of_bounds[:, rows][:, some] = found.lower, found.upper, found.completeness
+            flag[rows][some] += np.int8(INAPPLICABLE) * found.outside
 
     Parallel(n_jobs=n_jobs, backend="threading")(
         delayed(predict)(slice(start, start + block_rows)) for start in range(0, n_rows, block_rows)
@@ -235,6 +317,7 @@ def _predict_rows(
         "std": spread,
         "count": count,
         "flag": flag,
+        **dict(zip(("lower", "upper", "completeness"), of_bounds, strict=True)),
     }
 
 

@@ -13,6 +13,7 @@ from uflux_kedro.products.parameters import WholeProduct
 
 if TYPE_CHECKING:
     from uflux_kedro.models.fitted import FittedMember
+    from uflux_kedro.products.kernel import Calibrated
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,8 @@ class Plan:
         title: Title of the product, one line.
         institution: Institution that makes it.
         whole: Size of the whole product, if this is a part of it.
+        uncertainty: Calibrated uncertainty of the flux, sent to workers like the members; None for
+            a product without intervals.
     """
 
     flux: str
@@ -46,3 +49,4 @@ class Plan:
     title: str = ""
     institution: str = "not stated"
     whole: WholeProduct | None = None
+    uncertainty: Calibrated | None = None

@@ -8,6 +8,7 @@ checksums still match, and makes the others.
 from __future__ import annotations
 
 import errno
+import json
 import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,6 +31,7 @@ from uflux_kedro.products.fields import (
     INCOMPLETE,
     OUTSIDE,
     Field,
+    about_intervals,
     label_coordinates,
     product_fields,
 )
@@ -40,7 +42,13 @@ from uflux_kedro.products.fingerprints import (
     stored,
     values_fingerprint,
 )
-from uflux_kedro.products.kernel import check_drivers, predict_region
+from uflux_kedro.products.kernel import (
+    Calibrated,
+    check_drivers,
+    level_of,
+    predict_region,
+    predictors_of,
+)
 from uflux_kedro.products.plan import Plan
 from uflux_kedro.products.stac import write_record
 from uflux_kedro.products.store import (
@@ -76,6 +84,7 @@ class _Work:
     block_rows: int
     store: ProductStore
     fingerprints: Mapping[str, str]
+    uncertainty: Calibrated | None
 
     @cached_property
     def arrays(self) -> dict[str, Any]:
@@ -102,12 +111,16 @@ def produce(plan: Plan, store: ProductStore) -> Production:
             finished regions are kept. Also if the drivers were replaced meanwhile.
     """
     started = time.perf_counter()
-    axes = check_drivers(plan.members, plan.drivers)
+    axes = check_drivers(plan.members, plan.drivers, plan.uncertainty)
     dims = ("time", *axes)
     fields = tuple(
         replace(f, attrs=field_attributes(f.attrs, axes))
         for f in product_fields(
-            plan.flux, axes, quantiles=plan.quantiles, keep_members=plan.keep_members
+            plan.flux,
+            axes,
+            quantiles=plan.quantiles,
+            keep_members=plan.keep_members,
+            level=level_of(plan.uncertainty),
         )
     )
     sizes = {dim: plan.drivers.sizes[dim] for dim in dims}
@@ -119,9 +132,10 @@ def produce(plan: Plan, store: ProductStore) -> Production:
         [plan.flux, sizes, shape, inner, [f.name for f in fields], _coordinates(template)]
     )
     regions = list(_regions(sizes, shape))
-    names = [name for model in plan.members.values() for name in model.predictors]
-    identity = DriverFingerprints(plan.drivers, names)
-    made_by = fingerprint([__version__, layout, _members(plan), list(plan.quantiles)])
+    identity = DriverFingerprints(plan.drivers, predictors_of(plan.members, plan.uncertainty))
+    made_by = fingerprint(
+        [__version__, layout, _members(plan), list(plan.quantiles), *_uncertainty(plan).values()]
+    )
     fingerprints = {r.key: fingerprint([made_by, identity.of(r.slices)]) for r in regions}
     missing = regions
     results: list[_RegionCost] = []
@@ -143,6 +157,7 @@ def produce(plan: Plan, store: ProductStore) -> Production:
             plan.block_rows,
             store,
             fingerprints,
+            plan.uncertainty,
         )
         done = plan.execution.run(_make_region, work, missing)
         try:
@@ -238,9 +253,12 @@ def _template(plan: Plan, dims: Sequence[str]) -> xr.Dataset:
         title=plan.title or f"UFLUX ensemble: {plan.flux}",
         members=list(plan.members),
         parameters={"quantiles": list(plan.quantiles), "keep_members": plan.keep_members},
-        checksums=dict(_members(plan)),
+        checksums=dict(_members(plan)) | _uncertainty(plan),
         institution=plan.institution,
     )
+    level = level_of(plan.uncertainty)
+    if level is not None:
+        finished.attrs["uncertainty"] = json.dumps(about_intervals(level))
     return finished.drop_encoding()
 
 
@@ -251,6 +269,11 @@ def _coordinates(template: xr.Dataset) -> list[Any]:
 
 def _members(plan: Plan) -> list[tuple[str, str]]:
     return [(name, str(model.card["checksum"])) for name, model in plan.members.items()]
+
+
+def _uncertainty(plan: Plan) -> dict[str, str]:
+    found = plan.uncertainty
+    return {} if found is None else {"uncertainty": str(found.card["checksum"])}
 
 
 def _regions(sizes: Mapping[str, int], shape: Mapping[str, int]) -> Iterator[_Region]:
@@ -309,6 +332,7 @@ def _make_region(work: _Work, region: _Region, threads: int) -> _RegionCost:
         n_jobs=threads,
         block_rows=work.block_rows,
         timing=timing,
+        uncertainty=work.uncertainty,
     )
     predicted = time.perf_counter()
     work.store.unmark(region.key)

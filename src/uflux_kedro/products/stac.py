@@ -22,7 +22,14 @@ def stac_item(product: xr.Dataset, href: str) -> dict[str, Any]:
     corners = [[west, south], [east, south], [east, north], [west, north], [west, south]]
     start, end = product["time_bnds"].to_numpy()[[0, -1], [0, 1]].astype("datetime64[s]")
     name = href.rstrip("/").rsplit("/", 1)[-1].removesuffix(".zarr")
-    kept = ("members", "input_checksums", "product_checksum", "software_versions", "parameters")
+    kept = (
+        "members",
+        "input_checksums",
+        "product_checksum",
+        "software_versions",
+        "parameters",
+        "uncertainty",
+    )
     properties = {key: product.attrs[key] for key in kept if key in product.attrs}
     return {
         "type": "Feature",
