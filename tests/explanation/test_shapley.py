@@ -52,15 +52,15 @@ def test_contributions_to_a_boosted_model_add_up_to_its_predictions(data):
     X, y = data
     model = make_model("XGB", {"n_estimators": 20}, random_state=0).fit(X, y)
     found = contributions(model, X)
-    assert found.values.shape == X.shape
-    np.testing.assert_allclose(found.values.sum(1) + found.mean, model.predict(X), atol=1e-5)
+    assert found.effects.shape == X.shape
+    np.testing.assert_allclose(found.effects.sum(1) + found.mean, model.predict(X), atol=1e-5)
 
 
 def test_a_predictor_that_no_tree_uses_contributes_nothing(data):
     X, y = data
     X = np.column_stack([X, np.ones(len(X), "float32")])
     model = XGBRegressor(n_estimators=5, max_depth=3, n_jobs=1).fit(X, y)
-    assert (contributions(model, X).values[:, 3] == 0).all()
+    assert (contributions(model, X).effects[:, 3] == 0).all()
 
 
 def test_contributions_of_boosted_stumps_are_their_departures_from_the_mean():
@@ -69,7 +69,7 @@ def test_contributions_of_boosted_stumps_are_their_departures_from_the_mean():
     model = XGBRegressor(n_estimators=50, max_depth=1, reg_lambda=0, n_jobs=1).fit(X, y)
     found = contributions(model, X[[0, 25, 50, 75]])
     expected = [[-2, -0.5], [-2, 0.5], [2, -0.5], [2, 0.5]]
-    np.testing.assert_allclose(found.values, expected, atol=0.01)
+    np.testing.assert_allclose(found.effects, expected, atol=0.01)
     assert found.mean == pytest.approx(2.5, abs=0.01)
 
 
@@ -78,10 +78,10 @@ def test_contributions_to_a_forest_are_shapley_values(data):
     X, y = data
     model = RandomForestRegressor(n_estimators=3, max_depth=3, random_state=0).fit(X, y)
     found = contributions(model, X[:5])
-    for row, values in zip(X[:5], found.values, strict=True):
+    for row, values in zip(X[:5], found.effects, strict=True):
         expected = np.mean([shapley(tree.tree_, row) for tree in model.estimators_], axis=0)
         np.testing.assert_allclose(values, expected, atol=1e-6)
-    np.testing.assert_allclose(found.values.sum(1) + found.mean, model.predict(X[:5]), atol=1e-6)
+    np.testing.assert_allclose(found.effects.sum(1) + found.mean, model.predict(X[:5]), atol=1e-6)
 
 
 def test_without_the_library_its_extra_is_named(data, monkeypatch):
@@ -103,7 +103,7 @@ def test_what_is_not_exact_is_refused_and_the_way_out_is_named(data):
 def test_no_row_has_no_contribution(data):
     X, y = data
     model = XGBRegressor(n_estimators=2, n_jobs=1).fit(X, y)
-    assert contributions(model, X[:0]).values.shape == (0, 3)
+    assert contributions(model, X[:0]).effects.shape == (0, 3)
 
 
 def test_the_mean_size_gives_each_site_equal_weight():

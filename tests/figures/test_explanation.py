@@ -103,6 +103,7 @@ def test_a_panel_has_the_curves_of_its_class_and_its_counts(rows):
     np.testing.assert_array_equal(grass.get_lines()[0].get_ydata(), tower["effect"])
     assert len(grass.collections[0].get_offsets()) == 4 * 24
     assert figure.get_supxlabel() == "TA (°C)"
+    assert all(axis.xaxis.get_tick_params()["labelbottom"] for axis in (forest, grass))
     without = response_figure(response_curves(rows.drop(columns="baseline")), "NEE")
     assert [line.get_label() for line in without.axes[0].get_lines()] == ["tower", "model"]
     assert without.get_supxlabel() == "PPFD (µmol m⁻² s⁻¹)"
@@ -148,3 +149,11 @@ def test_captions_name_flux_unit_and_number():
     for key in ("response_GPP", "importance_TA", "shap_"):
         with pytest.raises(ConfigurationError):
             caption_of(key)
+
+
+def test_the_lowest_panel_of_each_column_has_numbers(rows):
+    names = ["ENF", "EBF", "DBF", "MF", "OSH", "GRA"]
+    many = pd.concat([rows.assign(IGBP=name) for name in names])
+    axes = response_figure(response_curves(many), "RECO").axes[:6]
+    shown = [axis.xaxis.get_tick_params()["labelbottom"] for axis in axes]
+    assert shown == [False, False, True, True, True, True]

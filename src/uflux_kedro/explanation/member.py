@@ -93,8 +93,8 @@ def explain(
             ) from error
         importance = _shuffled(predict, X, complete, flux, predictors, settings)
         return Explanation(importance, effects, None, str(error))
-    importance = mean_contributions(found.values, predictors, sites, **settings)
-    return Explanation(importance, effects, _tidy(found.values, complete, predictors), "")
+    importance = mean_contributions(found.effects, predictors, sites, **settings)
+    return Explanation(importance, effects, _tidy(found.effects, complete, predictors), "")
 
 
 def _complete(member: FittedMember, rows: pd.DataFrame, max_rows: int, seed: int) -> pd.DataFrame:

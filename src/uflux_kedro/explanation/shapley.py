@@ -22,11 +22,11 @@ class Contributions(NamedTuple):
     """SHAP values.
 
     Attributes:
-        values: (n, predictors), in the unit of the prediction.
+        effects: (n, predictors), in the unit of the prediction.
         mean: Prediction of which nothing is known; with the sum of a row it is its prediction.
     """
 
-    values: NDArray[np.float64]
+    effects: NDArray[np.float64]
     mean: float
 
 

@@ -65,6 +65,8 @@ def response_figure(found: ResponseCurves, flux: str, rows: pd.DataFrame | None 
         axis.set_title(f"{name}  ({counts['towers']}; {counts['site_years']})", size=8)
     for axis in axes[len(classes) :]:
         axis.set_axis_off()
+    for axis in axes[max(0, len(classes) - columns) : len(classes)]:
+        axis.tick_params(labelbottom=True)  # also above an empty panel
     _limit(axes[0], found.curves, rows)
     response = RESPONSES[flux]
     figure.supylabel(axis_label(flux), size=8)
