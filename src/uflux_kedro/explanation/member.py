@@ -42,7 +42,7 @@ def explain(
     rows: pd.DataFrame,
     *,
     n_bins: int = 20,
-    max_rows: int = 5000,
+    max_rows: int = 2000,
     n_resamples: int = 500,
     level: float = 0.9,
     seed: int = 0,
