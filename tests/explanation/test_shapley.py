@@ -5,13 +5,15 @@ from __future__ import annotations
 import sys
 from itertools import combinations
 from math import factorial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from sklearn.ensemble import RandomForestRegressor
 from xgboost import XGBRegressor
 
-from uflux_kedro.errors import ConfigurationError
+from uflux_kedro.errors import ConfigurationError, InputError
+from uflux_kedro.explanation.binned_trees import unpacked_trees
 from uflux_kedro.explanation.shapley import contributions, mean_contributions
 from uflux_kedro.models.registry import make_model
 
@@ -52,15 +54,15 @@ def test_contributions_to_a_boosted_model_add_up_to_its_predictions(data):
     X, y = data
     model = make_model("XGB", {"n_estimators": 20}, random_state=0).fit(X, y)
     found = contributions(model, X)
-    assert found.values.shape == X.shape
-    np.testing.assert_allclose(found.values.sum(1) + found.mean, model.predict(X), atol=1e-5)
+    assert found.effects.shape == X.shape
+    np.testing.assert_allclose(found.effects.sum(1) + found.mean, model.predict(X), atol=1e-5)
 
 
 def test_a_predictor_that_no_tree_uses_contributes_nothing(data):
     X, y = data
     X = np.column_stack([X, np.ones(len(X), "float32")])
     model = XGBRegressor(n_estimators=5, max_depth=3, n_jobs=1).fit(X, y)
-    assert (contributions(model, X).values[:, 3] == 0).all()
+    assert (contributions(model, X).effects[:, 3] == 0).all()
 
 
 def test_contributions_of_boosted_stumps_are_their_departures_from_the_mean():
@@ -69,7 +71,7 @@ def test_contributions_of_boosted_stumps_are_their_departures_from_the_mean():
     model = XGBRegressor(n_estimators=50, max_depth=1, reg_lambda=0, n_jobs=1).fit(X, y)
     found = contributions(model, X[[0, 25, 50, 75]])
     expected = [[-2, -0.5], [-2, 0.5], [2, -0.5], [2, 0.5]]
-    np.testing.assert_allclose(found.values, expected, atol=0.01)
+    np.testing.assert_allclose(found.effects, expected, atol=0.01)
     assert found.mean == pytest.approx(2.5, abs=0.01)
 
 
@@ -78,18 +80,75 @@ def test_contributions_to_a_forest_are_shapley_values(data):
     X, y = data
     model = RandomForestRegressor(n_estimators=3, max_depth=3, random_state=0).fit(X, y)
     found = contributions(model, X[:5])
-    for row, values in zip(X[:5], found.values, strict=True):
+    for row, values in zip(X[:5], found.effects, strict=True):
         expected = np.mean([shapley(tree.tree_, row) for tree in model.estimators_], axis=0)
         np.testing.assert_allclose(values, expected, atol=1e-6)
-    np.testing.assert_allclose(found.values.sum(1) + found.mean, model.predict(X[:5]), atol=1e-6)
+    np.testing.assert_allclose(found.effects.sum(1) + found.mean, model.predict(X[:5]), atol=1e-6)
+
+
+def test_contributions_to_a_binned_forest_are_shapley_values(data):
+    pytest.importorskip("shap")
+    X, y = data
+    model = make_model("RF", {"n_estimators": 4, "max_depth": 6}, random_state=0).fit(X, y)
+    few = X[:40]  # so that many nodes send all rows one way
+    found = contributions(model, few)
+    np.testing.assert_allclose(found.effects.sum(1) + found.mean, model.predict(few), atol=1e-5)
+    assert found.mean == pytest.approx(model.predict(few).mean(), abs=1e-5)
+    rows = np.empty(few.shape, np.uint8)
+    model.binner_.transform(few, rows)
+    trees = [as_of_scikit_learn(t) for t in unpacked_trees(model.forest_.trees, rows)]
+    for row, values in zip(rows[:3], found.effects, strict=False):
+        expected = np.mean([shapley(tree, row) for tree in trees], axis=0)
+        np.testing.assert_allclose(values, expected, atol=1e-6)
+
+
+def as_of_scikit_learn(tree: dict) -> SimpleNamespace:
+    return SimpleNamespace(
+        children_left=tree["children_left"],
+        children_right=tree["children_right"],
+        feature=tree["features"],
+        threshold=tree["thresholds"],
+        weighted_n_node_samples=tree["node_sample_weight"],
+        value=tree["values"][:, None],
+    )
+
+
+def test_unpacked_trees_predict_as_the_forest_and_every_node_splits(data):
+    X, y = data
+    model = make_model("RF", {"n_estimators": 3}, random_state=0).fit(X, y)
+    rows = np.empty(X[:50].shape, np.uint8)
+    model.binner_.transform(X[:50], rows)
+    predicted = np.zeros(50)
+    for tree in unpacked_trees(model.forest_.trees, rows):
+        inner = tree["children_left"] >= 0
+        cover = tree["node_sample_weight"]
+        assert cover[0] == 50
+        assert (cover > 0).all()
+        halves = cover[tree["children_left"][inner]] + cover[tree["children_right"][inner]]
+        np.testing.assert_array_equal(cover[inner], halves)
+        for i, row in enumerate(rows):
+            node = 0
+            while inner[node]:
+                low = row[tree["features"][node]] <= tree["thresholds"][node]
+                node = tree["children_left" if low else "children_right"][node]
+            predicted[i] += tree["values"][node, 0] / 3
+    np.testing.assert_allclose(predicted, model.predict(X[:50]), rtol=1e-6)
+
+
+def test_a_binned_forest_is_not_explained_by_nothing(data):
+    X, y = data
+    model = make_model("RF", {"n_estimators": 1}).fit(X, y)
+    with pytest.raises(InputError, match="at least one row"):
+        contributions(model, X[:0])
 
 
 def test_without_the_library_its_extra_is_named(data, monkeypatch):
     X, y = data
     monkeypatch.setitem(sys.modules, "shap", None)
-    model = RandomForestRegressor(n_estimators=2).fit(X, y)
-    with pytest.raises(ConfigurationError, match=r"uflux_kedro\[explain\]"):
-        contributions(model, X)
+    for name in ("RF", "RF-sklearn"):
+        model = make_model(name, {"n_estimators": 2}).fit(X, y)
+        with pytest.raises(ConfigurationError, match=r"uflux_kedro\[explain\]"):
+            contributions(model, X)
 
 
 def test_what_is_not_exact_is_refused_and_the_way_out_is_named(data):
@@ -103,7 +162,7 @@ def test_what_is_not_exact_is_refused_and_the_way_out_is_named(data):
 def test_no_row_has_no_contribution(data):
     X, y = data
     model = XGBRegressor(n_estimators=2, n_jobs=1).fit(X, y)
-    assert contributions(model, X[:0]).values.shape == (0, 3)
+    assert contributions(model, X[:0]).effects.shape == (0, 3)
 
 
 def test_the_mean_size_gives_each_site_equal_weight():

@@ -7,7 +7,11 @@ import pandas as pd
 import pytest
 
 from uflux_kedro.errors import InputError
-from uflux_kedro.uncertainty.targets import target_share, target_uncertainty
+from uflux_kedro.uncertainty.targets import (
+    target_share,
+    target_shares,
+    target_uncertainty,
+)
 
 
 def test_parts_are_joined_in_quadrature():
@@ -108,3 +112,16 @@ def test_tables_that_do_not_belong_together_are_refused(rows):
         target_share(rows, pd.DataFrame({"total": [1.0]}))
     with pytest.raises(InputError, match="prediction"):
         target_share(rows.drop(columns="prediction"), pd.DataFrame({"total": rows["sigma"]}))
+
+
+def test_fluxes_are_split_by_class_where_their_towers_state_something(rows):
+    time = rows.groupby("site_id").cumcount()
+    rows = rows.assign(time=pd.Timestamp("2001-01-01") + pd.to_timedelta(time, unit="D"))
+    table = rows[["site_id", "time", "IGBP"]].assign(GPP=1.0, LE=1.0, GPP_UNC=rows["sigma"])
+    shuffled = table.sample(frac=1, random_state=0, ignore_index=True)
+    found = target_shares({"GPP": rows, "LE": rows}, shuffled, n_resamples=50)
+    assert found["flux"].tolist() == ["GPP"] * 3
+    assert found["group"].tolist() == ["all", "ENF", "GRA"]
+    direct = target_share(rows, pd.DataFrame({"total": rows["sigma"]}), n_resamples=50)
+    assert found["total"][0] == pytest.approx(direct["total"][0])
+    assert target_shares({"LE": rows}, table).empty

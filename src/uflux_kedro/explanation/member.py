@@ -42,7 +42,7 @@ def explain(
     rows: pd.DataFrame,
     *,
     n_bins: int = 20,
-    max_rows: int = 5000,
+    max_rows: int = 2000,
     n_resamples: int = 500,
     level: float = 0.9,
     seed: int = 0,
@@ -93,8 +93,8 @@ def explain(
             ) from error
         importance = _shuffled(predict, X, complete, flux, predictors, settings)
         return Explanation(importance, effects, None, str(error))
-    importance = mean_contributions(found.values, predictors, sites, **settings)
-    return Explanation(importance, effects, _tidy(found.values, complete, predictors), "")
+    importance = mean_contributions(found.effects, predictors, sites, **settings)
+    return Explanation(importance, effects, _tidy(found.effects, complete, predictors), "")
 
 
 def _complete(member: FittedMember, rows: pd.DataFrame, max_rows: int, seed: int) -> pd.DataFrame:

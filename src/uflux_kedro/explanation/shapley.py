@@ -2,7 +2,8 @@
 
 Lundberg et al. (2020), doi 10.1038/s42256-019-0138-9: the Shapley value of a predictor, where a
 predictor that is not known is averaged over by the rows that the trees were grown on. With the mean
-they add up to the prediction.
+they add up to the prediction. The binned forest does not keep how many rows each node had: there the
+rows to explain are averaged over.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from uflux_kedro.errors import ConfigurationError
+from uflux_kedro.errors import ConfigurationError, InputError
+from uflux_kedro.explanation.binned_trees import unpacked_trees
 from uflux_kedro.validation.bootstrap import percentile_interval, site_draws
 
 
@@ -22,11 +24,11 @@ class Contributions(NamedTuple):
     """SHAP values.
 
     Attributes:
-        values: (n, predictors), in the unit of the prediction.
+        effects: (n, predictors), in the unit of the prediction.
         mean: Prediction of which nothing is known; with the sum of a row it is its prediction.
     """
 
-    values: NDArray[np.float64]
+    effects: NDArray[np.float64]
     mean: float
 
 
@@ -34,14 +36,15 @@ def contributions(model: Any, X: NDArray[np.float32], n_jobs: int | None = None)
     """Split predictions into the contributions of the predictors.
 
     Args:
-        model: Fitted model whose trees allow it: ``XGBRegressor``, or scikit-learn's random forest,
-            for which the library ``shap`` (extra ``explain``) is needed.
+        model: Fitted model whose trees allow it: ``XGBRegressor``, or a random forest of this
+            project or of scikit-learn, for which the library ``shap`` (extra ``explain``) is needed.
         X: Rows, shape (n, predictors), no missing values.
         n_jobs: Threads of XGBoost; None is one, -1 all.
 
     Raises:
         ConfigurationError: If SHAP values of this kind of model are not exact, or ``shap`` is not
             installed.
+        InputError: If a binned forest is to be explained by no row.
     """
     kind = type(model).__name__
     if kind not in EXACT:
@@ -67,6 +70,22 @@ def _of_xgboost(model: Any, X: NDArray[np.float32], n_jobs: int | None) -> Contr
 
 
 def _of_random_forest(model: Any, X: NDArray[np.float32], _: int | None) -> Contributions:
+    return _by_library(model, X)
+
+
+def _of_binned_forest(model: Any, X: NDArray[np.float32], _: int | None) -> Contributions:
+    if not len(X):
+        raise InputError("rows to explain", None, expected="at least one row", found="none")
+    rows = np.empty(X.shape, np.uint8)
+    model.binner_.transform(X, rows)
+    trees = unpacked_trees(model.forest_.trees, rows)
+    for tree in trees:
+        tree["values"] = tree["values"] / len(trees)
+    kinds = {"internal_dtype": np.float64, "input_dtype": np.float64}
+    return _by_library({"trees": trees, **kinds}, rows.astype(float))
+
+
+def _by_library(model: Any, X: NDArray) -> Contributions:
     try:
         from shap import TreeExplainer
     except ImportError as error:
@@ -75,12 +94,13 @@ def _of_random_forest(model: Any, X: NDArray[np.float32], _: int | None) -> Cont
             "pip install 'uflux_kedro[explain]'"
         ) from error
     explainer = TreeExplainer(model, feature_perturbation="tree_path_dependent")
-    values = np.asarray(explainer.shap_values(X), dtype=float)
-    return Contributions(values, float(np.ravel(explainer.expected_value)[0]))
+    effects = np.asarray(explainer.shap_values(X, check_additivity=False), dtype=float)
+    return Contributions(effects, float(np.ravel(explainer.expected_value)[0]))
 
 
 EXACT: Mapping[str, Callable[[Any, NDArray[np.float32], int | None], Contributions]] = {
     "XGBRegressor": _of_xgboost,
+    "BinnedForestRegressor": _of_binned_forest,
     "RandomForestRegressor": _of_random_forest,
 }
 """Type of a model whose SHAP values are exact -> function that computes them."""

@@ -31,7 +31,7 @@ def unit_text(unit: str) -> str:
     """Return a unit for readers: ``gC m⁻² d⁻¹`` for ``gC m-2 d-1``, ``""`` for ``1``."""
     if unit == "1":
         return ""
-    words = unit.replace("degC", "°C").replace("umol", "µmol")
+    words = unit.replace("degC", "°C").replace("degrees_north", "°N").replace("umol", "µmol")
     return re.sub(r"(?<=[A-Za-z])-?\d+", lambda m: m.group().translate(_SUPERSCRIPT), words)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from uflux_kedro.errors import ConfigurationError
+from uflux_kedro.explanation.responses import RESPONSES
 from uflux_kedro.figures.labels import flux_unit
 from uflux_kedro.variables import FLUXES
 
@@ -116,6 +117,59 @@ _PEER_FIGURES = {
 """Kind of a figure of a peer -> its caption; the figure's key is ``<kind>_<peer>``."""
 
 
+_FLUX_FIGURES = {
+    "importance": Caption(
+        "Figure S7",
+        "Importance of predictors of {flux}",
+        "Increase of the RMSE at towers that the model was not trained on ({{scheme}}) when the values "
+        "of a predictor are shuffled. Lines: intervals from a bootstrap over towers. Of predictors that "
+        "say the same, each alone counts for little. {flux} in {unit}.",
+        section="explanation",
+    ),
+    "shap": Caption(
+        "Figure S8",
+        "SHAP values of {flux}",
+        "Contribution of each predictor to each prediction of one member, exact for its trees. Each dot "
+        "is a site-month at a tower; colour is the rank of the predictor's value. With the mean, the "
+        "contributions of a row add up to its prediction. {flux} in {unit}.",
+        section="explanation",
+    ),
+    "effects": Caption(
+        "Figure S9",
+        "Effects of predictors on {flux}",
+        "Accumulated local effects of one member: change of the prediction with a predictor, against its "
+        "mean, where towers have data; the predictors with the widest effect. Bands and lines: intervals "
+        "from a bootstrap over towers. {flux} in {unit}.",
+        section="explanation",
+    ),
+    "response": Caption(
+        "{number}",
+        "Response of {flux} to {driver} by IGBP class",
+        "Polynomials of second order, fitted to the same rows of towers that the model was not trained "
+        "on ({{scheme}}): towers, model ({{shown}}), and baseline if there is one. In brackets: number of "
+        "towers; number of site-years. Bands: intervals from a bootstrap over towers. Dots: tower "
+        "values. {flux} in {unit}.",
+        section="explanation",
+    ),
+}
+"""Kind of a figure of one flux -> its caption; the figure's key is ``<kind>_<flux>``."""
+
+_RESPONSE_NUMBERS = {"NEE": "Figure 10", "RECO": "Figure 11"}
+
+
+def _flux_caption(kind: str, flux: str) -> Caption:
+    caption = _FLUX_FIGURES[kind]
+    fields = {"flux": flux, "unit": flux_unit(flux)}
+    if kind == "response":
+        fields |= {"number": _RESPONSE_NUMBERS[flux], "driver": RESPONSES[flux].driver}
+    return replace(
+        caption,
+        number=caption.number.format(**fields),
+        title=caption.title.format(**fields),
+        text=caption.text.format(**fields),
+    )
+
+
 def caption_of(key: str) -> Caption:
     """Return the caption of a figure.
 
@@ -123,6 +177,9 @@ def caption_of(key: str) -> Caption:
         ConfigurationError: If the report has no such figure.
     """
     kind, _, peer = key.partition("_")
+    fluxes = _RESPONSE_NUMBERS if kind == "response" else FLUXES
+    if kind in _FLUX_FIGURES and peer in fluxes:
+        return _flux_caption(kind, peer)
     if kind in _PEER_FIGURES and peer:
         caption = _PEER_FIGURES[kind]
         return replace(

@@ -28,6 +28,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "space_of_towers": ["space_of_towers"],
         "sums": ["SumErrors", "annual_sums", "fit_sum_errors"],
         "towers": ["tower_folds", "tower_quantile", "tower_weights"],
-        "targets": ["target_share", "target_uncertainty"],
+        "targets": ["target_share", "target_shares", "target_uncertainty"],
     },
 )

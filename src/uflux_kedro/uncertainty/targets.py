@@ -18,7 +18,8 @@ lower limit where parts are missing; the table says which are known.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -26,7 +27,7 @@ from numpy.typing import NDArray
 
 from uflux_kedro.errors import InputError
 from uflux_kedro.validation.bootstrap import percentile_interval, site_draws
-from uflux_kedro.variables import FLUXES
+from uflux_kedro.variables import FLUXES, IGBP_CLASSES
 
 PARTS = ("random", "processing", "method")
 """Parts of the uncertainty of a target."""
@@ -124,6 +125,33 @@ def target_share(
     ]
     columns = ["group", "sites", "n", "error", "target", "rest", *parts, "total", "low", "high"]
     return pd.DataFrame(found, columns=columns)
+
+
+def target_shares(
+    held_out: Mapping[str, pd.DataFrame], table: pd.DataFrame, **settings: Any
+) -> pd.DataFrame:
+    """Split the held-out errors of several fluxes by IGBP class; see :func:`target_share`.
+
+    Args:
+        held_out: Flux -> held-out rows: ``site_id``, ``time``, ``truth``, ``prediction``.
+        table: Training table with ``site_id``, ``time``, ``IGBP`` (code), the fluxes and the columns
+            beside them.
+        settings: Level, number of resamples and seed.
+
+    Returns:
+        The rows of :func:`target_share` under ``flux``, the groups named by class; none for a flux
+        of which no tower states an uncertainty.
+    """
+    names = {code: name for name, code in IGBP_CLASSES.items()}
+    keys = ["site_id", "time"]
+    found = {}
+    for flux, predictions in held_out.items():
+        known = target_uncertainty(table, flux).assign(
+            site_id=table["site_id"], time=table["time"], IGBP=table["IGBP"].map(names)
+        )
+        rows = predictions[[*keys, "truth", "prediction"]].merge(known, on=keys)
+        found[flux] = target_share(rows, rows, rows["IGBP"], **settings)
+    return pd.concat(found, names=["flux"]).reset_index("flux").reset_index(drop=True)
 
 
 def _split(
