@@ -14,7 +14,10 @@ from pathlib import Path
 from benchmarks.command import chosen_names
 from benchmarks.skill import PROJECT, TOWERS
 
-TABLES = ("learning",)
+SITES = Path("../shared/data/fluxnet_network/sites_2026.csv")
+"""Default list of real sites, relative to the project's folder."""
+
+TABLES = ("learning", "closed_loop")
 """Modules of this folder."""
 
 
@@ -27,6 +30,8 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--only", help=f"comma-separated names among {','.join(TABLES)}")
     parser.add_argument("--n-jobs", type=int, default=-1, help="CPU cores; -1 uses all")
     parser.add_argument("--cache", type=Path, help="folder of finished folds, to resume from")
+    parser.add_argument("--resolution", type=float, help="of the closed loop's world, degrees")
+    parser.add_argument("--sites", type=Path, default=PROJECT / SITES, help=f"default {SITES}")
     options = parser.parse_args(arguments)
     for name in chosen_names(parser, options.only, TABLES):
         import_module(f"benchmarks.uncertainty.{name}").print_table(options)

@@ -260,7 +260,9 @@ def pair_moments(series: ErrorSeries) -> PairMoments:
     placed: NDArray[np.bool_] = np.isfinite(series.places).all(axis=1)
     km = _pair_distances(series.places, first, second)
     chosen: NDArray[np.bool_] = placed[first] & placed[second]
-    together: NDArray[np.bool_] = (series.folds[first] == series.folds[second]) & (series.folds[first] >= 0)
+    together: NDArray[np.bool_] = (series.folds[first] == series.folds[second]) & (
+        series.folds[first] >= 0
+    )
     if together.any():
         chosen = chosen & (together | (km > _NEAR_KM))
     year = max(1, round(YEAR_DAYS / series.step_days))

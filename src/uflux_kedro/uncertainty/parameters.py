@@ -68,7 +68,7 @@ class ClosedLoopParameters(Parameters):
     sizes: tuple[int, ...] = (20, 40, 100, 300, 767)
     """Numbers of towers."""
 
-    fluxes: tuple[str, ...] = ("GPP", "NEE", "LE")
+    fluxes: tuple[str, ...] = ("GPP", "NEE")
     """Fluxes that are mapped."""
 
     unseen: int = Field(default=200, ge=2)
