@@ -17,7 +17,7 @@ from benchmarks.skill import PROJECT, TOWERS
 SITES = Path("../shared/data/fluxnet_network/sites_2026.csv")
 """Default list of real sites, relative to the project's folder."""
 
-TABLES = ("learning", "closed_loop")
+TABLES = ("learning", "next_tower", "closed_loop")
 """Modules of this folder."""
 
 

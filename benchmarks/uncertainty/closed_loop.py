@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ from benchmarks.skill import PROJECT
 from benchmarks.table import line
 from uflux_kedro.demo_world.parameters import DemoWorldParameters
 from uflux_kedro.ensemble import EnsembleParameters, Member
-from uflux_kedro.uncertainty.closed_loop import ClosedLoop, run_closed_loop
+from uflux_kedro.uncertainty.closed_loop import ClosedLoop, run_closed_loop, world_of_loop
 from uflux_kedro.uncertainty.parameters import UncertaintyParameters
 
 SETS = ("MODIS-NIRv-ERA5", "AVHRR-NDVI-ERA5")
@@ -20,25 +21,47 @@ BY_CLASS = 100
 """Size of the networks that are compared by class."""
 
 
-def print_table(options: argparse.Namespace) -> None:
-    """Print the errors and coverage of the maps, by network, completeness and class, and of sums."""
+class Settings(NamedTuple):
+    """Settings of the demo world and of the default environment.
+
+    Attributes:
+        world: The world of the closed loop.
+        members: Members of the compared predictor sets.
+        parameters: The block ``uncertainty``, with the list of real sites.
+    """
+
+    world: DemoWorldParameters
+    members: list[Member]
+    parameters: UncertaintyParameters
+
+
+def read_settings(options: argparse.Namespace) -> Settings:
+    """Read the default environment, and the options that replace a part of it."""
     from kedro.config import OmegaConfigLoader
 
     from uflux_kedro.configuration import CONFIG_LOADER_ARGS
 
-    blocks = OmegaConfigLoader(str(PROJECT / "conf"), env="base", **CONFIG_LOADER_ARGS)[
-        "parameters"
-    ]
+    loader = OmegaConfigLoader(str(PROJECT / "conf"), env="base", **CONFIG_LOADER_ARGS)
+    blocks = loader["parameters"]
     parameters = UncertaintyParameters.model_validate(blocks["uncertainty"])
     update = {"network": options.sites}
     if options.resolution:
         update["resolution"] = options.resolution
     loop = parameters.closed_loop.model_copy(update=update)
+    wanted = {"model": "XGB", "select": " ".join(f"{name}.*" for name in SETS)}
+    ensemble = EnsembleParameters.model_validate(blocks["ensemble"]).model_copy(update=wanted)
+    world = world_of_loop(DemoWorldParameters.model_validate(blocks["demo_world"]), loop)
+    return Settings(
+        world, list(ensemble.members()), parameters.model_copy(update={"closed_loop": loop})
+    )
+
+
+def print_table(options: argparse.Namespace) -> None:
+    """Print the errors and coverage of the maps, by network, completeness and class, and of sums."""
+    settings = read_settings(options)
+    loop = settings.parameters.closed_loop
     found = run_closed_loop(
-        _members(EnsembleParameters.model_validate(blocks["ensemble"])),
-        DemoWorldParameters.model_validate(blocks["demo_world"]),
-        parameters.model_copy(update={"closed_loop": loop}),
-        n_jobs=options.n_jobs,
+        settings.members, settings.world, settings.parameters, n_jobs=options.n_jobs
     )
     print(f"\nWorld of {loop.resolution:g} degrees, {loop.years} years; XGB, {' and '.join(SETS)}")
     _print_networks(found)
@@ -46,11 +69,6 @@ def print_table(options: argparse.Namespace) -> None:
     _print_classes(found)
     _print_sums(found)
     _print_totals(found)
-
-
-def _members(ensemble: EnsembleParameters) -> list[Member]:
-    wanted = {"model": "XGB", "select": " ".join(f"{name}.*" for name in SETS)}
-    return list(ensemble.model_copy(update=wanted).members())
 
 
 def _head(*cells: str) -> None:

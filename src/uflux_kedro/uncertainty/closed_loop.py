@@ -35,7 +35,7 @@ from uflux_kedro.uncertainty.calibration import calibrate
 from uflux_kedro.uncertainty.fitted import FluxUncertainty
 from uflux_kedro.uncertainty.known_world import KnownWorld, know_world
 from uflux_kedro.uncertainty.networks import TROPICS, Kind, draw_cells, vegetated_cells
-from uflux_kedro.uncertainty.parameters import UncertaintyParameters
+from uflux_kedro.uncertainty.parameters import ClosedLoopParameters, UncertaintyParameters
 from uflux_kedro.uncertainty.scores import interval_score, score_by_tower
 from uflux_kedro.uncertainty.space_of_towers import space_of_towers
 from uflux_kedro.uncertainty.sums import fit_sum_errors
@@ -131,11 +131,17 @@ def run_closed_loop(
     Raises:
         ConfigurationError: If there is no member of any flux, or no network.
     """
-    settings = parameters.closed_loop
-    last = world.first_year + settings.years - 1
-    world = world.model_copy(update={"resolution": settings.resolution, "last_year": last})
     predictors = dict.fromkeys(p for m in _wanted(members, parameters) for p in m.predictors)
-    return close_loop(know_world(world, predictors), members, parameters, n_jobs=n_jobs)
+    known = know_world(world_of_loop(world, parameters.closed_loop), predictors)
+    return close_loop(known, members, parameters, n_jobs=n_jobs)
+
+
+def world_of_loop(world: DemoWorldParameters, loop: ClosedLoopParameters) -> DemoWorldParameters:
+    """Return the parameters of a world with the resolution and years of the closed loop."""
+    last = world.first_year + loop.years - 1
+    return DemoWorldParameters.model_validate(
+        {**world.model_dump(), "resolution": loop.resolution, "last_year": last}
+    )
 
 
 def close_loop(
@@ -224,7 +230,7 @@ def fit_flux(
     """
     flux, predictors = members[0].flux, members[0].predictors
     seed = parameters.seed
-    held_out, fitted = [], {}
+    held_out = []
     for member in members:
         rows = _usable(table, member.predictors, flux)
         sites = rows["site_id"].to_numpy()
@@ -243,9 +249,7 @@ def fit_flux(
                 n_jobs=n_jobs,
             )
         )
-        # On one thread: small fits lose more to waiting threads than they gain.
-        model = make_model(member.model, random_state=seed, n_jobs=1)
-        fitted[member.name] = fit_member(member, rows, model, seed=seed)
+    fitted = fit_members(members, table, seed)
     space, _ = space_of_towers(
         _usable(table, predictors, flux), predictors, flux, parameters, n_jobs=n_jobs
     )
@@ -261,6 +265,28 @@ def fit_flux(
         resamples=_RESAMPLES,
     )
     return Fitted(flux, fitted, intervals, judged, errors)
+
+
+def fit_members(
+    members: Sequence[Member], table: pd.DataFrame, seed: int
+) -> dict[str, FittedMember]:
+    """Fit members of one flux on all towers.
+
+    Args:
+        members: The members.
+        table: Training table.
+        seed: Seed of the models.
+    """
+    # On one thread: small fits lose more to waiting threads than they gain.
+    return {
+        m.name: fit_member(
+            m,
+            _usable(table, m.predictors, m.flux),
+            make_model(m.model, random_state=seed, n_jobs=1),
+            seed=seed,
+        )
+        for m in members
+    }
 
 
 def _usable(table: pd.DataFrame, predictors: Sequence[str], flux: str) -> pd.DataFrame:
