@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -38,46 +39,57 @@ def print_table(options: argparse.Namespace) -> None:
     if space is None:
         raise RuntimeError("intervals were calibrated without a sampling space")
     error = learn_error(fitted.judged, space.half)
-    _, best = next_towers(
-        space,
-        known.drivers,
-        error,
-        parameters.next_tower,
-        seed=parameters.seed,
-        n_jobs=options.n_jobs,
-    )
+    first = fitted.members[members[0].name]
+
+    def sigma(X: NDArray[np.float32]) -> NDArray[np.float32]:
+        return fitted.intervals.bounds(X, np.ravel(first.packed.predict(X))).sigma
+
+    ways = {"expected error": sigma, "completeness": None}
+    chosen = {}
+    for way, spread in ways.items():
+        _, chosen[way] = next_towers(
+            space,
+            known.drivers,
+            error,
+            parameters.next_tower,
+            sigma=spread,
+            seed=parameters.seed,
+            n_jobs=options.n_jobs,
+        )
+    best = chosen["expected error"]
     print(f"\n### Best places for {FLUX} beside {TOWERS} real ones ({loop.resolution:g} degrees)\n")
     print(line("rank", "latitude", "longitude", "class", "gain", "together", "reached", "new"))
     print(line(*("---",) * 8))
     for r in best.itertuples():
         place = (f"{r.latitude:g}", f"{r.longitude:g}", r.IGBP)
         print(line(str(r.rank), *place, *(f"{v:.1%}" for v in (r.gain, r.total, r.reached, r.new))))
-    _print_comparison(known, members, cells, best, parameters.seed)
+    _print_comparison(known, members, cells, chosen, parameters.seed)
 
 
 def _print_comparison(
     known: KnownWorld,
     members: list[Member],
     cells: NDArray[np.intp],
-    best: pd.DataFrame,
+    chosen: Mapping[str, pd.DataFrame],
     seed: int,
 ) -> None:
-    chosen = nearest_cells(known.world, best)
-    others = [
-        draw_cells(known.world, "random", len(chosen), seed=seed + 10 + draw)
+    added = {f"by {way}": nearest_cells(known.world, best) for way, best in chosen.items()}
+    count = len(next(iter(added.values())))
+    added |= {
+        f"at random, draw {draw + 1}": draw_cells(
+            known.world, "random", count, seed=seed + 10 + draw
+        )
         for draw in range(DRAWS)
-    ]
+    }
     before = _rmse(known, members, cells)
-    with_chosen = _rmse(known, members, np.concatenate([cells, chosen]))
-    with_others = [_rmse(known, members, np.concatenate([cells, other])) for other in others]
     print(f"\n### RMSE of the map of {FLUX}, vegetated land (XGB, {' and '.join(SETS)})\n")
     print(line("network", "towers", "RMSE", "mean squared error taken away"))
     print(line(*("---",) * 4))
     print(line("real", str(len(cells)), f"{before:.3f}", "-"))
-    size = str(len(cells) + len(chosen))
-    print(line("with the places above", size, f"{with_chosen:.3f}", _fall(before, with_chosen)))
-    for number, one in enumerate(with_others, 1):
-        print(line(f"with random places, draw {number}", size, f"{one:.3f}", _fall(before, one)))
+    for name, more in added.items():
+        after = _rmse(known, members, np.concatenate([cells, more]))
+        size = str(len(cells) + count)
+        print(line(f"further ones {name}", size, f"{after:.3f}", _fall(before, after)))
 
 
 def _fall(before: float, after: float) -> str:

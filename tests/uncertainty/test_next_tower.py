@@ -80,6 +80,17 @@ def test_area_weighs(space, places):
     assert found.best["candidate"].iloc[0] == 95
 
 
+def test_known_errors_fall_in_the_same_proportion(space, places):
+    variance = np.ones((100, 12))
+    variance[90:] = 30
+    found = place_towers(space, places, np.ones(100), [40, 95], ERROR, variance=variance, n_best=1)
+    # Ten cold places with large errors outweigh sixty hot ones.
+    assert found.best["candidate"].iloc[0] == 95
+    fall = 1 - ERROR.of(1) / ERROR.of(0)
+    assert found.best["gain"].iloc[0] == pytest.approx(300 * fall / (90 + 300), rel=1e-5)
+    assert found.error[95] == pytest.approx(30)
+
+
 def test_missing_months_count_for_nothing(space, places):
     gaps = np.array(places)
     gaps[40:60, :6] = np.nan
@@ -183,6 +194,17 @@ def test_maps_and_list_name_places_on_the_grid(space, drivers):
     assert float(one) == pytest.approx(table["gain"][0], rel=1e-5)
     few, _ = next_towers(space, drivers, ERROR, settings.model_copy(update={"candidates": 7}))
     assert int(few["gain"].notnull().sum()) == 7
+
+
+def test_errors_of_rows_steer_the_choice(space, drivers):
+    settings = NextTowerParameters(places=500, candidates=500, towers=1)
+
+    def sigma(X):
+        return np.where(X[:, 0] > 20, 0.01, 1.0)
+
+    maps, table = next_towers(space, drivers, ERROR, settings, sigma=sigma)
+    assert table["latitude"].abs()[0] > 30
+    assert float(maps["error"].max()) == pytest.approx(1)
 
 
 def test_drivers_without_a_predictor_are_refused(space, drivers):

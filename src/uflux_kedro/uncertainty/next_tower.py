@@ -4,13 +4,13 @@ The expected error variance of a place and month falls with the number of distin
 sampled its conditions. A tower at a candidate cell would bring the months of that cell's year: every
 place and month within the threshold of one of them, wherever on Earth, would have one tower more.
 The gain is the area-weighted fall of the expected error over all land and months, so that it is
-large where conditions are common and few towers know them. Towers are chosen one after another,
+large where conditions are common, errors are large and few towers know them. Towers are chosen one after another,
 each given the ones before.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -127,6 +127,7 @@ def place_towers(
     candidates: NDArray[np.intp] | Sequence[int],
     error: ErrorByTowers,
     *,
+    variance: NDArray[np.floating] | None = None,
     n_best: int = 10,
     n_jobs: int = 1,
 ) -> NextTowers:
@@ -139,6 +140,8 @@ def place_towers(
         area: Weight of each place, such as its area, shape (places,).
         candidates: Positions of the places at which a tower could stand.
         error: Expected squared error by towers within the threshold.
+        variance: Expected squared error of today, (places, months), if it is known better: it falls
+            with further towers in the proportion that ``error`` falls. None for ``error`` itself.
         n_best: Number of towers to choose.
         n_jobs: Threads; -1 for all cores. It changes no result.
 
@@ -164,12 +167,18 @@ def place_towers(
     weight /= weight.sum()
     towers = np.nan_to_num(space.places(X, n_jobs=n_jobs).towers)
     reached = _reach(space, X, candidates, months, n_jobs)
+    scale = np.ones(len(X))
+    if variance is not None:
+        scale = np.nan_to_num(np.asarray(variance, float).ravel()) / error.of(towers)
+
+    def expected(now: NDArray) -> NDArray[np.float64]:
+        return scale * error.of(now)
 
     def gains(now: NDArray) -> NDArray[np.floating]:
-        fall: NDArray[np.floating] = weight * (error.of(now) - error.of(now + 1))
+        fall: NDArray[np.floating] = weight * (expected(now) - expected(now + 1))
         return np.asarray(reached @ fall.astype(np.float32))
 
-    before = float(weight @ error.of(towers))
+    before = float(weight @ expected(towers))
     first, now, rows = gains(towers), towers.copy(), []
     gain = first
     left = np.ones(len(candidates), dtype=bool)
@@ -186,9 +195,9 @@ def place_towers(
             }
         )
         now[within] += 1
-        rows[-1]["total"] = 1 - float(weight @ error.of(now)) / before
+        rows[-1]["total"] = 1 - float(weight @ expected(now)) / before
         gain = gains(now)
-    by_place = np.where(known, error.of(towers), np.nan).reshape(len(places), months)
+    by_place = np.where(known, expected(towers), np.nan).reshape(len(places), months)
     complete = np.where(known, towers / (towers + space.half), np.nan).reshape(by_place.shape)
     return NextTowers(first / before, pd.DataFrame(rows), _mean(by_place), _mean(complete))
 
@@ -232,6 +241,7 @@ def next_towers(
     error: ErrorByTowers,
     parameters: NextTowerParameters,
     *,
+    sigma: Callable[[NDArray[np.float32]], NDArray[np.floating]] | None = None,
     seed: int = 0,
     n_jobs: int = 1,
 ) -> tuple[xr.Dataset, pd.DataFrame]:
@@ -245,6 +255,9 @@ def next_towers(
         drivers: Predictors of the space and ``IGBP`` on latitude and longitude.
         error: Expected squared error by towers; see :func:`learn_error`.
         parameters: Numbers of places, candidates and towers.
+        sigma: Function of complete rows of the predictors (n, predictors) that returns their expected
+            error (n,), such as the learnt spread of the intervals. Without it the error is that of
+            ``error`` alone, as large in a desert as in a forest.
         seed: Seed of the draw.
         n_jobs: Threads; -1 for all cores. It changes no result.
 
@@ -266,7 +279,14 @@ def next_towers(
     candidates = _draw(possible, parameters.candidates, np.random.default_rng([seed, 1]))
     area = cell_area(drivers[["latitude", "longitude"]]).to_numpy().ravel()[cells]
     found = place_towers(
-        space, year[cells], area, candidates, error, n_best=parameters.towers, n_jobs=n_jobs
+        space,
+        year[cells],
+        area,
+        candidates,
+        error,
+        variance=None if sigma is None else _squared(sigma, year[cells]),
+        n_best=parameters.towers,
+        n_jobs=n_jobs,
     )
     shape = (drivers.sizes["latitude"], drivers.sizes["longitude"])
     fields = {
@@ -289,6 +309,16 @@ def next_towers(
         }
     )
     return maps, table.assign(**found.best[["gain", "total", "reached", "new"]])
+
+
+def _squared(
+    sigma: Callable[[NDArray[np.float32]], NDArray[np.floating]], places: NDArray[np.float32]
+) -> NDArray[np.float64]:
+    """Return the expected squared error (places, months); NaN where a predictor is missing."""
+    found = np.full(places.shape[:2], np.nan)
+    known = np.isfinite(places).all(axis=2)
+    found[known] = np.asarray(sigma(places[known]), dtype=float) ** 2
+    return found
 
 
 def _draw(choices: NDArray[np.intp], n: int, rng: np.random.Generator) -> NDArray[np.intp]:
