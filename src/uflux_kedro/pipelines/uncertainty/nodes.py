@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from uflux_kedro.uncertainty.fitted import FluxUncertainty
 
 
+_PLACE = ("site_id", "time", "latitude", "longitude")
+
+
 def average_members(predictions: pd.DataFrame) -> pd.DataFrame:
     """Return the ensemble's held-out prediction: the mean of all members that predict a row.
 
@@ -50,10 +53,22 @@ def calibrate_intervals(
     space, importance = space_of_towers(
         training_table[usable], predictors, flux, parameters, n_jobs=training.n_jobs
     )
-    known = training_table[list(dict.fromkeys(["site_id", "time", "IGBP", *predictors]))]
+    known = training_table[list(dict.fromkeys([*_PLACE, "IGBP", *predictors]))]
     rows = held_out.merge(known, on=["site_id", "time"], validate="one_to_one")
     fitted, judged = calibrate(rows, predictors, parameters, flux=flux, space=space)
     return fitted, judged, importance.reset_index()
+
+
+def correlate_errors(
+    calibrated: pd.DataFrame, parameters: UncertaintyParameters
+) -> tuple[dict[str, Any], pd.DataFrame]:
+    """Estimate how a flux's errors go together; return it, and annual sums of the towers."""
+    from uflux_kedro.uncertainty.sums import annual_sums, fit_sum_errors
+
+    errors = fit_sum_errors(
+        calibrated, level=parameters.level, n_splits=parameters.n_splits, seed=parameters.seed
+    )
+    return errors.to_dict(), annual_sums(calibrated, errors)
 
 
 def close_carbon_at_towers(

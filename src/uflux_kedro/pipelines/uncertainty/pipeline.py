@@ -10,6 +10,7 @@ from uflux_kedro.pipelines.uncertainty.nodes import (
     average_members,
     calibrate_intervals,
     close_carbon_at_towers,
+    correlate_errors,
 )
 
 
@@ -42,6 +43,13 @@ def _flux(flux: str, members: tuple[Member, ...]) -> Pipeline:
                 ],
                 outputs=[f"uncertainty_{flux}", f"calibrated_{flux}", f"importance_{flux}"],
                 name=f"calibrate_intervals_{stem}",
+                namespace=flux,
+            ),
+            node(
+                correlate_errors,
+                inputs=[f"calibrated_{flux}", "params:uncertainty"],
+                outputs=[f"sum_errors_{flux}", f"annual_sums_{flux}"],
+                name=f"correlate_errors_{stem}",
                 namespace=flux,
             ),
         ],
