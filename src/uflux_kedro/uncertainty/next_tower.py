@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from uflux_kedro.errors import InputError
 from uflux_kedro.gridding.cells import cell_area
 from uflux_kedro.uncertainty.intervals import tower_weights
-from uflux_kedro.uncertainty.neighbours import scan
+from uflux_kedro.uncertainty.neighbours import Neighbours
 from uflux_kedro.uncertainty.parameters import NextTowerParameters
 from uflux_kedro.uncertainty.sampling_space import SamplingSpace
 from uflux_kedro.variables import IGBP_CLASSES
@@ -353,18 +353,18 @@ def _reach(
     n_jobs: int,
 ) -> NDArray[np.bool_]:
     """Return whether a tower at each candidate is within the threshold of rows, (candidates, rows)."""
-    placed = space.place(X)
+    used = space.weight > 0
+    placed = space.place(X)[:, used]
     own = placed.reshape(-1, months, placed.shape[1])[candidates]
     reached = np.zeros((len(candidates), len(X)), dtype=bool)
-    nobody = np.full(len(X), -1, dtype=np.int32)
 
     def work(start: int) -> None:
         for number in range(start, min(start + _BLOCK, len(candidates))):
             points = own[number][np.isfinite(own[number]).all(axis=1)]
             if len(points):
-                group = np.zeros(len(points), dtype=np.int32)
-                found = scan(placed, points, space.gap, group, nobody, space.radius)
-                reached[number] = found.groups > 0
+                tower = np.zeros(len(points), dtype=np.int32)
+                near = Neighbours.of(points, space.gap[used], tower)
+                reached[number] = near.search(placed, space.radius).groups > 0
 
     starts = range(0, len(candidates), _BLOCK)
     Parallel(n_jobs=n_jobs, backend="threading")(delayed(work)(start) for start in starts)
