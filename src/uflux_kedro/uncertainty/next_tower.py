@@ -22,7 +22,6 @@ from numpy.typing import NDArray
 from uflux_kedro.errors import InputError
 from uflux_kedro.gridding.cells import cell_area
 from uflux_kedro.uncertainty.intervals import tower_weights
-from uflux_kedro.uncertainty.neighbours import Neighbours
 from uflux_kedro.uncertainty.parameters import NextTowerParameters
 from uflux_kedro.uncertainty.sampling_space import SamplingSpace
 from uflux_kedro.variables import IGBP_CLASSES
@@ -30,7 +29,10 @@ from uflux_kedro.variables import IGBP_CLASSES
 MONTHS = 12
 _LEAST_TOWERS = 10
 """Fewest towers with held-out rows to learn how errors fall."""
-_BLOCK = 64
+_BLOCK = 16
+"""Candidates that are compared with all rows at once."""
+_ROUNDING = 1e-9
+"""Of a squared distance between weighted coordinates, which are of the order of 1."""
 
 
 class ErrorByTowers(NamedTuple):
@@ -352,19 +354,28 @@ def _reach(
     months: int,
     n_jobs: int,
 ) -> NDArray[np.bool_]:
-    """Return whether a tower at each candidate is within the threshold of rows, (candidates, rows)."""
+    """Return whether a tower at each candidate is within the threshold of rows, (candidates, rows).
+
+    Distances come from a product of matrices, since every candidate is compared with every row.
+    """
     used = space.weight > 0
-    placed = space.place(X)[:, used]
-    own = placed.reshape(-1, months, placed.shape[1])[candidates]
+    placed, gap = space.place(X)[:, used].astype(float), space.gap[used]
+    complete = np.isfinite(placed).all(axis=1)
+    category = gap > 0
+    squares = np.where(complete, (placed[:, ~category] ** 2).sum(axis=1), np.inf)
+    # Incomplete rows are infinitely far, whatever their coordinates.
+    placed = np.where(complete[:, None], placed, 0.0)
     reached = np.zeros((len(candidates), len(X)), dtype=bool)
 
     def work(start: int) -> None:
-        for number in range(start, min(start + _BLOCK, len(candidates))):
-            points = own[number][np.isfinite(own[number]).all(axis=1)]
-            if len(points):
-                tower = np.zeros(len(points), dtype=np.int32)
-                near = Neighbours.of(points, space.gap[used], tower)
-                reached[number] = near.search(placed, space.radius).groups > 0
+        own = candidates[start : start + _BLOCK, None] * months + np.arange(months)
+        points = placed[own.ravel()]
+        distance = placed[:, ~category] @ (-2 * points[:, ~category].T)
+        distance += squares[:, None] + squares[own.ravel()]
+        for column in np.flatnonzero(category):
+            distance += gap[column] ** 2 * (placed[:, [column]] != points[:, column])
+        nearest = distance.reshape(len(X), *own.shape).min(axis=2)
+        reached[start : start + _BLOCK] = (nearest <= space.radius**2 + _ROUNDING).T
 
     starts = range(0, len(candidates), _BLOCK)
     Parallel(n_jobs=n_jobs, backend="threading")(delayed(work)(start) for start in starts)
