@@ -27,6 +27,8 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--only", help=f"comma-separated names among {','.join(TABLES)}")
     parser.add_argument("--n-jobs", type=int, default=-1, help="CPU cores; -1 uses all")
     parser.add_argument("--cache", type=Path, help="folder of finished folds, to resume from")
+    parser.add_argument("--resolution", type=float, help="of the closed loop's world, degrees")
+    parser.add_argument("--sites", type=Path, default=PROJECT / SITES, help=f"default {SITES}")
     options = parser.parse_args(arguments)
     for name in chosen_names(parser, options.only, TABLES):
         import_module(f"benchmarks.uncertainty.{name}").print_table(options)

@@ -6,7 +6,7 @@ import argparse
 
 import pandas as pd
 
-from benchmarks.skill import Towers, read_towers
+from benchmarks.skill.towers import Towers, read_towers
 from benchmarks.table import line
 from uflux_kedro.models.registry import make_model
 from uflux_kedro.uncertainty.learning_curve import (

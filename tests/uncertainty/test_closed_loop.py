@@ -12,14 +12,17 @@ from uflux_kedro.ensemble import Member
 from uflux_kedro.errors import ConfigurationError
 from uflux_kedro.uncertainty.closed_loop import (
     MAP_COLUMNS,
+    SUM_COLUMNS,
     TOWER_COLUMNS,
     close_loop,
     run_closed_loop,
     score_map,
+    sum_map,
 )
 from uflux_kedro.uncertainty.known_world import know_world
 from uflux_kedro.uncertainty.networks import TROPICS, draw_cells, nearest_cells, vegetated_cells
 from uflux_kedro.uncertainty.parameters import UncertaintyParameters
+from uflux_kedro.uncertainty.sums import fit_sum_errors
 from uflux_kedro.variables import IGBP_CLASSES
 
 WORLD = DemoWorldParameters(resolution=10, first_year=2019, last_year=2020, n_towers=5)
@@ -185,6 +188,42 @@ def test_without_tropical_towers_the_tropics_are_less_complete(found):
     tropics, beyond = (zones.loc[("no tropics", group)] for group in ("tropics", "beyond"))
     assert tropics["completeness"] < beyond["completeness"]
     assert tropics["bias"] < zones.loc[("random", "tropics"), "bias"]
+
+
+def test_totals_have_truth_value_and_intervals_within_each_other(found):
+    assert list(found.sums.columns) == list(SUM_COLUMNS)
+    regions = found.sums.groupby("network")["region"].nunique()
+    assert (regions == 6).all()
+    assert {*found.sums["year"]} == {"2019", "2020"}
+    assert {*found.sums["unit"]} == {"PgC yr-1"}
+    whole = found.sums[found.sums["region_kind"] == "global"]
+    widths = [
+        whole[f"upper{kind}"] - whole[f"lower{kind}"] for kind in ("_independent", "", "_dependent")
+    ]
+    assert (widths[0] < widths[1]).all()
+    assert (widths[1] < widths[2]).all()
+    assert (found.sums["truth"].between(0.3 * found.sums["value"], 3 * found.sums["value"])).all()
+
+
+def test_the_total_of_the_truth_is_that_of_the_world(known):
+    truth = known.world.ecosystem.fluxes["GPP"]
+    rows = dict.fromkeys(("truth", "value", "lower", "upper", "completeness"), truth)
+    table = pd.DataFrame(
+        {
+            "site_id": np.repeat(["a", "b", "c"], 24),
+            "time": np.tile(known.drivers.indexes["time"], 3),
+            "truth": np.random.default_rng(0).normal(size=72),
+            "centre": 0.0,
+            "sigma": 1.0,
+        }
+    )
+    errors = fit_sum_errors(table, resamples=2)
+    found = sum_map(known, rows, "GPP", errors)
+    whole = found[found["region_kind"] == "global"].set_index("year")
+    days = np.diff(known.drivers["time_bnds"].to_numpy(), axis=1)[:, 0] / np.timedelta64(1, "D")
+    total = ((truth * days[:, None])[:12] @ known.area).sum() * 1e-15
+    assert whole.loc["2019", "truth"] == pytest.approx(total, rel=1e-3)
+    np.testing.assert_allclose(whole["value"], whole["truth"], rtol=1e-5)
 
 
 def test_intervals_hold_the_fluxes_of_towers_and_cells(found):

@@ -21,11 +21,13 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "completeness": ["completeness_maps_figure", "completeness_series_figure"],
+        "closed_loop": ["closed_loop_figure"],
         "learning_curve": ["learning_curve_figure"],
         "explanation": ["effects_figure", "importance_figure", "shap_figure"],
         "maps": ["mean_maps_figure", "spread_maps_figure"],
         "member": ["member_figure"],
         "members": ["leaderboard_figure"],
+        "next_tower": ["next_tower_figure"],
         "peers": ["peer_density_figure", "peer_maps_figure"],
         "profiles": ["profiles_figure", "tower_means"],
         "ranking": ["ranking_figure"],

@@ -12,6 +12,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "calibration": ["calibrate", "judge"],
+        "closed_loop": ["ClosedLoop", "close_loop", "run_closed_loop"],
         "closing": ["CARBON", "ENERGY", "Closure", "fit_closure", "minimum_trace"],
         "fitted": ["Bounds", "FluxUncertainty"],
         "intervals": ["group_quantile", "jackknife_plus"],
@@ -21,6 +22,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "summarise_curve",
             "train_on_shares",
         ],
+        "next_tower": ["ErrorByTowers", "learn_error", "next_towers", "place_towers"],
         "parameters": ["IntervalParameters", "UncertaintyParameters"],
         "ranking": ["rank_measures", "sparsification"],
         "sampling_space": ["Places", "SamplingSpace"],

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 from numpy.typing import NDArray
 
 from uflux_kedro.demo_world.parameters import DemoWorldParameters
@@ -27,16 +28,20 @@ from uflux_kedro.models.fitted import FittedMember, fit_member
 from uflux_kedro.models.registry import make_model
 from uflux_kedro.products.prediction import predict_cube
 from uflux_kedro.readers.towers.sites import read_sites
+from uflux_kedro.statistics.aggregates import ALL_YEARS, INTERVAL_COLUMNS, aggregate
+from uflux_kedro.statistics.correlated import SumErrors
+from uflux_kedro.statistics.zones import AllCells, Bands
 from uflux_kedro.uncertainty.calibration import calibrate
 from uflux_kedro.uncertainty.fitted import FluxUncertainty
 from uflux_kedro.uncertainty.known_world import KnownWorld, know_world
 from uflux_kedro.uncertainty.networks import TROPICS, Kind, draw_cells, vegetated_cells
-from uflux_kedro.uncertainty.parameters import UncertaintyParameters
+from uflux_kedro.uncertainty.parameters import ClosedLoopParameters, UncertaintyParameters
 from uflux_kedro.uncertainty.scores import interval_score, score_by_tower
 from uflux_kedro.uncertainty.space_of_towers import space_of_towers
+from uflux_kedro.uncertainty.sums import fit_sum_errors
 from uflux_kedro.validation.cross_validation import held_out_predictions, usable_rows
 from uflux_kedro.validation.folds import site_k_fold
-from uflux_kedro.variables import IGBP_CLASSES
+from uflux_kedro.variables import IGBP_CLASSES, variable_of
 
 logger = logging.getLogger(__name__)
 
@@ -49,9 +54,18 @@ TOWER_COLUMNS = (
     "interval_score",
 )  # fmt: skip
 
+SUM_COLUMNS = (
+    "network", "towers", "flux", "region_kind", "region", "year", "truth", "value", "unit", *INTERVAL_COLUMNS,
+)  # fmt: skip
+
 COMPLETENESS_EDGES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 
+_BANDS = (-60.0, -30.0, 0.0, 30.0, 60.0, 90.0)
+"""Edges of the bands of latitude, degrees north."""
+
 _MIN_QC = 0.5
+_RESAMPLES = 30
+"""Resamples of the correlation of errors, which only say whether it has a seasonal part."""
 _VALUES = ("truth", "value", "lower", "upper", "completeness", "outside")
 
 
@@ -66,10 +80,14 @@ class ClosedLoop(NamedTuple):
         at_towers: :data:`TOWER_COLUMNS`; ``judged_on`` is ``held-out`` (the network's own towers,
             by models and intervals of other folds) or ``unseen`` (further towers, at random on
             vegetated land).
+        sums: :data:`SUM_COLUMNS`: annual totals (means of H and LE) of all land and of bands of
+            latitude, of the map and the truth over the same cells and months, with the intervals
+            of :func:`uflux_kedro.statistics.aggregates.aggregate`.
     """
 
     on_map: pd.DataFrame
     at_towers: pd.DataFrame
+    sums: pd.DataFrame
 
 
 @dataclass(frozen=True)
@@ -81,12 +99,14 @@ class Fitted:
         members: Name -> fitted member.
         intervals: Calibrated intervals.
         judged: Held-out rows with their out-of-fold intervals.
+        errors: How errors go together.
     """
 
     flux: str
     members: Mapping[str, FittedMember]
     intervals: FluxUncertainty
     judged: pd.DataFrame
+    errors: SumErrors
 
 
 def run_closed_loop(
@@ -111,11 +131,17 @@ def run_closed_loop(
     Raises:
         ConfigurationError: If there is no member of any flux, or no network.
     """
-    settings = parameters.closed_loop
-    last = world.first_year + settings.years - 1
-    world = world.model_copy(update={"resolution": settings.resolution, "last_year": last})
     predictors = dict.fromkeys(p for m in _wanted(members, parameters) for p in m.predictors)
-    return close_loop(know_world(world, predictors), members, parameters, n_jobs=n_jobs)
+    known = know_world(world_of_loop(world, parameters.closed_loop), predictors)
+    return close_loop(known, members, parameters, n_jobs=n_jobs)
+
+
+def world_of_loop(world: DemoWorldParameters, loop: ClosedLoopParameters) -> DemoWorldParameters:
+    """Return the parameters of a world with the resolution and years of the closed loop."""
+    last = world.first_year + loop.years - 1
+    return DemoWorldParameters.model_validate(
+        {**world.model_dump(), "resolution": loop.resolution, "last_year": last}
+    )
 
 
 def close_loop(
@@ -130,7 +156,7 @@ def close_loop(
     settings = parameters.closed_loop
     unseen_cells = draw_cells(known.world, "random", settings.unseen, seed=parameters.seed + 1)
     unseen = known.training_table(unseen_cells, "unseen")
-    on_map, at_towers = [], []
+    on_map, at_towers, sums = [], [], []
     for kind, size, cells in _networks(known, parameters):
         table = known.training_table(cells, f"{kind} {size}")
         label = {"network": kind, "towers": size}
@@ -139,6 +165,7 @@ def close_loop(
             fitted = fit_flux(of_flux, table, parameters, n_jobs=n_jobs)
             rows = map_flux(known, fitted, n_jobs=n_jobs)
             on_map.append(score_map(known, rows, parameters.level).assign(**label, flux=flux))
+            sums.append(sum_map(known, rows, flux, fitted.errors).assign(**label))
             seen = _at_unseen(fitted, unseen)
             at_towers.append(
                 _score_towers({"held-out": fitted.judged, "unseen": seen}, parameters.level).assign(
@@ -150,6 +177,7 @@ def close_loop(
     return ClosedLoop(
         pd.concat(on_map, ignore_index=True)[list(MAP_COLUMNS)],
         pd.concat(at_towers, ignore_index=True)[list(TOWER_COLUMNS)],
+        pd.concat(sums, ignore_index=True)[list(SUM_COLUMNS)],
     )
 
 
@@ -202,7 +230,7 @@ def fit_flux(
     """
     flux, predictors = members[0].flux, members[0].predictors
     seed = parameters.seed
-    held_out, fitted = [], {}
+    held_out = []
     for member in members:
         rows = _usable(table, member.predictors, flux)
         sites = rows["site_id"].to_numpy()
@@ -221,16 +249,44 @@ def fit_flux(
                 n_jobs=n_jobs,
             )
         )
-        # On one thread: small fits lose more to waiting threads than they gain.
-        model = make_model(member.model, random_state=seed, n_jobs=1)
-        fitted[member.name] = fit_member(member, rows, model, seed=seed)
+    fitted = fit_members(members, table, seed)
     space, _ = space_of_towers(
         _usable(table, predictors, flux), predictors, flux, parameters, n_jobs=n_jobs
     )
-    known = table[list(dict.fromkeys(["site_id", "time", "IGBP", *predictors]))]
+    keys = ["site_id", "time", "IGBP", "latitude", "longitude"]
+    known = table[list(dict.fromkeys([*keys, *predictors]))]
     ensemble = _ensemble(held_out).merge(known, on=["site_id", "time"], validate="one_to_one")
     intervals, judged = calibrate(ensemble, predictors, parameters, flux=flux, space=space)
-    return Fitted(flux, fitted, intervals, judged)
+    errors = fit_sum_errors(
+        judged,
+        level=parameters.level,
+        n_splits=parameters.n_splits,
+        seed=seed,
+        resamples=_RESAMPLES,
+    )
+    return Fitted(flux, fitted, intervals, judged, errors)
+
+
+def fit_members(
+    members: Sequence[Member], table: pd.DataFrame, seed: int
+) -> dict[str, FittedMember]:
+    """Fit members of one flux on all towers.
+
+    Args:
+        members: The members.
+        table: Training table.
+        seed: Seed of the models.
+    """
+    # On one thread: small fits lose more to waiting threads than they gain.
+    return {
+        m.name: fit_member(
+            m,
+            _usable(table, m.predictors, m.flux),
+            make_model(m.model, random_state=seed, n_jobs=1),
+            seed=seed,
+        )
+        for m in members
+    }
 
 
 def _usable(table: pd.DataFrame, predictors: Sequence[str], flux: str) -> pd.DataFrame:
@@ -333,6 +389,50 @@ def _scores(
         "interval_score": mean(interval_score(truth, lower, upper, level)),
         "completeness": mean(rows["completeness"]),
     }
+
+
+def sum_map(
+    known: KnownWorld, rows: Mapping[str, NDArray], flux: str, errors: SumErrors
+) -> pd.DataFrame:
+    """Sum a map and the truth over zones and years, over the cells and months with a value.
+
+    Args:
+        known: The world.
+        rows: Result of :func:`map_flux`.
+        flux: The flux.
+        errors: How errors go together, for the intervals of sums.
+
+    Returns:
+        The columns of :data:`SUM_COLUMNS` from ``flux``.
+    """
+    fields = {
+        flux: rows["value"],
+        f"{flux}_lower": rows["lower"],
+        f"{flux}_upper": rows["upper"],
+        f"{flux}_completeness": rows["completeness"],
+    }
+    zones = (AllCells(), Bands(_BANDS))
+    land_cover = known.drivers["IGBP"]
+    of_map = aggregate(_product(known, fields, flux), flux, zones, land_cover, errors)
+    truth = np.where(np.isfinite(rows["value"]), rows["truth"], np.nan)
+    of_truth = aggregate(_product(known, {flux: truth}, flux), flux, zones, land_cover)
+    keys = ["flux", "region_kind", "region", "year", "statistic"]
+    both = of_map.merge(of_truth[[*keys, "value"]].rename(columns={"value": "truth"}), on=keys)
+    first = "total" if "total" in set(both["statistic"]) else "mean"
+    return both[(both["statistic"] == first) & (both["year"] != ALL_YEARS)]
+
+
+def _product(known: KnownWorld, fields: Mapping[str, NDArray], flux: str) -> xr.Dataset:
+    """Return fields (month, cell) on the grid of the drivers."""
+    land, drivers = known.world.earth.land, known.drivers
+    data = {}
+    for name, values in fields.items():
+        grid = np.full((known.months, *land.shape), np.nan, dtype=np.float32)
+        grid[:, land] = values
+        attributes = {"units": variable_of(flux).unit} if name == flux else {}
+        data[name] = (("time", "latitude", "longitude"), grid, attributes)
+    coords = {axis: drivers[axis] for axis in ("time", "latitude", "longitude")}
+    return xr.Dataset(data, coords).assign(time_bnds=drivers["time_bnds"].reset_coords(drop=True))
 
 
 def _at_unseen(fitted: Fitted, table: pd.DataFrame) -> pd.DataFrame:

@@ -52,6 +52,19 @@ class LearningCurveParameters(Parameters):
         return shares
 
 
+class NextTowerParameters(Parameters):
+    """The block ``next_tower``: where towers would lower the expected error most."""
+
+    places: int = Field(default=1500, ge=1)
+    """Land cells, drawn at random, that stand for all land."""
+
+    candidates: int = Field(default=500, ge=1)
+    """Of these, cells at which a tower is tried."""
+
+    towers: int = Field(default=10, ge=1)
+    """Towers that are chosen one after another."""
+
+
 class ClosedLoopParameters(Parameters):
     """The block ``closed_loop``: networks of towers in the demo world, and maps made from them."""
 
@@ -68,7 +81,7 @@ class ClosedLoopParameters(Parameters):
     sizes: tuple[int, ...] = (20, 40, 100, 300, 767)
     """Numbers of towers."""
 
-    fluxes: tuple[str, ...] = ("GPP", "NEE", "LE")
+    fluxes: tuple[str, ...] = ("GPP", "NEE")
     """Fluxes that are mapped."""
 
     unseen: int = Field(default=200, ge=2)
@@ -101,3 +114,6 @@ class UncertaintyParameters(Parameters):
 
     closed_loop: ClosedLoopParameters = ClosedLoopParameters()
     """Networks of towers in the demo world, and maps made from them."""
+
+    next_tower: NextTowerParameters = NextTowerParameters()
+    """Where towers would lower the expected error most."""
