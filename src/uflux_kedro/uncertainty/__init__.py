@@ -13,6 +13,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "calibration": ["calibrate", "judge"],
         "closing": ["CARBON", "ENERGY", "Closure", "fit_closure", "minimum_trace"],
+        "coverage": ["coverage_curves", "score_against_constant"],
         "fitted": ["Bounds", "FluxUncertainty"],
         "intervals": ["group_quantile", "jackknife_plus"],
         "parameters": ["IntervalParameters", "UncertaintyParameters"],
