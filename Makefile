@@ -14,7 +14,7 @@ SEED ?= 0
 PACKAGES ?=
 # Extras that a run can need; the others are large, and for a few.
 RUN_EXTRAS := kedro cluster era5 hdf4 raster search
-TEST_EXTRAS := earth_engine lightgbm s3
+TEST_EXTRAS := earth_engine explain lightgbm s3
 COMPILE := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
   --no-emit-index-url --no-annotate --no-header --no-strip-extras --quiet
 

@@ -8,7 +8,7 @@ from importlib import import_module
 
 from uflux_kedro.errors import UfluxError
 
-FAMILIES = ("models", "skill", "ingestion", "grids", "inference", "libraries")
+FAMILIES = ("models", "skill", "ingestion", "grids", "inference", "libraries", "uncertainty")
 """Modules of this folder with ``main``, which takes the remaining arguments."""
 
 

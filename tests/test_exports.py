@@ -17,6 +17,7 @@ EXPORTS = {
     "report": {"render_report", "ReportContext", "map_sections"},
     "demo_world": {"write_demo_world", "DemoWorldParameters"},
     "models": {"CascadeForestRegressor", "FittedMember", "fit_member", "make_model", "pack"},
+    "explanation": {"explain", "accumulated_effects", "response_curves"},
     "validation": {"make_folds", "held_out_predictions", "score", "SiteSearchRegressor"},
 }
 
@@ -45,6 +46,7 @@ def test_what_most_scripts_need_is_at_the_top():
 
 
 EXAMPLES = [
+    "explanation",
     "features",
     "figures",
     "gridding",

@@ -40,7 +40,7 @@ def simulated(n_sites=40, months=24, seed=0, noise=(0.8, 0.5, 1.5)):
 
 def test_the_map_closes_the_budget_and_moves_most_what_is_known_least():
     errors = np.random.default_rng(1).normal(size=(5000, 3)) * [0.5, 1.0, 2.0]
-    matrix = minimum_trace(errors, A, np.ones(5000))
+    matrix = minimum_trace(errors, A, np.arange(5000) % 100)
     assert a_is_closed(matrix)
     # Of independent errors each flux takes the share of its variance: 0.25, 1 and 4 of 5.25.
     moved = np.abs(matrix - np.eye(3)) @ np.array([1, 0, 0])
@@ -52,12 +52,28 @@ def a_is_closed(matrix):
     return np.abs(A @ matrix).max() < 1e-12
 
 
-def test_predictions_that_close_already_still_have_a_map():
+def test_without_errors_and_with_errors_that_close_there_still_is_a_map():
+    sites = np.arange(100) % 10
     errors = np.random.default_rng(2).normal(size=(100, 2))
     closed = np.column_stack([errors, errors[:, 1] - errors[:, 0]])
-    matrix = minimum_trace(closed, A, np.ones(100))
-    assert a_is_closed(matrix)
-    assert closed @ matrix.T == pytest.approx(closed)
+    for given in (closed, np.zeros((100, 3)), np.column_stack([errors, np.zeros(100)])):
+        matrix = minimum_trace(given, A, sites)
+        assert a_is_closed(matrix)
+        assert closed @ matrix.T == pytest.approx(closed)
+
+
+def test_correlations_that_change_from_tower_to_tower_count_less():
+    sites = np.repeat(np.arange(6), 50)
+    of_tower = np.random.default_rng(4).normal(size=(6, 3))
+    errors = np.repeat(of_tower, 50, axis=0)
+
+    def of(moments):
+        return np.eye(3) - np.outer(moments @ A, A) / (A @ moments @ A)
+
+    moments = errors.T @ errors / len(errors)
+    independent = of(np.diag(np.diag(moments)))
+    found, naive = minimum_trace(errors, A, sites), of(moments)
+    assert 0 < np.abs(found - independent).max() < 0.8 * np.abs(naive - independent).max()
 
 
 def test_unseen_towers_gain_and_their_intervals_still_cover():

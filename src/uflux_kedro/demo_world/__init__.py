@@ -23,7 +23,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "parameters": ["DemoWorldParameters"],
         "simulation": ["World", "simulate"],
-        "towers": ["Tower", "make_towers", "site_table"],
-        "world": ["write_demo_world"],
+        "towers": ["Tower", "make_towers", "site_table", "towers_at"],
+        "world": ["write_demo_world", "write_grids"],
     },
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +20,7 @@ from uflux_kedro.variables import IGBP_CLASSES
 
 _MISSING = -9999.0
 
-_CLASS_SHARES = {
+CLASS_SHARES = {
     "ENF": 22, "GRA": 15, "DBF": 13, "CRO": 13, "EBF": 10, "MF": 6, "OSH": 6, "WET": 6, "SAV": 5,
     "WSA": 5, "CSH": 3, "DNF": 1, "CVM": 1,
 }  # fmt: skip
@@ -80,25 +81,50 @@ class Tower:
 
 def make_towers(world: World) -> list[Tower]:
     """Place towers, most of them in Europe and North America, and simulate measurements."""
+    earth = world.earth
+    rows, columns = np.nonzero(earth.land)
+    rng = world.fields.generator("tower places")
+    cells = _places(
+        earth.latitude[rows],
+        earth.longitude[columns],
+        world.ecosystem.cover,
+        world.parameters.n_towers,
+        rng,
+    )
+    return _set_up(world, cells, "tower", rng)
+
+
+def towers_at(world: World, cells: Sequence[int], name: str) -> list[Tower]:
+    """Set up towers in given cells and simulate measurements.
+
+    Args:
+        world: The world.
+        cells: Index among the land cells of each tower; several towers may share a cell and then
+            differ in their place within it, their record and their errors.
+        name: Name of the network, on which all random numbers depend.
+
+    Returns:
+        The towers by ``site_id``; its number is one more than the position in ``cells``.
+    """
+    return _set_up(world, cells, name, world.fields.generator(f"{name} places"))
+
+
+def _set_up(world: World, cells: Sequence[int], name: str, rng: np.random.Generator) -> list[Tower]:
     earth, climate, ecosystem = world.earth, world.climate, world.ecosystem
-    parameters, fields = world.parameters, world.fields
     rows, columns = np.nonzero(earth.land)
     latitude, longitude = earth.latitude[rows], earth.longitude[columns]
-    rng = fields.generator("tower places")
     towers = []
-    for number, cell in enumerate(
-        _places(latitude, longitude, ecosystem.cover, parameters.n_towers, rng)
-    ):
-        aside = rng.uniform(-0.4, 0.4, size=2) * parameters.resolution
+    for number, cell in enumerate(cells):
+        aside = rng.uniform(-0.4, 0.4, size=2) * world.parameters.resolution
         prefix = _REGIONS[_region(latitude[cell], longitude[cell])][0]
         site_id = f"{prefix}-D{number + 1:02d}"
         truth = {
-            name: getattr(climate, name)[:, rows[cell], columns[cell]].astype(float)
-            for name in ("TA", "TD", "SW_IN", "LW_IN", "PA", "P", "U", "V")
+            variable: getattr(climate, variable)[:, rows[cell], columns[cell]].astype(float)
+            for variable in ("TA", "TD", "SW_IN", "LW_IN", "PA", "P", "U", "V")
         }
-        truth |= {name: flux[:, cell] for name, flux in ecosystem.fluxes.items()}
+        truth |= {flux: values[:, cell] for flux, values in ecosystem.fluxes.items()}
         truth |= {"NETRAD": ecosystem.NETRAD[:, cell], "G": ecosystem.G[:, cell], "CO2": world.CO2}
-        table = _measure(truth, parameters, fields.generator(f"tower {number}"))
+        table = _measure(truth, world.parameters, world.fields.generator(f"{name} {number}"))
         towers.append(
             Tower(
                 site_id,
@@ -150,8 +176,8 @@ def _places(
             for y, x in zip(latitude, longitude, strict=True)
         ]
     )
-    cells = {name: np.flatnonzero(cover == IGBP_CLASSES[name]) for name in _CLASS_SHARES}
-    taken = dict.fromkeys(_CLASS_SHARES, 0)
+    cells = {name: np.flatnonzero(cover == IGBP_CLASSES[name]) for name in CLASS_SHARES}
+    taken = dict.fromkeys(CLASS_SHARES, 0)
     room = sum(len(c) for c in cells.values())
     if n_towers > room:
         raise ConfigurationError(
@@ -160,8 +186,8 @@ def _places(
         )
     for _ in range(n_towers):
         # The class furthest below its share gets the next tower.
-        open_classes = [name for name in _CLASS_SHARES if taken[name] < len(cells[name])]
-        taken[max(open_classes, key=lambda n: _CLASS_SHARES[n] / (taken[n] + 0.5))] += 1
+        open_classes = [name for name in CLASS_SHARES if taken[name] < len(cells[name])]
+        taken[max(open_classes, key=lambda n: CLASS_SHARES[n] / (taken[n] + 0.5))] += 1
     places: list[int] = []
     for name, count in taken.items():
         if count:
@@ -179,7 +205,8 @@ def _measure(
     years = range(parameters.first_year + first, parameters.first_year + last)
     months = 12 * len(years)
 
-    table = pd.DataFrame({"TIMESTAMP": [100 * y + m for y in years for m in range(1, 13)]})
+    # A dictionary, since a table takes longer to add a column to than to compute it.
+    table = {"TIMESTAMP": np.array([100 * y + m for y in years for m in range(1, 13)])}
     weather = {
         "TA_F": truth["TA"],
         "SW_IN_F": truth["SW_IN"],
@@ -197,7 +224,7 @@ def _measure(
         table[f"{name}_QC"] = np.round(rng.beta(9, 0.6, size=months), 4)
     _energy(table, truth, parameters, rng)
     _carbon(table, truth, parameters, rng)
-    return table
+    return pd.DataFrame(table)
 
 
 def _record(years: int, rng: np.random.Generator) -> tuple[int, int]:
@@ -221,20 +248,20 @@ def _quality(months: int, gaps: float, rng: np.random.Generator) -> tuple[Array,
 
 
 def _energy(
-    table: pd.DataFrame,
+    table: dict[str, NDArray],
     truth: dict[str, Array],
     parameters: DemoWorldParameters,
     rng: np.random.Generator,
 ) -> None:
     """Add NETRAD, G, and H and LE, both as measured and corrected for closure."""
-    quality, missing = _quality(len(table), parameters.tower_gaps, rng)
+    quality, missing = _quality(len(table["TIMESTAMP"]), parameters.tower_gaps, rng)
     noise = parameters.flux_noise / np.sqrt(0.3 + 0.7 * quality)
     table["NETRAD"] = truth["NETRAD"] + rng.normal(scale=2.0 * noise)
     table["G_F_MDS"] = truth["G"] + rng.normal(scale=0.5 * noise)
     site = np.exp(rng.normal(scale=0.7 * parameters.site_effect))
     LE = truth["LE"] * site + rng.normal(scale=(1.5 + 0.05 * np.abs(truth["LE"])) * noise)
     H = table["NETRAD"] - table["G_F_MDS"] - LE
-    lost = rng.normal(scale=0.06) + rng.normal(scale=0.03, size=len(table))
+    lost = rng.normal(scale=0.06) + rng.normal(scale=0.03, size=len(LE))
     found = parameters.energy_balance_closure * np.exp(lost)
     for name, flux in (("H", H), ("LE", LE)):
         table[f"{name}_F_MDS"] = np.where(missing, _MISSING, flux * found)
@@ -243,13 +270,13 @@ def _energy(
 
 
 def _carbon(
-    table: pd.DataFrame,
+    table: dict[str, NDArray],
     truth: dict[str, Array],
     parameters: DemoWorldParameters,
     rng: np.random.Generator,
 ) -> None:
     """Add NEE and its nighttime and daytime partitions."""
-    quality, missing = _quality(len(table), parameters.tower_gaps, rng)
+    quality, missing = _quality(len(table["TIMESTAMP"]), parameters.tower_gaps, rng)
     noise = parameters.flux_noise / np.sqrt(0.3 + 0.7 * quality)
     shared = rng.normal(scale=parameters.site_effect)
     GPP = truth["GPP"] * np.exp(shared)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -23,6 +23,9 @@ SOURCES = (
     "towers", "ERA5", "CFSV2", "MODIS", "AVHRR", "GOME2", "GOSAT755", "GOSAT772", "OCO2", "IGBP",
     "CO2",
 )  # fmt: skip
+
+
+_CO2_FILE = "CO2/co2_mm_gl.txt"
 
 
 def write_demo_world(
@@ -49,23 +52,42 @@ def write_demo_world(
     world = simulate(parameters)
     write_whole(truth_folder / "fluxes.nc", _true_fluxes(world).write)
 
-    grids: Iterator[NetCDF] = chain(
-        era5_files(world),
-        cfsv2_files(world),
-        reflectance_files(world),
-        sif_files(world),
-        land_cover_files(world),
-    )
-    for grid in grids:
+    for grid in _grids(world):
         ledger.write(grid.file, grid.write)
 
     towers = make_towers(world)
     contents = {f"towers/{name}": content for name, content in (t.archive() for t in towers)}
     contents["towers/sites.csv"] = site_table(world, towers).to_csv(index=False).encode()
-    contents["CO2/co2_mm_gl.txt"] = _noaa_table(world).encode()
+    contents[_CO2_FILE] = _noaa_table(world).encode()
     for file, content in contents.items():
         ledger.write(file, partial(Path.write_bytes, data=content))
     return ledger.close()
+
+
+def write_grids(world: World, folder: Path, sources: Collection[str] = SOURCES) -> None:
+    """Write grids and the CO2 record of a world below an empty folder, one folder a source.
+
+    Args:
+        world: The world.
+        folder: Folder to write to.
+        sources: Names of :data:`SOURCES` that are wanted.
+    """
+    for grid in _grids(world, sources):
+        write_whole(folder / grid.file, grid.write)
+    if "CO2" in sources:
+        write_whole(folder / _CO2_FILE, lambda path: path.write_text(_noaa_table(world)))
+
+
+def _grids(world: World, sources: Collection[str] = SOURCES) -> Iterator[NetCDF]:
+    makers = (
+        (("ERA5",), era5_files),
+        (("CFSV2",), cfsv2_files),
+        (("MODIS", "AVHRR"), reflectance_files),
+        (("GOME2", "GOSAT755", "GOSAT772", "OCO2"), sif_files),
+        (("IGBP",), land_cover_files),
+    )
+    wanted = (make(world) for made, make in makers if set(made) & set(sources))
+    return (grid for grid in chain.from_iterable(wanted) if grid.file.split("/")[0] in sources)
 
 
 def _noaa_table(world: World) -> str:

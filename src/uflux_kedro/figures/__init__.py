@@ -21,6 +21,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "calibration": ["calibration_figure"],
+        "learning_curve": ["learning_curve_figure"],
         "maps": ["mean_maps_figure", "spread_maps_figure"],
         "member": ["member_figure"],
         "members": ["leaderboard_figure"],

@@ -24,6 +24,8 @@ from uflux_kedro.errors import InputError
 
 EARTH_RADIUS_KM = 6371.0
 YEAR_DAYS = 365.25
+_NORMAL = 1.6449
+"""Half-width of the 90 % interval of a normal distribution, standard deviations."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class SumErrors:
     """Correlation of standardised errors, and the multipliers that make intervals of sums.
 
     The shares ``persistent``, ``seasonal`` and ``decaying`` add up to at most 1; the rest is new
-    in every period.
+    in every period. By default nothing is shared between places, and errors are normal.
 
     Attributes:
         persistent: Share of the variance that a place keeps at all times.
@@ -56,16 +58,16 @@ class SumErrors:
     seasonal: float
     decaying: float
     decay_days: float
-    level_shared: float
-    level_range_km: float
-    passing_shared: float
-    passing_range_km: float
-    towers: float
-    class_towers: Mapping[int, float]
-    scale: float
-    row_multiplier: float
-    tower_multiplier: float
-    zone_multiplier: float
+    level_shared: float = 0.0
+    level_range_km: float = 100.0
+    passing_shared: float = 0.0
+    passing_range_km: float = 100.0
+    towers: float = 1.0
+    class_towers: Mapping[int, float] = field(default_factory=dict)
+    scale: float = 1.0
+    row_multiplier: float = _NORMAL
+    tower_multiplier: float = _NORMAL
+    zone_multiplier: float = _NORMAL
     level: float = 0.9
     details: Mapping[str, Any] = field(default_factory=dict)
 

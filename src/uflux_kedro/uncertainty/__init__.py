@@ -16,10 +16,16 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "coverage": ["coverage_curves", "score_against_constant"],
         "fitted": ["Bounds", "FluxUncertainty"],
         "intervals": ["group_quantile", "jackknife_plus"],
+        "learning_curve": [
+            "extrapolate",
+            "fit_power_law",
+            "summarise_curve",
+            "train_on_shares",
+        ],
         "parameters": ["IntervalParameters", "UncertaintyParameters"],
         "sampling_space": ["Places", "SamplingSpace"],
         "scores": ["bootstrap_means", "interval_score", "score_by_class", "score_by_tower"],
-        "towers": ["tower_folds", "tower_quantile", "tower_weights"],
+        "space_of_towers": ["space_of_towers"],
         "targets": ["target_share", "target_uncertainty"],
     },
 )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from uflux_kedro.schemas import Parameters
 
@@ -31,6 +32,52 @@ class IntervalParameters(Parameters):
     """Fewest towers of an IGBP class that is calibrated on its own; smaller ones are shrunk to all."""
 
 
+class LearningCurveParameters(Parameters):
+    """The block ``learning_curve``: training on growing shares of the towers."""
+
+    shares: tuple[float, ...] = (0.1, 0.2, 0.4, 0.7, 1.0)
+    """Shares of the training towers."""
+
+    draws: int = Field(default=4, ge=1)
+    """Random draws of the towers kept aside and of the order of the others."""
+
+    held_out: float = Field(default=0.25, gt=0, lt=1)
+    """Share of the towers kept aside for the test."""
+
+    @field_validator("shares")
+    @classmethod
+    def _shares(cls, shares: tuple[float, ...]) -> tuple[float, ...]:
+        if not shares or not all(0 < share <= 1 for share in shares):
+            raise ValueError(f"shares: expected numbers above 0 and up to 1, found {shares}")
+        return shares
+
+
+class ClosedLoopParameters(Parameters):
+    """The block ``closed_loop``: networks of towers in the demo world, and maps made from them."""
+
+    resolution: float = Field(default=3.0, ge=0.25, le=15)
+    """Side of a cell of the world, degrees; must divide 90."""
+
+    years: int = Field(default=2, ge=1)
+    """Years of the world."""
+
+    kinds: tuple[Literal["random", "real", "no tropics"], ...] = ("random", "real", "no tropics")
+    """``random``: anywhere on vegetated land; ``real``: places of a list of sites; ``no tropics``:
+    anywhere beyond 23.5 degrees."""
+
+    sizes: tuple[int, ...] = (20, 40, 100, 300, 767)
+    """Numbers of towers."""
+
+    fluxes: tuple[str, ...] = ("GPP", "NEE", "LE")
+    """Fluxes that are mapped."""
+
+    unseen: int = Field(default=200, ge=2)
+    """Further towers on which intervals are judged beside the map."""
+
+    network: Path | None = None
+    """List of real sites, CSV with place and IGBP class; None for no real network."""
+
+
 class UncertaintyParameters(Parameters):
     """The block ``uncertainty``: intervals, completeness of the sampling space, sums."""
 
@@ -43,5 +90,14 @@ class UncertaintyParameters(Parameters):
     seed: int = Field(42, ge=0)
     """Seed of every random draw."""
 
+    half_completeness: float = Field(5, gt=0)
+    """Towers at which the completeness of the sampling space is one half."""
+
     intervals: IntervalParameters = IntervalParameters()
     """How intervals are calibrated."""
+
+    learning_curve: LearningCurveParameters = LearningCurveParameters()
+    """Training on growing shares of the towers."""
+
+    closed_loop: ClosedLoopParameters = ClosedLoopParameters()
+    """Networks of towers in the demo world, and maps made from them."""

@@ -11,13 +11,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from uflux_kedro.errors import InputError
-from uflux_kedro.uncertainty.neighbours import Neighbours, mean_distance, scan
+from uflux_kedro.uncertainty.neighbours import Neighbours, mean_distance
 from uflux_kedro.validation.folds import site_k_fold
 from uflux_kedro.variables import VARIABLES
 
@@ -150,7 +151,7 @@ class SamplingSpace:
             threshold=np.nan,
             half=half,
         )
-        distance = mean_distance(space.points, gap, n_jobs=n_jobs)
+        distance = mean_distance(space.points[:, weight > 0], gap[weight > 0], n_jobs=n_jobs)
         # One row, or rows that are all equal: any other place is infinitely dissimilar.
         distance = distance if distance > 0 else float(np.finfo(np.float32).tiny)
         dissimilarity = space._of_other_folds(n_splits, seed, n_jobs) / distance
@@ -166,9 +167,18 @@ class SamplingSpace:
         else:
             # A single tower has no others, so that its months have to stand for them.
             fold[:] = np.arange(len(fold))
-        order = np.argsort(fold, kind="stable")
-        points, fold = self.points[order], fold[order]
-        return scan(points, points, self.gap, fold, fold, 0.0, n_jobs=n_jobs).nearest
+        found = self._arranged(fold).search(
+            self.points[:, self.weight > 0], 0.0, fold, n_jobs=n_jobs
+        )
+        return found.nearest.astype(float)
+
+    def _arranged(self, group: NDArray[np.int32]) -> Neighbours:
+        used = self.weight > 0
+        return Neighbours.of(self.points[:, used], self.gap[used], group)
+
+    @cached_property
+    def _neighbours(self) -> Neighbours:
+        return self._arranged(self.tower)
 
     def place(self, X: NDArray[np.floating]) -> NDArray[np.float32]:
         """Return the weighted coordinates of rows (m, p), NaN where a predictor is missing."""
@@ -177,7 +187,7 @@ class SamplingSpace:
     def places(
         self, X: NDArray[np.floating], without: ArrayLike | None = None, *, n_jobs: int = 1
     ) -> Places:
-        """Tell how well the space is sampled at places, by comparison with every training point.
+        """Tell how well the space is sampled at places.
 
         Args:
             X: Predictors, shape (m, p).
@@ -189,19 +199,19 @@ class SamplingSpace:
             The places; NaN where a predictor of some weight is missing.
         """
         position = {name: i for i, name in enumerate(self.towers)}
-        left_out = np.full(len(X), -1, dtype=np.int32)
+        left_out = None
         if without is not None:
-            left_out[:] = [position.get(name, -1) for name in np.asarray(without).astype(str)]
-        found = scan(
-            self.place(X),
-            self.points,
-            self.gap,
-            self.tower,
-            left_out,
-            self.radius,
-            n_jobs=n_jobs,
+            names = np.asarray(without).astype(str).tolist()
+            left_out = np.array([position.get(name, -1) for name in names], dtype=np.int32)
+        used = self.weight > 0
+        found = self._neighbours.search(
+            self.place(X)[:, used], self.radius, left_out, n_jobs=n_jobs
         )
-        return self._measures(found)
+        known = ~np.isnan(found.nearest)
+        density = np.where(known, found.points, np.nan)
+        towers = np.where(known, found.groups, np.nan)
+        dissimilarity = found.nearest.astype(float) / self.mean_distance
+        return Places(dissimilarity, density, towers, towers / (towers + self.half))
 
     def completeness(
         self, X: NDArray[np.floating], *, n_jobs: int = 1
@@ -223,14 +233,6 @@ class SamplingSpace:
     def radius(self) -> float:
         """The threshold as a distance between weighted points."""
         return self.threshold * self.mean_distance
-
-    def _measures(self, found: Neighbours) -> Places:
-        known = ~np.isnan(found.nearest)
-        density = np.where(known, found.points, np.nan)
-        towers = np.where(known, found.groups, np.nan)
-        return Places(
-            found.nearest / self.mean_distance, density, towers, towers / (towers + self.half)
-        )
 
     def to_arrays(self) -> dict[str, NDArray]:
         """Return the fields as arrays that ``numpy.savez`` stores without pickle."""

@@ -1,0 +1,76 @@
+"""Learning curves: NSE at towers kept aside against the number of towers trained on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+from uflux_kedro.figures.inputs import ordered_fluxes, require_columns
+from uflux_kedro.figures.style import FLUX_COLOURS, PAGE_WIDTH, styled
+
+LOWEST_NSE = -0.5
+"""Lower end of the axis, since NSE of a class has no lower limit."""
+
+_COLUMNS = ("flux", "group", "towers", "NSE", "NSE_low", "NSE_high")
+_ALL = "all"
+_CLASS: dict[str, Any] = {"color": "#8C8C8C", "linewidth": 0.6, "zorder": 1}
+
+
+@styled()
+def learning_curve_figure(summary: pd.DataFrame) -> Figure:
+    """Draw the mean NSE over draws by number of training towers, one panel per flux.
+
+    Args:
+        summary: Result of :func:`uflux_kedro.uncertainty.learning_curve.summarise_curve`.
+
+    Returns:
+        The figure: the thick line is of all towers, the band holds 5 to 95 % of the draws, grey
+        lines are IGBP classes.
+
+    Raises:
+        InputError: If a flux is unknown or a column is missing.
+    """
+    require_columns(summary, _COLUMNS, "learning curve")
+    fluxes = ordered_fluxes(summary["flux"], "learning curve")
+    figure = Figure(figsize=(PAGE_WIDTH, 2.7), layout="constrained")
+    axes = figure.subplots(1, len(fluxes), sharey=True, squeeze=False)[0]
+    for axis, flux in zip(axes, fluxes, strict=True):
+        _draw(axis, summary[summary["flux"] == flux], FLUX_COLOURS[flux])
+        axis.set_title(flux)
+    axes[0].set(ylabel="NSE at towers kept aside", ylim=(LOWEST_NSE, 1.0))
+    figure.supxlabel("training towers", fontsize="medium")
+    return figure
+
+
+def _draw(axis: Axes, summary: pd.DataFrame, colour: str) -> None:
+    for group, rows in summary.sort_values("towers").groupby("group", sort=False):
+        if group == _ALL:
+            axis.fill_between(
+                rows["towers"], rows["NSE_low"], rows["NSE_high"], color=colour, alpha=0.25, lw=0
+            )
+            axis.plot(rows["towers"], rows["NSE"], color=colour, linewidth=2, marker="o", ms=3)
+        else:
+            axis.plot(rows["towers"], rows["NSE"], **_CLASS)
+            last = rows.iloc[-1]
+            if last["NSE"] > LOWEST_NSE:
+                axis.annotate(
+                    str(group),
+                    (last["towers"], last["NSE"]),
+                    xytext=(2, 0),
+                    textcoords="offset points",
+                    fontsize=5,
+                    color="#595959",
+                    va="center",
+                )
+    towers = np.sort(summary["towers"].unique())
+    axis.set_xscale("log")
+    axis.set_xlim(towers[0] / 1.15, towers[-1] * 1.8)
+    axis.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axis.xaxis.set_minor_locator(NullLocator())
+    axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.grid(axis="y")

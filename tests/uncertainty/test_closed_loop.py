@@ -1,0 +1,236 @@
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from uflux_kedro.demo_world import DemoWorldParameters
+from uflux_kedro.demo_world.towers import make_towers, site_table, towers_at
+from uflux_kedro.ensemble import Member
+from uflux_kedro.errors import ConfigurationError
+from uflux_kedro.uncertainty.closed_loop import (
+    MAP_COLUMNS,
+    TOWER_COLUMNS,
+    close_loop,
+    run_closed_loop,
+    score_map,
+)
+from uflux_kedro.uncertainty.known_world import know_world
+from uflux_kedro.uncertainty.networks import TROPICS, draw_cells, nearest_cells, vegetated_cells
+from uflux_kedro.uncertainty.parameters import UncertaintyParameters
+from uflux_kedro.variables import IGBP_CLASSES
+
+WORLD = DemoWorldParameters(resolution=10, first_year=2019, last_year=2020, n_towers=5)
+PREDICTORS = ("IGBP", "DoY_sin", "DoY_cos", "Latitude", "ERA5_SW_IN", "ERA5_TA")
+MEMBERS = (
+    Member("MODIS", "GPP", "XGB", ("MODIS_NIRv", *PREDICTORS)),
+    Member("AVHRR", "GPP", "XGB", ("AVHRR_NDVI", *PREDICTORS)),
+    Member("MODIS", "H", "XGB", ("MODIS_NIRv", *PREDICTORS)),
+)
+SETTINGS = UncertaintyParameters.model_validate(
+    {
+        "n_splits": 3,
+        "intervals": {"trees": 10},
+        "closed_loop": {
+            "resolution": 10,
+            "years": 2,
+            "kinds": ["random", "no tropics"],
+            "sizes": [30],
+            "fluxes": ["GPP"],
+            "unseen": 20,
+        },
+    }
+)
+
+
+@pytest.fixture(scope="module")
+def known():
+    return know_world(WORLD, [*PREDICTORS, "MODIS_NIRv", "AVHRR_NDVI"])
+
+
+@pytest.fixture(scope="module")
+def found(known):
+    return close_loop(known, MEMBERS, SETTINGS)
+
+
+# Towers in given cells
+
+
+def test_towers_stand_in_the_given_cells_and_measure_their_fluxes(known):
+    exact = known.world.parameters.model_copy(update={"site_effect": 0.0, "flux_noise": 0.0})
+    world = type(known.world)(**{**vars(known.world), "parameters": exact})
+    cells = vegetated_cells(world)[[3, 40, 3]]
+    towers = sorted(towers_at(world, cells, "some"), key=lambda t: int(t.site_id[-2:]))
+    assert [t.cell for t in towers] == list(cells)
+    sites = site_table(world, towers)
+    names = {code: name for name, code in IGBP_CLASSES.items()}
+    assert list(sites["IGBP"]) == [names[int(world.ecosystem.cover[c])] for c in cells]
+    for tower in towers:
+        table = tower.table[tower.table["NEE_VUT_REF"] != -9999]
+        month = [12 * (t // 100 - 2019) + t % 100 - 1 for t in table["TIMESTAMP"]]
+        truth = world.ecosystem.fluxes["NEE"][month, tower.cell]
+        np.testing.assert_allclose(table["NEE_VUT_REF"], truth, atol=1e-9)
+
+
+def test_towers_of_a_shared_cell_differ_and_the_own_network_is_untouched(known):
+    cell = int(vegetated_cells(known.world)[0])
+    first, second = towers_at(known.world, [cell, cell], "shared")
+    assert (first.latitude, first.longitude) != (second.latitude, second.longitude)
+    assert not first.table.equals(second.table)
+    again = make_towers(known.world)
+    assert [t.site_id for t in make_towers(known.world)] == [t.site_id for t in again]
+
+
+# Networks
+
+
+def test_random_networks_are_nested_and_on_vegetated_land(known):
+    small, large = (draw_cells(known.world, "random", n, seed=3) for n in (10, 60))
+    assert list(large[:10]) == list(small)
+    assert len({*large}) == 60
+    assert {*large} <= {*vegetated_cells(known.world)}
+    assert list(small) != list(draw_cells(known.world, "random", 10, seed=4))
+
+
+def test_without_the_tropics_no_tower_stands_there(known):
+    cells = draw_cells(known.world, "no tropics", 60, seed=3)
+    assert np.abs(known.latitude[cells]).min() > TROPICS
+    assert np.abs(known.latitude[draw_cells(known.world, "random", 60, seed=3)]).min() < TROPICS
+
+
+def test_more_towers_than_cells_share_cells(known):
+    cells = draw_cells(known.world, "random", 767, seed=3)
+    assert len(cells) == 767
+    assert {*cells} == {*vegetated_cells(known.world)}
+
+
+def test_a_real_tower_moves_to_the_nearest_cell_of_its_class(known):
+    cover = known.world.ecosystem.cover
+    rows, columns = np.nonzero(known.world.earth.land)
+    place = {
+        "latitude": known.world.earth.latitude[rows],
+        "longitude": known.world.earth.longitude[columns],
+    }
+    names = {code: name for name, code in IGBP_CLASSES.items()}
+    every = pd.DataFrame(place).assign(IGBP=[names[int(c)] for c in cover])
+    np.testing.assert_array_equal(nearest_cells(known.world, every), np.arange(cover.size))
+    # Amid the ocean there is no cell within reach: any vegetation will do.
+    lost = pd.DataFrame({"latitude": [-50.0], "longitude": [-125.0], "IGBP": ["EBF"]})
+    assert nearest_cells(known.world, lost)[0] in vegetated_cells(known.world)
+
+
+def test_a_real_network_draws_among_its_places(known):
+    places = pd.DataFrame(
+        {"latitude": [50.0, 52.0, 10.0], "longitude": [10.0, 30.0, 20.0], "IGBP": "GRA"}
+    )
+    cells = draw_cells(known.world, "real", 3, seed=1, places=places)
+    assert sorted(cells) == sorted(nearest_cells(known.world, places))
+    with pytest.raises(ConfigurationError, match="real network of 4"):
+        draw_cells(known.world, "real", 4, seed=1, places=places)
+
+
+# The world as the chain sees it
+
+
+def test_drivers_and_truth_share_cells(known):
+    np.testing.assert_array_equal(
+        known.on_land(known.drivers["IGBP"])[5], known.world.ecosystem.cover
+    )
+    X = known.rows(["ERA5_TA", "Latitude"])
+    assert X.shape == (24 * known.area.size, 2)
+    truth = known.world.climate.TA[:, known.world.earth.land]
+    # ERA5 errs by half a degree, and is interpolated over nodes ten degrees apart.
+    assert np.corrcoef(X[:, 0], truth.ravel())[0, 1] > 0.97
+    np.testing.assert_allclose(X[: known.area.size, 1], known.latitude)
+
+
+def test_a_predictor_of_no_source_is_refused():
+    with pytest.raises(ConfigurationError, match="VIIRS"):
+        know_world(WORLD, ["VIIRS_NDVI"])
+
+
+# The loop
+
+
+def test_tables_have_networks_groups_and_numbers(found):
+    assert list(found.on_map.columns) == list(MAP_COLUMNS)
+    assert list(found.at_towers.columns) == list(TOWER_COLUMNS)
+    assert {*zip(found.on_map["network"], found.on_map["towers"], strict=True)} == {
+        ("random", 30),
+        ("no tropics", 30),
+    }
+    assert {*found.on_map["flux"]} == {"GPP"}
+    assert found.on_map.drop(columns=["network", "flux", "by", "group"]).notna().all(axis=None)
+    assert found.at_towers["NSE"].between(0.3, 1).all()
+    unseen = found.at_towers[found.at_towers["judged_on"] == "unseen"]
+    assert (unseen["n_towers"] == 20).all()
+
+
+def test_parts_of_the_land_add_up(found):
+    for _, network in found.on_map.groupby("network"):
+        by = network.groupby("by")
+        share = by["area_share"].sum()
+        for kind in ("zone", "applicability", "IGBP", "completeness"):
+            assert share[kind] == pytest.approx(share["vegetation"])
+            part = network[network["by"] == kind]
+            covered = np.average(part["coverage"], weights=part["area_share"])
+            whole = network[network["by"] == "vegetation"].iloc[0]
+            assert covered == pytest.approx(whole["coverage"])
+
+
+def test_without_tropical_towers_the_tropics_are_less_complete(found):
+    zones = found.on_map[found.on_map["by"] == "zone"].set_index(["network", "group"])
+    tropics, beyond = (zones.loc[("no tropics", group)] for group in ("tropics", "beyond"))
+    assert tropics["completeness"] < beyond["completeness"]
+    assert tropics["bias"] < zones.loc[("random", "tropics"), "bias"]
+
+
+def test_intervals_hold_the_fluxes_of_towers_and_cells(found):
+    # Thirty towers of one draw, so that the level is met only roughly.
+    unseen = found.at_towers.set_index(["network", "judged_on"]).loc[("random", "unseen")]
+    assert unseen["coverage"] > 0.8
+    on_map = found.on_map.set_index(["network", "by"]).loc[("random", "vegetation")]
+    assert (on_map["coverage"] > 0.8).all()
+    assert (on_map["width"] < 12).all()
+
+
+def test_without_a_list_of_sites_the_real_network_is_left_out_with_a_word(known, caplog):
+    loop = SETTINGS.closed_loop.model_copy(update={"kinds": ("real",)})
+    alone = SETTINGS.model_copy(update={"closed_loop": loop})
+    with (
+        caplog.at_level(logging.WARNING),
+        pytest.raises(ConfigurationError, match="no network"),
+    ):
+        close_loop(known, MEMBERS, alone)
+    assert "real network is left out" in caplog.text
+
+
+def test_a_flux_without_members_is_refused():
+    with pytest.raises(ConfigurationError, match="members of GPP; found members of H"):
+        run_closed_loop(MEMBERS[2:], WORLD, SETTINGS)
+
+
+def test_scores_of_a_map_are_weighted_by_area(known):
+    truth = known.world.ecosystem.fluxes["GPP"]
+    tropical = np.abs(known.latitude) <= TROPICS
+    error = np.where(tropical, 1.0, 0.0)
+    rows = {
+        "truth": truth,
+        "value": truth + error,
+        "lower": truth + error - 0.5,
+        "upper": truth + error + 0.5,
+        "completeness": np.where(tropical, 0.1, 0.9) + 0 * truth,
+        "outside": (tropical & np.ones(truth.shape, bool)),
+    }
+    found = score_map(known, rows, 0.9).set_index(["by", "group"])
+    plants = np.isin(np.arange(tropical.size), vegetated_cells(known.world))
+    share = known.area[plants & tropical].sum() / known.area[plants].sum()
+    whole = found.loc[("vegetation", "all")]
+    assert whole["bias"] == pytest.approx(share)
+    assert whole["RMSE"] == pytest.approx(share**0.5)
+    assert whole["coverage"] == pytest.approx(1 - share)
+    assert whole["interval_score"] == pytest.approx(1 + share * 20 * 0.5)
+    assert found.loc[("applicability", "outside"), "coverage"] == 0
+    assert found.loc[("completeness", "0.8 to 1"), "RMSE"] == 0
