@@ -23,7 +23,7 @@ from benchmarks.skill.groups import print_members, print_steps, print_weights
 from benchmarks.skill.sets import print_models, print_sets
 from benchmarks.skill.towers import PROJECT, TOWERS, Towers, held_out, read_towers
 
-__all__ = ["TABLES", "Towers", "held_out", "main", "read_towers"]
+__all__ = ["PROJECT", "TABLES", "TOWERS", "Towers", "held_out", "main", "read_towers"]
 
 TABLES = {
     "sets": print_sets,

@@ -22,6 +22,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "completeness": ["completeness_maps_figure", "completeness_series_figure"],
         "closed_loop": ["closed_loop_figure"],
+        "calibration": ["calibration_figure"],
         "learning_curve": ["learning_curve_figure"],
         "explanation": ["effects_figure", "importance_figure", "shap_figure"],
         "maps": ["mean_maps_figure", "spread_maps_figure"],

@@ -22,11 +22,12 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "captions": ["FIGURES", "Caption"],
+        "captions": ["FIGURES", "UNCERTAINTY_FIGURES", "Caption"],
         "context": ["ReportContext"],
         "parameters": ["PeerParameters", "PeerVariable", "ReportingParameters"],
         "render": ["render_report"],
         "sections": ["Section", "map_sections"],
         "tables": ["html_table"],
+        "uncertainty": ["uncertainty_section"],
     },
 )

@@ -168,6 +168,60 @@ def _flux_caption(kind: str, flux: str) -> Caption:
         title=caption.title.format(**fields),
         text=caption.text.format(**fields),
     )
+UNCERTAINTY_FIGURES: Mapping[str, Caption] = {
+    "calibration": Caption(
+        "Figure U1",
+        "Coverage of unseen towers against the nominal level",
+        "Above: share of values inside the intervals against the share that they are to contain; "
+        "dashed line: 1:1. Thick line and band: all towers, with 95 % of bootstrap draws of towers; "
+        "grey: IGBP classes with three towers or more. Above the line intervals are too wide, below "
+        "it too narrow. At the level of the products the intervals are as they are; at other levels "
+        "their widths are scaled by what the other towers need. Below: the classes at that level; "
+        "bars are 95 % of draws of the towers of the class, and few towers make them long.",
+        section="uncertainty",
+    ),
+    "error_ranking": Caption(
+        "Figure U2",
+        "Which measure foretells the error of an unseen tower",
+        "Error of the towers that remain when those are set aside for which a measure warns most "
+        "(sparsification). The faster a curve falls, the better the measure tells where the maps "
+        "are wrong; a flat curve says nothing.",
+        section="uncertainty",
+    ),
+    "completeness_maps": Caption(
+        "Figure U3",
+        "Completeness of the sampling space",
+        "Number n of distinct towers in conditions like those of a cell and month, as n / (n + n0), "
+        "averaged over time: 0 where no tower resembles the place, near 1 where many do. Low values "
+        "are places for which the models extrapolate.",
+        gridded=True,
+        section="uncertainty",
+    ),
+    "completeness_series": Caption(
+        "Figure U4",
+        "Completeness over the record",
+        "Mean over land, weighted by the area of cells, of each period.",
+        gridded=True,
+        section="uncertainty",
+    ),
+    "learning_curves": Caption(
+        "Figure U5",
+        "Skill by number of training towers",
+        "NSE at towers kept aside by models trained on part of the others. Thick line: all towers; "
+        "band: 5 to 95 % of the draws of towers; grey: IGBP classes. A line that still rises at its "
+        "right end says that more towers would help.",
+        section="uncertainty",
+    ),
+    "closed_loop": Caption(
+        "Figure U6",
+        "Networks of towers in the demo world",
+        "Maps made from drawn networks of towers against the known truth: error of the map, and "
+        "coverage of the intervals of pixels. A network without towers in a climate is judged there "
+        "as well.",
+        section="uncertainty",
+    ),
+}
+"""Key of a figure of the section about uncertainty -> its caption, in the order of the page."""
 
 
 def caption_of(key: str) -> Caption:
@@ -187,11 +241,12 @@ def caption_of(key: str) -> Caption:
             title=caption.title.format(peer=peer),
             text=caption.text.format(peer=peer),
         )
-    if key not in FIGURES:
+    known = {**FIGURES, **UNCERTAINTY_FIGURES}
+    if key not in known:
         raise ConfigurationError(
-            f"The report has no figure {key!r}: expected one of {', '.join(FIGURES)}"
+            f"The report has no figure {key!r}: expected one of {', '.join(known)}"
         )
-    return FIGURES[key]
+    return known[key]
 
 
 def units_text(fluxes: list[str]) -> str:

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from uflux_kedro.figures.inputs import ordered_fluxes
 from uflux_kedro.figures.labels import RECORDS, SCHEMES
-from uflux_kedro.report.captions import FIGURES, caption_of, units_text
+from uflux_kedro.report.captions import FIGURES, UNCERTAINTY_FIGURES, caption_of, units_text
 from uflux_kedro.report.context import ReportContext
 from uflux_kedro.report.page import fill_page
 from uflux_kedro.report.tables import (
@@ -62,6 +62,7 @@ def render_report(context: ReportContext) -> str:
                 "key": section.key,
                 "title": section.title,
                 "text": section.text,
+                "notes": section.notes,
                 "tables": [
                     (
                         title,
@@ -105,8 +106,8 @@ def _comparison(context: ReportContext) -> Markup | None:
 def _figures(context: ReportContext, records: str) -> list[dict[str, object]]:
     """Return the figures in the order of the page, with their captions and PNG as base64."""
     captions = {key: caption_of(key) for key in context.figures}
-    places = list(FIGURES)
-    order = sorted(captions, key=lambda k: places.index(k) if k in FIGURES else len(places))
+    places = [*FIGURES, *UNCERTAINTY_FIGURES]
+    order = sorted(captions, key=lambda k: places.index(k) if k in places else len(places))
     fields = {
         "scheme": SCHEMES.get(context.scheme, context.scheme),
         "shown": context.shown,

@@ -48,12 +48,14 @@ class Section:
         title: Heading.
         text: Explanation of the tables.
         tables: Heading, table and number of decimals of each table.
+        notes: Lines below the tables.
     """
 
     key: str
     title: str
     text: str
     tables: Sequence[tuple[str, pd.DataFrame, int]]
+    notes: Sequence[str] = ()
 
 
 def map_sections(

@@ -14,6 +14,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "calibration": ["calibrate", "judge"],
         "closed_loop": ["ClosedLoop", "close_loop", "run_closed_loop"],
         "closing": ["CARBON", "ENERGY", "Closure", "fit_closure", "minimum_trace"],
+        "coverage": ["coverage_curves", "score_against_constant"],
         "fitted": ["Bounds", "FluxUncertainty"],
         "intervals": ["group_quantile", "jackknife_plus"],
         "learning_curve": [

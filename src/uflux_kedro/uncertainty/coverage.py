@@ -1,0 +1,225 @@
+"""Coverage of the calibrated intervals of unseen towers at any level, and what their width is worth.
+
+The calibrated rows hold intervals of one level. At another level their half-widths are multiplied
+by a factor that is fitted on the other towers, by the same hierarchical conformal prediction; so
+every coverage is of towers that did not help to set it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from uflux_kedro.errors import InputError
+from uflux_kedro.uncertainty.scores import interval_score
+from uflux_kedro.variables import IGBP_CLASSES
+
+LEVELS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
+"""Nominal levels of the curves."""
+
+ALL = "all"
+"""Group of all towers."""
+
+_COLUMNS = ("site_id", "IGBP", "truth", "centre", "lower", "upper")
+_NAMES = {code: name for name, code in IGBP_CLASSES.items()}
+
+
+class _Towers(NamedTuple):
+    """Rows by tower: code of the tower and errors, shape (n,); class of each tower, shape (K,)."""
+
+    tower: NDArray[np.intp]
+    error: NDArray[np.float64]
+    half: NDArray[np.float64]
+    classes: NDArray
+
+
+def coverage_curves(
+    rows: pd.DataFrame,
+    level: float,
+    *,
+    levels: Sequence[float] = LEVELS,
+    least_towers: int = 3,
+    n_resamples: int = 1000,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Compute the coverage of unseen towers at several nominal levels, for all towers and by class.
+
+    Args:
+        rows: Calibrated rows: ``site_id``, ``IGBP`` (code), ``truth``, ``centre``, ``lower``,
+            ``upper``; rows with a missing value of these are left out.
+        level: Level of the rows' intervals.
+        levels: Nominal levels; ``level`` is added.
+        least_towers: Fewest towers of a class that is listed.
+        n_resamples: Draws of towers for the band; towers of a class for the class.
+        seed: Seed of the draws.
+
+    Returns:
+        One row for each group (``all``, then classes) and nominal level: ``group``, ``towers``,
+        ``nominal``, ``coverage`` (mean over towers of the share of their rows inside; NaN where
+        the towers are too few for the level) and the 95 % band ``low`` to ``high`` by bootstrap of
+        towers, NaN for a single tower.
+
+    Raises:
+        InputError: If a column is missing or no row is complete.
+    """
+    towers = _by_tower(rows)
+    nominal = sorted({*levels, level})
+    relative = towers.error / np.where(towers.half > 0, towers.half, np.nan)
+    relative = np.where(np.isnan(relative), np.where(towers.error > 0, np.inf, 0.0), relative)
+    factors = leave_one_out_quantiles(relative, towers.tower, nominal)
+    factors[:, nominal.index(level)] = 1.0
+    # Infinite factors, of too few towers for a level, would cover everything.
+    inside = np.where(
+        np.isfinite(factors).all(axis=0), relative[:, None] <= factors[towers.tower], np.nan
+    )
+    count = np.bincount(towers.tower)
+    share = np.stack([np.bincount(towers.tower, weights=c) / count for c in inside.T], axis=1)
+    groups = {ALL: np.ones(len(count), dtype=bool)}
+    names, sizes = np.unique(towers.classes[towers.classes != ""], return_counts=True)
+    groups |= {
+        str(name): towers.classes == name
+        for name, size in zip(names, sizes, strict=True)
+        if size >= least_towers
+    }
+    tables = []
+    for name, member in groups.items():
+        low, high = _band(share[member], n_resamples, seed)
+        tables.append(
+            pd.DataFrame(
+                {
+                    "group": name,
+                    "towers": int(member.sum()),
+                    "nominal": nominal,
+                    "coverage": share[member].mean(axis=0),
+                    "low": low,
+                    "high": high,
+                }
+            )
+        )
+    return pd.concat(tables, ignore_index=True)
+
+
+def score_against_constant(
+    rows: pd.DataFrame, level: float, *, n_resamples: int = 2000, seed: int = 0
+) -> dict[str, float]:
+    """Compare the intervals with those of one width everywhere, by the interval score.
+
+    The constant half-width of a tower is the conformal quantile of the other towers' absolute
+    errors.
+
+    Args:
+        rows: As for :func:`coverage_curves`.
+        level: Level of the rows' intervals.
+        n_resamples: Draws of towers.
+        seed: Seed of the draws.
+
+    Returns:
+        Means over towers: ``towers``, ``coverage`` with its 95 % band ``coverage_low`` and
+        ``coverage_high``, ``interval_score``, ``interval_score_constant``, and ``gain``, by which
+        part of the constant width's score the intervals' is lower, with ``gain_low`` and
+        ``gain_high``. Bands are NaN for a single tower, and so is the constant with fewer towers
+        than the level needs.
+
+    Raises:
+        InputError: As for :func:`coverage_curves`.
+    """
+    towers = _by_tower(rows)
+    constant = leave_one_out_quantiles(towers.error, towers.tower, [level])[towers.tower, 0]
+    constant = np.where(np.isfinite(constant), constant, np.nan)
+    count = np.bincount(towers.tower)
+
+    def mean(values: NDArray) -> NDArray[np.float64]:
+        return np.bincount(towers.tower, weights=values) / count
+
+    covered = mean(towers.error <= towers.half)
+    own, same = (
+        mean(interval_score(towers.error, -half, half, level)) for half in (towers.half, constant)
+    )
+    draws = _draws(len(count), n_resamples, seed)
+    coverage_low, coverage_high = _band(covered[:, None], n_resamples, seed)
+    gains = 1 - (draws @ own) / (draws @ same)
+    low, high = np.quantile(gains, [0.025, 0.975]) if len(gains) else (np.nan, np.nan)
+    return {
+        "towers": len(count),
+        "coverage": float(covered.mean()),
+        "coverage_low": float(coverage_low[0]),
+        "coverage_high": float(coverage_high[0]),
+        "interval_score": float(own.mean()),
+        "interval_score_constant": float(same.mean()),
+        "gain": float(1 - own.mean() / same.mean()),
+        "gain_low": float(low),
+        "gain_high": float(high),
+    }
+
+
+def leave_one_out_quantiles(
+    scores: NDArray[np.float64], tower: NDArray[np.intp], levels: Sequence[float]
+) -> NDArray[np.float64]:
+    """Compute the conformal quantiles of the other towers' scores, for each tower.
+
+    Equal to :func:`~uflux_kedro.uncertainty.intervals.group_quantile` of the rows without the
+    tower, with one sort for all.
+
+    Args:
+        scores: Shape (n,).
+        tower: Number of each row's tower, 0 to K-1, shape (n,).
+        levels: Levels, 0-1.
+
+    Returns:
+        Shape (K, levels); infinity where the other towers are too few for a level.
+    """
+    order = np.argsort(scores, kind="stable")
+    ranked, of = scores[order], tower[order]
+    n_towers = int(tower.max()) + 1
+    # The other K - 1 towers and the new one share the weight.
+    weight = 1 / (np.bincount(tower)[of] * n_towers)
+    quantiles = np.full((n_towers, len(levels)), np.inf)
+    for number in range(n_towers):
+        total = np.cumsum(np.where(of == number, 0.0, weight))
+        place = np.searchsorted(total, np.asarray(levels) - 1e-9)
+        reached = place < len(ranked)
+        quantiles[number, reached] = ranked[place[reached]]
+    return quantiles
+
+
+def _by_tower(rows: pd.DataFrame) -> _Towers:
+    absent = [name for name in _COLUMNS if name not in rows]
+    if absent:
+        raise InputError(
+            "calibrated rows",
+            ", ".join(absent),
+            expected="a column of that name",
+            found=f"the columns {', '.join(map(str, rows.columns))}",
+        )
+    known = rows.dropna(subset=[name for name in _COLUMNS if name != "IGBP"])
+    if known.empty:
+        raise InputError(
+            "calibrated rows", None, expected="rows with truth and interval", found="none"
+        )
+    tower, names = pd.factorize(known["site_id"], sort=True)
+    first = known.groupby("site_id", sort=True)["IGBP"].first().reindex(names)
+    classes = first.map(_NAMES).fillna("").to_numpy(str)
+    truth, centre, lower, upper = (
+        known[name].to_numpy(float) for name in ("truth", "centre", "lower", "upper")
+    )
+    return _Towers(tower, np.abs(truth - centre), (upper - lower) / 2, classes)
+
+
+def _draws(n: int, n_resamples: int, seed: int) -> NDArray[np.float64]:
+    """Return how often each resample draws each of n towers; no resample of a single tower."""
+    drawn = np.random.default_rng(seed).multinomial(
+        n, np.full(n, 1 / n), size=n_resamples if n > 1 else 0
+    )
+    return drawn.astype(float)
+
+
+def _band(share: NDArray[np.float64], n_resamples: int, seed: int) -> NDArray[np.float64]:
+    """Return the 95 % band of the mean over towers (first axis), shape (2, levels)."""
+    draws = _draws(len(share), n_resamples, seed)
+    if not len(draws):
+        return np.full((2, share.shape[1]), np.nan)
+    return np.quantile(draws @ share / len(share), [0.025, 0.975], axis=0)

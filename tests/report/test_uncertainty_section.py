@@ -1,0 +1,111 @@
+"""The section about uncertainty: its tables, and what it says of parts that are missing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.testing.pages import PIXEL, Outline
+from tests.testing.synthetic import make_leaderboard, make_sites, make_training_table
+from uflux_kedro.report import (
+    UNCERTAINTY_FIGURES,
+    ReportContext,
+    render_report,
+    uncertainty_section,
+)
+
+SCORE = {
+    "towers": 138, "coverage": 0.912, "coverage_low": 0.887, "coverage_high": 0.93,
+    "interval_score": 8.1, "interval_score_constant": 10.2, "gain": 0.206, "gain_low": -0.01,
+    "gain_high": 0.3,
+}  # fmt: skip
+CURVES = {
+    flux: pd.DataFrame(
+        {"group": groups, "towers": range(9, 9 - len(groups), -1), "nominal": 0.9, "coverage": 0.88}
+    )
+    for flux, groups in {"LE": ["all", "WET"], "GPP": ["all", "WET", "EBF"]}.items()
+}
+LEARNING = pd.DataFrame(
+    {"flux": "GPP", "group": ["all", "ENF", "all"], "towers": [14, 14, 138], "NSE": [0.6, 0.1, 0.8],
+     "NSE_low": 0.5, "NSE_high": 0.85}
+)  # fmt: skip
+LOOP = pd.DataFrame(
+    {"network": "random", "towers": 40, "flux": "GPP", "by": ["land", "IGBP"], "group": ["all", "EBF"],
+     "RMSE": 1.25, "bias": -0.1, "coverage": 0.89, "width": 4.0, "completeness": 0.5}
+)  # fmt: skip
+SUMS = pd.DataFrame(
+    {"flux": "GPP", "region_kind": ["global", "global", "zonal"], "region": "", "year": [2003, "all", 2003],
+     "statistic": ["total", "mean", "total"], "value": [120.0, 2.0, 50.0], "unit": "PgC yr-1",
+     "lower": 100.0, "upper": 141.26, "lower_independent": 119.0, "upper_independent": 121.0,
+     "lower_dependent": 60.0, "upper_dependent": 180.0, "completeness": 0.7}
+)  # fmt: skip
+RANKING = pd.DataFrame({"flux": ["GPP"], "measure": ["spread"], "rank_correlation": [0.512]})
+PARTS = {
+    "scores": {"LE": SCORE, "GPP": SCORE}, "curves": CURVES, "ranking": RANKING,
+    "learning": LEARNING, "closed_loop": LOOP, "sums": SUMS,
+}  # fmt: skip
+
+
+def rendered(section, figures=()) -> Outline:
+    return Outline(
+        render_report(
+            ReportContext(
+                title="UFLUX",
+                members=[],
+                scheme="loso",
+                training_table=make_training_table(make_sites()),
+                leaderboard=make_leaderboard(),
+                figures=dict.fromkeys(figures, PIXEL),
+                sections=[section],
+            )
+        )
+    )
+
+
+def test_the_page_shows_every_part_with_its_figures_once():
+    section = uncertainty_section(0.9, **PARTS, figures=UNCERTAINTY_FIGURES)
+    assert section.notes == []
+    outline = rendered(section, UNCERTAINTY_FIGURES)
+    assert len(outline.sources) == len(UNCERTAINTY_FIGURES)
+    assert len(outline.ids) == len(set(outline.ids))
+    words = outline.words
+    assert "An interval of 90% is to contain 90% of the values" in words
+    assert "138 0.91 0.887 to 0.93 8.10 10.20 0.21" in words
+    assert "random 40 GPP" in words
+    assert "rank correlation" in words
+    places = [words.index(f"{caption.number}. ") for caption in UNCERTAINTY_FIGURES.values()]
+    assert places == sorted(places)
+
+
+def test_tables_show_what_they_are_about():
+    tables = {title: t for title, t, _ in uncertainty_section(0.9, **PARTS).tables}
+    by_class = tables["Coverage of intervals of 90% by IGBP class"]
+    assert by_class["IGBP"].tolist() == ["all", "EBF", "WET"]
+    assert list(by_class)[1:] == ["GPP towers", "GPP", "LE towers", "LE"]
+    assert by_class["LE"].isna().tolist() == [False, True, False]
+    learning = tables["Skill by number of training towers"]
+    assert learning["training towers"].tolist() == [14, 138]
+    assert len(tables["Maps from drawn networks against the truth"]) == 1
+    (total,) = tables["All mapped cells with intervals of 90%"].to_dict("records")
+    assert (total["year"], total["value"], total["interval"]) == ("2003", 120.0, "100 to 141")
+    assert total["if errors were independent"] == "119 to 121"
+    assert total["if they were all alike"] == "60 to 180"
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_missing_part_is_named_with_its_command(part):
+    whole = uncertainty_section(0.9, **PARTS, figures=["completeness_maps"])
+    parts = {name: given for name, given in PARTS.items() if name != part}
+    section = uncertainty_section(0.9, **parts, figures=["completeness_maps"])
+    (note,) = section.notes
+    assert note.startswith("Left out. ")
+    assert "kedro run" in note or "python -m benchmarks uncertainty --only" in note
+    assert len(section.tables) == len(whole.tables) - 1
+    assert note in rendered(section).words
+
+
+def test_totals_without_intervals_and_tables_without_rows_are_missing_parts():
+    without = SUMS.assign(lower=np.nan)
+    for sums in (without, SUMS.drop(columns="lower"), SUMS.head(0)):
+        assert uncertainty_section(0.9, sums=sums, ranking=RANKING.head(0)).tables == []
