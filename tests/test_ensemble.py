@@ -35,6 +35,22 @@ def test_optional_groups_keep_their_names_and_come_last():
     assert ensemble().members()[0].optional == ()
 
 
+def test_alternatives_keep_their_names_and_predictors():
+    optional = {"name": "BOTH", "predictors": ["EVI"], "optional": ["ERA5"]}
+    names = ["MODIS-NIRv-ERA5-NT", "BOTH"]
+    sets = [*SETS, optional, {"name": "ONE-OF", "alternatives": names}]
+    member = ensemble(predictor_sets=sets, select="ONE-OF.GPP.*").members()[0]
+    assert member.predictors == ("MODIS_NIRv", "ERA5_TA", "ERA5_SW_IN", "EVI")
+    assert member.alternatives == (
+        ("MODIS-NIRv-ERA5-NT", ("MODIS_NIRv", "ERA5_TA", "ERA5_SW_IN")),
+        ("BOTH", ("EVI", "ERA5_TA", "ERA5_SW_IN")),
+    )
+    assert member.optional == ()
+
+
+ONE_OF = {"name": "ONE-OF", "alternatives": [s["name"] for s in SETS]}
+
+
 @pytest.mark.parametrize(
     ("select", "names"),
     [
@@ -64,6 +80,22 @@ def test_select_that_matches_nothing_says_what_names_look_like():
         ({"predictor_sets": [{**SETS[0], "optional": ["ERA"]}]}, "unknown group 'ERA'"),
         ({"predictor_sets": [{**SETS[0], "optional": ["ERA5"]}]}, "ERA5 cannot be in both"),
         ({"modle": "XGB"}, "modle"),
+        ({"predictor_sets": [*SETS, {**ONE_OF, "groups": ["ERA5"]}]}, "expected either"),
+        ({"predictor_sets": [*SETS, {**ONE_OF, "alternatives": ["A", "B"]}]}, "'A' is no alter"),
+        (
+            {
+                "predictor_sets": [
+                    *SETS,
+                    ONE_OF,
+                    {**ONE_OF, "name": "B", "alternatives": ["ONE-OF"]},
+                ]
+            },
+            "'ONE-OF' is no alternative; expected some of MODIS-NIRv-ERA5, ",
+        ),
+        (
+            {"predictor_sets": [*SETS, {**ONE_OF, "alternatives": ["MODIS-NIRv-ERA5"] * 2}]},
+            "two or more different",
+        ),
     ],
 )
 def test_bad_ensemble_is_refused(changes, message):

@@ -91,6 +91,19 @@ def test_a_member_without_a_predictor_is_left_out(configured, gone, caplog):
         assert f"WARM.{flux}.XGB is left out: {folder} has no ERA5_VPD" in caplog.text
 
 
+def test_alternatives_without_a_predictor_are_left_out(configured, caplog):
+    alternatives = [s["name"] for s in SETS]
+    sets = [*SETS, {"name": "ONE-OF", "alternatives": alternatives}]
+    ensemble = {"model": "XGB", "fluxes": ["GPP"], "predictor_sets": sets, "select": "ONE-OF.*"}
+    with caplog.at_level("INFO"):
+        configured(towers().drop(columns=["ERA5_TD", "MODIS_EVI2"]), ensemble=ensemble)
+        (member,) = project_members()
+    assert dict(member.alternatives).keys() == {"GREEN"}
+    assert member.predictors == ("MODIS_NIRv", "IGBP")
+    for name in ("WARM", "CARRIED"):
+        assert f"ONE-OF.GPP.XGB chooses without {name}" in caplog.text
+
+
 def test_a_flux_without_values_leaves_its_members_out(configured):
     configured(towers(LE=-9999.0, MODIS_EVI2=np.nan))
     assert names() == ["GREEN.GPP", "WARM.GPP"]

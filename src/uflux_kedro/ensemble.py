@@ -28,6 +28,11 @@ class PredictorSet(Parameters):
     """Names of shared groups from which training chooses, for each flux and among the train sites
     of each fold: a group that helps one flux on unseen towers can harm another."""
 
+    alternatives: tuple[str, ...] = ()
+    """Names of other sets of which training takes one, for each flux and among the train sites of
+    each fold: the one with the least error on held-out sites. Of a set with ``optional`` groups all
+    are used. A set of alternatives lists no predictors or groups of its own."""
+
 
 @dataclass(frozen=True)
 class Member:
@@ -39,6 +44,8 @@ class Member:
         model: Name of the model in the registry.
         predictors: Predictor columns in the model's order.
         optional: Groups of ``predictors`` from which training chooses: name and predictors of each.
+        alternatives: Predictor sets of which training takes one: name and predictors of each;
+            ``predictors`` are then those of all of them.
     """
 
     predictor_set: str
@@ -46,6 +53,7 @@ class Member:
     model: str
     predictors: tuple[str, ...]
     optional: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    alternatives: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     @property
     def name(self) -> str:
@@ -92,6 +100,8 @@ class EnsembleParameters(Parameters):
             if names.count(name) > 1:
                 raise ValueError(f"predictor set {name!r} appears twice")
         for predictor_set in self.predictor_sets:
+            if predictor_set.alternatives:
+                self._require_alternatives(predictor_set)
             twice = set(predictor_set.groups) & set(predictor_set.optional)
             if twice:
                 raise ValueError(
@@ -111,9 +121,32 @@ class EnsembleParameters(Parameters):
                     raise ValueError(f"predictor set {predictor_set.name!r}: {error}") from error
         return self
 
+    def _require_alternatives(self, predictor_set: PredictorSet) -> None:
+        where = f"predictor set {predictor_set.name!r}"
+        if predictor_set.predictors or predictor_set.groups or predictor_set.optional:
+            raise ValueError(
+                f"{where}: expected either alternatives, or predictors and groups; found both"
+            )
+        single = [s.name for s in self.predictor_sets if not s.alternatives]
+        for name in predictor_set.alternatives:
+            if name not in single:
+                raise ValueError(
+                    f"{where}: {name!r} is no alternative; "
+                    f"expected some of {', '.join(single) or 'the sets with predictors'}"
+                )
+        if len(set(predictor_set.alternatives)) < max(2, len(predictor_set.alternatives)):
+            raise ValueError(f"{where}: expected two or more different alternatives")
+
+    def _alternatives(self, predictor_set: PredictorSet) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        by_name = {s.name: s for s in self.predictor_sets}
+        return tuple((name, self.predictors(by_name[name])) for name in predictor_set.alternatives)
+
     def predictors(self, predictor_set: PredictorSet) -> tuple[str, ...]:
-        """Return all predictors of a set, those of its groups included, each once."""
-        listed = list(predictor_set.predictors)
+        """Return all predictors of a set, those of its groups or alternatives included, each once."""
+        listed = [
+            *predictor_set.predictors,
+            *(name for _, names in self._alternatives(predictor_set) for name in names),
+        ]
         for group in (*predictor_set.groups, *predictor_set.optional):
             if group not in self.groups:
                 raise ValueError(
@@ -130,6 +163,7 @@ class EnsembleParameters(Parameters):
             self.model,
             self.predictors(predictor_set),
             tuple((group, self.groups[group]) for group in predictor_set.optional),
+            self._alternatives(predictor_set),
         )
 
     def members(self) -> tuple[Member, ...]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,7 @@ def _served(members: tuple[Member, ...], path: Path, parameters: str) -> tuple[M
     towers = TowerParameters.model_validate(blocks["towers"])
     carry_over = FeatureParameters.model_validate(blocks["features"]).carry_over
     offered = offered_by_table(files, towers, carry_over)
+    members = tuple(_with_offered(member, offered) for member in members)
     missing = {m: [p for p in (m.flux, *m.predictors) if p not in offered] for m in members}
     for member, names in missing.items():
         if names:
@@ -65,6 +67,17 @@ def _served(members: tuple[Member, ...], path: Path, parameters: str) -> tuple[M
             f"found none for {first.name}: {', '.join(missing[first])}"
         )
     return served
+
+
+def _with_offered(member: Member, offered: Collection[str]) -> Member:
+    """Leave out the alternatives of a member whose predictors are not offered, unless all are."""
+    kept = tuple(a for a in member.alternatives if all(p in offered for p in a[1]))
+    if not kept or kept == member.alternatives:
+        return member
+    for name in dict(member.alternatives).keys() - dict(kept).keys():
+        logger.info("%s chooses without %s, whose predictors are missing", member.name, name)
+    predictors = tuple(dict.fromkeys(p for _, names in kept for p in names))
+    return replace(member, alternatives=kept, predictors=predictors)
 
 
 def by_flux(members: tuple[Member, ...]) -> dict[str, tuple[Member, ...]]:

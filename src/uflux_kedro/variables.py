@@ -195,9 +195,11 @@ def bounds_of_step(name: str, step: Literal["day", "hour"]) -> tuple[float, floa
     """Return the lowest and highest possible daily or hourly value, with the error of sensors.
 
     Args:
-        name: Canonical name.
+        name: Canonical name of a variable, or of a column beside a flux.
         step: ``day``, or ``hour`` for hours and half-hours.
     """
+    if flux := flux_beside(name):
+        return bounds_beside(name, *bounds_of_step(flux, step))
     special = (_HOURS if step == "hour" else _DAYS).get(name)
     if special is not None:
         return special
@@ -207,6 +209,30 @@ def bounds_of_step(name: str, step: Literal["day", "hour"]) -> tuple[float, floa
 
 
 FLUXES = tuple(v.name for v in _TABLE if v.kind == "flux")
+
+BESIDE_A_FLUX: Mapping[str, str] = {
+    "UNC": "whole uncertainty, one standard deviation",
+    "RANDUNC": "random uncertainty, one standard deviation",
+    "PROCUNC": "uncertainty of the processing, one standard deviation",
+    "NT": "by the night-time partitioning",
+    "DT": "by the day-time partitioning",
+}
+"""Ending of a column that stands beside a flux, in the flux's unit -> its meaning: ``GPP_UNC``."""
+
+
+def flux_beside(column: str) -> str:
+    """Return the flux of a column of :data:`BESIDE_A_FLUX`: GPP for ``GPP_DT``; "" for any other."""
+    flux, _, ending = column.rpartition("_")
+    return flux if flux in FLUXES and ending in BESIDE_A_FLUX else ""
+
+
+def bounds_beside(column: str, lower: float, upper: float) -> tuple[float, float]:
+    """Return the bounds of a column beside a flux, from those of the flux.
+
+    A standard deviation is at least 0 and at most the width of the flux's bounds.
+    """
+    return (0.0, upper - lower) if column.endswith("UNC") else (lower, upper)
+
 
 SITE_PREDICTORS = tuple(v.name for v in _TABLE if v.kind in ("site", "category"))
 

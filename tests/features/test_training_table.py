@@ -107,3 +107,13 @@ def test_days_of_towers_do_not_meet_months_of_grids(towers, sites, cubes):
     towers.attrs["resolution"] = "DD"
     with pytest.raises(ConfigurationError, match=r"towers\.resolution: expected MM.*found DD"):
         build_training_table(towers, sites, build_drivers(cubes, GRID))
+
+
+def test_the_stated_uncertainty_of_a_flux_travels_with_it(cubes, towers, sites):
+    stated = towers.assign(GPP_DT=towers["GPP"] + 1, GPP_RANDUNC=0.1)
+    beside = ["GPP_DT", "GPP_RANDUNC"]
+    for drivers in (None, build_drivers(cubes, GRID)):
+        table = build_training_table(stated, sites, drivers)
+        assert table[beside].notna().all(axis=None)
+        plain = build_training_table(towers, sites, drivers)
+        assert list(table.drop(columns=beside)) == list(plain)

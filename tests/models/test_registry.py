@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from uflux_kedro.errors import ConfigurationError
-from uflux_kedro.models import registry
+from uflux_kedro.models import specs
 from uflux_kedro.models.registry import MODELS, make_model
 
 FOREST = {"n_estimators": 100, "max_depth": 20, "min_samples_leaf": 3, "min_samples_split": 12}
@@ -17,6 +17,7 @@ PUBLISHED = {
     | {"tree_method": "hist"},
     "RF": FOREST,
     "RF-sklearn": FOREST,
+    "MEAN": {"models": ("XGB", "RF", "DF21"), "settings": None},
     "BLEND": {"weights": "equal", "boosting_rounds": 200, "n_trees": 100, "n_landmarks": 400},
 }
 
@@ -36,7 +37,7 @@ def test_parameters_override_defaults():
 
 def test_unknown_names_and_parameters_are_refused_with_the_choices():
     with pytest.raises(
-        ConfigurationError, match="'LGBM': expected one of DF21, deep-forest, XGB, RF"
+        ConfigurationError, match=r"'LGBM': expected one of DF21, XGB, RF.*deep-forest"
     ):
         make_model("LGBM")
     with pytest.raises(ConfigurationError, match=r"'n_tree'; nearest: n_trees.*Expected some of"):
@@ -48,16 +49,16 @@ def test_unknown_names_and_parameters_are_refused_with_the_choices():
 
 
 def test_devices(monkeypatch):
-    monkeypatch.setattr(registry, "has_cuda", lambda: False)
+    monkeypatch.setattr(specs, "has_cuda", lambda: False)
     assert make_model("XGB", device="auto").device == "cpu"
     with pytest.raises(ConfigurationError, match="no NVIDIA GPU was found"):
         make_model("XGB", device="cuda")
-    monkeypatch.setattr(registry, "has_cuda", lambda: True)
-    monkeypatch.setattr(registry, "is_built_for_cuda", lambda: False)
+    monkeypatch.setattr(specs, "has_cuda", lambda: True)
+    monkeypatch.setattr(specs, "is_built_for_cuda", lambda: False)
     assert make_model("XGB", device="auto").device == "cpu"
     with pytest.raises(ConfigurationError, match=r"pip install 'uflux_kedro\[cuda\]'"):
         make_model("XGB", device="cuda")
-    monkeypatch.setattr(registry, "is_built_for_cuda", lambda: True)
+    monkeypatch.setattr(specs, "is_built_for_cuda", lambda: True)
     assert make_model("XGB", device="auto").device == "cuda"
     assert make_model("XGB", device="cuda").device == "cuda"
     assert make_model("XGB").device == "cpu"

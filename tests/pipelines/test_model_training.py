@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -223,6 +225,59 @@ def test_predictors_are_chosen_in_each_fold_and_shown(misleading, sites, tmp_pat
     assert run.params["predictors"] == "ERA5_TA, ERA5_SW_IN"
     assert run.params["choice.chosen"] == "LIGHT"
     assert run.tables["choice.csv"]["groups"].tolist() == tried
+
+
+PRESSED = (*PREDICTORS, "ERA5_PA")
+ONE_OF = Member(
+    "ONE-OF", "GPP", "RF", PRESSED, (), (("PRESSED", PRESSED), ("PLAIN", PREDICTORS[::-1]))
+)
+
+
+def test_a_set_is_chosen_in_each_fold_and_predicts_all_rows_that_it_has(
+    misleading, sites, tmp_path, caplog
+):
+    parameters = training().model_copy(update={"search": None})
+    gaps = misleading.copy()
+    gaps.loc[::7, "ERA5_PA"] = np.nan  # the other set lacks them
+    gaps.loc[::50, "ERA5_TA"] = np.nan  # both sets lack them
+    with caplog.at_level("INFO"):
+        predictions = predict_held_out(ONE_OF, gaps, tmp_path, parameters)
+    assert "ONE-OF.GPP.RF: predictor set chosen, by number of folds: PLAIN 3" in caplog.text
+    plain = Member("PLAIN", "GPP", "RF", PREDICTORS[::-1])
+    expected = predict_held_out(plain, gaps, tmp_path, parameters)
+    assert len(expected) == gaps["ERA5_TA"].notna().sum()
+    pd.testing.assert_frame_equal(predictions, expected)
+
+    parts = score_member(ONE_OF, predictions, sites, parameters)
+    model = fit_final_model(ONE_OF, gaps, parts[0], parameters)
+    alone = fit_final_model(plain, gaps, parts[0], parameters)
+    assert model.predictors == alone.predictors == PREDICTORS[::-1]
+    assert model.card["rows"] == alone.card["rows"] == len(expected)
+    np.testing.assert_array_equal(model.predict(gaps), alone.predict(gaps))
+
+    model.save(tmp_path / "member")
+    assert FittedMember.load(tmp_path / "member").card["choice"] == model.card["choice"]
+    run = track_member(ONE_OF, predictions, *parts, model, parameters)
+    assert run.params["choice.chosen"] == "PLAIN"
+    assert run.tables["choice.csv"]["set"].tolist() == ["PRESSED", "PLAIN"]
+
+
+def test_rows_that_the_chosen_set_lacks_are_not_predicted(misleading, tmp_path):
+    """The set with gaps wins on the common rows; a fold's rows are those that its set has."""
+    parameters = training().model_copy(update={"search": None})
+    gaps = misleading.copy()
+    gaps.loc[::7, "ERA5_TA"] = np.nan
+    gaps.loc[gaps["site_id"] == "S2", "ERA5_TA"] = np.nan  # a site that is not tested at all
+    both = ("ERA5_SW_IN", "ERA5_PA")
+    member = replace(
+        ONE_OF, alternatives=(("PLAIN", PREDICTORS), ("NOISY", both)), predictors=PRESSED
+    )
+    found = predict_held_out(member, gaps, tmp_path, parameters)
+    usable = gaps[gaps["ERA5_TA"].notna()]
+    pd.testing.assert_frame_equal(
+        found[["site_id", "time"]], usable[["site_id", "time"]].reset_index(drop=True)
+    )
+    assert np.isfinite(found["prediction"]).all()
 
 
 def test_settings_are_searched_with_the_predictors_that_were_chosen(misleading, tmp_path):

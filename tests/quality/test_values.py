@@ -134,3 +134,9 @@ def test_infinite_values_are_missing_before_any_other_check():
     np.testing.assert_array_equal(values, [1.0, np.nan, 2.0, np.nan])
     assert finding.found.startswith("2 values infinite")
     assert finding.mended == "treated as missing"
+
+
+def test_a_negative_standard_deviation_is_out_of_bounds():
+    table, findings = check_bounds(towers("GPP_RANDUNC", [0.1, -0.1, 0.2]), "mask")
+    assert [f.variable for f in findings] == ["GPP_RANDUNC"]
+    assert table["GPP_RANDUNC"].isna().tolist() == [False, True, False]

@@ -8,10 +8,10 @@ import pytest
 
 from uflux_kedro.errors import InputError
 from uflux_kedro.validation.bootstrap import (
-    _interval,
     _p_value,
     compare_members,
     confidence_intervals,
+    percentile_interval,
 )
 from uflux_kedro.validation.metrics import METRICS, pooled, score
 
@@ -138,8 +138,8 @@ def test_p_values_of_a_few_draws(differences, expected):
 
 def test_no_draw_has_no_p_value_and_no_interval():
     assert np.isnan(_p_value(np.array([np.nan])))
-    assert np.isnan(_interval(np.array([np.nan]), 0.95)).all()
-    assert _interval(np.arange(101.0), 0.9) == pytest.approx((5, 95))
+    assert np.isnan(percentile_interval(np.array([np.nan]), 0.95)).all()
+    assert percentile_interval(np.arange(101.0), 0.9) == pytest.approx((5, 95))
 
 
 def test_a_truth_that_neither_has_is_no_difference():

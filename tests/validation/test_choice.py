@@ -15,16 +15,21 @@ from uflux_kedro.errors import InputError
 from uflux_kedro.validation import choice as choice_module
 from uflux_kedro.validation.choice import (
     BUNDLES,
+    Alternatives,
     Candidates,
     ColumnsRegressor,
     choose_groups,
     choose_in_folds,
+    choose_set,
 )
 from uflux_kedro.validation.cross_validation import held_out_predictions
 from uflux_kedro.validation.folds import leave_one_site_out, site_k_fold
 
 COLUMNS = ("light", "greenness", "site", "noise")
 CANDIDATES = Candidates(COLUMNS, {"VEGETATION": ("greenness",), "PLACE": ("site", "noise")})
+SETS = Alternatives(
+    COLUMNS, {"NOISY": ("noise", "light"), "GREEN": ("greenness", "light"), "PLACE": ("site",)}
+)
 SITES = 24
 
 
@@ -58,7 +63,7 @@ def test_a_column_of_two_groups_stays_with_either():
 def test_what_helps_is_taken_and_what_recognises_sites_is_not(rows):
     X, y, sites, _ = rows
     choice = choose_groups(CANDIDATES, tree(), X, y, sites, seed=0)
-    assert choice.groups == ("VEGETATION",)
+    assert choice.chosen == ("VEGETATION",)
     assert choice.columns == ("light", "greenness")
     results = choice.results
     assert results["groups"].tolist() == ["VEGETATION PLACE", "PLACE", "VEGETATION", ""]
@@ -80,7 +85,7 @@ def test_the_score_of_a_choice_is_that_of_sites_held_out(rows):
 def test_a_group_that_does_no_harm_stays(rows):
     X, y, sites, _ = rows
     choice = choose_groups(CANDIDATES, tree(), X, np.ones_like(y), sites, seed=0)
-    assert choice.groups == ("VEGETATION", "PLACE")
+    assert choice.chosen == ("VEGETATION", "PLACE")
     assert choice.columns == COLUMNS
 
 
@@ -97,7 +102,7 @@ def test_a_group_leaves_where_its_absence_saves_two_percent(rows, monkeypatch):
             return pd.DataFrame({"groups": choices, "NSE": 0.0, "RMSE": found})
 
         monkeypatch.setattr(choice_module, "_try", tried)
-        return "".join(choose_groups(candidates, tree(), X, y, sites, seed=0).groups)
+        return "".join(choose_groups(candidates, tree(), X, y, sites, seed=0).chosen)
 
     assert left(BC=0.9801) == "ABC"
     assert left(BC=0.98) == "ABC"
@@ -121,13 +126,14 @@ class Spy(RegressorMixin, BaseEstimator):
         return np.zeros(len(X))
 
 
+@pytest.mark.parametrize("candidates", [CANDIDATES, SETS])
 @pytest.mark.parametrize("n_splits", [None, 4])
-def test_no_choice_sees_a_site_that_its_fold_tests(rows, n_splits):
+def test_no_choice_sees_a_site_that_its_fold_tests(rows, n_splits, candidates):
     X, _, sites, _ = rows
     number = X[:, 2].astype(float)
     folds = leave_one_site_out(sites) if n_splits is None else site_k_fold(sites, n_splits, 0)
     Spy.seen = []
-    choose_in_folds(CANDIDATES, Spy(), X, number, sites, folds, seed=0)
+    choose_in_folds(candidates, Spy(), X, number, sites, folds, seed=0)
     made = min(BUNDLES, len(folds))
     shown = [set().union(*fits) for fits in np.split(np.array(Spy.seen), made)]
     for fold in folds:
@@ -146,6 +152,43 @@ def test_truth_of_a_site_does_not_touch_its_choice(rows):
     for number in range(SITES):
         same = one[number].results.equals(two[number].results)
         assert same == (number % BUNDLES == 5 % BUNDLES)
+
+
+def test_the_set_with_the_least_error_on_other_sites_is_chosen(rows):
+    X, y, sites, time = rows
+    choice = choose_set(SETS, tree(), X, y, sites, seed=3)
+    assert choice.chosen == ("GREEN",)
+    assert choice.columns == ("greenness", "light")
+    assert choice.results["set"].tolist() == ["NOISY", "GREEN", "PLACE"]
+    assert choice.results["RMSE"].idxmin() == 1
+    held_out = held_out_predictions(
+        lambda _: tree(), X[:, [1, 0]], y, sites, time, site_k_fold(sites, 5, 3)
+    )
+    error = held_out["prediction"] - held_out["truth"]
+    assert choice.results["RMSE"][1] == pytest.approx(np.sqrt((error**2).mean()))
+
+
+def test_a_set_does_not_win_by_lacking_the_difficult_rows(rows):
+    """Half of the rows are of noise alone; a set that lacks them would have half the error."""
+    X, y, sites, _ = rows
+    rng = np.random.default_rng(1)
+    difficult = rng.uniform(size=len(y)) < 0.5
+    y = np.where(difficult, rng.normal(0, 5, len(y)), y)
+    gaps = X.copy()
+    gaps[difficult, 3] = np.nan  # the noise of the worse set
+    choice = choose_set(SETS, tree(), gaps, y, sites, seed=0)
+    common = [array[~difficult] for array in (X, y, sites)]
+    expected = choose_set(SETS, tree(), *common, seed=0)
+    assert choice.chosen == expected.chosen == ("GREEN",)
+    pd.testing.assert_frame_equal(choice.results, expected.results)
+
+
+def test_sets_without_a_row_in_common_are_refused(rows):
+    X, y, sites, _ = rows
+    gaps = X.copy()
+    gaps[::2, 1], gaps[1::2, 3] = np.nan, np.nan
+    with pytest.raises(InputError, match=r"predictors of NOISY, GREEN, PLACE.*found none"):
+        choose_set(SETS, tree(), gaps, y, sites, seed=0)
 
 
 def test_folds_beyond_five_share_choices_and_jobs_change_nothing(rows):

@@ -10,7 +10,7 @@ import pandera.pandas as pa
 import xarray as xr
 
 from uflux_kedro.errors import InputError
-from uflux_kedro.variables import VARIABLES, Variable
+from uflux_kedro.variables import BESIDE_A_FLUX, FLUXES, VARIABLES, Variable, bounds_beside
 
 
 def check_cube(cube: xr.Dataset) -> None:
@@ -57,12 +57,19 @@ def check_cube(cube: xr.Dataset) -> None:
 
 def _bounded(variable: Variable) -> pa.Column:
     """Return the check of a variable's bounds, for each source: TA, ERA5_TA, CFSV2_TA."""
+    return _between(variable.lower, variable.upper, f"{variable.name} within", variable.unit)
+
+
+def _beside(flux: Variable) -> dict[str, pa.Column]:
+    """Return the checks of the columns beside a flux, such as GPP_DT and GPP_RANDUNC."""
+    names = [f"{flux.name}_{ending}" for ending in BESIDE_A_FLUX]
+    limits = {name: bounds_beside(name, flux.lower, flux.upper) for name in names}
+    return {f"^{name}$": _between(*limits[name], f"{name} within", flux.unit) for name in names}
+
+
+def _between(lower: float, upper: float, what: str, unit: str) -> pa.Column:
     return pa.Column(
-        checks=pa.Check.between(
-            variable.lower,
-            variable.upper,
-            error=f"{variable.name} within {variable.lower:g} to {variable.upper:g} {variable.unit}",
-        ),
+        checks=pa.Check.between(lower, upper, error=f"{what} {lower:g} to {upper:g} {unit}"),
         nullable=True,
         required=False,
         regex=True,
@@ -77,6 +84,7 @@ TOWERS = pa.DataFrameSchema(
             float, pa.Check.between(0, 1), nullable=True, required=False, regex=True
         ),
         **{rf"^([A-Za-z0-9]+_)?{v.name}$": _bounded(v) for v in VARIABLES.values()},
+        **{name: check for f in FLUXES for name, check in _beside(VARIABLES[f]).items()},
     },
     unique=["site_id", "time"],
     name="towers",

@@ -12,7 +12,7 @@ from uflux_kedro.features.parameters import CarryOverParameters
 from uflux_kedro.gridding.sampling import sample_at_sites
 from uflux_kedro.lazy import pd, xr
 from uflux_kedro.readers.towers.sites import check_igbp, check_metadata
-from uflux_kedro.variables import FLUXES, IGBP_CLASSES, parse_predictor
+from uflux_kedro.variables import FLUXES, IGBP_CLASSES, flux_beside, parse_predictor
 
 logger = logging.getLogger(__name__)
 
@@ -40,8 +40,8 @@ def build_training_table(
             None reads its cell.
 
     Returns:
-        ``site_id``, ``time``, ``latitude``, ``longitude`` (of the tower), ``climate``, fluxes and
-        their ``_QC``, predictors. IGBP is the code of the tower's own class, since a cell of the
+        ``site_id``, ``time``, ``latitude``, ``longitude`` (of the tower), ``climate``, fluxes,
+        their ``_QC`` and the columns beside them such as ``NEE_RANDUNC``, predictors. IGBP is the code of the tower's own class, since a cell of the
         map covers many classes; Latitude is the cell's, or without a cube the tower's.
 
     Raises:
@@ -52,7 +52,7 @@ def build_training_table(
     check_metadata(towers, sites, "towers")
     check_igbp(sites, "sites")
     sites = sites[sites["site_id"].isin(towers["site_id"])]
-    fluxes = [c for c in towers if c.removesuffix("_QC") in FLUXES]
+    fluxes = [c for c in towers if c.removesuffix("_QC") in FLUXES or flux_beside(str(c))]
     keys = ["site_id", "time"]
     if drivers is None:
         days = PERIOD_DAYS[towers.attrs.get("resolution", "MM")]

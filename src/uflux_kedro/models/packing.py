@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from uflux_kedro.models.binned_forest import BinnedForestRegressor
     from uflux_kedro.models.blend import BlendRegressor, PackedBlend
     from uflux_kedro.models.cascade.forest import CascadeForestRegressor
+    from uflux_kedro.models.mean import MeanRegressor
     from uflux_kedro.models.trees.packed_trees import PackedForest
 
 
@@ -40,6 +41,23 @@ class PackedModel(Protocol):
 
     def predict(self, X: np.ndarray, n_jobs: int | None = None) -> np.ndarray:
         """Predict (n,) or (n, targets) from (n, columns) on ``n_jobs`` threads."""
+
+
+@dataclass(frozen=True)
+class PackedMean:
+    """Exact predictor of a mean of models.
+
+    Attributes:
+        parts: Packed form of every model.
+    """
+
+    parts: tuple[PackedModel, ...]
+
+    def predict(self, X: np.ndarray, n_jobs: int | None = None) -> np.ndarray:
+        """Predict (n,) from (n, columns), finite, on ``n_jobs`` threads."""
+        from uflux_kedro.models.mean import mean_of
+
+        return mean_of([part.predict(X, n_jobs) for part in self.parts])
 
 
 def pack(model: Any) -> PackedModel:
@@ -72,10 +90,15 @@ def _pack_blend(model: BlendRegressor) -> PackedBlend:
     return PackedBlend.of(model)
 
 
+def _pack_mean(model: MeanRegressor) -> PackedMean:
+    return PackedMean(tuple(pack(part) for part in model.parts_))
+
+
 PACKERS: Mapping[str, Callable[[Any], PackedModel]] = {
     "CascadeForestRegressor": PackedBytes,
     "BinnedForestRegressor": PackedBytes,
     "XGBRegressor": _pack_xgboost,
     "RandomForestRegressor": _pack_random_forest,
     "BlendRegressor": _pack_blend,
+    "MeanRegressor": _pack_mean,
 }

@@ -2,7 +2,7 @@
 
 A folder holds ``model.json`` (kind, parameters, versions, checksum) and one payload: UBJSON for
 XGBoost, npz for the forests of this project, skops for scikit-learn's random forest, and a zip of
-all three for the blend. The same model gives the same bytes, whatever the number of threads.
+its parts for a blend or a mean. The same model gives the same bytes, whatever the number of threads.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from uflux_kedro.models.binned_forest import BinnedForestRegressor
     from uflux_kedro.models.blend import BlendRegressor
     from uflux_kedro.models.cascade.forest import CascadeForestRegressor
+    from uflux_kedro.models.mean import MeanRegressor
 
 logger = logging.getLogger(__name__)
 
@@ -272,6 +273,14 @@ def _zipped(parts: Mapping[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
+def _unzipped(archive: bytes) -> dict[str, bytes]:
+    try:
+        with zipfile.ZipFile(io.BytesIO(archive)) as source:
+            return {name: source.read(name) for name in source.namelist()}
+    except zipfile.BadZipFile as error:
+        raise ValueError(str(error)) from error
+
+
 def _without_padding(array: bytes) -> bytes:
     """Set the padding between the fields of an npy file of nodes to zero."""
     found = np.load(io.BytesIO(array), allow_pickle=False)
@@ -365,11 +374,7 @@ def _read_blend(
 ) -> BlendRegressor:
     from uflux_kedro.models.blend import BlendRegressor, KernelMachine
 
-    try:
-        with zipfile.ZipFile(io.BytesIO(payload)) as archive:
-            parts = {name: archive.read(name) for name in archive.namelist()}
-    except zipfile.BadZipFile as error:
-        raise ValueError(str(error)) from error
+    parts = _unzipped(payload)
     with np.load(io.BytesIO(parts["kernel.npz"]), allow_pickle=False) as arrays:
         kernel = {name: arrays[name] for name in _KERNEL_ARRAYS}
     model = BlendRegressor(**parameters)
@@ -383,6 +388,46 @@ def _read_blend(
     columns = {model.boosted_.n_features_in_, model.trees_.n_features_in_, len(kernel["median"])}
     if columns != {model.n_features_in_} or model.weights_.shape != (3,):
         raise ValueError("parts of different numbers of columns, or without three weights")
+    return model
+
+
+# --- mean ------------------------------------------------------------------------------------
+
+
+def _write_mean(model: MeanRegressor) -> tuple[bytes, dict[str, Any]]:
+    payloads, parts = {}, []
+    for number, part in enumerate(model.parts_):
+        name = type(part).__name__
+        payload, attributes = MODEL_TYPES[name].write(part)
+        payloads[str(number)] = payload
+        parts.append({"kind": name, "parameters": _json_parameters(part), "attributes": attributes})
+    names = getattr(model, "feature_names_in_", None)
+    return _zipped(payloads), {
+        "parts": parts,
+        "n_features_in": model.n_features_in_,
+        "feature_names_in": None if names is None else list(names),
+    }
+
+
+def _read_mean(
+    payload: bytes, parameters: dict[str, Any], attributes: dict[str, Any]
+) -> MeanRegressor:
+    from uflux_kedro.models.mean import MeanRegressor
+
+    payloads, parts = _unzipped(payload), attributes["parts"]
+    model = MeanRegressor(**parameters)
+    model.parts_ = [
+        MODEL_TYPES[part["kind"]].read(
+            payloads[str(number)], part["parameters"], part["attributes"]
+        )
+        for number, part in enumerate(parts)
+    ]
+    model.n_features_in_ = attributes["n_features_in"]
+    if attributes["feature_names_in"] is not None:
+        model.feature_names_in_ = np.array(attributes["feature_names_in"], dtype=object)
+    columns = {part.n_features_in_ for part in model.parts_}
+    if columns != {model.n_features_in_} or len(parts) != len(model.models):
+        raise ValueError("parts of different numbers of columns, or not as many as models")
     return model
 
 
@@ -412,5 +457,8 @@ MODEL_TYPES: Mapping[str, _Format] = {
     ),
     "BlendRegressor": _Format(
         "model.zip", ("xgboost", "scikit-learn", "skops"), _write_blend, _read_blend
+    ),
+    "MeanRegressor": _Format(
+        "model.zip", ("xgboost", "scikit-learn", "skops"), _write_mean, _read_mean
     ),
 }

@@ -14,7 +14,7 @@ from typing import Literal
 import pandas as pd
 
 from uflux_kedro.quality.findings import Finding
-from uflux_kedro.variables import VARIABLES, parse_predictor
+from uflux_kedro.variables import VARIABLES, bounds_beside, flux_beside, parse_predictor
 
 logger = logging.getLogger(__name__)
 
@@ -88,6 +88,10 @@ def check_bounds(
         _, name = parse_predictor(str(column))
         if str(column).endswith("_QC"):
             lower, upper, unit = 0.0, 1.0, "as a fraction"
+        elif flux := flux_beside(str(column)):
+            variable = VARIABLES[flux]
+            lower, upper = bounds_beside(str(column), variable.lower, variable.upper)
+            unit = variable.unit
         elif name in VARIABLES and pd.api.types.is_numeric_dtype(towers[column]):
             variable = VARIABLES[name]
             lower, upper, unit = variable.lower, variable.upper, variable.unit

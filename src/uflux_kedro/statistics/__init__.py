@@ -20,7 +20,8 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "aggregates": ["aggregate"],
+        "aggregates": ["aggregate", "aggregate_tables"],
+        "correlated": ["SumErrors"],
         "budgets": ["budget_residuals", "energy_closure", "nee_residual"],
         "means": [
             "area_mean",

@@ -1,15 +1,17 @@
-"""Totals and means of a product by zone and year, with the members' spread, as one tidy table."""
+"""Totals and means of a product by zone and year or month, with their uncertainty, as tidy tables."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
 from uflux_kedro.errors import InputError
+from uflux_kedro.statistics.correlated import SumErrors
 from uflux_kedro.statistics.means import full_years, interannual_variability, period_days
 from uflux_kedro.statistics.zone_sums import ZoneSums, sum_over_zones
 from uflux_kedro.statistics.zones import Zones
@@ -17,10 +19,23 @@ from uflux_kedro.statistics.zones import Zones
 ALL_YEARS = "all"
 """Year of the rows that are of the whole record."""
 
+INTERVAL_COLUMNS = (
+    "lower", "upper", "lower_independent", "upper_independent", "lower_dependent",
+    "upper_dependent", "completeness",
+)  # fmt: skip
+
 AGGREGATE_COLUMNS = (
     "flux", "region_kind", "region", "year", "statistic", "value", "unit", "std_members",
-    "std_bound", "std_years", "members", "area_km2", "cells",
+    "std_bound", "std_years", "members", "area_km2", "cells", *INTERVAL_COLUMNS,
 )  # fmt: skip
+
+MONTHLY_COLUMNS = (
+    "flux", "region_kind", "region", "time", "statistic", "value", "unit", "area_km2",
+    *INTERVAL_COLUMNS,
+)  # fmt: skip
+
+MONTHLY_KINDS = ("global", "zonal", "IGBP")
+"""Kinds of zones with monthly rows; those of countries would be the longest table by far."""
 
 TOTALS = {
     "gC m-2 d-1": (1e-15, "PgC yr-1"),
@@ -32,6 +47,15 @@ TOTALS = {
 _CANONICAL = {"g m-2 d-1": "gC m-2 d-1"}
 
 
+class AggregateTables(NamedTuple):
+    """Totals and means of one product."""
+
+    yearly: pd.DataFrame
+    """:data:`AGGREGATE_COLUMNS`, by year and for the whole record."""
+    monthly: pd.DataFrame
+    """:data:`MONTHLY_COLUMNS`, by calendar month, for zones of :data:`MONTHLY_KINDS`."""
+
+
 @dataclass(frozen=True)
 class _Statistic:
     name: str
@@ -40,6 +64,8 @@ class _Statistic:
     """(rows, zones, years): the ensemble, the bound, then each member; NaN for incomplete years."""
     record: np.ndarray
     """(rows, zones): the same for the whole record."""
+    half_widths: np.ndarray
+    """(6, zones, years + 1): below and above; correlated, independent, dependent."""
 
 
 def aggregate(
@@ -47,6 +73,7 @@ def aggregate(
     variable: str,
     zones: Sequence[Zones],
     land_cover: xr.DataArray | None = None,
+    errors: SumErrors | None = None,
 ) -> pd.DataFrame:
     """Return totals and means of a product by zone and year.
 
@@ -59,30 +86,55 @@ def aggregate(
     show. Where these were not kept it is NaN, and ``std_bound`` is its upper bound: the sum of the
     cells' own spreads (the triangle inequality).
 
+    ``lower`` to ``upper`` is the interval of the total (or mean) at the level of ``errors``, from
+    the bounds of the cells and the correlation of their errors. Beside it stand the intervals
+    that would follow if the errors of cells and periods were independent (far too narrow), and
+    if they were all the same (far too wide). All are NaN without ``errors`` or without bounds.
+
     Args:
         product: A finished product; see :func:`uflux_kedro.statistics.zone_sums.sum_over_zones`.
         variable: The field, such as GPP.
         zones: Zones of one or more kinds.
         land_cover: IGBP classes on the product's cells.
+        errors: How errors go together, for the intervals.
 
     Returns:
         :data:`AGGREGATE_COLUMNS`, one row per zone, statistic (``total``, ``mean``) and year. Year
         ``all`` is the mean of the full years' totals, or the mean over all periods; its
         ``std_years`` is the standard deviation over the years about their trend (NaN for fewer
-        than three). ``area_km2`` is the area with values, averaged over the year; zones without
-        any value are omitted.
+        than three). ``area_km2`` is the area with values, averaged over the year;
+        ``completeness`` is the area's mean; zones without any value are omitted.
 
     Raises:
         InputError: If the product has no ``time_bnds``, or no value in any zone.
     """
-    sums = sum_over_zones(product, variable, zones, land_cover)
+    return aggregate_tables(product, variable, zones, land_cover, errors).yearly
+
+
+def aggregate_tables(
+    product: xr.Dataset,
+    variable: str,
+    zones: Sequence[Zones],
+    land_cover: xr.DataArray | None = None,
+    errors: SumErrors | None = None,
+) -> AggregateTables:
+    """Return totals and means of a product by year and by month, reading it once.
+
+    Arguments and errors are those of :func:`aggregate`. A calendar month has rows if whole periods
+    cover it; its total is that of the month (PgC month-1).
+    """
+    sums = sum_over_zones(product, variable, zones, land_cover, errors)
     unit = str(product[variable].attrs.get("units"))
     days = period_days(product)
-    tables = [_table(one, days, unit) for one in sums]
-    table = pd.concat(tables, ignore_index=True).assign(flux=variable)
-    if table.empty:
+    yearly = pd.concat([_table(one, days, unit) for one in sums], ignore_index=True)
+    if yearly.empty:
         raise InputError("product", variable, expected="values in some zone", found="none")
-    return table[list(AGGREGATE_COLUMNS)]
+    months = [_monthly(one, days, unit) for one in sums if one.kind in MONTHLY_KINDS]
+    monthly = pd.concat(months, ignore_index=True) if months else pd.DataFrame()
+    return AggregateTables(
+        yearly.assign(flux=variable)[list(AGGREGATE_COLUMNS)],
+        monthly.assign(flux=variable).reindex(columns=list(MONTHLY_COLUMNS)),
+    )
 
 
 def _table(sums: ZoneSums, days: xr.DataArray, unit: str) -> pd.DataFrame:
@@ -93,27 +145,39 @@ def _table(sums: ZoneSums, days: xr.DataArray, unit: str) -> pd.DataFrame:
     of_year = (year[:, None] == years).astype(float) * length[:, None]  # (periods, years)
     rows = np.concatenate([sums.value[None], sums.spread[None], sums.members])
     amount, area = rows @ of_year, sums.area @ of_year
-    # A period in which a zone has no value at all leaves no annual value.
-    complete = full.to_numpy() & (((sums.area > 0).astype(float) @ (of_year > 0)) == (of_year > 0).sum(0))  # fmt: skip
+    complete = full.to_numpy() & _complete(sums, of_year)
+    half = _half_widths(sums, of_year.T)
+    whole = _half_widths(sums, length[None])
+    record_area = (sums.area @ length)[:, None]
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = _Statistic(
             "mean",
             _CANONICAL.get(unit, unit),
             np.where(complete, amount / area, np.nan),
             (rows @ length) / (sums.area @ length),
+            np.concatenate([half / area, whole / record_area], axis=-1),
         )
     found = [mean]
     if unit in TOTALS:
         factor, total_unit = TOTALS[unit]
         yearly = np.where(complete, amount * factor, np.nan)
-        found.insert(0, _Statistic("total", total_unit, yearly, _mean_of_known(yearly)))
+        counted = (complete.astype(float) @ (of_year > 0).T) > 0
+        n_years = complete.sum(1)[:, None].clip(min=1)
+        mean_year = _half_widths(sums, length[None], counted) / n_years
+        halves = factor * np.concatenate([half, mean_year], axis=-1)
+        found.insert(0, _Statistic("total", total_unit, yearly, _mean_of_known(yearly), halves))
     yearly_area = np.concatenate([area / of_year.sum(0), (sums.area @ length / length.sum())[:, None]], 1)  # fmt: skip
-    tables = [_rows(one, sums, years, yearly_area) for one in found]
+    known = _completeness(sums, np.column_stack([of_year, length]))
+    tables = [_rows(one, sums, years, yearly_area, known) for one in found]
     return pd.concat(tables, ignore_index=True)
 
 
 def _rows(
-    statistic: _Statistic, sums: ZoneSums, years: np.ndarray, area: np.ndarray
+    statistic: _Statistic,
+    sums: ZoneSums,
+    years: np.ndarray,
+    area: np.ndarray,
+    completeness: np.ndarray,
 ) -> pd.DataFrame:
     values = np.concatenate([statistic.yearly, statistic.record[..., None]], axis=-1)
     n_members = len(sums.members)
@@ -134,6 +198,7 @@ def _rows(
             "std_years": between.ravel(),
             "area_km2": area.ravel() / 1e6,
             "cells": np.repeat(sums.cells, len(years) + 1),
+            **_intervals(values[0], statistic.half_widths, completeness),
         },
         index=index,
     ).reset_index()
@@ -141,6 +206,78 @@ def _rows(
         region_kind=sums.kind, statistic=statistic.name, unit=statistic.unit, members=n_members
     )
     return table[(table["cells"] > 0) & table["value"].notna()]
+
+
+def _monthly(sums: ZoneSums, days: xr.DataArray, unit: str) -> pd.DataFrame:
+    """Return totals and means by calendar month that whole periods cover."""
+    length = days.to_numpy().astype(float)
+    starts = days["time"].to_numpy().astype("datetime64[D]")
+    month = starts.astype("datetime64[M]")
+    months = np.unique(month)
+    of_month = (month[:, None] == months) * length[:, None]
+    first, last = months.astype("datetime64[D]"), (months + 1).astype("datetime64[D]")
+    days_in = (last - first).astype(int)
+    full = np.isin(first, starts) & (of_month.sum(0) == days_in)
+    months, of_month = months[full], of_month[:, full]
+    complete = _complete(sums, of_month)
+    amount, area = sums.value @ of_month, sums.area @ of_month
+    half = _half_widths(sums, of_month.T)
+    known = _completeness(sums, of_month)
+    index = pd.MultiIndex.from_product(
+        [sums.names, months.astype("datetime64[ns]")], names=["region", "time"]
+    )
+    with np.errstate(invalid="ignore", divide="ignore"):
+        scales = {"mean": (1 / area, _CANONICAL.get(unit, unit))}
+    if unit in TOTALS:
+        factor, total_unit = TOTALS[unit]
+        total = (np.full_like(area, factor), total_unit.replace("yr-1", "month-1"))
+        scales = {"total": total, **scales}
+    tables = []
+    for name, (scale, scaled_unit) in scales.items():
+        with np.errstate(invalid="ignore"):
+            value = np.where(complete, amount * scale, np.nan)
+            columns = _intervals(value, half * scale, known)
+        table = pd.DataFrame(
+            {"value": value.ravel(), "area_km2": (area / days_in[full]).ravel() / 1e6, **columns},
+            index=index,
+        ).reset_index()
+        tables.append(table.assign(region_kind=sums.kind, statistic=name, unit=scaled_unit))
+    table = pd.concat(tables, ignore_index=True)
+    return table[table["value"].notna()]
+
+
+def _complete(sums: ZoneSums, weights: np.ndarray) -> np.ndarray:
+    """Return whether each zone has a value in all periods (periods, sums) of a sum."""
+    # A period in which a zone has no value at all leaves no annual value.
+    return ((sums.area > 0).astype(float) @ (weights > 0)) == (weights > 0).sum(0)
+
+
+def _half_widths(sums: ZoneSums, weights: np.ndarray, only: np.ndarray | None = None) -> np.ndarray:
+    """Return half-widths of sums (6, zones, sums), NaN without bounds.
+
+    Cells without bounds count as if they had those of the others.
+    """
+    if sums.errors is None:
+        return np.full((6, len(sums.names), len(weights)), np.nan)
+    counted = 1 if only is None else only
+    with np.errstate(invalid="ignore", divide="ignore"):
+        share = ((sums.area * counted) @ weights.T) / ((sums.bounded * counted) @ weights.T)
+    return np.concatenate(sums.errors.half_widths(weights, only)) * share
+
+
+def _completeness(sums: ZoneSums, weights: np.ndarray) -> np.ndarray:
+    """Return the mean completeness (zones, sums) over area and periods (periods, sums)."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return (sums.completeness @ weights) / (sums.completeness_area @ weights)
+
+
+def _intervals(
+    value: np.ndarray, half_widths: np.ndarray, completeness: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Return :data:`INTERVAL_COLUMNS` of values (zones, sums)."""
+    sides = (value - half_widths[0::2], value + half_widths[1::2])
+    bounds = [side[number].ravel() for number in range(3) for side in sides]
+    return dict(zip(INTERVAL_COLUMNS, [*bounds, completeness.ravel()], strict=True))
 
 
 def _mean_of_known(yearly: np.ndarray) -> np.ndarray:

@@ -14,6 +14,8 @@ import numpy as np
 import xarray as xr
 
 from uflux_kedro.gridding.cells import cell_area, cell_bounds
+from uflux_kedro.statistics.correlated import SumErrors
+from uflux_kedro.statistics.error_sums import ErrorSums, Membership
 from uflux_kedro.statistics.zones import Tile, Zones
 
 _SCALE_POINTS = 17
@@ -35,6 +37,10 @@ class ZoneSums:
             the ensemble mean is used, so that the members' mean is ``value``.
         area: Area of cells with a value (n, periods), m2.
         cells: Number of cells (n,) with a value in any period, including those on a border.
+        bounded: Area of cells with bounds (n, periods), m2.
+        completeness: Completeness of the sampling space times area (n, periods), m2.
+        completeness_area: Area of cells with a completeness (n, periods), m2.
+        errors: Sums of the cells' half-widths; None without bounds or without ``errors``.
     """
 
     kind: str
@@ -44,9 +50,15 @@ class ZoneSums:
     members: np.ndarray
     area: np.ndarray
     cells: np.ndarray
+    bounded: np.ndarray
+    completeness: np.ndarray
+    completeness_area: np.ndarray
+    errors: ErrorSums | None = None
 
     @classmethod
-    def empty(cls, zones: Zones, members: int, periods: int) -> ZoneSums:
+    def empty(
+        cls, zones: Zones, members: int, periods: int, errors: ErrorSums | None = None
+    ) -> ZoneSums:
         """Return sums of zero."""
         n = len(zones.names)
         shape = (n, periods)
@@ -58,6 +70,10 @@ class ZoneSums:
             np.zeros((members, *shape)),
             np.zeros(shape),
             np.zeros(n, dtype=int),
+            np.zeros(shape),
+            np.zeros(shape),
+            np.zeros(shape),
+            errors,
         )
 
 
@@ -66,15 +82,18 @@ def sum_over_zones(
     variable: str,
     zones: Sequence[Zones],
     land_cover: xr.DataArray | None = None,
+    errors: SumErrors | None = None,
 ) -> list[ZoneSums]:
     """Sum a product over zones.
 
     Args:
         product: ``variable`` (time, and latitude, longitude or y, x with ``crs``), and its
-            ``_std`` and ``_member`` if they were kept; lazily.
+            ``_std``, ``_member``, ``_lower``, ``_upper`` and ``_completeness`` if they were
+            kept; lazily.
         variable: The field, such as GPP.
         zones: Zones of one or more kinds.
         land_cover: IGBP classes on the product's cells, for zones by class.
+        errors: How errors go together, for intervals of the sums; None for no intervals.
 
     Returns:
         Sums for each kind, in the order of ``zones``.
@@ -86,11 +105,28 @@ def sum_over_zones(
     names = f"{variable}_member"
     members = product[names].sizes["member"] if names in product else 0
     periods = field.sizes["time"]
-    sums = [ZoneSums.empty(z, members, periods) for z in zones]
+    sides = [f"{variable}_{side}" for side in ("lower", "upper")]
+    bounded = errors is not None and all(side in product for side in sides)
+    bounds = [product[side] for side in sides] if bounded else None
+    completeness = product.get(f"{variable}_completeness")
+    days, extent = _days(product), _extent_km2(product, axes)
+    sums = [
+        ZoneSums.empty(
+            z,
+            members,
+            periods,
+            ErrorSums(errors, len(z.names), days, extent) if errors and bounded else None,
+        )
+        for z in zones
+    ]
     steps = field.chunksizes["time"][0] if field.chunks else periods
     for place, tile in _tiles(product, axes, land_cover):
         shares = [z.shares(tile) for z in zones]
         weights = [s.multiply(tile.area.ravel()).tocsr() for s in shares]
+        places = [
+            one.errors.members(share, tile) if one.errors else None
+            for one, share in zip(sums, shares, strict=True)
+        ]
         ever = np.zeros(tile.cells, dtype=bool)
         for start in range(0, periods, steps):
             times = slice(start, start + steps)
@@ -112,9 +148,54 @@ def sum_over_zones(
                 values = np.where(valid & np.isfinite(values), values, filled)
                 for one, weight in zip(sums, weights, strict=True):
                     one.members[number][:, times] += weight @ values
+            if completeness is not None:
+                share_known = _columns(completeness.transpose("time", *axes).isel(inside))
+                _add_completeness(sums, weights, times, np.where(valid, share_known, np.nan))
+            if bounds is not None:
+                below, above = (_columns(b.transpose("time", *axes).isel(inside)) for b in bounds)
+                half = np.stack([filled - below, above - filled])
+                _add_bounds(sums, weights, places, times, np.where(valid, half, np.nan))
         for one, share in zip(sums, shares, strict=True):
             one.cells += ((share > 0) @ ever.astype(int)).astype(int)
     return sums
+
+
+def _add_completeness(
+    sums: Sequence[ZoneSums], weights: Sequence[Any], times: slice, completeness: np.ndarray
+) -> None:
+    """Add the completeness of a tile's cells (cells, periods), NaN where there is none."""
+    known = np.isfinite(completeness)
+    for one, weight in zip(sums, weights, strict=True):
+        one.completeness[:, times] += weight @ np.where(known, completeness, 0)
+        one.completeness_area[:, times] += weight @ known
+
+
+def _add_bounds(
+    sums: Sequence[ZoneSums],
+    weights: Sequence[Any],
+    places: Sequence[Membership | None],
+    times: slice,
+    half_widths: np.ndarray,
+) -> None:
+    """Add the half-widths below and above a tile's values (2, cells, periods), NaN where none."""
+    known = np.isfinite(half_widths).all(axis=0)
+    filled = np.where(known, half_widths.clip(min=0), 0)
+    for one, weight, place in zip(sums, weights, places, strict=True):
+        if one.errors is not None and place is not None:
+            one.bounded[:, times] += weight @ known
+            one.errors.add(place, times, filled)
+
+
+def _days(product: xr.Dataset) -> np.ndarray:
+    """Return the starts of the periods, days since 1970."""
+    return (product["time"].to_numpy() - np.datetime64("1970-01-01")) / np.timedelta64(1, "D")
+
+
+def _extent_km2(product: xr.Dataset, axes: tuple[str, str]) -> float:
+    """Return the area of the grid."""
+    if axes == ("y", "x"):
+        return float(np.prod([np.ptp(cell_bounds(product[axis])) / 1e3 for axis in axes]))
+    return float(cell_area(product).sum()) / 1e6
 
 
 def _columns(field: xr.DataArray) -> np.ndarray:

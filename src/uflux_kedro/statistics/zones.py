@@ -102,7 +102,7 @@ class Bands:
         In a projection a cell belongs to the band of its centre.
         """
         if tile.crs is not None:
-            _, latitude = _centres_in_degrees(tile)
+            _, latitude = centres_in_degrees(tile)
             label = np.searchsorted(self.edges, latitude, side="right") - 1
             label[(label < 0) | (label >= len(self.names))] = _NO_ZONE
             return _of_labels(label, len(self.names))
@@ -238,9 +238,11 @@ def _by_centre(outlines: Sequence[Geometry], tile: Tile) -> csr_array:
     return _of_labels(drawn[::-1].ravel(), len(outlines))  # rasterio's rows start in the north
 
 
-def _centres_in_degrees(tile: Tile) -> tuple[np.ndarray, np.ndarray]:
-    """Return longitude and latitude of the centres of a projection's cells (cells,)."""
+def centres_in_degrees(tile: Tile) -> tuple[np.ndarray, np.ndarray]:
+    """Return longitude and latitude of the centres of a tile's cells (cells,)."""
     x, y = np.meshgrid(tile.columns.mean(axis=1), tile.rows.mean(axis=1))
+    if tile.crs is None:
+        return x.ravel(), y.ravel()
     return _in_degrees(tile, x.ravel(), y.ravel())
 
 

@@ -19,5 +19,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "sampling_space": ["Places", "SamplingSpace"],
         "scores": ["bootstrap_means", "interval_score", "score_by_class", "score_by_tower"],
         "towers": ["tower_folds", "tower_quantile", "tower_weights"],
+        "targets": ["target_share", "target_uncertainty"],
     },
 )

@@ -3,8 +3,8 @@
 :func:`make_folds` splits the sites, :func:`held_out_predictions` predicts every site by models
 that never saw it, and :func:`pooled`, :func:`score_by_site`, :func:`skill_by_part`,
 :func:`confidence_intervals` and :func:`compare_members` score the result.
-:class:`SiteSearchRegressor` searches settings and :func:`choose_groups` chooses predictors, both
-by site. Names are imported on first use.
+:class:`SiteSearchRegressor` searches settings, :func:`choose_groups` and :func:`choose_set` choose
+predictors, all by site. Names are imported on first use.
 
 Example:
     >>> import numpy as np
@@ -26,7 +26,14 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "bootstrap": ["compare_members", "confidence_intervals"],
-        "choice": ["Candidates", "Choice", "choose_groups", "choose_in_folds"],
+        "choice": [
+            "Alternatives",
+            "Candidates",
+            "Choice",
+            "choose_groups",
+            "choose_in_folds",
+            "choose_set",
+        ],
         "comparison": ["compare_with_first"],
         "cross_validation": ["held_out_predictions", "usable_rows"],
         "folds": ["Fold", "leave_one_site_out", "make_folds", "site_k_fold", "spatial_blocks"],

@@ -34,7 +34,7 @@ def confidence_intervals(
     sites, _ = pd.factorize(predictions["site_id"], sort=True)
     sums = PairSums.of(predictions["truth"], predictions["prediction"], sites)
     values, resampled = _values_and_resamples(sums, n_resamples, seed)
-    table = {name: (values[name], *_interval(resampled[name], level)) for name in METRICS}
+    table = {name: (values[name], *percentile_interval(resampled[name], level)) for name in METRICS}
     return _table(table, ["value", "low", "high"])
 
 
@@ -85,7 +85,7 @@ def compare_members(
     table = {}
     for name in METRICS:
         differences = b_resampled[name] - a_resampled[name]
-        low, high = _interval(differences, level)
+        low, high = percentile_interval(differences, level)
         p = _p_value(differences)
         table[name] = (a[name], b[name], b[name] - a[name], low, high, p, len(names), len(both))
     return _table(table, ["first", "second", "difference", "low", "high", "p_value", "sites", "n"])
@@ -109,7 +109,8 @@ def _values_and_resamples(
     return {name: float(value[0]) for name, value in values.items()}, resampled
 
 
-def _interval(values: NDArray[np.float64], level: float) -> tuple[float, float]:
+def percentile_interval(values: NDArray[np.float64], level: float) -> tuple[float, float]:
+    """Return the interval of the given probability of resampled values, NaN if none is known."""
     known = values[~np.isnan(values)]
     if not known.size:
         return np.nan, np.nan

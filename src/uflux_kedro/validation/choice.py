@@ -1,9 +1,9 @@
-"""Choice of the groups of predictors that help on towers that the model never saw.
+"""Choice of the predictors that help on towers that the model never saw.
 
-A group that helps one flux can harm another: a predictor that identifies sites lets trees memorise
-them. Groups are chosen by site-wise cross-validation among the train sites of each fold, so that
-no choice sees the sites on which it is scored (Ambroise and McLachlan, 2002,
-doi 10.1073/pnas.102102699).
+A group of predictors that helps one flux can harm another: a predictor that identifies sites lets
+trees memorise them. And the set that is best for one flux is not the best for another. Groups and
+sets are chosen by site-wise cross-validation among the train sites of each fold, so that no choice
+sees the sites on which it is scored (Ambroise and McLachlan, 2002, doi 10.1073/pnas.102102699).
 """
 
 from __future__ import annotations
@@ -79,17 +79,29 @@ class Candidates(NamedTuple):
         return tuple(c for c in self.columns if c in kept or c not in left_out)
 
 
-class Choice(NamedTuple):
-    """The chosen groups, and the scores of all choices tried.
+class Alternatives(NamedTuple):
+    """Sets of columns of which one is used.
 
     Attributes:
-        groups: Names of the chosen groups.
-        columns: Names of all used columns, in the order of X.
-        results: One row for each choice in the order tried: ``groups``, ``NSE`` and ``RMSE`` over
-            the held-out rows of the inner folds.
+        columns: Names of all columns, in the order of X.
+        sets: Name of a set -> names of its columns, in the order of the model.
     """
 
-    groups: tuple[str, ...]
+    columns: tuple[str, ...]
+    sets: Mapping[str, tuple[str, ...]]
+
+
+class Choice(NamedTuple):
+    """The chosen groups or the chosen set, and the scores of all choices tried.
+
+    Attributes:
+        chosen: Names of the chosen groups, or of the chosen set alone.
+        columns: Names of all used columns, in the order of the model.
+        results: One row for each choice in the order tried: ``groups`` or ``set``, ``NSE`` and
+            ``RMSE`` over the held-out rows of the inner folds.
+    """
+
+    chosen: tuple[str, ...]
     columns: tuple[str, ...]
     results: pd.DataFrame
 
@@ -117,14 +129,7 @@ def choose_groups(
     Raises:
         InputError: If there are fewer than two sites.
     """
-    if len(np.unique(np.asarray(sites))) < 2:
-        raise InputError(
-            "training rows",
-            "site_id",
-            expected="two or more sites, to choose predictors",
-            found="one",
-            hint="Use fewer folds, or leave out members with optional predictors",
-        )
+    _require_sites(sites, "with the flux and all predictors")
     chosen = tuple(candidates.optional)
     results = [_try([chosen], candidates, judge, X, y, sites, seed)]
     error = results[0]["RMSE"].min()
@@ -148,19 +153,92 @@ def _try(
     seed: int,
 ) -> pd.DataFrame:
     """Score choices on held-out sites; one row for each: ``groups``, ``NSE`` and ``RMSE``."""
-    position = {name: i for i, name in enumerate(candidates.columns)}
-    columns = [tuple(position[c] for c in candidates.with_groups(groups)) for groups in choices]
-    model = ColumnsRegressor(judge, columns[0])
-    splits = min(_INNER_FOLDS, len(np.unique(np.asarray(sites))))
-    search = SiteSearchRegressor(model, {"columns": columns}, n_splits=splits, seed=seed)
-    search.search(X, y, sites)
-    results = search.search_results_.drop(columns="columns")
+    columns = [candidates.with_groups(groups) for groups in choices]
+    results = _scores(columns, candidates.columns, judge, X, y, sites, seed)
     results.insert(0, "groups", [" ".join(groups) for groups in choices])
     return results
 
 
+def choose_set(
+    alternatives: Alternatives, judge: Any, X: NDArray, y: NDArray, sites: ArrayLike, *, seed: int
+) -> Choice:
+    """Choose the set with which the error of ``judge`` on held-out sites is least.
+
+    All sets are judged on the same rows, those that are complete in every set: a set that lacks
+    the difficult months would win by that alone.
+
+    Args:
+        alternatives: The sets to choose from.
+        judge: Unfitted model with a seed; each set costs five fits of it.
+        X: Predictors, shape (n, columns); NaN where missing.
+        y: Flux, shape (n,).
+        sites: Site of each row, shape (n,).
+        seed: Seed of the inner folds.
+
+    Returns:
+        The choice; of equal sets, the first.
+
+    Raises:
+        InputError: If fewer than two sites have rows that are complete in every set.
+    """
+    common = np.isfinite(X).all(axis=1)
+    sites = np.asarray(sites)[common]
+    _require_sites(sites, f"with the predictors of {', '.join(alternatives.sets)}")
+    columns = list(alternatives.sets.values())
+    results = _scores(columns, alternatives.columns, judge, X[common], y[common], sites, seed)
+    results.insert(0, "set", list(alternatives.sets))
+    best = results["set"][int(results["RMSE"].argmin())]
+    return Choice((best,), alternatives.sets[best], results)
+
+
+def _require_sites(sites: ArrayLike, which: str) -> None:
+    found = len(np.unique(np.asarray(sites)))
+    if found < 2:
+        raise InputError(
+            "training rows",
+            "site_id",
+            expected=f"two or more sites {which}, to choose predictors",
+            found=("none", "one")[found],
+            hint="Use fewer folds, or leave out members that choose their predictors",
+        )
+
+
+def _scores(
+    choices: Sequence[tuple[str, ...]],
+    names: Sequence[str],
+    judge: Any,
+    X: NDArray,
+    y: NDArray,
+    sites: ArrayLike,
+    seed: int,
+) -> pd.DataFrame:
+    """Return ``NSE`` and ``RMSE`` on held-out sites, one row for each choice of columns."""
+    position = {name: i for i, name in enumerate(names)}
+    columns = [tuple(position[name] for name in chosen) for chosen in choices]
+    model = ColumnsRegressor(judge, columns[0])
+    splits = min(_INNER_FOLDS, len(np.unique(np.asarray(sites))))
+    search = SiteSearchRegressor(model, {"columns": columns}, n_splits=splits, seed=seed)
+    search.search(X, y, sites)
+    return search.search_results_.drop(columns="columns")
+
+
+def choose_predictors(
+    candidates: Candidates | Alternatives,
+    judge: Any,
+    X: NDArray,
+    y: NDArray,
+    sites: ArrayLike,
+    *,
+    seed: int,
+) -> Choice:
+    """Choose groups by :func:`choose_groups`, or a set by :func:`choose_set`."""
+    if isinstance(candidates, Alternatives):
+        return choose_set(candidates, judge, X, y, sites, seed=seed)
+    return choose_groups(candidates, judge, X, y, sites, seed=seed)
+
+
 def choose_in_folds(
-    candidates: Candidates,
+    candidates: Candidates | Alternatives,
     judge: Any,
     X: NDArray,
     y: NDArray,
@@ -170,14 +248,14 @@ def choose_in_folds(
     seed: int,
     n_jobs: int = 1,
 ) -> list[Choice]:
-    """Choose groups for each fold, among its train sites.
+    """Choose groups or a set for each fold, among its train sites.
 
     One site more or less hardly changes a choice. With more than five folds, as in leave-one-out,
     folds are therefore bundled: the folds of a bundle share one choice, made without the test
     sites of any of them.
 
     Args:
-        candidates: As for :func:`choose_groups`.
+        candidates: The groups, or the sets, to choose from.
         judge: As for :func:`choose_groups`.
         X: Predictors, shape (n, columns).
         y: Flux, shape (n,).
@@ -194,7 +272,7 @@ def choose_in_folds(
 
     def choose(bundle: Sequence[Fold]) -> Choice:
         rows = reduce(np.intersect1d, [fold.train for fold in bundle])
-        return choose_groups(candidates, judge, X[rows], y[rows], sites[rows], seed=seed)
+        return choose_predictors(candidates, judge, X[rows], y[rows], sites[rows], seed=seed)
 
     choices = Parallel(n_jobs=n_jobs, backend="threading")(delayed(choose)(b) for b in bundles)
     return [choices[number % BUNDLES] for number in range(len(folds))]

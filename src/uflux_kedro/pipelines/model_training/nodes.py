@@ -12,7 +12,12 @@ from typing import TYPE_CHECKING, Any
 from uflux_kedro.ensemble import Member
 from uflux_kedro.errors import ConfigurationError, InputError
 from uflux_kedro.lazy import pd
-from uflux_kedro.pipelines.model_training.choosing import choose_by_fold, choose_on_all
+from uflux_kedro.pipelines.model_training.choosing import (
+    choose_by_fold,
+    choose_on_all,
+    complete_rows,
+    limit_to_complete,
+)
 from uflux_kedro.validation.parameters import SearchParameters, TrainingParameters
 
 if TYPE_CHECKING:
@@ -41,7 +46,10 @@ def predict_held_out(
     rows = _usable(member, training_table, parameters)
     X, y, sites = _arrays(member, rows)
     folds = make_folds(parameters.scheme, rows, parameters)
-    chosen = choose_by_fold(member, X, y, sites, folds, parameters) if member.optional else None
+    chosen = None
+    if member.optional or member.alternatives:
+        chosen = choose_by_fold(member, X, y, sites, folds, parameters)
+        X, folds = limit_to_complete(member, X, folds, chosen)
 
     def model_of(fold: int) -> Any:
         seed = parameters.seed + fold
@@ -109,11 +117,12 @@ def fit_final_model(
     search = _search_of(member, parameters)
     rows = _usable(member, training_table, parameters)
     found: dict[str, Any] = {}
-    if member.optional:
+    if member.optional or member.alternatives:
         choice = choose_on_all(member, *_arrays(member, rows), parameters)
-        member = replace(member, predictors=choice.columns, optional=())
+        rows = complete_rows(rows, choice.columns)
+        member = replace(member, predictors=choice.columns, optional=(), alternatives=())
         found["choice"] = {
-            "chosen": list(choice.groups),
+            "chosen": list(choice.chosen),
             "results": choice.results.to_dict("records"),
         }
     model = _make_model(member, parameters, seed=parameters.seed, n_jobs=parameters.n_jobs)
@@ -252,9 +261,12 @@ def collect_runs(*receipts: dict[str, Any]) -> pd.DataFrame:
 
 
 def _usable(member: Member, table: pd.DataFrame, parameters: TrainingParameters) -> pd.DataFrame:
+    """Return the rows that serve the member, or one of the predictor sets that it chooses from."""
     from uflux_kedro.validation.cross_validation import usable_rows
 
     usable, dropped = usable_rows(table, member.predictors, member.flux, parameters.min_qc)
+    for _, predictors in member.alternatives:
+        usable |= usable_rows(table, predictors, member.flux, parameters.min_qc)[0]
     if not usable.any():
         raise InputError(
             "training table",

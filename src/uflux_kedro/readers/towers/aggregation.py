@@ -52,11 +52,17 @@ def aggregate(
 
     Returns:
         ``time`` (start of each period with any step) and the same columns. QC is the share of the
-        steps of the complete period, so that a month with missing days has a lower QC.
+        steps of the complete period, so that a month with missing days has a lower QC. Random
+        uncertainty (``<flux>_RANDUNC``) is joined in quadrature, since the steps' errors are
+        independent; the uncertainty of the processing is averaged as if it were the same in all
+        steps.
     """
     starts = period_starts(record["time"], resolution)
     groups = record.drop(columns="time").groupby(starts.to_numpy())
     periods, counts = groups.mean(), groups.count()
+    for name in [c for c in periods if c.endswith("_RANDUNC")]:
+        squares = (record[name] ** 2).groupby(starts.to_numpy())
+        periods[name] = squares.mean().div(squares.count().clip(lower=1)) ** 0.5
     expected = _lengths(pd.DatetimeIndex(periods.index), resolution) / step
     present = counts.div(expected, axis=0)
     enough = present >= completeness - _ROUNDING

@@ -14,6 +14,7 @@ import pandas as pd
 from uflux_kedro.readers.parameters import TowerParameters
 from uflux_kedro.readers.towers.csv_columns import Header, read_header
 from uflux_kedro.readers.towers.single_tower import CARBON_BY_SECOND, Columns, read_single_tower
+from uflux_kedro.readers.towers.stated_uncertainty import with_stated_uncertainty
 from uflux_kedro.readers.towers.tower_files import TowerFile
 
 logger = logging.getLogger(__name__)
@@ -58,4 +59,5 @@ def columns_of(_: TowerFile, header: Header, parameters: TowerParameters) -> Col
     quality = {"GPP_QC": f"{gpp}_QC", "H_QC": "H_F_MDS_QC", "LE_QC": "LE_F_MDS_QC"}
     quality |= {f"{v}_QC": _QUALITY.get(v, f"{c}_QC") for v, c in _WEATHER.items()}
     quality = {ours: theirs for ours, theirs in quality.items() if theirs in header.columns}
-    return Columns(values, quality, {"GPP": CARBON_BY_SECOND})
+    columns = Columns(values, quality, {"GPP": CARBON_BY_SECOND})
+    return with_stated_uncertainty(columns, header.columns, parameters)

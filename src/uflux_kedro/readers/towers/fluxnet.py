@@ -21,6 +21,7 @@ from uflux_kedro.readers.towers.single_tower import (
     best_tables,
     read_single_tower,
 )
+from uflux_kedro.readers.towers.stated_uncertainty import with_stated_uncertainty
 from uflux_kedro.readers.towers.tower_files import TowerFile, by_name
 from uflux_kedro.variables import FLUXES, VARIABLES, aliases
 
@@ -39,7 +40,9 @@ def read_fluxnet(path: Path, parameters: TowerParameters | None = None) -> pd.Da
 
     Returns:
         ``site_id``, ``time`` (start of the period), fluxes and weather with their ``_QC`` (0-1)
-        in canonical units, NaN where missing; ``attrs["resolution"]``.
+        in canonical units, NaN where missing; where the archive states them, columns beside the
+        fluxes: ``<flux>_RANDUNC``, ``<flux>_PROCUNC``, and the other partitioning, ``GPP_DT``;
+        ``attrs["resolution"]``.
 
     Raises:
         InputError: If the archive is damaged or unsafe, a column is absent or has only -9999,
@@ -74,7 +77,10 @@ def read_table(table: TowerFile, parameters: TowerParameters) -> pd.DataFrame:
 
 
 def columns_of(table: TowerFile, header: Header, parameters: TowerParameters) -> Columns:
-    """Find the columns of one table by its header: fluxes, then weather, each with its quality."""
+    """Find the columns of one table by its header: fluxes, weather, each with its quality.
+
+    Last come the columns beside the fluxes that state their uncertainty.
+    """
     present = set(header.columns)
     values: dict[str, str] = {}
     quality: dict[str, str] = {}
@@ -94,4 +100,4 @@ def columns_of(table: TowerFile, header: Header, parameters: TowerParameters) ->
     units = {"SWC": "percent"}
     if table.step in ("HH", "HR"):
         units |= dict.fromkeys(("GPP", "RECO", "NEE"), CARBON_BY_SECOND)
-    return Columns(values, quality, units)
+    return with_stated_uncertainty(Columns(values, quality, units), present, parameters)

@@ -33,7 +33,7 @@ from uflux_kedro.readers.towers.tables import (
 )
 from uflux_kedro.readers.towers.tower_files import TowerFile
 from uflux_kedro.readers.units import to_canonical
-from uflux_kedro.variables import FLUXES, VARIABLES
+from uflux_kedro.variables import FLUXES, VARIABLES, flux_beside
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class Columns:
     """Columns of a single-tower table.
 
     Attributes:
-        variables: Variable -> column.
+        variables: Variable, or column beside a flux such as ``GPP_DT`` -> column.
         quality: ``<VAR>_QC`` -> column.
         units: Variable -> unit, if it is not the canonical one.
         complete: Function that adds columns to the table; None adds none.
@@ -227,7 +227,7 @@ def _canonical(
     if name == "SWC" and units.get(name) == "percent":
         values = in_percent(raw[column], where, HIGHEST_WATER).to_numpy()
     if name in units:
-        values = to_canonical(values, units[name], VARIABLES[name], where)
+        values = to_canonical(values, units[name], VARIABLES[flux_beside(name) or name], where)
     # Precipitation is a sum over the step.
     return values * (DAY / length) if name == "P" and length < DAY else values
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from uflux_kedro.errors import InputError
-from uflux_kedro.variables import variable_of
+from uflux_kedro.variables import bounds_beside, flux_beside, variable_of
 
 logger = logging.getLogger(__name__)
 
@@ -169,10 +169,15 @@ def _rows(keys: pd.DataFrame, fault: str) -> str:
 
 
 def bounds(name: str) -> tuple[float, float, str]:
-    """Return the lowest and highest possible value of a variable, predictor or QC, and the unit."""
+    """Return the lowest and highest possible value of a variable, predictor or QC, and the unit.
+
+    ``name`` may also be that of a column beside a flux, such as ``GPP_RANDUNC``.
+    """
     if name.endswith("_QC"):
         return 0.0, 1.0, "(fraction)"
-    variable = variable_of(name)
+    variable = variable_of(flux_beside(name) or name)
+    if flux_beside(name):
+        return *bounds_beside(name, variable.lower, variable.upper), variable.unit
     return variable.lower, variable.upper, variable.unit
 
 
@@ -182,7 +187,7 @@ def within_bounds(
     """Check the bounds of a column.
 
     Args:
-        column: Values in the canonical unit, named as a variable, predictor or QC.
+        column: Values in the canonical unit, named as for :func:`bounds`.
         keys: ``site_id`` and ``time`` of each row, for the message.
         where: File, for the message.
         outside: ``raise``; ``mask`` to make values out of bounds NaN with a warning; ``keep``.

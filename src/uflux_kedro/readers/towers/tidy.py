@@ -32,7 +32,7 @@ from uflux_kedro.readers.towers.tables import (
 )
 from uflux_kedro.readers.towers.workbooks import read_workbook
 from uflux_kedro.readers.units import to_canonical
-from uflux_kedro.variables import FLUXES, variable_of
+from uflux_kedro.variables import FLUXES, flux_beside, variable_of
 
 logger = logging.getLogger(__name__)
 
@@ -54,8 +54,8 @@ def read_tidy(
         paths: CSV files, plain or gzipped, parquet, or the first sheets of workbooks; missing values
             are -9999 or empty.
         columns: Canonical name (a key ``site_id``, ``time``, ``latitude``, ``longitude``, ``IGBP``,
-            ``elevation``, ``climate``; a variable; a predictor ``SOURCE_VARIABLE``; ``<flux>_QC``)
-            -> column of the file.
+            ``elevation``, ``climate``; a variable; a predictor ``SOURCE_VARIABLE``; ``<flux>_QC``; a
+            column beside a flux, such as ``GPP_UNC``) -> column of the file.
         resolution: Length of the periods.
         outside: How values out of physical bounds are handled.
 
@@ -92,6 +92,8 @@ def read_tidy(
         raise InputError(
             where, None, expected=f"values of a flux ({', '.join(wanted)})", found="none"
         )
+    # What stands beside a flux is used where it exists, and required by nothing.
+    missing = [n for n in missing if not flux_beside(n)]
     for name in missing:
         logger.warning("%s: no values of %s (column %s)", where, name, columns[name].column)
     towers = pd.concat([towers, pd.DataFrame(present)], axis=1)
@@ -132,7 +134,7 @@ def _check_mapping(columns: Mapping[str, ColumnSpec]) -> None:
         raise ConfigurationError(f"The column mapping has no {', '.join(missing)}")
     for name in columns:
         if name not in (*KEYS, *OPTIONAL_SITE_COLUMNS):
-            variable_of(name.removesuffix("_QC"))
+            variable_of(flux_beside(name) or name.removesuffix("_QC"))
 
 
 def _read_file(path: Path, columns: Mapping[str, ColumnSpec]) -> pd.DataFrame:
@@ -171,7 +173,7 @@ def _column(
     name = str(column.name)
     values = to_numbers(column.rename(spec.column), where).rename(name)
     if spec.unit and not name.endswith("_QC"):
-        values = to_canonical(values, spec.unit, variable_of(name), where)
+        values = to_canonical(values, spec.unit, variable_of(flux_beside(name) or name), where)
         if "month" in spec.unit:
             values = values * DAYS_PER_MONTH / keys["time"].dt.days_in_month
     return within_bounds((values * spec.sign).rename(name), keys, where, outside)

@@ -19,7 +19,7 @@ from uflux_kedro.readers.parameters import ColumnSpec, TowerParameters
 from uflux_kedro.readers.towers.parquet import read_parquet, read_schema
 from uflux_kedro.readers.towers.tables import MISSING
 from uflux_kedro.readers.towers.tidy import KEYS, read_tidy
-from uflux_kedro.variables import FLUXES, SITE_PREDICTORS, variable_of
+from uflux_kedro.variables import FLUXES, SITE_PREDICTORS, flux_beside, variable_of
 
 logger = logging.getLogger(__name__)
 
@@ -96,7 +96,7 @@ def _ours(name: str) -> str | None:
     """Return the canonical name of a column; None if unknown or computed from time and place."""
     if name in _WHOLE_NAMES:
         return _WHOLE_NAMES[name]
-    if name in (*FLUXES, "IGBP", "CO2") or name.removesuffix("_QC") in FLUXES:
+    if name in (*FLUXES, "IGBP", "CO2") or name.removesuffix("_QC") in FLUXES or flux_beside(name):
         return name
     prefix, _, rest = name.partition("_")
     ours = f"{prefix}_{_RENAMED.get(rest, rest)}" if rest else name
@@ -112,7 +112,7 @@ def _with_units(
 ) -> dict[str, ColumnSpec]:
     """Add the units that follow from the size of the values."""
     named = {n: variable_of(n).name for n in columns if n not in given and "_" in n
-             and not n.endswith(("_QC", "_id"))}  # fmt: skip
+             and not n.endswith(("_QC", "_id")) and not flux_beside(n)}  # fmt: skip
     sized = {n: variable for n, variable in named.items() if variable in _SIZES}
     values = read_parquet(path, {columns[n].column for n in sized})
     values = values.apply(pd.to_numeric, errors="coerce")

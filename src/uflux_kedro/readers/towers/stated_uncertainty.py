@@ -1,0 +1,140 @@
+"""What ONEFlux's tables say of the uncertainty of a flux, as columns beside it.
+
+All are one standard deviation, in the flux's unit:
+
+- ``<flux>_RANDUNC``: random error of the turbulent flux, of NEE, H and LE.
+- ``<flux>_PROCUNC``: processing. For NEE, GPP and RECO the spread over the ustar thresholds
+  (``VUT`` percentiles); for H and LE the spread over the factors that close the energy balance.
+- ``<flux>_UNC``: both together, where a table states only the joint uncertainty.
+- ``GPP_DT``, ``RECO_DT`` (or ``_NT``): the flux by the other partitioning.
+
+ONEFlux joins them as ``JOINTUNC``, the root of RANDUNC squared plus ((p84 - p16) / 2) squared for NEE,
+and ((p75 - p25) / 1.349) squared for H and LE (Pastorello et al. 2020, doi 10.1038/s41597-020-0534-3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+import pandas as pd
+
+from uflux_kedro.readers.parameters import TowerParameters
+from uflux_kedro.readers.towers.single_tower import Columns
+from uflux_kedro.variables import FLUXES
+
+_SPREADS: tuple[tuple[str, str, float], ...] = (
+    ("16", "84", 2.0),
+    ("25", "75", 1.349),
+    ("05", "95", 3.290),
+)
+"""Percentiles, and the number of standard deviations between them in a normal distribution."""
+
+
+@dataclass(frozen=True)
+class _Derived:
+    """A standard deviation that is computed from two columns.
+
+    Attributes:
+        columns: The two columns.
+        compute: Function of both.
+    """
+
+    columns: tuple[str, str]
+    compute: Callable[[pd.Series, pd.Series], pd.Series]
+
+
+def with_stated_uncertainty(
+    columns: Columns, header: Collection[str], parameters: TowerParameters
+) -> Columns:
+    """Add the columns beside the fluxes for which a table of ONEFlux has values.
+
+    Args:
+        columns: Columns of the fluxes and the weather, with the units of the fluxes.
+        header: Names of the table's columns.
+        parameters: Partitioning and energy balance.
+
+    Returns:
+        The columns with those of the uncertainty; unchanged if the table states none.
+    """
+    direct: dict[str, str] = {}
+    derived: dict[str, _Derived] = {}
+    other = "DT" if parameters.partition == "NT" else "NT"
+    for flux in [f for f in FLUXES if columns.variables.get(f) in header]:
+        if flux in ("GPP", "RECO"):
+            direct[f"{flux}_{other}"] = f"{flux}_{other}_VUT_REF"
+        found = _processing(flux, header, parameters)
+        random, joint = _random_and_joint(flux, parameters)
+        direct[f"{flux}_RANDUNC"] = random
+        if found is not None:
+            derived[f"{flux}_PROCUNC"] = found
+        elif {random, joint} <= set(header):
+            derived[f"{flux}_PROCUNC"] = _Derived((joint, random), _without)
+        else:
+            direct[f"{flux}_UNC"] = joint
+    direct = {ours: theirs for ours, theirs in direct.items() if theirs in header}
+    if not direct and not derived:
+        return columns
+    units = {n: columns.units[f] for n in (*direct, *derived)
+             if (f := n.rpartition("_")[0]) in columns.units}  # fmt: skip
+    return replace(
+        columns,
+        variables={**columns.variables, **direct, **{name: name for name in derived}},
+        units={**columns.units, **units},
+        complete=_completion(derived, columns.complete),
+        also=(*columns.also, *(c for one in derived.values() for c in one.columns)),
+        added=(*columns.added, *derived),
+    )
+
+
+def _processing(flux: str, header: Collection[str], parameters: TowerParameters) -> _Derived | None:
+    """Return the spread of a flux over the versions of its processing, from the best percentiles."""
+    if flux in ("H", "LE"):
+        if parameters.energy_balance != "CORR":
+            return None
+        stem, spreads = f"{flux}_CORR", _SPREADS[1:2]
+    else:
+        stem = "NEE_VUT" if flux == "NEE" else f"{flux}_{parameters.partition}_VUT"
+        spreads = _SPREADS
+    for low, high, deviations in spreads:
+        pair = (f"{stem}_{high}", f"{stem}_{low}")
+        if set(pair) <= set(header):
+            return _Derived(pair, partial(_spread, deviations))
+    return None
+
+
+def _random_and_joint(flux: str, parameters: TowerParameters) -> tuple[str, str]:
+    """Return the columns of the random and of the joint uncertainty; "" where there is none."""
+    if flux == "NEE":
+        return "NEE_VUT_REF_RANDUNC", "NEE_VUT_REF_JOINTUNC"
+    if flux in ("H", "LE"):
+        corrected = parameters.energy_balance == "CORR"
+        return f"{flux}_RANDUNC", f"{flux}_CORR_JOINTUNC" if corrected else ""
+    return "", ""
+
+
+def _spread(deviations: float, high: pd.Series, low: pd.Series) -> pd.Series:
+    """Return the standard deviation between two percentiles that many deviations apart."""
+    return (high - low).abs() / deviations
+
+
+def _without(joint: pd.Series, random: pd.Series) -> pd.Series:
+    """Return the part of a joint standard deviation that is not random."""
+    return np.sqrt((joint**2 - random**2).clip(lower=0))
+
+
+def _completion(
+    derived: Mapping[str, _Derived], first: Callable[[pd.DataFrame], pd.DataFrame] | None
+) -> Callable[[pd.DataFrame], pd.DataFrame] | None:
+    if not derived:
+        return first
+
+    def complete(raw: pd.DataFrame) -> pd.DataFrame:
+        raw = raw if first is None else first(raw)
+        return raw.assign(
+            **{name: one.compute(*(raw[c] for c in one.columns)) for name, one in derived.items()}
+        )
+
+    return complete
