@@ -72,15 +72,17 @@ def world_of(rows: Rows, months: int, folder: Path) -> xr.Dataset:
     return xr.open_zarr(store, consolidated=False, chunks={})
 
 
-def member_of(X: pd.DataFrame, y: pd.Series, model: Any, name: str) -> FittedMember:
+def member_of(
+    X: pd.DataFrame, y: pd.Series, model: Any, name: str, flux: str = "GPP"
+) -> FittedMember:
     """Return a member with a fitted model."""
 
     class Fitted:
         def fit(self, *_: Any, **__: Any) -> None:
             return None
 
-    table = X.assign(GPP=y.to_numpy(), site_id="all")
-    member = fit_member(Member(name, "GPP", name, tuple(X)), table, Fitted(), parameters={}, seed=0)
+    table = X.assign(**{flux: y.to_numpy()}, site_id="all")
+    member = fit_member(Member(name, flux, name, tuple(X)), table, Fitted(), parameters={}, seed=0)
     return FittedMember(member.card, model)
 
 
