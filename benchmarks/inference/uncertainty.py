@@ -38,15 +38,21 @@ _FOLDS = 5
 def uncertainty(towers: Path, folder: Path) -> Iterator[Row]:
     """Compare a product of a month with its intervals and completeness, and without."""
     calibrated, _ = _calibrated(towers, "GPP", folder)
-    for model, number, cells in (("XGB", 13, (360, 720)), ("DF21", 3, (90, 180))):
+    for model, number, cells, alike in (
+        ("XGB", 13, (720, 1440), True),
+        ("XGB", 13, (720, 1440), False),
+        ("DF21", 3, (180, 360), True),
+    ):
         members = _members(towers, "GPP", folder, model, number)
-        plan = Plan("GPP", members, _drivers(towers, cells, folder), execution=Execution(n_jobs=1))
+        drivers = _drivers(towers, cells, folder, alike)
+        plan = Plan("GPP", members, drivers, execution=Execution(n_jobs=1))
         given = replace(plan, uncertainty=calibrated)
         pairs = _in_turns(plan, given, folder / "product.zarr")
         without, having = pairs.walls()
         land = round(cells[0] * cells[1] * LAND)
         yield Row(
-            f"Product of {number} {model}, {land / 1e3:.0f} thousand pixels on land, one thread: "
+            f"Product of {number} {model}, {land / 1e3:.0f} thousand pixels on land, neighbours "
+            f"{'alike as on a map' if alike else 'any two rows of towers'}, one thread: "
             f"with intervals and completeness, over without",
             f"{having:.2f} s",
             f"{without:.2f} s",
@@ -107,11 +113,11 @@ def _in_turns(plan: Plan, given: Plan, target: Path) -> Pairs:
     return Pairs.in_turns(lambda _: work(plan), lambda _: work(given), _PAIRS)
 
 
-def _drivers(towers: Path, cells: tuple[int, int], folder: Path) -> xr.Dataset:
+def _drivers(towers: Path, cells: tuple[int, int], folder: Path, alike: bool = True) -> xr.Dataset:
     """Return drivers of one month, as a production gets them."""
-    store = folder / f"drivers_{cells[0]}.zarr"
+    store = folder / f"drivers_{cells[0]}_{alike}.zarr"
     if not store.exists():
-        make_world(tower_rows(towers, "GPP").X, cells, 1, store)
+        make_world(tower_rows(towers, "GPP").X, cells, 1, store, alike=alike)
     return xr.open_zarr(store, consolidated=False, chunks={})
 
 
