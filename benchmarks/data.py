@@ -56,18 +56,21 @@ def tower_rows(towers: Path, flux: str) -> Rows:
     )
 
 
-def many_rows(X: np.ndarray, n: int) -> np.ndarray:
+def many_rows(X: np.ndarray, n: int, *, alike: bool = False) -> np.ndarray:
     """Return as many rows as a grid has: towers' rows drawn with replacement, plus noise.
 
     Args:
         X: (rows, predictors) float32.
         n: Number of rows to return.
+        alike: Whether successive rows are draws of the same or the next row of a tower, as
+            neighbours on a map are alike, rather than of any.
 
     Returns:
         (n, predictors) float32; the noise is a twentieth of each column's standard deviation.
     """
     random = np.random.default_rng(0)
-    drawn = X[random.integers(len(X), size=n)]
+    places = random.integers(len(X), size=n)
+    drawn = X[np.sort(places) if alike else places]
     noise = random.normal(size=drawn.shape) * (X.std(axis=0) / 20)
     return (drawn + noise).astype(np.float32)
 

@@ -12,6 +12,7 @@ from benchmarks.data import PREDICTOR_SET
 from benchmarks.inference.checksums import checksums
 from benchmarks.inference.kernels import against_reference, growth, thirteen_members
 from benchmarks.inference.products import memory, reading_and_writing, workers
+from benchmarks.inference.uncertainty import closing, uncertainty
 from benchmarks.table import Row
 
 BENCHMARKS: Mapping[str, Callable[[Path, Path], Iterator[Row]]] = {
@@ -22,6 +23,8 @@ BENCHMARKS: Mapping[str, Callable[[Path, Path], Iterator[Row]]] = {
     "share": reading_and_writing,
     "workers": workers,
     "checksums": checksums,
+    "uncertainty": uncertainty,
+    "closing": closing,
 }
 
 

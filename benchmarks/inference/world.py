@@ -23,8 +23,13 @@ LAND = 0.3
 AXES = ("latitude", "longitude")
 
 
-def make_world(X: pd.DataFrame, cells: tuple[int, int], months: int, folder: Path) -> xr.Dataset:
-    """Write drivers to a Zarr store as the project does, one chunk per month; land in one block."""
+def make_world(
+    X: pd.DataFrame, cells: tuple[int, int], months: int, folder: Path, *, alike: bool = False
+) -> xr.Dataset:
+    """Write drivers to a Zarr store as the project does, one chunk per month; land in one block.
+
+    Neighbouring cells are any two rows of towers, or ``alike``.
+    """
     n_latitude, n_longitude = cells
     latitude = -90 + 180 / n_latitude * (np.arange(n_latitude) + 0.5)
     longitude = -180 + 360 / n_longitude * (np.arange(n_longitude) + 0.5)
@@ -32,7 +37,7 @@ def make_world(X: pd.DataFrame, cells: tuple[int, int], months: int, folder: Pat
     land[:, : round(LAND * n_longitude)] = 1
     inside = land > 0
     start = pd.date_range("2019-01-01", periods=months, freq="MS")
-    rows = many_rows(X.to_numpy("float32"), int(inside.sum()))
+    rows = many_rows(X.to_numpy("float32"), int(inside.sum()), alike=alike)
     for month, time in enumerate(start):
         fields = {}
         for name, values in zip(X, np.roll(rows, month, axis=0).T, strict=True):
@@ -72,15 +77,17 @@ def world_of(rows: Rows, months: int, folder: Path) -> xr.Dataset:
     return xr.open_zarr(store, consolidated=False, chunks={})
 
 
-def member_of(X: pd.DataFrame, y: pd.Series, model: Any, name: str) -> FittedMember:
+def member_of(
+    X: pd.DataFrame, y: pd.Series, model: Any, name: str, flux: str = "GPP"
+) -> FittedMember:
     """Return a member with a fitted model."""
 
     class Fitted:
         def fit(self, *_: Any, **__: Any) -> None:
             return None
 
-    table = X.assign(GPP=y.to_numpy(), site_id="all")
-    member = fit_member(Member(name, "GPP", name, tuple(X)), table, Fitted(), parameters={}, seed=0)
+    table = X.assign(**{flux: y.to_numpy()}, site_id="all")
+    member = fit_member(Member(name, flux, name, tuple(X)), table, Fitted(), parameters={}, seed=0)
     return FittedMember(member.card, model)
 
 

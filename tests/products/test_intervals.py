@@ -16,10 +16,11 @@ from tests.testing.drivers import Sum, make_drivers
 from tests.testing.products import plan, tree, write_world
 from tests.testing.uncertainty import NearTowers
 from uflux_kedro.errors import InputError
-from uflux_kedro.products.cf import write_netcdf
+from uflux_kedro.products.cf import finish_product, write_netcdf
 from uflux_kedro.products.derived import evapotranspiration
 from uflux_kedro.products.execution import Execution
 from uflux_kedro.products.fields import INAPPLICABLE, NO_LAND
+from uflux_kedro.products.geotiff import write_geotiffs
 from uflux_kedro.products.prediction import predict_cube
 from uflux_kedro.products.production import produce, verify
 from uflux_kedro.products.store import ProductStore
@@ -249,3 +250,19 @@ def test_et_has_the_interval_of_le(warm):
     )
     assert water["ET_upper"].attrs["units"] == "mm d-1"
     assert water["ET"].attrs["ancillary_variables"] == "ET_lower ET_upper ET_completeness"
+
+
+def test_in_a_projection_each_field_has_its_geotiffs(warm, tmp_path):
+    rasterio = pytest.importorskip("rasterio")
+    drivers = make_drivers().isel(time=slice(1), latitude=slice(4), longitude=slice(6))
+    axes = {"y": 2_900_050 + 100 * np.arange(4.0), "x": 4_200_050 + 100 * np.arange(6.0)}
+    drivers = drivers.rename(latitude="y", longitude="x").assign_coords(axes)
+    cube = predict_cube({"a": Sum("ERA5_TA")}, drivers, variable="LE", uncertainty=warm)
+    product = finish_product(
+        cube.assign_attrs(crs="EPSG:3035"), title="LE", members=["a"], parameters={}, checksums={}
+    )
+    files = {file.name for file in write_geotiffs(product, tmp_path / "LE")}
+    assert {f"LE_{name}_2001-01-01.tif" for name in FIELDS} < files
+    with rasterio.open(tmp_path / "LE" / "LE_upper_2001-01-01.tif") as file:
+        np.testing.assert_array_equal(file.read(1)[::-1], product["LE_upper"][0])
+        assert file.tags()["long_name"].startswith("upper bound of the 90 % interval")

@@ -30,6 +30,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "cf": ["finish_product", "write_netcdf"],
+        "closing": ["close_budget"],
         "cost": ["Production", "describe_cost"],
         "derived": ["evapotranspiration", "water_use_efficiency"],
         "execution": ["Execution"],

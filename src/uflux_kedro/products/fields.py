@@ -17,6 +17,9 @@ range of some member; no member could predict; not a cell of the product."""
 INAPPLICABLE = 16
 """Bit of the flag of products with intervals: no tower resembles the cell closely enough."""
 
+NOT_CLOSED = 32
+"""Bit of the flag of products that close a budget: another flux of it is missing."""
+
 _FLAGS = {
     "member_lacked_predictor": INCOMPLETE,
     "predictor_outside_training_range": OUTSIDE,
@@ -24,6 +27,7 @@ _FLAGS = {
     "no_land": NO_LAND,
 }
 _FLAGS_OF_INTERVALS = {"outside_area_of_applicability": INAPPLICABLE}
+_FLAGS_OF_BUDGETS = {"budget_not_closed": NOT_CLOSED}
 
 _OF_INTERVALS = ("lower", "upper", "completeness")
 
@@ -63,6 +67,7 @@ def product_fields(
     quantiles: Sequence[float] = (),
     keep_members: bool = False,
     level: float | None = None,
+    closed: bool = False,
 ) -> tuple[Field, ...]:
     """Return the fields of a flux's product.
 
@@ -72,6 +77,7 @@ def product_fields(
         quantiles: Quantiles over the members, 0 to 1; empty for no such field.
         keep_members: Whether to keep the members' own fields.
         level: Level of the intervals, 0 to 1; None for a product without intervals.
+        closed: Whether the product closes a budget with others.
     """
     flux = VARIABLES[variable]
     dims = ("time", *axes)
@@ -80,7 +86,8 @@ def product_fields(
     mean_of_period = {"cell_methods": "time: mean"}
     beside = ("std", "n_members", "flag", *(() if level is None else _OF_INTERVALS))
     ancillary = [f"{variable}_{name}" for name in beside]
-    flags = _FLAGS if level is None else _FLAGS | _FLAGS_OF_INTERVALS
+    flags = _FLAGS | ({} if level is None else _FLAGS_OF_INTERVALS)
+    flags |= _FLAGS_OF_BUDGETS if closed else {}
     real, nan = np.dtype("float32"), float("nan")
     fields = [
         Field(

@@ -285,7 +285,7 @@ def _predict_rows(
             if len(X):
                 # Rows are contiguous, as the trees traverse one row at a time.
                 field[known] = np.ravel(_predict(model, np.ascontiguousarray(X)))
-        mean[rows], spread[rows], count[rows] = _ensemble(block)
+        mean[rows], spread[rows], count[rows] = mean_and_spread(block)
         if quantiles:
             of_quantiles[:, rows] = _quantiles(block, count[rows], quantiles)
         outside = (values < low) | (values > high)
@@ -351,7 +351,7 @@ def _ranges(
     return low, high
 
 
-def _ensemble(block: NDArray[np.float32]) -> tuple[NDArray, NDArray, NDArray]:
+def mean_and_spread(block: NDArray[np.float32]) -> tuple[NDArray, NDArray, NDArray]:
     """Return mean, standard deviation and number of the members that are not NaN, each (rows,)."""
     count = np.isfinite(block).sum(axis=0)
     some = np.where(count, count, np.nan)

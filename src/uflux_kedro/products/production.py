@@ -7,15 +7,12 @@ checksums still match, and makes the others.
 
 from __future__ import annotations
 
-import errno
 import json
 import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import product
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -29,7 +26,6 @@ from uflux_kedro.products.cost import Production
 from uflux_kedro.products.execution import process_and_memory
 from uflux_kedro.products.fields import (
     INCOMPLETE,
-    OUTSIDE,
     Field,
     about_intervals,
     label_coordinates,
@@ -40,7 +36,6 @@ from uflux_kedro.products.fingerprints import (
     StoredDrivers,
     fingerprint,
     stored,
-    values_fingerprint,
 )
 from uflux_kedro.products.kernel import (
     Calibrated,
@@ -50,27 +45,22 @@ from uflux_kedro.products.kernel import (
     predictors_of,
 )
 from uflux_kedro.products.plan import Plan
-from uflux_kedro.products.stac import write_record
-from uflux_kedro.products.store import (
-    CHECKSUM,
-    FINISHED,
-    UNFINISHED,
-    ProductStore,
-    product_checksum,
+from uflux_kedro.products.regions import (
+    Region,
+    all_regions,
+    coordinates_of,
+    explained,
+    finish,
+    intact,
+    resume,
+    write_region,
 )
+from uflux_kedro.products.store import ProductStore
 
 if TYPE_CHECKING:
     from uflux_kedro.models.fitted import FittedMember
 
 logger = logging.getLogger(__name__)
-
-_DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
-
-
-class _Region(NamedTuple):
-    key: str
-    slices: dict[str, slice]
 
 
 @dataclass(frozen=True)
@@ -129,9 +119,9 @@ def produce(plan: Plan, store: ProductStore) -> Production:
     inner = {d: n if shape[d] % n == 0 else shape[d] for d, n in inner.items()}
     template = _template(plan, dims)
     layout = fingerprint(
-        [plan.flux, sizes, shape, inner, [f.name for f in fields], _coordinates(template)]
+        [plan.flux, sizes, shape, inner, [f.name for f in fields], coordinates_of(template)]
     )
-    regions = list(_regions(sizes, shape))
+    regions = all_regions(sizes, shape)
     identity = DriverFingerprints(plan.drivers, predictors_of(plan.members, plan.uncertainty))
     made_by = fingerprint(
         [__version__, layout, _members(plan), list(plan.quantiles), *_uncertainty(plan).values()]
@@ -139,16 +129,21 @@ def produce(plan: Plan, store: ProductStore) -> Production:
     fingerprints = {r.key: fingerprint([made_by, identity.of(r.slices)]) for r in regions}
     missing = regions
     results: list[_RegionCost] = []
-    try:
-        if store.has_template() and store.marks().get("layout") == {"layout": layout}:
-            store.set_status(UNFINISHED, **template.attrs)
-            missing = _missing(store, regions, fingerprints)
-        else:
-            store.create(template, fields, list(shape.values()), list(inner.values()))
-            store.mark("layout", {"layout": layout})
-        kept = len(regions) - len(missing)
-        if kept:
-            logger.info("%s: %d of %d regions are kept", store, kept, len(regions))
+
+    def finished() -> str:
+        return f"{len(regions) - len(missing) + len(results)} of {len(regions)}"
+
+    with explained(store, finished):
+        missing = resume(
+            store,
+            template,
+            fields,
+            list(shape.values()),
+            list(inner.values()),
+            layout,
+            regions,
+            fingerprints,
+        )
         work = _Work(
             plan.members,
             stored(plan.drivers) or plan.drivers,
@@ -165,26 +160,10 @@ def produce(plan: Plan, store: ProductStore) -> Production:
             results.extend(tqdm(done, plan.flux, len(missing), unit="region", disable=None))
         finally:
             _require_same_drivers(identity, store, missing)
-        marks = store.marks()
-        checksum = product_checksum({r.key: marks[r.key]["objects"] for r in regions})
-        store.set_status(FINISHED, **{CHECKSUM: checksum})
-        write_record(store)
-    except OSError as error:
-        if error.errno not in (*_DISK_FULL, *_READ_ONLY):
-            raise
-        full = error.errno in _DISK_FULL
-        finished = len(regions) - len(missing) + len(results)
-        raise InputError(
-            store.url,
-            None,
-            expected="room for the product" if full else "a folder that can be written",
-            found=str(error),
-            hint=f"{finished} of {len(regions)} regions are finished and kept. "
-            f"{'Free some space' if full else 'Make it writable'} and start the run again",
-        ) from error
+        marks = finish(store, regions)
     return Production(
         made=len(missing),
-        kept=kept,
+        kept=len(regions) - len(missing),
         cells=sum(r.cells for r in results),
         all_cells=sum(marks[r.key]["cells"] for r in regions),
         incomplete=sum(r.incomplete for r in results),
@@ -202,7 +181,7 @@ def produce(plan: Plan, store: ProductStore) -> Production:
 
 
 def _require_same_drivers(
-    identity: DriverFingerprints, store: ProductStore, made: Sequence[_Region]
+    identity: DriverFingerprints, store: ProductStore, made: Sequence[Region]
 ) -> None:
     """Check that the regions were made of the drivers whose fingerprints are in their marks.
 
@@ -233,12 +212,7 @@ def verify(store: ProductStore) -> list[str]:
         time and the grid's axes); empty if these regions are intact.
     """
     marks = {key: mark for key, mark in store.marks().items() if "objects" in mark}
-    return [key for key, mark in marks.items() if not _intact(store, mark)]
-
-
-def _intact(store: ProductStore, mark: Mapping[str, Any]) -> bool:
-    """Return whether the objects of a region have the checksums in its mark."""
-    return store.checksums(list(mark["objects"])) == mark["objects"]
+    return [key for key, mark in marks.items() if not intact(store, mark)]
 
 
 def _template(plan: Plan, dims: Sequence[str]) -> xr.Dataset:
@@ -262,11 +236,6 @@ def _template(plan: Plan, dims: Sequence[str]) -> xr.Dataset:
     return finished.drop_encoding()
 
 
-def _coordinates(template: xr.Dataset) -> list[Any]:
-    # As JSON, the areas of a globe's cells would take longer than a month's prediction.
-    return [values_fingerprint(template), template.to_dict(data=False)]
-
-
 def _members(plan: Plan) -> list[tuple[str, str]]:
     return [(name, str(model.card["checksum"])) for name, model in plan.members.items()]
 
@@ -274,39 +243,6 @@ def _members(plan: Plan) -> list[tuple[str, str]]:
 def _uncertainty(plan: Plan) -> dict[str, str]:
     found = plan.uncertainty
     return {} if found is None else {"uncertainty": str(found.card["checksum"])}
-
-
-def _regions(sizes: Mapping[str, int], shape: Mapping[str, int]) -> Iterator[_Region]:
-    counts = [range(-(-sizes[d] // shape[d])) for d in sizes]
-    for place in product(*counts):
-        slices = {
-            d: slice(i * shape[d], min((i + 1) * shape[d], sizes[d]))
-            for d, i in zip(sizes, place, strict=True)
-        }
-        yield _Region("-".join(map(str, place)), slices)
-
-
-def _missing(
-    store: ProductStore, regions: Sequence[_Region], fingerprints: Mapping[str, str]
-) -> list[_Region]:
-    """Return the regions that are not finished, have other inputs now, or were damaged."""
-    marks = store.marks()
-
-    def valid(region: _Region) -> bool:
-        mark = marks.get(region.key, {})
-        if mark.get("fingerprint") != fingerprints[region.key]:
-            return False
-        if _intact(store, mark):
-            return True
-        logger.warning(
-            "%s: region %s: its files do not match their checksums; it is made again",
-            store,
-            region.key,
-        )
-        return False
-
-    with ThreadPoolExecutor(2) as pool:
-        return [r for r, good in zip(regions, pool.map(valid, regions), strict=True) if not good]
 
 
 class _RegionCost(NamedTuple):
@@ -319,7 +255,7 @@ class _RegionCost(NamedTuple):
     used: tuple[str, float]
 
 
-def _make_region(work: _Work, region: _Region, threads: int) -> _RegionCost:
+def _make_region(work: _Work, region: Region, threads: int) -> _RegionCost:
     """Predict and write one region; its mark is written last."""
     start = time.perf_counter()
     drivers = work.drivers.open() if isinstance(work.drivers, StoredDrivers) else work.drivers
@@ -335,27 +271,15 @@ def _make_region(work: _Work, region: _Region, threads: int) -> _RegionCost:
         uncertainty=work.uncertainty,
     )
     predicted = time.perf_counter()
-    work.store.unmark(region.key)
-    for one in work.fields:
-        inside = tuple(region.slices.get(dim, slice(None)) for dim in one.dims)
-        work.arrays[one.name][inside] = grids[one.name]
-    place = region.key.replace("-", "/")
-    objects = [f"{f.name}/c/{'0/' * len(f.dims[:-3])}{place}" for f in work.fields]
-    by_key = {f.key: grids[f.name] for f in work.fields}
-    cells = int(np.count_nonzero(by_key["count"]))
-    outside = int(np.count_nonzero(by_key["flag"] & OUTSIDE))
-    mark = {
-        "fingerprint": work.fingerprints[region.key],
-        "objects": work.store.checksums(objects),
-        "cells": cells,
-        "outside": outside,
-    }
-    work.store.mark(region.key, mark)
+    mark = write_region(
+        work.store, work.arrays, work.fields, region, grids, work.fingerprints[region.key]
+    )
+    flag = next(grids[f.name] for f in work.fields if f.key == "flag")
     reading = timing.get("reading", 0.0)
     return _RegionCost(
-        cells=cells,
-        incomplete=int(np.count_nonzero(by_key["flag"] & INCOMPLETE)),
-        outside=outside,
+        cells=mark["cells"],
+        incomplete=int(np.count_nonzero(flag & INCOMPLETE)),
+        outside=mark["outside"],
         reading=reading,
         predicting=predicted - start - reading,
         writing=time.perf_counter() - predicted,

@@ -29,6 +29,7 @@ def stac_item(product: xr.Dataset, href: str) -> dict[str, Any]:
         "software_versions",
         "parameters",
         "uncertainty",
+        "budget",
     )
     properties = {key: product.attrs[key] for key in kept if key in product.attrs}
     return {

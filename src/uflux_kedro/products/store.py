@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, Literal
 
 import xarray as xr
 
@@ -65,11 +65,11 @@ class ProductStore:
         fs, path = self._reach()
         return fs, f"{path.removesuffix('.zarr')}.regions"
 
-    def group(self) -> Any:
-        """Open the Zarr group for writing."""
+    def group(self, mode: Literal["r", "r+"] = "r+") -> Any:
+        """Open the Zarr group, for writing or only for reading."""
         import zarr
 
-        return zarr.open_group(self.url, mode="r+", storage_options=dict(self.options) or None)
+        return zarr.open_group(self.url, mode=mode, storage_options=dict(self.options) or None)
 
     def open(self, *, verified: bool = True) -> xr.Dataset:
         """Open the finished product lazily.
