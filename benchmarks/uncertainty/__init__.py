@@ -14,8 +14,21 @@ from pathlib import Path
 from benchmarks.command import chosen_names
 from benchmarks.skill.towers import PROJECT, TOWERS
 
-TABLES = ("intervals",)
+TABLES = (
+    "intervals",
+    "sums",
+    "space",
+    "ranking",
+    "learning",
+    "next_tower",
+    "closed_loop",
+    "targets",
+    "explanation",
+)
 """Modules of this folder."""
+
+SITES = Path("../shared/data/fluxnet_network/sites_2026.csv")
+"""Places of the real network, relative to the project's folder."""
 
 
 def main(arguments: list[str]) -> None:

@@ -12,7 +12,6 @@ DEFAULT = (
     "ingestion",
     "feature_engineering",
     "model_training",
-    "uncertainty",
     "grid_inference",
     "reporting",
 )

@@ -18,7 +18,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "cubes": ["GeoTIFFDataset", "NetCDFCubeDataset", "ZarrCubeDataset"],
         "figures": ["FigureDataset"],
-        "flux_uncertainty": ["FluxUncertaintyDataset"],
         "fitted_member": ["FittedMemberDataset"],
         "member_run": ["MemberRunDataset"],
         "products": ["ProductDataset", "ProductStoreDataset"],

@@ -168,6 +168,8 @@ def _flux_caption(kind: str, flux: str) -> Caption:
         title=caption.title.format(**fields),
         text=caption.text.format(**fields),
     )
+
+
 UNCERTAINTY_FIGURES: Mapping[str, Caption] = {
     "calibration": Caption(
         "Figure U1",

@@ -30,7 +30,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "scores": ["bootstrap_means", "interval_score", "score_by_class", "score_by_tower"],
         "space_of_towers": ["space_of_towers"],
         "sums": ["SumErrors", "annual_sums", "fit_sum_errors"],
-        "towers": ["tower_folds", "tower_quantile", "tower_weights"],
         "targets": ["target_share", "target_shares", "target_uncertainty"],
     },
 )

@@ -262,10 +262,6 @@ def pair_moments(series: ErrorSeries) -> PairMoments:
     usable = [placed[first], placed[second]]
     fold = series.folds[first]
     together = (fold == series.folds[second]) & (fold >= 0)
-    chosen: NDArray[np.bool_] = placed[first] & placed[second]
-    together: NDArray[np.bool_] = (series.folds[first] == series.folds[second]) & (
-        series.folds[first] >= 0
-    )
     if together.any():
         usable.append(together | (km > _NEAR_KM))
     year = max(1, round(YEAR_DAYS / series.step_days))

@@ -44,10 +44,7 @@ def _member(member: Member) -> Pipeline:
             ),
             node(
                 bound(score_member, member),
-                inputs=[
-                    *("predictions", "training_table", "sites"),
-                    *("params:training", "params:uncertainty"),
-                ],
+                inputs=["predictions", "sites", "params:training"],
                 outputs=["scores", "site_scores", "skill"],
                 name="score",
             ),
@@ -72,7 +69,7 @@ def _member(member: Member) -> Pipeline:
         nodes,
         namespace=member.namespace,
         inputs=_SHARED,
-        parameters={"params:training", "params:uncertainty"},
+        parameters={"params:training"},
         tags=[member.flux, member.predictor_set, member.model],
     )
 

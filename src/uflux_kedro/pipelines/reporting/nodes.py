@@ -34,6 +34,12 @@ def join_leaderboards(*tables: pd.DataFrame) -> pd.DataFrame:
     return leaderboard
 
 
+def mean_of_members(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Return the ensemble's held-out prediction: the mean of all members that predict a row."""
+    rows = predictions.groupby(["site_id", "time"], as_index=False, sort=True)
+    return rows.agg(truth=("truth", "first"), prediction=("prediction", "mean"))
+
+
 def draw_scatter(**held_out: pd.DataFrame) -> mpl_figure.Figure:
     """Draw Figure 2: tower against model."""
     from uflux_kedro.figures.scatter import scatter_figure

@@ -11,13 +11,7 @@ from typing import Any
 from kedro.pipeline import Pipeline, node
 
 from uflux_kedro.configuration import project_parameters
-from uflux_kedro.members import (
-    bound,
-    by_flux,
-    closed_fluxes,
-    derived_products,
-    project_members,
-)
+from uflux_kedro.members import bound, by_flux, derived_products, project_members
 from uflux_kedro.pipelines.reporting.nodes import (
     check_budgets,
     compare_product,
@@ -32,6 +26,7 @@ from uflux_kedro.pipelines.reporting.nodes import (
     draw_spread_maps,
     join_leaderboards,
     join_tables,
+    mean_of_members,
     tabulate_peers,
     write_report,
 )
@@ -45,12 +40,23 @@ def create_pipeline(**_: object) -> Pipeline:
     """
     parameters = project_parameters()
     members = project_members()
-    fluxes, closed = list(by_flux(members)), closed_fluxes(members)
+    fluxes = list(by_flux(members))
     shown = {flux: f"held_out_{flux}" for flux in fluxes}
     on_degrees = parameters["grids"] and "crs" not in (parameters["inference"].get("grid") or {})
     products = {flux: f"product_{flux}" for flux in fluxes} if on_degrees else {}
     tables = []  # tables of the products in the report
 
+    of_fluxes = [
+        node(
+            mean_of_members,
+            inputs=f"predictions_{flux}",
+            outputs=shown[flux],
+            name=f"average_members_{flux.lower()}",
+            namespace=flux,
+            tags=flux,
+        )
+        for flux in fluxes
+    ]
     nodes = [
         node(
             join_leaderboards,
@@ -84,14 +90,6 @@ def create_pipeline(**_: object) -> Pipeline:
                 name="join_aggregates",
             )
         )
-        nodes.append(
-            node(
-                join_tables,
-                inputs=[f"aggregates_monthly_{name}" for name in [*fluxes, *derived]],
-                outputs="aggregates_monthly",
-                name="join_monthly_aggregates",
-            )
-        )
         tables.append("aggregates")
     if {"GPP", "RECO", "NEE"} <= products.keys() or {"H", "LE"} <= products.keys():
         drivers = "product_drivers" if parameters["inference"].get("grid") else "drivers"
@@ -101,13 +99,13 @@ def create_pipeline(**_: object) -> Pipeline:
         tables.append("budgets")
     peers = project_peers(products)
     comparisons = {peer: f"{peer.flux}_beside_{peer.name}" for peer in peers}
-    of_fluxes = [
+    of_fluxes += [
         node(
             bound(compare_product, peer),
             inputs=f"product_{peer.flux}",
             outputs=name,
             name=f"compare_{name}",
-            namespace="derived" if peer.flux in closed else peer.flux,
+            namespace=peer.flux,
             tags=peer.flux,
         )
         for peer, name in comparisons.items()
