@@ -44,10 +44,10 @@ def weighted_quantile(values: ArrayLike, weights: ArrayLike, share: float) -> fl
 
 
 def group_quantile(scores: ArrayLike, sites: ArrayLike, level: float) -> float:
-    r"""Compute the threshold of hierarchical conformal prediction.
+    """Compute the threshold of hierarchical conformal prediction.
 
-    .. math:: Q_{level}\left(\sum_{k=1}^{K} \sum_{i=1}^{n_k} \frac{1}{(K+1) n_k} \delta_{s_{ki}}
-              + \frac{1}{K+1} \delta_\infty\right)
+    Each of K towers weighs 1 / (K + 1), shared among its rows, and the new tower the rest, at
+    infinity: Lee, Barber and Willett (2023), arXiv 2306.06342.
 
     Args:
         scores: Score of each row of the calibration towers, shape (n,).

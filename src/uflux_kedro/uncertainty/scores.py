@@ -16,13 +16,10 @@ SCORES = ("coverage", "width", "interval_score")
 def interval_score(
     truth: ArrayLike, lower: ArrayLike, upper: ArrayLike, level: float
 ) -> NDArray[np.float64]:
-    r"""Compute the interval score of Gneiting and Raftery (2007), doi 10.1198/016214506000001437.
+    """Compute the interval score of Gneiting and Raftery (2007), doi 10.1198/016214506000001437.
 
-    With :math:`\alpha = 1 - level`,
-
-    .. math:: S = (u - l) + \frac{2}{\alpha} \max(l - y, 0) + \frac{2}{\alpha} \max(y - u, 0),
-
-    which is least on average for the central interval of the true distribution.
+    It is the width (u - l), plus 2 / (1 - level) times the distance of a value outside to the nearer
+    bound, which is least on average for the central interval of the true distribution.
 
     Args:
         truth: Measured values y, shape (n,).
