@@ -29,7 +29,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "sampling_space": ["Places", "SamplingSpace"],
         "scores": ["bootstrap_means", "interval_score", "score_by_class", "score_by_tower"],
         "space_of_towers": ["space_of_towers"],
-        "sums": ["SumErrors", "annual_sums", "fit_sum_errors"],
+        "sums": ["annual_sums", "fit_sum_errors"],
         "targets": ["target_share", "target_shares", "target_uncertainty"],
     },
 )
