@@ -59,6 +59,7 @@ def with_stated_uncertainty(
     Returns:
         The columns with those of the uncertainty; unchanged if the table states none.
     """
+    header = set(header) - {""}  # a column without a name states nothing
     direct: dict[str, str] = {}
     derived: dict[str, _Derived] = {}
     other = "DT" if parameters.partition == "NT" else "NT"
