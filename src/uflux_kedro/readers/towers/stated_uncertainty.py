@@ -59,23 +59,22 @@ def with_stated_uncertainty(
     Returns:
         The columns with those of the uncertainty; unchanged if the table states none.
     """
-    header = set(header) - {""}  # a column without a name states nothing
-    direct: dict[str, str] = {}
+    wanted: dict[str, str | None] = {}
     derived: dict[str, _Derived] = {}
     other = "DT" if parameters.partition == "NT" else "NT"
     for flux in [f for f in FLUXES if columns.variables.get(f) in header]:
         if flux in ("GPP", "RECO"):
-            direct[f"{flux}_{other}"] = f"{flux}_{other}_VUT_REF"
+            wanted[f"{flux}_{other}"] = f"{flux}_{other}_VUT_REF"
         found = _processing(flux, header, parameters)
         random, joint = _random_and_joint(flux, parameters)
-        direct[f"{flux}_RANDUNC"] = random
+        wanted[f"{flux}_RANDUNC"] = random
         if found is not None:
             derived[f"{flux}_PROCUNC"] = found
-        elif {random, joint} <= set(header):
+        elif random and joint and {random, joint} <= set(header):
             derived[f"{flux}_PROCUNC"] = _Derived((joint, random), _without)
         else:
-            direct[f"{flux}_UNC"] = joint
-    direct = {ours: theirs for ours, theirs in direct.items() if theirs in header}
+            wanted[f"{flux}_UNC"] = joint
+    direct = {ours: theirs for ours, theirs in wanted.items() if theirs and theirs in header}
     if not direct and not derived:
         return columns
     units = {n: columns.units[f] for n in (*direct, *derived)
@@ -106,14 +105,14 @@ def _processing(flux: str, header: Collection[str], parameters: TowerParameters)
     return None
 
 
-def _random_and_joint(flux: str, parameters: TowerParameters) -> tuple[str, str]:
-    """Return the columns of the random and of the joint uncertainty; "" where there is none."""
+def _random_and_joint(flux: str, parameters: TowerParameters) -> tuple[str | None, str | None]:
+    """Return the columns of the random and of the joint uncertainty; None where there is none."""
     if flux == "NEE":
         return "NEE_VUT_REF_RANDUNC", "NEE_VUT_REF_JOINTUNC"
     if flux in ("H", "LE"):
         corrected = parameters.energy_balance == "CORR"
-        return f"{flux}_RANDUNC", f"{flux}_CORR_JOINTUNC" if corrected else ""
-    return "", ""
+        return f"{flux}_RANDUNC", f"{flux}_CORR_JOINTUNC" if corrected else None
+    return None, None
 
 
 def _spread(deviations: float, high: pd.Series, low: pd.Series) -> pd.Series:
