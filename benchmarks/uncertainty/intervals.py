@@ -25,7 +25,7 @@ from uflux_kedro.uncertainty.scores import (
     score_by_tower,
 )
 from uflux_kedro.validation.folds import Fold, site_k_fold
-from uflux_kedro.variables import FLUXES, IGBP_CLASSES
+from uflux_kedro.variables import FLUXES, IGBP_NAMES
 
 SETS = ("EVI-ERA", "LAI-ERA")
 PARTITIONS = (0, 1)
@@ -104,14 +104,13 @@ def _cells(found: pd.DataFrame, flux: str, level: float) -> list[str]:
     gain, low, high = _gain(found)
     classes = score_by_class(found)
     classes = classes[classes["towers"] >= LEAST_TESTS]["coverage"]
-    names = {code: name for name, code in IGBP_CLASSES.items()}
     return [
         str(len(found)),
         f"{coverage['value']:.3f} ({coverage['low']:.3f} to {coverage['high']:.3f})",
         _target(f"{level:.2f} ± {TOLERANCE}", abs(coverage["value"] - level) <= TOLERANCE),
         f"{gain:.1%} ({low:.1%} to {high:.1%})",
         _target(f"≥ {LEAST_GAIN[flux]:.0%}", gain >= LEAST_GAIN[flux]),
-        f"{names[int(classes.idxmin())]} {classes.min():.2f}",
+        f"{IGBP_NAMES[int(classes.idxmin())]} {classes.min():.2f}",
         _target(f"≥ {LEAST_COVERAGE}", classes.min() >= LEAST_COVERAGE),
     ]
 

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _SECRETS = (
     (re.compile(r"(?<=://)[^/@\s]+(?=@)"), "..."),  # user:password@host
@@ -80,3 +85,24 @@ class ConfigurationError(UfluxError, ValueError):
 
 class MissingExtraError(UfluxError, ImportError):
     """An optional package that is not installed; names the extra that brings it."""
+
+
+def require_columns(table: pd.DataFrame, columns: Iterable[str], where: str) -> None:
+    """Refuse a table in which a column is missing.
+
+    Args:
+        table: Any table.
+        columns: Required columns.
+        where: Name of the table, for messages.
+
+    Raises:
+        InputError: Names the missing columns and those of the table.
+    """
+    absent = [name for name in columns if name not in table.columns]
+    if absent:
+        raise InputError(
+            where,
+            ", ".join(absent),
+            expected="a column of that name",
+            found=f"the columns {', '.join(map(str, table.columns))}",
+        )

@@ -263,6 +263,9 @@ IGBP_CLASSES: Mapping[str, int] = {
 }  # fmt: skip
 """IGBP class -> code as in MCD12C1; the readers change 17, water in MCD12Q1, to 0."""
 
+IGBP_NAMES: Mapping[int, str] = {code: name for name, code in IGBP_CLASSES.items()}
+"""Code -> IGBP class."""
+
 SOURCES: Mapping[str, str] = {
     "ERA5": "era5",
     "CFSV2": "cfsv2",

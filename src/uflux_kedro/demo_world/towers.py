@@ -16,7 +16,7 @@ from uflux_kedro.demo_world.files import zip_bytes
 from uflux_kedro.demo_world.parameters import DemoWorldParameters
 from uflux_kedro.demo_world.simulation import World
 from uflux_kedro.errors import ConfigurationError
-from uflux_kedro.variables import IGBP_CLASSES
+from uflux_kedro.variables import IGBP_CLASSES, IGBP_NAMES
 
 _MISSING = -9999.0
 
@@ -139,7 +139,6 @@ def _set_up(world: World, cells: Sequence[int], name: str, rng: np.random.Genera
 
 def site_table(world: World, towers: list[Tower]) -> pd.DataFrame:
     """Return the metadata of towers with FLUXNET's column names."""
-    names = {code: name for name, code in IGBP_CLASSES.items()}
     earth, ecosystem = world.earth, world.ecosystem
     elevation = earth.elevation[earth.land]
     return pd.DataFrame(
@@ -148,7 +147,7 @@ def site_table(world: World, towers: list[Tower]) -> pd.DataFrame:
             "LOCATION_LAT": [t.latitude for t in towers],
             "LOCATION_LONG": [t.longitude for t in towers],
             "LOCATION_ELEV": [round(float(elevation[t.cell])) for t in towers],
-            "IGBP": [names[int(ecosystem.cover[t.cell])] for t in towers],
+            "IGBP": [IGBP_NAMES[int(ecosystem.cover[t.cell])] for t in towers],
             "CLIMATE": [CLIMATES[ecosystem.climate[t.cell]] for t in towers],
         }
     )

@@ -91,7 +91,7 @@ def accumulated_effects(
         raise InputError(
             "rows to explain", predictors[column], expected="no missing value", found=found
         )
-    draws = site_draws(len(names), n_resamples if len(names) > 1 else 0, seed)
+    draws = site_draws(len(names), n_resamples, seed)
     tables = []
     for column, name in enumerate(predictors):
         if name in categories:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from uflux_kedro.biophysics.radiation import ppfd_from_shortwave
 from uflux_kedro.errors import ConfigurationError, InputError
 from uflux_kedro.validation.bootstrap import percentile_interval, site_draws
-from uflux_kedro.variables import IGBP_CLASSES, parse_predictor
+from uflux_kedro.variables import IGBP_NAMES, parse_predictor
 
 CLASSES = ("ENF", "EBF", "DBF", "MF", "CSH", "OSH", "WSA", "SAV", "GRA", "WET", "CRO")
 """The IGBP classes that have towers in numbers."""
@@ -103,9 +103,8 @@ def response_rows(
             expected="columns of these names",
             found=f"{', '.join(map(str, predictions))}; {', '.join(map(str, table))}",
         )
-    names = {code: name for name, code in IGBP_CLASSES.items()}
     drivers = table[keys].assign(
-        IGBP=table["IGBP"].map(names), x=response.convert(table[driver].astype(float))
+        IGBP=table["IGBP"].map(IGBP_NAMES), x=response.convert(table[driver].astype(float))
     )
     kept = [*keys, *(s for s in SOURCES if s in predictions)]
     rows = (
@@ -182,7 +181,7 @@ def _fit(
     centre, scale = x.mean(), x.std()
     design = np.vander((x - centre) / scale, _DEGREE + 1, increasing=True)
     squares = _by_site(design[:, :, None] * design[:, None, :], site, len(names))
-    draws = site_draws(len(names), n_resamples if len(names) > 1 else 0, seed)
+    draws = site_draws(len(names), n_resamples, seed)
     draws = np.vstack([np.ones(len(names)), draws])
     first, last = np.quantile(x, [0.01, 0.99])
     points = np.linspace(first, last, n_points)

@@ -131,7 +131,7 @@ def mean_contributions(
     """
     by_site = pd.DataFrame(np.abs(values), columns=list(predictors)).groupby(np.asarray(sites))
     means = by_site.mean().to_numpy()
-    draws = site_draws(len(means), n_resamples if len(means) > 1 else 0, seed)
+    draws = site_draws(len(means), n_resamples, seed)
     bands = [percentile_interval(column, level) for column in (draws @ means / len(means)).T]
     table = pd.DataFrame(
         bands, columns=["low", "high"], index=pd.Index(predictors, name="predictor")

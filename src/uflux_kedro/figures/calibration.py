@@ -9,7 +9,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from uflux_kedro.figures.inputs import ordered_fluxes, require_columns
+from uflux_kedro.errors import require_columns
+from uflux_kedro.figures.inputs import ordered_fluxes
 from uflux_kedro.figures.style import FLUX_COLOURS, PAGE_WIDTH, styled
 
 _COLUMNS = ("group", "towers", "nominal", "coverage", "low", "high")

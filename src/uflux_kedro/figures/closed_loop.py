@@ -9,7 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from uflux_kedro.figures.inputs import ordered_fluxes, require_columns
+from uflux_kedro.errors import require_columns
+from uflux_kedro.figures.inputs import ordered_fluxes
 from uflux_kedro.figures.labels import flux_unit
 from uflux_kedro.figures.style import PAGE_WIDTH, styled
 

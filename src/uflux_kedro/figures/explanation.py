@@ -7,11 +7,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from uflux_kedro.errors import InputError
-from uflux_kedro.figures.inputs import ordered_fluxes, require_columns
+from uflux_kedro.errors import InputError, require_columns
+from uflux_kedro.figures.inputs import ordered_fluxes
 from uflux_kedro.figures.labels import flux_unit, unit_text
 from uflux_kedro.figures.style import FLUX_COLOURS, PAGE_WIDTH, styled
-from uflux_kedro.variables import IGBP_CLASSES, variable_of
+from uflux_kedro.variables import IGBP_NAMES, variable_of
 
 MOST_PREDICTORS = 15
 """Predictors that a figure shows, the most important ones."""
@@ -160,10 +160,9 @@ def _draw_curve(axis: Axes, table: pd.DataFrame, colour: str) -> None:
 
 
 def _draw_classes(axis: Axes, table: pd.DataFrame, colour: str) -> None:
-    names = {code: name for name, code in IGBP_CLASSES.items()}
     places = np.arange(len(table))
     axis.bar(places, table["effect"], color=colour, width=0.7)
     axis.vlines(places, table["low"], table["high"], color="#262626", linewidth=0.8)
     axis.set_xticks(
-        places, [names.get(int(v), f"{v:g}") for v in table["value"]], rotation=90, size=5
+        places, [IGBP_NAMES.get(int(v), f"{v:g}") for v in table["value"]], rotation=90, size=5
     )

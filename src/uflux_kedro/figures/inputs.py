@@ -6,31 +6,10 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from uflux_kedro.errors import InputError
+from uflux_kedro.errors import InputError, require_columns
 from uflux_kedro.variables import FLUXES
 
 PREDICTION_COLUMNS = ("site_id", "time", "truth", "prediction")
-
-
-def require_columns(table: pd.DataFrame, columns: Iterable[str], where: str) -> None:
-    """Refuse a table in which a column is missing.
-
-    Args:
-        table: Any table.
-        columns: Required columns.
-        where: Name of the table, for messages.
-
-    Raises:
-        InputError: Names the missing columns and those of the table.
-    """
-    absent = [name for name in columns if name not in table.columns]
-    if absent:
-        raise InputError(
-            where,
-            ", ".join(absent),
-            expected="a column of that name",
-            found=f"the columns {', '.join(map(str, table.columns))}",
-        )
 
 
 def ordered_fluxes(fluxes: Iterable[str], where: str) -> list[str]:

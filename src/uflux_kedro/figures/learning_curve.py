@@ -10,7 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from uflux_kedro.figures.inputs import ordered_fluxes, require_columns
+from uflux_kedro.errors import require_columns
+from uflux_kedro.figures.inputs import ordered_fluxes
 from uflux_kedro.figures.style import FLUX_COLOURS, PAGE_WIDTH, styled
 
 LOWEST_NSE = -0.5

@@ -9,8 +9,8 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from uflux_kedro.errors import InputError
-from uflux_kedro.figures.inputs import ordered_fluxes, require_columns
+from uflux_kedro.errors import InputError, require_columns
+from uflux_kedro.figures.inputs import ordered_fluxes
 from uflux_kedro.figures.style import DENSITY_COLOURS, PAGE_WIDTH, styled
 
 LARGEST_AREA = 300.0

@@ -8,8 +8,7 @@ import xarray as xr
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
-from uflux_kedro.errors import InputError
-from uflux_kedro.figures.inputs import require_columns
+from uflux_kedro.errors import InputError, require_columns
 from uflux_kedro.figures.maps import COAST, WATER, coast_segments
 from uflux_kedro.figures.style import PAGE_WIDTH, styled
 from uflux_kedro.gridding.cells import cell_edges

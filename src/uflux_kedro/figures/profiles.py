@@ -13,7 +13,8 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from uflux_kedro.figures.inputs import ordered_fluxes, require_columns
+from uflux_kedro.errors import require_columns
+from uflux_kedro.figures.inputs import ordered_fluxes
 from uflux_kedro.figures.labels import axis_label
 from uflux_kedro.figures.style import FLUX_COLOURS, PAGE_WIDTH, styled
 from uflux_kedro.variables import FLUXES

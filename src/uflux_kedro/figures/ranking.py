@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from uflux_kedro.errors import InputError
-from uflux_kedro.figures.inputs import ordered_fluxes, require_columns
+from uflux_kedro.errors import InputError, require_columns
+from uflux_kedro.figures.inputs import ordered_fluxes
 from uflux_kedro.figures.style import PAGE_WIDTH, styled
 
 MEASURE_COLOURS = {

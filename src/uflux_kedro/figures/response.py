@@ -9,9 +9,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from uflux_kedro.errors import InputError
+from uflux_kedro.errors import InputError, require_columns
 from uflux_kedro.explanation.responses import RESPONSES, ResponseCurves
-from uflux_kedro.figures.inputs import ordered_fluxes, require_columns
+from uflux_kedro.figures.inputs import ordered_fluxes
 from uflux_kedro.figures.labels import axis_label, unit_text
 from uflux_kedro.figures.style import FLUX_COLOURS, PAGE_WIDTH, styled
 

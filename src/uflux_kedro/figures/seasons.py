@@ -6,7 +6,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from uflux_kedro.figures.inputs import held_out_pairs, require_columns
+from uflux_kedro.errors import require_columns
+from uflux_kedro.figures.inputs import held_out_pairs
 from uflux_kedro.figures.labels import axis_label
 from uflux_kedro.figures.style import FLUX_COLOURS, PAGE_WIDTH, styled
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from uflux_kedro import __version__
 from uflux_kedro.ensemble import Member
-from uflux_kedro.errors import InputError
+from uflux_kedro.errors import InputError, require_columns
 from uflux_kedro.files import replacing, sha256
 from uflux_kedro.installed import version_of
 from uflux_kedro.models.card import read_card, write_card
@@ -116,14 +116,7 @@ class FittedMember:
 
     def _matrix(self, data: pd.DataFrame | NDArray) -> NDArray[np.float32]:
         if isinstance(data, pd.DataFrame):
-            absent = [p for p in self.predictors if p not in data]
-            if absent:
-                raise InputError(
-                    f"table given to {self.name}",
-                    ", ".join(absent),
-                    expected="a column of that name",
-                    found=f"the columns {', '.join(map(str, data.columns))}",
-                )
+            require_columns(data, self.predictors, f"table given to {self.name}")
             return np.column_stack([self._column(data, name) for name in self.predictors])
         X = np.asarray(data, dtype=np.float32)
         if X.ndim != 2 or X.shape[1] != len(self.predictors):

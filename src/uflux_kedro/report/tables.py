@@ -12,7 +12,8 @@ from great_tables import GT
 from markupsafe import Markup
 
 from uflux_kedro.ensemble import Member
-from uflux_kedro.figures.inputs import ordered_fluxes, require_columns
+from uflux_kedro.errors import require_columns
+from uflux_kedro.figures.inputs import ordered_fluxes
 from uflux_kedro.figures.labels import flux_unit
 from uflux_kedro.validation.comparison import METRICS_COMPARED
 from uflux_kedro.validation.metrics import LEADERBOARD_COLUMNS

@@ -22,12 +22,10 @@ def metrics_of(leaderboard: pd.DataFrame, predictions: pd.DataFrame) -> dict[str
     Returns:
         Finite metrics, such as ``best.NSE`` and ``ensemble.NSE``, and the number of members.
     """
+    from uflux_kedro.validation.comparison import mean_of_members
     from uflux_kedro.validation.metrics import pooled
 
-    mean = predictions.groupby(["site_id", "time"], as_index=False).agg(
-        truth=("truth", "first"), prediction=("prediction", "mean")
-    )
-    ensemble = pooled(mean)
+    ensemble = pooled(mean_of_members(predictions))
     found = {f"best.{name}": leaderboard[name].iloc[0] for name in _METRICS}
     found |= {f"ensemble.{name}": ensemble[name] for name in _METRICS}
     found["members"] = len(leaderboard)

@@ -39,6 +39,7 @@ from uflux_kedro.uncertainty.parameters import ClosedLoopParameters, Uncertainty
 from uflux_kedro.uncertainty.scores import interval_score, score_by_tower
 from uflux_kedro.uncertainty.space_of_towers import space_of_towers
 from uflux_kedro.uncertainty.sums import fit_sum_errors
+from uflux_kedro.validation.comparison import mean_of_members
 from uflux_kedro.validation.cross_validation import held_out_predictions, usable_rows
 from uflux_kedro.validation.folds import site_k_fold
 from uflux_kedro.variables import IGBP_CLASSES, variable_of
@@ -296,9 +297,9 @@ def _usable(table: pd.DataFrame, predictors: Sequence[str], flux: str) -> pd.Dat
 
 def _ensemble(held_out: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """Return mean and spread of the members that predict a row."""
-    rows = pd.concat(held_out).groupby(["site_id", "time"], as_index=False)
-    mean = rows.agg(truth=("truth", "first"), prediction=("prediction", "mean"))
-    spread = rows["prediction"].std(ddof=0)["prediction"]
+    rows = pd.concat(held_out)
+    mean = mean_of_members(rows)
+    spread = rows.groupby(["site_id", "time"])["prediction"].std(ddof=0).to_numpy()
     return mean.assign(spread=spread if len(held_out) > 1 else np.nan)
 
 

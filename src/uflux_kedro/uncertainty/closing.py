@@ -17,7 +17,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from uflux_kedro.errors import InputError
-from uflux_kedro.uncertainty.intervals import group_quantile, tower_weights
+from uflux_kedro.uncertainty.intervals import finite_quantile, tower_weights
 from uflux_kedro.validation.bootstrap import compare_members
 from uflux_kedro.validation.folds import site_k_fold
 from uflux_kedro.validation.metrics import score_by_site
@@ -217,7 +217,7 @@ def _fit(part: pd.DataFrame, coefficients: Mapping[str, float], level: float) ->
         )
         known = np.isfinite(side) & (side != 0)
         ratio = np.abs(error[known] / side[known])
-        widths.append(_width(ratio, sites[known], level))
+        widths.append(finite_quantile(ratio, sites[known], level) if known.any() else 1.0)
     return Closure(
         tuple(coefficients),
         tuple(a),
@@ -225,17 +225,6 @@ def _fit(part: pd.DataFrame, coefficients: Mapping[str, float], level: float) ->
         tuple(map(float, widths)),
         len(np.unique(sites)),
     )
-
-
-def _width(ratio: Floats, sites: NDArray, level: float) -> float:
-    """Return the factor of half-widths with which a further tower is covered.
-
-    With too few towers to exclude that one exceeds all, it is the highest ratio.
-    """
-    if not ratio.size:
-        return 1.0
-    quantile = group_quantile(ratio, sites, level)
-    return quantile if np.isfinite(quantile) else float(ratio.max())
 
 
 def _move(table: pd.DataFrame, rows: NDArray[np.intp], centre: Floats, width: float) -> None:

@@ -14,9 +14,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from uflux_kedro.errors import InputError
+from uflux_kedro.errors import InputError, require_columns
 from uflux_kedro.uncertainty.scores import interval_score
-from uflux_kedro.variables import IGBP_CLASSES
+from uflux_kedro.validation.bootstrap import site_draws
+from uflux_kedro.variables import IGBP_NAMES
 
 LEVELS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 """Nominal levels of the curves."""
@@ -25,7 +26,6 @@ ALL = "all"
 """Group of all towers."""
 
 _COLUMNS = ("site_id", "IGBP", "truth", "centre", "lower", "upper")
-_NAMES = {code: name for name, code in IGBP_CLASSES.items()}
 
 
 class _Towers(NamedTuple):
@@ -139,7 +139,7 @@ def score_against_constant(
     own, same = (
         mean(interval_score(towers.error, -half, half, level)) for half in (towers.half, constant)
     )
-    draws = _draws(len(count), n_resamples, seed)
+    draws = site_draws(len(count), n_resamples, seed)
     coverage_low, coverage_high = _band(covered[:, None], n_resamples, seed)
     gains = 1 - (draws @ own) / (draws @ same)
     low, high = np.quantile(gains, [0.025, 0.975]) if len(gains) else (np.nan, np.nan)
@@ -187,14 +187,7 @@ def leave_one_out_quantiles(
 
 
 def _by_tower(rows: pd.DataFrame) -> _Towers:
-    absent = [name for name in _COLUMNS if name not in rows]
-    if absent:
-        raise InputError(
-            "calibrated rows",
-            ", ".join(absent),
-            expected="a column of that name",
-            found=f"the columns {', '.join(map(str, rows.columns))}",
-        )
+    require_columns(rows, _COLUMNS, "calibrated rows")
     known = rows.dropna(subset=[name for name in _COLUMNS if name != "IGBP"])
     if known.empty:
         raise InputError(
@@ -202,24 +195,16 @@ def _by_tower(rows: pd.DataFrame) -> _Towers:
         )
     tower, names = pd.factorize(known["site_id"], sort=True)
     first = known.groupby("site_id", sort=True)["IGBP"].first().reindex(names)
-    classes = first.map(_NAMES).fillna("").to_numpy(str)
+    classes = first.map(IGBP_NAMES).fillna("").to_numpy(str)
     truth, centre, lower, upper = (
         known[name].to_numpy(float) for name in ("truth", "centre", "lower", "upper")
     )
     return _Towers(tower, np.abs(truth - centre), (upper - lower) / 2, classes)
 
 
-def _draws(n: int, n_resamples: int, seed: int) -> NDArray[np.float64]:
-    """Return how often each resample draws each of n towers; no resample of a single tower."""
-    drawn = np.random.default_rng(seed).multinomial(
-        n, np.full(n, 1 / n), size=n_resamples if n > 1 else 0
-    )
-    return drawn.astype(float)
-
-
 def _band(share: NDArray[np.float64], n_resamples: int, seed: int) -> NDArray[np.float64]:
     """Return the 95 % band of the mean over towers (first axis), shape (2, levels)."""
-    draws = _draws(len(share), n_resamples, seed)
+    draws = site_draws(len(share), n_resamples, seed)
     if not len(draws):
         return np.full((2, share.shape[1]), np.nan)
     return np.quantile(draws @ share / len(share), [0.025, 0.975], axis=0)

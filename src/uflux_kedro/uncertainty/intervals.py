@@ -63,6 +63,12 @@ def group_quantile(scores: ArrayLike, sites: ArrayLike, level: float) -> float:
     return weighted_quantile(scores, weights, level)
 
 
+def finite_quantile(scores: NDArray[np.float64], sites: ArrayLike, level: float) -> float:
+    """Return :func:`group_quantile`, or the largest score where the towers are too few for it."""
+    threshold = group_quantile(scores, sites, level)
+    return threshold if np.isfinite(threshold) else float(scores.max())
+
+
 def jackknife_plus(
     predictions: ArrayLike, residuals: ArrayLike, sites: ArrayLike, level: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -24,7 +24,7 @@ from uflux_kedro.gridding.cells import cell_area
 from uflux_kedro.uncertainty.intervals import tower_weights
 from uflux_kedro.uncertainty.parameters import NextTowerParameters
 from uflux_kedro.uncertainty.sampling_space import SamplingSpace
-from uflux_kedro.variables import IGBP_CLASSES
+from uflux_kedro.variables import IGBP_CLASSES, IGBP_NAMES
 
 MONTHS = 12
 _LEAST_TOWERS = 10
@@ -301,13 +301,12 @@ def next_towers(
         {axis: drivers[axis] for axis in ("latitude", "longitude")},
     )
     row, column = np.unravel_index(cells[found.best["candidate"]], shape)
-    names = {code: name for name, code in IGBP_CLASSES.items()}
     table = pd.DataFrame(
         {
             "rank": np.arange(1, len(row) + 1),
             "latitude": drivers["latitude"].to_numpy()[row],
             "longitude": drivers["longitude"].to_numpy()[column],
-            "IGBP": [names[int(codes[c])] for c in cells[found.best["candidate"]]],
+            "IGBP": [IGBP_NAMES[int(codes[c])] for c in cells[found.best["candidate"]]],
         }
     )
     return maps, table.assign(**found.best[["gain", "total", "reached", "new"]])

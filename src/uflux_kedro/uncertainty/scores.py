@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from uflux_kedro.validation.bootstrap import site_draws
+
 SCORES = ("coverage", "width", "interval_score")
 
 
@@ -104,7 +106,7 @@ def bootstrap_means(
     n = len(counts)
     total = sums.sum(axis=0) / max(counts.sum(), 1) if n else np.full(len(SCORES), np.nan)
     if n > 1:
-        draws = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=n_resamples)
+        draws = site_draws(n, n_resamples, seed)
         means = (draws @ sums) / (draws @ counts)[:, None]
         low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2], axis=0)
     else:

@@ -33,7 +33,8 @@ from uflux_kedro.uncertainty.correlation import (
     lag_moments,
     pair_moments,
 )
-from uflux_kedro.uncertainty.intervals import group_quantile, tower_weights
+from uflux_kedro.uncertainty.intervals import finite_quantile, group_quantile, tower_weights
+from uflux_kedro.validation.bootstrap import site_draws
 from uflux_kedro.validation.folds import site_k_fold
 
 __all__ = ["SumErrors", "annual_sums", "fit_sum_errors"]
@@ -91,9 +92,7 @@ def fit_sum_errors(
     moments = _moments(rows)
     towers = len(moments.series.sites)
     counts = np.ones(towers)
-    shares, random = counts / towers, np.random.default_rng(seed)
-    # Of one tower there are no other samples.
-    draws = random.multinomial(towers, shares, resamples if towers > 1 else 0).astype(float)
+    draws = site_draws(towers, resamples, seed)
     resampled = [_time(moments.lags, draw) for draw in draws]
     seasonal = not resampled or _band([t.seasonal for t in resampled])[0] > 0
     if not seasonal:
@@ -235,8 +234,7 @@ def _row_multiplier(rows: pd.DataFrame, weights: NDArray[np.float64], level: flo
         if known.any():
             return float(weights[known] @ ratio[known] / weights[known].sum())
     scores = ((rows["truth"] - rows["centre"]).abs() / rows["sigma"]).to_numpy(float)
-    threshold = group_quantile(scores, rows["site_id"], level)
-    return threshold if np.isfinite(threshold) else float(scores.max())
+    return finite_quantile(scores, rows["site_id"], level)
 
 
 def _half_widths(rows: pd.DataFrame, multiplier: float) -> NDArray[np.float64]:

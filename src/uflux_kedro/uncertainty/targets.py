@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from uflux_kedro.errors import InputError
 from uflux_kedro.validation.bootstrap import percentile_interval, site_draws
-from uflux_kedro.variables import FLUXES, IGBP_CLASSES
+from uflux_kedro.variables import FLUXES, IGBP_NAMES
 
 PARTS = ("random", "processing", "method")
 """Parts of the uncertainty of a target."""
@@ -142,12 +142,11 @@ def target_shares(
         The rows of :func:`target_share` under ``flux``, the groups named by class; none for a flux
         of which no tower states an uncertainty.
     """
-    names = {code: name for name, code in IGBP_CLASSES.items()}
     keys = ["site_id", "time"]
     found = {}
     for flux, predictions in held_out.items():
         known = target_uncertainty(table, flux).assign(
-            site_id=table["site_id"], time=table["time"], IGBP=table["IGBP"].map(names)
+            site_id=table["site_id"], time=table["time"], IGBP=table["IGBP"].map(IGBP_NAMES)
         )
         rows = predictions[[*keys, "truth", "prediction"]].merge(known, on=keys)
         found[flux] = target_share(rows, rows, rows["IGBP"], **settings)
@@ -161,7 +160,7 @@ def _split(
     whole = sums.sum()
     error = whole["error"] / len(table)
     target = whole["total"] / len(table)
-    draws = site_draws(len(sums), n_resamples if len(sums) > 1 else 0, seed)
+    draws = site_draws(len(sums), n_resamples, seed)
     shares = _shares(draws @ sums["total"].to_numpy(), draws @ sums["error"].to_numpy())
     low, high = percentile_interval(shares, level)
     known = {p: whole[p] / whole["error"] if table[p].notna().any() else np.nan for p in parts}

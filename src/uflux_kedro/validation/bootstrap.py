@@ -92,7 +92,12 @@ def compare_members(
 
 
 def site_draws(n_sites: int, n_resamples: int, seed: int) -> NDArray[np.float64]:
-    """Return how often each resample draws each site, shape (resamples, sites)."""
+    """Return how often each resample draws each site, shape (resamples, sites).
+
+    Of fewer than two sites there is no resample, since one says nothing about others.
+    """
+    if n_sites < 2:
+        return np.empty((0, n_sites))
     share = np.full(n_sites, 1 / n_sites)
     rng = np.random.default_rng(seed)
     return rng.multinomial(n_sites, share, size=n_resamples).astype(float)
@@ -103,7 +108,7 @@ def _values_and_resamples(
 ) -> tuple[dict[str, float], dict[str, NDArray[np.float64]]]:
     """Return the metrics over all sites, and over each resample (none if there is one site)."""
     n_sites = len(sums.n)
-    draws = site_draws(n_sites, n_resamples if n_sites > 1 else 0, seed)
+    draws = site_draws(n_sites, n_resamples, seed)
     values = evaluate(sums.weighted(np.ones((1, n_sites))))
     resampled = evaluate(sums.weighted(draws))
     return {name: float(value[0]) for name, value in values.items()}, resampled

@@ -13,6 +13,19 @@ METRICS_COMPARED = ("NSE", "RMSE")
 _TESTED = ("difference", "low", "high", "p_value")
 
 
+def mean_of_members(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Return the ensemble's held-out prediction: the mean of all members that predict a row.
+
+    Args:
+        predictions: Held-out rows of all members: ``site_id``, ``time``, ``truth``, ``prediction``.
+
+    Returns:
+        One row for each site and time, in their order, with these columns.
+    """
+    rows = predictions.groupby(["site_id", "time"], as_index=False, sort=True)
+    return rows.agg(truth=("truth", "first"), prediction=("prediction", "mean"))
+
+
 def compare_with_first(predictions: Mapping[str, pd.DataFrame], *, seed: int = 0) -> pd.DataFrame:
     """Compare every member with the first, on the rows that both predicted.
 

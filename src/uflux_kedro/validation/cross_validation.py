@@ -26,7 +26,7 @@ from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import ThreadpoolController
 from tqdm import tqdm
 
-from uflux_kedro.errors import InputError
+from uflux_kedro.errors import InputError, require_columns
 from uflux_kedro.files import replacing, sha256
 from uflux_kedro.installed import version_of
 from uflux_kedro.validation.folds import Fold
@@ -57,14 +57,7 @@ def usable_rows(
     Raises:
         InputError: If the flux or a predictor is not a column of the table.
     """
-    absent = [name for name in (flux, *predictors) if name not in table]
-    if absent:
-        raise InputError(
-            "training table",
-            ", ".join(absent),
-            expected="a column of that name",
-            found=f"the columns {', '.join(map(str, table.columns))}",
-        )
+    require_columns(table, (flux, *predictors), "training table")
     reasons = {f"{flux} missing": table[flux].isna()}
     quality = f"{flux}_QC"
     if min_qc > 0 and quality in table:

@@ -36,8 +36,9 @@ def join_leaderboards(*tables: pd.DataFrame) -> pd.DataFrame:
 
 def mean_of_members(predictions: pd.DataFrame) -> pd.DataFrame:
     """Return the ensemble's held-out prediction: the mean of all members that predict a row."""
-    rows = predictions.groupby(["site_id", "time"], as_index=False, sort=True)
-    return rows.agg(truth=("truth", "first"), prediction=("prediction", "mean"))
+    from uflux_kedro.validation import comparison
+
+    return comparison.mean_of_members(predictions)
 
 
 def draw_scatter(**held_out: pd.DataFrame) -> mpl_figure.Figure:
