@@ -29,7 +29,7 @@ _COMMANDS = {
     "scores": "Coverage and interval score of unseen towers: kedro run.",
     "curves": "Coverage by IGBP class: kedro run.",
     "completeness": "Maps of completeness: kedro run with grids.",
-    "ranking": "Which measure foretells the error: python -m benchmarks uncertainty --only space.",
+    "ranking": "Which measure foretells the error: python -m benchmarks uncertainty --only ranking.",
     "learning": "Learning curves: python -m benchmarks uncertainty --only learning.",
     "closed_loop": "Maps against a known truth: python -m benchmarks uncertainty --only closed_loop.",
     "sums": "Totals with intervals: kedro run with grids.",
