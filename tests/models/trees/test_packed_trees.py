@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from sklearn.ensemble import ExtraTreesRegressor, RandomForestRegressor
@@ -102,6 +106,33 @@ def test_threads_change_nothing():
     packed = pack(XGBRegressor(n_estimators=20, random_state=0, n_jobs=1).fit(X, y))
     many = np.tile(X, (40, 1))
     np.testing.assert_array_equal(packed.predict(many, n_jobs=2), packed.predict(many))
+
+
+_DIRTY = """
+import numpy as np
+from uflux_kedro.models.trees.walk_kernels import add_leaves, crowns_of
+
+nodes, leaves = np.array([65536 + 7, 255, 255], np.uint32), np.float32([[0], [1], [2]])
+roots = np.zeros(1, np.uint64)
+columns, thresholds, starts = crowns_of(nodes, roots)
+around = np.full((12, 32), 2**32 - 1, np.uint32)  # what is beyond the starts leads astray
+around[:1] = starts
+rows = np.arange(62, dtype=np.uint8)[:, None]
+out = np.zeros((62, 1))
+bags, unseen = np.zeros((1, 0), np.uint8), np.zeros(0, np.uint32)
+crowns = columns, thresholds.astype(np.uint8), around[:1]
+add_leaves(nodes, leaves, roots, crowns, rows, out, bags, 0, unseen)
+np.testing.assert_array_equal(out[:, 0], 1 + (rows[:, 0] > 7))
+"""
+
+
+def test_what_memory_held_before_has_no_effect():
+    """Groups of twelve rows go beyond the last vector of sixty-four: there must be a start too."""
+    dirty = os.environ | {"MALLOC_PERTURB_": "1"}  # glibc fills new memory with bytes of 254
+    done = subprocess.run(
+        [sys.executable, "-c", _DIRTY], check=False, env=dirty, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_early_stopping_keeps_the_trees_up_to_the_best_round():

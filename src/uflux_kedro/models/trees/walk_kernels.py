@@ -230,7 +230,8 @@ def add_leaves(nodes, leaves, roots, crowns, rows, out, in_bag, first_in_bag, un
     group = np.uint64(_GROUP)
     pieces = side_by_side(rows)
     waiting_rows = np.empty(STRIDE, np.uint64)
-    picked = np.empty(STRIDE, np.uint8)
+    # Groups of twelve may go beyond the last vector of rows, and there must walk from a start too.
+    picked = np.zeros(STRIDE, np.uint8)
     leaf = np.empty(STRIDE, np.uint64)
     bags = in_bag.shape[1] > 0
     sink = np.empty(1, np.uint64)
