@@ -13,10 +13,14 @@ from benchmarks.skill import PROJECT
 from benchmarks.table import line
 from uflux_kedro.demo_world.parameters import DemoWorldParameters
 from uflux_kedro.ensemble import EnsembleParameters, Member
-from uflux_kedro.uncertainty.closed_loop import ClosedLoop, run_closed_loop, world_of_loop
+from uflux_kedro.uncertainty.closed_loop import (
+    ClosedLoop,
+    members_of_loop,
+    run_closed_loop,
+    world_of_loop,
+)
 from uflux_kedro.uncertainty.parameters import UncertaintyParameters
 
-SETS = ("MODIS-NIRv-ERA5", "AVHRR-NDVI-ERA5")
 BY_CLASS = 100
 """Size of the networks that are compared by class."""
 
@@ -48,12 +52,9 @@ def read_settings(options: argparse.Namespace) -> Settings:
     if options.resolution:
         update["resolution"] = options.resolution
     loop = parameters.closed_loop.model_copy(update=update)
-    wanted = {"model": "XGB", "select": " ".join(f"{name}.*" for name in SETS)}
-    ensemble = EnsembleParameters.model_validate(blocks["ensemble"]).model_copy(update=wanted)
+    members = members_of_loop(EnsembleParameters.model_validate(blocks["ensemble"]), loop)
     world = world_of_loop(DemoWorldParameters.model_validate(blocks["demo_world"]), loop)
-    return Settings(
-        world, list(ensemble.members()), parameters.model_copy(update={"closed_loop": loop})
-    )
+    return Settings(world, members, parameters.model_copy(update={"closed_loop": loop}))
 
 
 def print_table(options: argparse.Namespace) -> None:
@@ -63,7 +64,9 @@ def print_table(options: argparse.Namespace) -> None:
     found = run_closed_loop(
         settings.members, settings.world, settings.parameters, n_jobs=options.n_jobs
     )
-    print(f"\nWorld of {loop.resolution:g} degrees, {loop.years} years; XGB, {' and '.join(SETS)}")
+    print(
+        f"\nWorld of {loop.resolution:g} degrees, {loop.years} years; {loop.model}, {loop.select}"
+    )
     _print_networks(found)
     _print_completeness(found)
     _print_classes(found)

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.table import line
-from benchmarks.uncertainty.closed_loop import SETS, read_settings
+from benchmarks.uncertainty.closed_loop import read_settings
 from uflux_kedro.ensemble import Member
 from uflux_kedro.products.prediction import predict_cube
 from uflux_kedro.readers.towers.sites import read_sites
@@ -48,7 +48,8 @@ def print_table(options: argparse.Namespace) -> None:
                 _print_best(chosen["by expected error"], kind)
             falls += _falls(known, members, cells, chosen, seed, kind)
     table = pd.DataFrame(falls, columns=["network", "way", "draw", "fall"])
-    _print_falls(table, len(chosen["by completeness"]))
+    names = ", ".join(member.name for member in members)
+    _print_falls(table, len(chosen["by completeness"]), names)
 
 
 def _choose(
@@ -115,9 +116,9 @@ def _print_best(best: pd.DataFrame, kind: str) -> None:
         print(line(str(r.rank), *place, *(f"{v:.1%}" for v in (r.gain, r.total, r.reached, r.new))))
 
 
-def _print_falls(table: pd.DataFrame, count: int) -> None:
+def _print_falls(table: pd.DataFrame, count: int, members: str) -> None:
     print(f"\n### Mean squared error of the map taken away by {count} further towers\n")
-    print(f"{FLUX}, vegetated land, XGB with {' and '.join(SETS)}; mean (lowest to highest)\n")
+    print(f"{FLUX}, vegetated land, {members}; mean (lowest to highest)\n")
     print(line("network", "places", "cases", "taken away"))
     print(line(*("---",) * 4))
     for (kind, way), part in table.groupby(["network", "way"], sort=False):

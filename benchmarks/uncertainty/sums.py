@@ -16,7 +16,7 @@ from benchmarks.skill import Towers, held_out, read_towers
 from benchmarks.table import line
 from uflux_kedro.statistics.correlated import SumErrors
 from uflux_kedro.uncertainty.calibration import calibrate
-from uflux_kedro.uncertainty.intervals import tower_weights
+from uflux_kedro.uncertainty.coverage import coverage_of_sums
 from uflux_kedro.uncertainty.parameters import UncertaintyParameters
 from uflux_kedro.uncertainty.sums import annual_sums, fit_sum_errors
 from uflux_kedro.validation.folds import Fold, site_k_fold
@@ -26,7 +26,6 @@ PREDICTOR_SET = "EVI-ERA"
 DRAWS = 8
 INNER_FOLDS = 5
 TOLERANCE = 0.04
-KINDS = ("", "_independent", "_dependent")
 
 
 def print_table(options: argparse.Namespace) -> None:
@@ -75,15 +74,12 @@ def _coverage(drawn: list[pd.DataFrame], level: float) -> list[str]:
     sums = pd.concat(
         [one.assign(site_id=one["site_id"] + f" {number}") for number, one in enumerate(drawn)]
     )
-    weights = tower_weights(sums["site_id"])
-    covered = {
-        kind: float(weights @ sums["truth"].between(sums[f"lower{kind}"], sums[f"upper{kind}"]))
-        for kind in KINDS
-    }
-    met = abs(covered[""] - level) <= TOLERANCE
+    found = coverage_of_sums(sums)
+    covered = dict(zip(found["errors"], found["coverage"], strict=True))
+    met = abs(covered["correlated"] - level) <= TOLERANCE
     names = sums["site_id"].nunique()
     target = f"{level - TOLERANCE:.2f} to {level + TOLERANCE:.2f}{'' if met else ', **missed**'}"
-    plain = [f"{covered[kind]:.3f}" for kind in KINDS]
+    plain = [f"{value:.3f}" for value in covered.values()]
     return [str(names), str(len(sums)), plain[0], target, *plain[1:]]
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from uflux_kedro.errors import InputError
 from uflux_kedro.figures import learning_curve_figure
+from uflux_kedro.uncertainty.learning_curve import no_curve, summarise_curve
 
 
 @pytest.fixture
@@ -35,3 +36,8 @@ def test_each_flux_has_a_panel_with_its_curve_and_classes(summary):
 def test_a_missing_column_is_refused(summary):
     with pytest.raises(InputError, match="NSE_low"):
         learning_curve_figure(summary.drop(columns="NSE_low"))
+
+
+def test_no_curve_is_told_in_words():
+    (text,) = learning_curve_figure(summarise_curve(no_curve())).texts
+    assert "enough towers" in text.get_text()

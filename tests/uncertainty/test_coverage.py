@@ -9,6 +9,7 @@ import pytest
 from uflux_kedro.errors import InputError
 from uflux_kedro.uncertainty.coverage import (
     coverage_curves,
+    coverage_of_sums,
     leave_one_out_quantiles,
     score_against_constant,
 )
@@ -101,3 +102,19 @@ def test_rows_without_class_or_value_and_widths_of_nothing(rows):
         coverage_curves(odd.head(40), LEVEL)
     with pytest.raises(InputError, match="centre"):
         coverage_curves(odd.drop(columns="centre"), LEVEL)
+
+
+def test_sums_count_by_tower_and_by_kind_of_interval():
+    sums = pd.DataFrame({"site_id": ["A"] * 4 + ["B"], "truth": [0, 0, 0, 9, 0]})
+    for kind, half in (("", 1), ("_independent", -1), ("_dependent", 10)):
+        sums = sums.assign(**{f"lower{kind}": -half, f"upper{kind}": half})
+    found = coverage_of_sums(sums).set_index("errors")
+    assert found["coverage"].to_dict() == {
+        "correlated": (0.75 + 1) / 2, "independent": 0, "dependent": 1
+    }  # fmt: skip
+    assert (found["towers"] == 2).all()
+    assert (found["sums"] == 5).all()
+    assert found.loc["correlated", ["low", "high"]].tolist() == [0.75, 1]
+    assert coverage_of_sums(sums.head(0)).empty
+    with pytest.raises(InputError, match="upper_dependent"):
+        coverage_of_sums(sums.drop(columns="upper_dependent"))

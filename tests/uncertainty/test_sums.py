@@ -20,7 +20,7 @@ from uflux_kedro.uncertainty.correlation import (
     lag_moments,
     pair_moments,
 )
-from uflux_kedro.uncertainty.sums import annual_sums, fit_sum_errors
+from uflux_kedro.uncertainty.sums import annual_sums, fit_sum_errors, held_out_sums
 
 TRUTH = SumErrors(persistent=0.4, seasonal=0.15, decaying=0.35, decay_days=60.0)
 
@@ -98,6 +98,27 @@ def test_sums_of_unseen_towers_are_covered_where_independence_is_too_narrow():
     assert covered(sums) == pytest.approx(0.9, abs=0.04)
     assert covered(sums, "_independent") < 0.7
     assert covered(sums, "_dependent") > 0.95
+
+
+def test_a_towers_own_errors_do_not_widen_its_interval():
+    """A leak would: the interval of a tower far off would then hold it."""
+    rows = simulate(towers=12, years=3)
+    own = rows["site_id"] == "T003"
+    off = rows.assign(truth=rows["truth"] + np.where(own, 50.0, 0.0))
+    plain, moved = (held_out_sums(table).set_index(["site_id", "year"]) for table in (rows, off))
+    assert list(plain.index) == list(moved.index)
+    assert len(plain) == 12 * 3
+    width = plain["upper"] - plain["lower"], moved["upper"] - moved["lower"]
+    np.testing.assert_allclose(width[0]["T003"], width[1]["T003"])
+    others = width[1].drop("T003", level=0) / width[0].drop("T003", level=0)
+    assert others.mean() > 1.2, "towers of other folds learn of it"
+    assert (moved["truth"] > moved["upper"])["T003"].all()
+
+
+def test_a_single_tower_has_no_sum_that_others_could_judge():
+    one = simulate(towers=1, years=2)
+    assert held_out_sums(one).empty
+    assert list(held_out_sums(one)) == list(annual_sums(one, TRUTH))
 
 
 def test_the_multiplier_mends_a_spread_that_is_too_small():

@@ -6,7 +6,7 @@ import pytest
 
 from uflux_kedro.errors import InputError
 from uflux_kedro.validation.bootstrap import compare_members
-from uflux_kedro.validation.comparison import compare_with_first
+from uflux_kedro.validation.comparison import compare_with_first, mean_of_members
 from uflux_kedro.validation.metrics import pooled
 
 
@@ -92,3 +92,14 @@ def test_members_of_two_fluxes_are_refused(members):
     other = members["alike"].assign(truth=lambda t: t["truth"] + 1)
     with pytest.raises(InputError, match="different truths"):
         compare_with_first({"reference": members["reference"], "other": other})
+
+
+def test_the_ensemble_has_mean_and_spread_of_the_members_that_predict_a_row():
+    rows = pd.DataFrame(
+        {"site_id": ["A", "A", "A"], "time": [1, 1, 2], "truth": [5.0, 5.0, 7.0], "prediction": [2.0, 6.0, 3.0]}
+    )  # fmt: skip
+    found = mean_of_members(rows)
+    assert list(found) == ["site_id", "time", "truth", "prediction", "spread"]
+    assert found["prediction"].tolist() == [4.0, 3.0]
+    assert found["spread"].tolist()[0] == 2.0
+    assert np.isnan(found["spread"][1]), "one member says nothing of the spread"

@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from uflux_kedro.biophysics.radiation import ppfd_from_shortwave
 from uflux_kedro.errors import ConfigurationError, InputError
 from uflux_kedro.validation.bootstrap import percentile_interval, site_draws
 from uflux_kedro.variables import IGBP_NAMES, parse_predictor
@@ -47,8 +46,15 @@ class Response:
     convert: Callable[[Any], Any]
 
 
+def _ppfd(shortwave: Any) -> Any:
+    # Imported at first use: pipelines are built from the names of the drivers.
+    from uflux_kedro.biophysics.radiation import ppfd_from_shortwave
+
+    return ppfd_from_shortwave(shortwave)
+
+
 RESPONSES: Mapping[str, Response] = {
-    "NEE": Response("NEE", "SW_IN", "PPFD", "umol m-2 s-1", ppfd_from_shortwave),
+    "NEE": Response("NEE", "SW_IN", "PPFD", "umol m-2 s-1", _ppfd),
     "RECO": Response("RECO", "TA", "TA", "degC", lambda temperature: temperature),
 }
 """Flux -> its response, as in Figures 10 and 11 of the UFLUX publication."""

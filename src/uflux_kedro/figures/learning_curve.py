@@ -31,12 +31,16 @@ def learning_curve_figure(summary: pd.DataFrame) -> Figure:
 
     Returns:
         The figure: the thick line is of all towers, the band holds 5 to 95 % of the draws, grey
-        lines are IGBP classes.
+        lines are IGBP classes. An empty summary gives a sentence instead.
 
     Raises:
         InputError: If a flux is unknown or a column is missing.
     """
     require_columns(summary, _COLUMNS, "learning curve")
+    if summary.empty:
+        figure = Figure(figsize=(PAGE_WIDTH, 0.6))
+        figure.text(0.5, 0.5, "no flux has enough towers for a learning curve", ha="center")
+        return figure
     fluxes = ordered_fluxes(summary["flux"], "learning curve")
     figure = Figure(figsize=(PAGE_WIDTH, 2.7), layout="constrained")
     axes = figure.subplots(1, len(fluxes), sharey=True, squeeze=False)[0]

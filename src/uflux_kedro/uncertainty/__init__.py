@@ -12,9 +12,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "calibration": ["calibrate", "judge"],
-        "closed_loop": ["ClosedLoop", "close_loop", "run_closed_loop"],
+        "closed_loop": ["ClosedLoop", "close_loop", "members_of_loop", "run_closed_loop"],
         "closing": ["CARBON", "ENERGY", "Closure", "fit_closure", "minimum_trace"],
-        "coverage": ["coverage_curves", "score_against_constant"],
+        "coverage": ["coverage_curves", "coverage_of_sums", "score_against_constant"],
         "fitted": ["Bounds", "FluxUncertainty"],
         "intervals": ["group_quantile", "jackknife_plus"],
         "learning_curve": [
@@ -29,7 +29,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "sampling_space": ["Places", "SamplingSpace"],
         "scores": ["bootstrap_means", "interval_score", "score_by_class", "score_by_tower"],
         "space_of_towers": ["space_of_towers"],
-        "sums": ["annual_sums", "fit_sum_errors"],
+        "sums": ["annual_sums", "fit_sum_errors", "held_out_sums"],
         "targets": ["target_share", "target_shares", "target_uncertainty"],
     },
 )

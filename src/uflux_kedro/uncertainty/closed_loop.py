@@ -22,7 +22,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from uflux_kedro.demo_world.parameters import DemoWorldParameters
-from uflux_kedro.ensemble import Member
+from uflux_kedro.ensemble import EnsembleParameters, Member
 from uflux_kedro.errors import ConfigurationError
 from uflux_kedro.models.fitted import FittedMember, fit_member
 from uflux_kedro.models.registry import make_model
@@ -135,6 +135,20 @@ def run_closed_loop(
     predictors = dict.fromkeys(p for m in _wanted(members, parameters) for p in m.predictors)
     known = know_world(world_of_loop(world, parameters.closed_loop), predictors)
     return close_loop(known, members, parameters, n_jobs=n_jobs)
+
+
+def members_of_loop(ensemble: EnsembleParameters, loop: ClosedLoopParameters) -> list[Member]:
+    """Return the members that learn in the loop: its own model and part of the ensemble.
+
+    Args:
+        ensemble: The block ``ensemble``.
+        loop: The block ``uncertainty.closed_loop``.
+
+    Raises:
+        ConfigurationError: If no member is selected.
+    """
+    wanted = {"model": loop.model, "select": loop.select}
+    return list(ensemble.model_copy(update=wanted).members())
 
 
 def world_of_loop(world: DemoWorldParameters, loop: ClosedLoopParameters) -> DemoWorldParameters:
@@ -256,7 +270,9 @@ def fit_flux(
     )
     keys = ["site_id", "time", "IGBP", "latitude", "longitude"]
     known = table[list(dict.fromkeys([*keys, *predictors]))]
-    ensemble = _ensemble(held_out).merge(known, on=["site_id", "time"], validate="one_to_one")
+    ensemble = mean_of_members(pd.concat(held_out)).merge(
+        known, on=["site_id", "time"], validate="one_to_one"
+    )
     intervals, judged = calibrate(ensemble, predictors, parameters, flux=flux, space=space)
     errors = fit_sum_errors(
         judged,
@@ -293,14 +309,6 @@ def fit_members(
 def _usable(table: pd.DataFrame, predictors: Sequence[str], flux: str) -> pd.DataFrame:
     usable, _ = usable_rows(table, predictors, flux, _MIN_QC)
     return table[usable].reset_index(drop=True)
-
-
-def _ensemble(held_out: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Return mean and spread of the members that predict a row."""
-    rows = pd.concat(held_out)
-    mean = mean_of_members(rows)
-    spread = rows.groupby(["site_id", "time"])["prediction"].std(ddof=0).to_numpy()
-    return mean.assign(spread=spread if len(held_out) > 1 else np.nan)
 
 
 def map_flux(known: KnownWorld, fitted: Fitted, *, n_jobs: int = 1) -> dict[str, NDArray]:
@@ -444,7 +452,7 @@ def _at_unseen(fitted: Fitted, table: pd.DataFrame) -> pd.DataFrame:
         X = np.ascontiguousarray(rows[list(member.predictors)], dtype="float32")
         values = {"truth": rows[fitted.flux], "prediction": np.ravel(member.packed.predict(X))}
         predicted.append(rows[["site_id", "time"]].assign(**values))
-    ensemble = _ensemble(predicted)
+    ensemble = mean_of_members(pd.concat(predicted))
     predictors = list(fitted.intervals.predictors)
     known = table[list(dict.fromkeys(["site_id", "time", "IGBP", *predictors]))]
     found = ensemble.merge(known, on=["site_id", "time"], validate="one_to_one")

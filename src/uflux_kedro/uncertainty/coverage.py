@@ -22,6 +22,9 @@ from uflux_kedro.variables import IGBP_NAMES
 LEVELS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 """Nominal levels of the curves."""
 
+SUM_KINDS = {"": "correlated", "_independent": "independent", "_dependent": "dependent"}
+"""End of the columns of an interval of sums -> how the errors of periods are taken."""
+
 ALL = "all"
 """Group of all towers."""
 
@@ -154,6 +157,34 @@ def score_against_constant(
         "gain_low": float(low),
         "gain_high": float(high),
     }
+
+
+def coverage_of_sums(sums: pd.DataFrame, *, n_resamples: int = 2000, seed: int = 0) -> pd.DataFrame:
+    """Compute the coverage of annual sums, of each kind of interval.
+
+    Args:
+        sums: Table of :func:`uflux_kedro.uncertainty.sums.held_out_sums`.
+        n_resamples: Draws of towers for the band.
+        seed: Seed of the draws.
+
+    Returns:
+        One row for each kind of interval, ``correlated``, ``independent`` and ``dependent``:
+        ``errors`` (the kind), ``towers``, ``sums``, ``coverage`` (mean over towers of the share of
+        their sums inside) and its 95 % band ``low`` to ``high``. Without sums there is no row.
+
+    Raises:
+        InputError: If a column is missing.
+    """
+    ends = [f"{side}{kind}" for kind in SUM_KINDS for side in ("lower", "upper")]
+    require_columns(sums, ("site_id", "truth", *ends), "annual sums")
+    found = []
+    for kind, name in SUM_KINDS.items() if len(sums) else ():
+        inside = sums["truth"].between(sums[f"lower{kind}"], sums[f"upper{kind}"])
+        share = inside.groupby(sums["site_id"], sort=True).mean().to_numpy()
+        low, high = _band(share[:, None], n_resamples, seed)[:, 0]
+        found.append((name, len(share), len(sums), share.mean(), low, high))
+    columns = ["errors", "towers", "sums", "coverage", "low", "high"]
+    return pd.DataFrame(found, columns=columns)
 
 
 def leave_one_out_quantiles(

@@ -27,6 +27,9 @@ CURVE_COLUMNS = (
 ALL = "all"
 """Group of all towers together."""
 
+LEAST_TOWERS = 4
+"""Fewest towers of a curve: two to train on, two kept aside."""
+
 _LEAST_TRAINED = 2
 _LEAST_TESTED = 2
 """Fewest towers of a class among those kept aside for its score in a draw."""
@@ -35,6 +38,12 @@ _LEAST_DRAWS = 3
 _EXPONENTS = np.linspace(0.1, 1.5, 57)
 """Exponents that are tried; errors that averaged like independent ones would have 1."""
 _BAND = (0.05, 0.95)
+
+
+def no_curve() -> pd.DataFrame:
+    """Return the learning curve of too few towers: the columns without a row."""
+    types = {"flux": "str", "group": "str", "towers": int, "draw": int, "test_towers": int}
+    return pd.DataFrame({name: pd.Series(dtype=types.get(name, float)) for name in CURVE_COLUMNS})
 
 
 def train_on_shares(
@@ -72,7 +81,7 @@ def train_on_shares(
         raise InputError(
             "training table",
             "site_id",
-            expected="four or more towers for a learning curve",
+            expected=f"{LEAST_TOWERS} or more towers for a learning curve",
             found=f"{len(names)} with {flux}",
         )
     X = np.ascontiguousarray(rows[list(predictors)].to_numpy("float32"))

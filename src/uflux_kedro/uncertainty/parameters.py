@@ -81,6 +81,12 @@ class ClosedLoopParameters(Parameters):
     sizes: tuple[int, ...] = (20, 40, 100, 300, 767)
     """Numbers of towers."""
 
+    model: str = "XGB"
+    """Model of the members; the default of the ensemble would take hours."""
+
+    select: str = "MODIS-NIRv-ERA5.* AVHRR-NDVI-ERA5.*"
+    """Members of the ensemble that learn, as in the block ``ensemble``."""
+
     fluxes: tuple[str, ...] = ("GPP", "NEE")
     """Fluxes that are mapped."""
 

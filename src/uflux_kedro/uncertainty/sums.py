@@ -40,6 +40,8 @@ from uflux_kedro.validation.folds import site_k_fold
 __all__ = ["SumErrors", "annual_sums", "fit_sum_errors"]
 
 _COLUMNS = ("site_id", "time", "truth", "centre", "sigma")
+_RESAMPLES = 20
+"""Resamples of a fold, which only say whether errors have a seasonal part."""
 _BAND = (0.05, 0.95)
 
 
@@ -174,6 +176,37 @@ def annual_sums(rows: pd.DataFrame, errors: SumErrors) -> pd.DataFrame:
     kinds = [f"{side}{kind}" for kind in ("", "_independent", "_dependent") for side in ("lower", "upper")]  # fmt: skip
     columns = ["site_id", "year", "truth", "centre", "standard_error", *kinds]
     return pd.DataFrame(found, columns=columns)
+
+
+def held_out_sums(
+    rows: pd.DataFrame, *, level: float = 0.9, n_splits: int = 5, seed: int = 42
+) -> pd.DataFrame:
+    """Return the annual sums of all towers, each with what was fitted on other folds' towers.
+
+    Args:
+        rows: As in :func:`fit_sum_errors`.
+        level: Probability inside the intervals.
+        n_splits: Folds of towers, at most one for each tower.
+        seed: Seed of folds and resamples.
+
+    Returns:
+        The table of :func:`annual_sums`; without a row where there is a single tower.
+
+    Raises:
+        InputError: As for :func:`fit_sum_errors`.
+    """
+    rows = _usable(rows)
+    sites = rows["site_id"].to_numpy().astype(str)
+    splits = min(n_splits, len(np.unique(sites)))
+    found = []
+    for fold in site_k_fold(sites, splits, seed) if splits > 1 else ():
+        errors = fit_sum_errors(
+            rows.iloc[fold.train], level=level, n_splits=n_splits, seed=seed, resamples=_RESAMPLES
+        )
+        found.append(annual_sums(rows.iloc[fold.test], errors))
+    if not found:
+        return annual_sums(rows, fit_sum_errors(rows, level=level, resamples=0)).head(0)
+    return pd.concat(found, ignore_index=True).sort_values(["site_id", "year"], ignore_index=True)
 
 
 def _usable(rows: pd.DataFrame) -> pd.DataFrame:

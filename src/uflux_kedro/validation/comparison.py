@@ -20,10 +20,15 @@ def mean_of_members(predictions: pd.DataFrame) -> pd.DataFrame:
         predictions: Held-out rows of all members: ``site_id``, ``time``, ``truth``, ``prediction``.
 
     Returns:
-        One row for each site and time, in their order, with these columns.
+        One row for each site and time, in their order, with these columns and ``spread``, the
+        standard deviation among the members as in the products; NaN for a single member.
     """
     rows = predictions.groupby(["site_id", "time"], as_index=False, sort=True)
-    return rows.agg(truth=("truth", "first"), prediction=("prediction", "mean"))
+    table = rows.agg(
+        truth=("truth", "first"), prediction=("prediction", "mean"), members=("prediction", "size")
+    )
+    spread = rows["prediction"].std(ddof=0)["prediction"]
+    return table.assign(spread=spread.where(table.pop("members") > 1))
 
 
 def compare_with_first(predictions: Mapping[str, pd.DataFrame], *, seed: int = 0) -> pd.DataFrame:
