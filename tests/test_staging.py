@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import xarray as xr
-from kedro.io import DataCatalog, MemoryDataset
+from kedro.io import DataCatalog, DatasetError, MemoryDataset
 from kedro.pipeline import Pipeline, node
 from kedro.runner import SequentialRunner
 
@@ -16,7 +16,9 @@ from tests.testing.products import plan, tree, write_world
 from uflux_kedro import staging
 from uflux_kedro.datasets import (
     CSVDataset,
+    FigureDataset,
     FolderDataset,
+    OptionalCSVDataset,
     ProductDataset,
     ProductStoreDataset,
     RawFilesDataset,
@@ -239,6 +241,21 @@ def test_a_part_whose_inputs_were_never_made_is_refused(project):
     with pytest.raises(ConfigurationError, match=r"^02/table.csv: not there, and nothing in these"):
         project.run(PIPELINE.filter(node_names=["draw"]), whole=False)
     assert not (project.data / "unfinished").exists()
+
+
+def test_what_another_pipeline_may_have_made_need_not_be_there(project, tmp_path):
+    """The report shows the closed loop if there is one."""
+    table = OptionalCSVDataset(filepath=str(tmp_path / "data" / "02" / "loop.csv"))
+    figure = FigureDataset(filepath=str(tmp_path / "data" / "02" / "loop.png"), optional=True)
+    catalog = DataCatalog({"loop": table, "picture": figure})
+    page = Pipeline([node(lambda *parts: list(map(len, parts)), ["loop", "picture"], "page")])
+    Staging(tmp_path / "data").begin(page, catalog, resume=False)
+    assert len(catalog.load("loop")) == len(catalog.load("picture")) == 0
+    needed = DataCatalog({"loop": table, "picture": FigureDataset(filepath=str(figure._path))})
+    with pytest.raises(ConfigurationError, match=r"^02/loop.png: not there"):
+        Staging(tmp_path / "data").begin(page, needed, resume=False)
+    with pytest.raises(DatasetError):
+        needed.load("picture")
 
 
 def test_a_part_of_an_unfinished_run_is_continued_from_its_own_inputs(project):

@@ -294,7 +294,8 @@ def _stands(dataset: Any) -> bool:
 
 def _require_there(inputs: Mapping[str, Any]) -> None:
     read = {k: d for k, d in inputs.items() if not isinstance(d, (FolderDataset, RawFilesDataset))}
-    absent = sorted(key for key, dataset in read.items() if not _stands(dataset))
+    needed = {k: d for k, d in read.items() if not getattr(d, "optional", False)}
+    absent = sorted(key for key, dataset in needed.items() if not _stands(dataset))
     if absent:
         raise ConfigurationError(
             f"{', '.join(absent)}: not there, and nothing in these pipelines makes it. Run the "

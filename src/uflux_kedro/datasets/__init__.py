@@ -18,6 +18,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "cubes": ["GeoTIFFDataset", "NetCDFCubeDataset", "ZarrCubeDataset"],
         "figures": ["FigureDataset"],
+        "flux_uncertainty": ["FluxUncertaintyDataset"],
         "fitted_member": ["FittedMemberDataset"],
         "member_run": ["MemberRunDataset"],
         "products": ["ProductDataset", "ProductStoreDataset"],
@@ -25,6 +26,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "whole_files": [
             "CSVDataset",
             "JSONDataset",
+            "OptionalCSVDataset",
             "PageDataset",
             "ParquetDataset",
             "TextDataset",

@@ -20,19 +20,26 @@ class FigureDataset(AbstractDataset["Figure", bytes]):
     Args:
         filepath: The file; its suffix sets the format.
         dpi: Dots per inch.
+        optional: Whether a figure that was never drawn loads as no bytes, which is an error otherwise.
         metadata: Kedro's metadata, such as the layer in kedro-viz.
     """
 
     def __init__(
-        self, *, filepath: str, dpi: int = 150, metadata: dict[str, Any] | None = None
+        self,
+        *,
+        filepath: str,
+        dpi: int = 150,
+        optional: bool = False,
+        metadata: dict[str, Any] | None = None,
     ) -> None:
         self._path = Path(filepath)
         self._dpi = dpi
+        self.optional = optional
         self.metadata = metadata
 
     def load(self) -> bytes:
         """Return the file's bytes, for embedding in a page."""
-        return self._path.read_bytes()
+        return b"" if self.optional and not self._exists() else self._path.read_bytes()
 
     def save(self, data: Figure) -> None:
         """Write the figure without date and software version."""

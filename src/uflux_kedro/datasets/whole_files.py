@@ -15,6 +15,7 @@ from kedro_datasets._typing import HTMLPreview
 
 from uflux_kedro.datasets.previews import page_preview
 from uflux_kedro.files import replacing
+from uflux_kedro.lazy import pd
 
 
 class _AtomicFile:
@@ -53,6 +54,16 @@ class CSVDataset(_AtomicFile, pandas.CSVDataset):
         "keep_default_na": False,
         "na_values": [""],
     }
+
+
+class OptionalCSVDataset(CSVDataset):
+    """A table that another pipeline may have made; one that was never made loads without a row."""
+
+    optional = True
+
+    def load(self) -> pd.DataFrame:
+        """Read the table."""
+        return super().load() if self._exists() else pd.DataFrame()
 
 
 class JSONDataset(_AtomicFile, json.JSONDataset):
