@@ -21,7 +21,9 @@ NAMES = {
     "ingestion",
     "feature_engineering",
     "model_training",
+    "uncertainty",
     "grid_inference",
+    "closed_loop",
     "reporting",
 }
 FLUXES = {"GPP", "RECO", "NEE", "H", "LE"}
@@ -52,7 +54,8 @@ def test_the_pipeline_of_a_flux_is_its_part_of_the_default_one(registered):
         part = registered[flux]
         assert names_of(part) == names_of(registered["__default__"].filter(node_namespaces=[flux]))
         outside = {name.partition(".")[0] for name in part.inputs() if "params:" not in name}
-        assert outside == {"training_table", "sites", "fold_cache", "drivers", f"store_{flux}"}
+        store = f"store_predicted_{flux}" if flux in {"GPP", "RECO", "NEE"} else f"store_{flux}"
+        assert outside == {"training_table", "sites", "fold_cache", "drivers", store}
 
 
 def test_a_flux_can_be_asked_for_by_name(registered):

@@ -123,6 +123,44 @@ def test_product_is_mean_and_spread_of_its_members(results, flux):
         assert 0.5 < sea < 0.9, "most of the Earth is sea"
 
 
+def test_products_have_intervals_and_completeness(results):
+    for flux in (*FLUXES, "ET"):
+        with xr.open_dataset(results / "07_model_output" / flux / f"{flux}.nc") as product:
+            known = product[flux].notnull().values
+            lower, upper, completeness = (
+                product[f"{flux}_{name}"].values[known]
+                for name in ("lower", "upper", "completeness")
+            )
+            assert (lower <= product[flux].values[known]).all(), flux
+            assert (upper >= product[flux].values[known]).all(), flux
+            assert ((completeness >= 0) & (completeness < 1)).all(), flux
+
+
+def test_the_carbon_budget_closes_to_the_last_bit(results):
+    folder = results / "07_model_output"
+    gpp, reco, nee = (
+        xr.open_dataset(folder / flux / f"{flux}.nc") for flux in ("GPP", "RECO", "NEE")
+    )
+    np.testing.assert_array_equal(reco["RECO"] - gpp["GPP"], nee["NEE"])
+    predicted = xr.open_zarr(folder / "NEE" / "predicted.zarr", consolidated=False)
+    assert not np.array_equal(predicted["NEE"].values, nee["NEE"].values)
+    totals = pd.read_csv(results / "08_reporting" / "aggregates.csv")
+    assert (totals["lower"] < totals["value"]).all()
+    assert (totals["value"] < totals["upper"]).all()
+
+
+def test_intervals_are_judged_for_members_and_ensemble(results, runs):
+    children = [r for r in runs if "mlflow.parentRunId" in r.data.tags]
+    assert all({"coverage", "interval_score"} <= r.data.metrics.keys() for r in children)
+    for flux in FLUXES:
+        scores = pd.read_csv(results / "07_model_output" / flux / "interval_scores.csv")
+        (parent,) = (r for r in runs if f"{flux}.ensemble.coverage" in r.data.metrics)
+        assert parent.data.metrics[f"{flux}.ensemble.coverage"] == scores["coverage"][0]
+    page = (results / "08_reporting" / "report.html").read_text()
+    assert 'id="uncertainty"' in page
+    assert 'id="explanation"' in page
+
+
 def test_training_table_and_drivers_have_the_same_numbers(results):
     table = pd.read_parquet(results / "05_model_input" / "training_table.parquet")
     drivers = xr.open_zarr(results / "04_feature" / "drivers.zarr", consolidated=False)

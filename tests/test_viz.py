@@ -12,6 +12,7 @@ from kedro_viz.integrations.kedro.data_loader import load_data
 from tests.testing.project import PROJECT
 from uflux_kedro import configuration
 
+CLOSED = ("GPP", "RECO", "NEE")
 BOXES = {"ingestion", "features", "GPP", "RECO", "NEE", "H", "LE", "derived", "reporting"}
 LAYERS = [
     "01_raw", "02_intermediate", "03_primary", "04_feature", "05_model_input", "06_models", "07_model_output", "08_reporting",
@@ -57,20 +58,26 @@ def test_the_graph_opens_on_nine_boxes_and_no_loose_node(graph):
 
 
 @pytest.mark.parametrize("flux", ["GPP", "RECO", "NEE", "H", "LE"])
-def test_each_flux_has_its_product_totals_and_comparison_in_its_box(graph, flux):
+def test_each_flux_has_its_product_and_intervals_in_its_box(graph, flux):
+    """Of GPP, RECO and NEE the product as predicted, which closes the budget in another box."""
     tasks = {name.removeprefix(f"{flux}.") for name in names_in(flux, graph, "task")}
     stem = flux.lower()
     assert {
         f"ensemble_{stem}",
-        f"aggregate_{stem}",
         f"compare_members_{stem}",
         f"average_members_{stem}",
+        f"calibrate_intervals_{stem}",
     } <= tasks
     assert len(names_in(flux, graph, "modularPipeline")) == 13
     _, tree = graph
     manager, _ = graph
     outputs = {manager.nodes.get_node_by_id(i).name for i in tree[flux].outputs}
-    assert {f"product_{flux}", f"aggregates_{flux}", f"comparison_{flux}"} <= outputs
+    product = f"predicted_{flux}" if flux in CLOSED else f"product_{flux}"
+    assert {product, f"comparison_{flux}", f"held_out_{flux}"} <= outputs
+    totals = flux if flux not in CLOSED else "derived"
+    assert f"aggregates_{flux}" in {
+        manager.nodes.get_node_by_id(i).name for i in tree[totals].outputs
+    }
 
 
 @pytest.mark.parametrize("name", ["__default__", "GPP"])
@@ -109,4 +116,5 @@ def test_all_that_a_run_reads_and_makes_has_a_preview(default):
         if not name.startswith("param") and getattr(kind, "__name__", kind) not in shown:
             without.add(name)
     stores = {f"store_{flux}" for flux in ("GPP", "RECO", "NEE", "H", "LE")}
+    stores |= {f"store_predicted_{flux}" for flux in CLOSED}
     assert without == {"data_folder", "quality_page", "fold_cache", *stores}

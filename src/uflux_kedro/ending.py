@@ -22,7 +22,7 @@ def ending(outputs: Collection[str], catalog: Any) -> list[str]:
     lines = []
     products = sorted(n for n in outputs if hasattr(catalog.get(n), "reopen"))
     shares = {
-        name.removeprefix("product_"): share
+        name.removeprefix("product_").removeprefix("predicted_"): share
         for name in products
         if (share := outside_share(catalog.get(name).store.marks().values())) is not None
     }

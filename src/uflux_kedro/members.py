@@ -100,6 +100,21 @@ def derived_products(members: tuple[Member, ...]) -> tuple[str, ...]:
     return tuple(found)
 
 
+def closed_fluxes(members: tuple[Member, ...]) -> tuple[str, ...]:
+    """Return the fluxes whose budget is to be closed: GPP, RECO and NEE, or none of them."""
+    carbon = ("GPP", "RECO", "NEE")
+    if "carbon" not in project_parameters()["inference"].get("close", ("carbon",)):
+        return ()
+    absent = [flux for flux in carbon if flux not in by_flux(members)]
+    if absent:
+        if len(absent) < len(carbon):
+            _say_once(
+                f"The carbon budget is not closed: there are no members of {', '.join(absent)}"
+            )
+        return ()
+    return carbon
+
+
 @cache
 def _say_once(message: str) -> None:
     """Log a message that several pipelines have."""

@@ -12,6 +12,7 @@ DEFAULT = (
     "ingestion",
     "feature_engineering",
     "model_training",
+    "uncertainty",
     "grid_inference",
     "reporting",
 )

@@ -20,9 +20,11 @@ from uflux_kedro.pipelines.model_training.nodes import (
     score_member,
     track_member,
 )
+from uflux_kedro.uncertainty.parameters import UncertaintyParameters
 from uflux_kedro.validation.parameters import TrainingParameters
 
 PREDICTORS = ("ERA5_TA", "ERA5_SW_IN")
+UNCERTAINTY = UncertaintyParameters.model_validate({})
 MEMBER = Member("A", "GPP", "RF", PREDICTORS)
 FIXED = {"n_estimators": 3, "min_samples_leaf": 1, "min_samples_split": 2}
 
@@ -39,6 +41,7 @@ def table():
             "longitude": 0.0,
             "ERA5_TA": rng.uniform(-10, 30, n),
             "ERA5_SW_IN": rng.uniform(0, 300, n),
+            "IGBP": 1.0,
             "GPP_QC": 1.0,
         }
     )
@@ -135,7 +138,9 @@ def test_final_model_is_the_plain_best_one(table, tmp_path):
 def test_tracking_shows_what_was_chosen_and_what_was_tried(table, sites, tmp_path):
     parameters = training()
     predictions = predict_held_out(MEMBER, table, tmp_path, parameters)
-    scores, site_scores, skill = score_member(MEMBER, predictions, sites, parameters)
+    scores, site_scores, skill = score_member(
+        MEMBER, predictions, table, sites, parameters, UNCERTAINTY
+    )
     parts = (predictions, scores, site_scores, skill)
     model = fit_final_model(MEMBER, table, scores, parameters)
     run = track_member(MEMBER, *parts, model, parameters)
@@ -143,6 +148,9 @@ def test_tracking_shows_what_was_chosen_and_what_was_tried(table, sites, tmp_pat
     assert run.params["search.method"] == "grid"
     assert run.params["search.chosen"] == {"max_depth": 8}
     assert run.tables["search.csv"]["max_depth"].tolist() == [1, 8]
+    assert 0 <= run.metrics["coverage"] <= 1
+    assert run.metrics["interval_score"] > 0
+    assert run.metrics["interval_score_constant"] > 0
 
     off = parameters.model_copy(update={"search": None})
     run = track_member(MEMBER, *parts, fit_final_model(MEMBER, table, scores, off), off)
@@ -207,7 +215,7 @@ def test_predictors_are_chosen_in_each_fold_and_shown(misleading, sites, tmp_pat
     plain = predict_held_out(without, misleading, tmp_path, parameters)
     pd.testing.assert_frame_equal(predictions, plain)
 
-    parts = score_member(CHOOSER, predictions, sites, parameters)
+    parts = score_member(CHOOSER, predictions, misleading, sites, parameters, UNCERTAINTY)
     model = fit_final_model(CHOOSER, misleading, parts[0], parameters)
     assert model.predictors == PREDICTORS
     assert model.card["choice"]["chosen"] == ["LIGHT"]
@@ -248,7 +256,7 @@ def test_a_set_is_chosen_in_each_fold_and_predicts_all_rows_that_it_has(
     assert len(expected) == gaps["ERA5_TA"].notna().sum()
     pd.testing.assert_frame_equal(predictions, expected)
 
-    parts = score_member(ONE_OF, predictions, sites, parameters)
+    parts = score_member(ONE_OF, predictions, gaps, sites, parameters, UNCERTAINTY)
     model = fit_final_model(ONE_OF, gaps, parts[0], parameters)
     alone = fit_final_model(plain, gaps, parts[0], parameters)
     assert model.predictors == alone.predictors == PREDICTORS[::-1]

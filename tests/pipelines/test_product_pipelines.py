@@ -7,7 +7,6 @@ import json
 from types import SimpleNamespace
 
 import numpy as np
-import pandas as pd
 import pytest
 import xarray as xr
 from kedro.framework.session import KedroSession
@@ -18,12 +17,13 @@ from pydantic import ValidationError
 from tests.testing.products import PREDICTORS, write_world
 from tests.testing.project import PROJECT
 from tests.testing.synthetic import make_product
+from tests.testing.uncertainty import NearTowers
 from uflux_kedro import configuration
 from uflux_kedro.ensemble import Member
 from uflux_kedro.errors import ConfigurationError, InputError
 from uflux_kedro.lineage import origins
 from uflux_kedro.models.fitted import FittedMember
-from uflux_kedro.pipelines import grid_inference, reporting
+from uflux_kedro.pipelines import grid_inference, reporting, uncertainty
 from uflux_kedro.pipelines.grid_inference import nodes
 from uflux_kedro.pipelines.grid_inference.nodes import aggregate_product, make_product_drivers
 from uflux_kedro.pipelines.reporting.nodes import compare_product, tabulate_peers
@@ -31,6 +31,7 @@ from uflux_kedro.pipelines.reporting.peers import Peer, project_peers
 from uflux_kedro.products.parameters import DaskParameters, InferenceParameters
 from uflux_kedro.products.store import ProductStore
 from uflux_kedro.report.parameters import PeerVariable, ReportingParameters
+from uflux_kedro.statistics.correlated import SumErrors
 from uflux_kedro.statistics.parameters import AggregateParameters
 
 
@@ -66,15 +67,50 @@ def test_a_node_makes_a_product_logs_its_cost_and_keeps_its_regions(tmp_path, ca
         {"first_month": "2001-02", "last_month": "2001-11", "regions": {"time": 5}, "whole": whole}
     )
     store = ProductStore(str(tmp_path / "GPP.zarr"))
+    towers = NearTowers.write(tmp_path / "towers.json", "ERA5_TA", [8, 12], reach=3)
+    given = members, drivers, inference, DaskParameters(), store, towers
     for made, kept in ((2, 0), (0, 2)):
-        done = nodes.make_product(members, drivers, inference, DaskParameters(), store, *models)
+        done = nodes.make_product(*given, *models)
         assert done == store
         assert f"GPP: {made} regions made, {kept} kept" in caplog.text
     assert "the whole product at this rate: 1 billion pixels x 13 members" in caplog.text
-    assert store.open().indexes["time"][[0, -1]].month.tolist() == [2, 11]
+    product = store.open()
+    assert product.indexes["time"][[0, -1]].month.tolist() == [2, 11]
+    assert {"GPP_lower", "GPP_upper", "GPP_completeness"} <= set(product)
     item = json.loads((tmp_path / "GPP.stac.json").read_text())
     assert item["bbox"] == [-180, -90, 180, 90]
     assert item["properties"]["uflux:product_checksum"]
+
+
+def test_the_budget_closes_where_all_three_are_made_and_it_is_wanted(parameters, caplog):
+    closed = grid_inference.create_pipeline()
+    assert "close_carbon_budget" in names(closed)
+    assert {"predicted_GPP", "product_GPP", "product_H"} <= closed.all_outputs()
+    (gpp,) = (n for n in closed.nodes if n.name == "GPP.ensemble_gpp")
+    assert gpp.outputs == ["predicted_GPP"]
+    assert "carbon_closure" in uncertainty.create_pipeline().all_outputs()
+    assert "carbon_skill" in reporting.create_pipeline().inputs()
+
+    parameters["inference"]["close"] = []
+    for pipeline in (grid_inference.create_pipeline(), uncertainty.create_pipeline()):
+        assert not {"carbon_closure", "predicted_GPP"} & pipeline.datasets()
+    assert "product_GPP" in grid_inference.create_pipeline().all_outputs()
+    assert "carbon_skill" not in reporting.create_pipeline().inputs()
+
+    del parameters["inference"]["close"]  # on by default
+    parameters["ensemble"]["fluxes"] = ["GPP", "NEE"]
+    with caplog.at_level("INFO"):
+        assert "predicted_GPP" not in grid_inference.create_pipeline().datasets()
+    assert "The carbon budget is not closed: there are no members of RECO" in caplog.text
+
+
+def test_responses_are_drawn_where_a_member_has_the_driver(parameters):
+    drawn = reporting.create_pipeline().all_outputs()
+    assert {"figure_response_NEE", "figure_response_RECO", "figure_importance_GPP"} <= drawn
+    assert "figure_response_GPP" not in drawn
+    parameters["ensemble"]["groups"]["ERA5"] = ["ERA5_TA"]
+    parameters["ensemble"]["select"] = "MODIS-NIRv-ERA5.*"
+    assert "figure_response_NEE" not in reporting.create_pipeline().all_outputs()
 
 
 def test_product_drivers_need_a_grid():
@@ -120,7 +156,7 @@ def test_a_resumed_run_compares_again_with_other_files_of_a_peer(parameters, tmp
     catalog = SimpleNamespace(get=lambda name: None)
 
     def origin():
-        (compared,) = (n for n in reporting.create_pipeline().nodes if n.name == "GPP.compare_GPP_beside_X")  # fmt: skip
+        (compared,) = (n for n in reporting.create_pipeline().nodes if n.name == "derived.compare_GPP_beside_X")  # fmt: skip
         return origins(Pipeline([compared]), catalog, {})["GPP_beside_X"]
 
     file.write_text("first")
@@ -158,8 +194,10 @@ def test_regions_of_the_user_are_summed(tmp_path):
     parameters = AggregateParameters.model_validate(
         {"countries": False, "regions": {"path": str(path), "name_column": "id", "kind": "basin"}}
     )
-    table = aggregate_product("GPP", make_product(5.0), drivers, parameters)
-    assert isinstance(table, pd.DataFrame)
+    product, errors = make_product(5.0), SumErrors(0.5, 0.1, 0.2, 60.0).to_dict()
+    table, monthly = aggregate_product("GPP", product, drivers, parameters, errors)
+    assert set(monthly["region_kind"]) == {"global", "IGBP"}, "the user's own by year alone"
+    assert monthly["time"].nunique() == 12
     assert set(table["region_kind"]) == {"global", "IGBP", "basin"}
     assert table.query("region_kind == 'basin'")["cells"].iloc[0] == 8 * 4
 

@@ -16,6 +16,14 @@ from tests.testing.synthetic import (
 from uflux_kedro.configuration import in_order
 from uflux_kedro.ensemble import Member
 from uflux_kedro.pipelines.reporting.nodes import write_report
+from uflux_kedro.pipelines.uncertainty.nodes import (
+    correlate_errors,
+    judge_intervals,
+    rank_error_predictors,
+    share_of_targets,
+)
+from uflux_kedro.uncertainty.learning_curve import no_curve
+from uflux_kedro.uncertainty.parameters import UncertaintyParameters
 
 ENSEMBLE = {
     "predictor_sets": [{"name": SETS[0], "predictors": ["MODIS_NIRv"]}],
@@ -46,14 +54,33 @@ def test_settings_are_in_order_whatever_the_order_of_the_files():
 def test_the_report_has_the_same_bytes(tmp_path):
     sites = make_sites()
     board = make_leaderboard().query("flux == 'GPP'")
-    parameters = {"training": {"scheme": "loso", "seed": 1}, "ensemble": ENSEMBLE, "areas": {}}
+    parameters = {
+        "training": {"scheme": "loso", "seed": 1},
+        "ensemble": ENSEMBLE,
+        "areas": {},
+        "uncertainty": {"level": 0.9},
+    }
     members = (Member(SETS[0], "GPP", "DF21", ("MODIS_NIRv",)),)
     table = make_training_table(sites)
     held_out = make_predictions(table)["GPP"]
     of_cards = pd.DataFrame(
         {"predictor_set": [SETS[0]], "flux": "GPP", "model": "DF21", "predictors": "MODIS_NIRv"}
     )
+    rows = held_out.assign(
+        IGBP=1.0, centre=held_out["prediction"], lower=held_out["prediction"] - 2,
+        upper=held_out["prediction"] + 2, sigma=1.2,
+    )  # fmt: skip
+    settings = UncertaintyParameters.model_validate(parameters["uncertainty"])
+    curves, scores = judge_intervals(rows, settings)
     parts = {
+        "calibration_GPP": curves,
+        "interval_scores_GPP": scores,
+        "error_predictors_GPP": rank_error_predictors(rows, settings)[0],
+        "annual_sums_GPP": correlate_errors(rows, settings)[1],
+        "learning_curve_GPP": no_curve(),
+        "target_shares": share_of_targets(table, GPP=held_out),
+        "closed_loop_maps": pd.DataFrame(),
+        "figure_closed_loop": b"",
         "comparison_GPP": board.head(0),
         "held_out_GPP": held_out,
         "members_GPP": of_cards,
@@ -64,4 +91,5 @@ def test_the_report_has_the_same_bytes(tmp_path):
     ]
     assert pages[0] == pages[1]
     names = re.findall(r"<dt>(\w+)</dt>", pages[0].partition("Parameters")[2])
-    assert names == ["areas", "ensemble", "training"]
+    assert names == ["areas", "ensemble", "training", "uncertainty"]
+    assert "Maps against a known truth: kedro run --pipelines closed_loop" in pages[0]

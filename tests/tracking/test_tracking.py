@@ -145,6 +145,9 @@ def project(tmp_path):
         {"site_id": "S", "time": [*times, *times], "truth": [1.0, 2, 3, 1, 2, 3],
          "prediction": [0.0, 2, 3, 2, 2, 3]}
     )  # fmt: skip
+    intervals = pd.DataFrame(
+        {"coverage": [0.91], "interval_score": 4.0, "interval_score_constant": float("nan")}
+    )
     raw = tmp_path / "raw"
     raw.mkdir()
     (raw / "towers.csv").write_text("a\n1\n")
@@ -154,14 +157,16 @@ def project(tmp_path):
             "leaderboard_GPP": CSVDataset(filepath=str(tmp_path / "leaderboard_GPP.csv")),
             "leaderboard": CSVDataset(filepath=str(tmp_path / "leaderboard.csv")),
             "predictions_GPP": ParquetDataset(filepath=str(tmp_path / "predictions.parquet")),
+            "interval_scores_GPP": CSVDataset(filepath=str(tmp_path / "interval_scores.csv")),
             "report": TextDataset(filepath=str(tmp_path / "report.html")),
             "GPP.A.mlflow_run": MemberRunDataset(filepath=str(tmp_path / "mlflow_run.json")),
         }
     )
     pipeline = Pipeline(
         [
-            node(lambda raw: (board, board, predictions, "<p>"), "raw_towers",
-                 ["leaderboard_GPP", "leaderboard", "predictions_GPP", "report"], name="all"),
+            node(lambda raw: (board, board, predictions, intervals, "<p>"), "raw_towers",
+                 ["leaderboard_GPP", "leaderboard", "predictions_GPP", "interval_scores_GPP", "report"],
+                 name="all"),
             member_node(lambda board: board, "leaderboard", "GPP.A.model", "fit"),
         ]
     )  # fmt: skip
@@ -173,6 +178,7 @@ def project(tmp_path):
     for name, data in (("leaderboard_GPP", board), ("leaderboard", board), ("report", "<p>")):
         catalog.save(name, data)
     catalog.save("predictions_GPP", predictions)
+    catalog.save("interval_scores_GPP", intervals)
     hooks = TrackingHooks()
     hooks.after_context_created(context)
     return hooks, pipeline, catalog
@@ -190,6 +196,9 @@ def test_a_run_carries_what_it_was_and_what_came_out(project, client):
     assert run.data.metrics["GPP.best.NSE"] == 0.7
     assert run.data.metrics["GPP.ensemble.NSE"] == pytest.approx(1.0), "two errors cancel"
     assert run.data.metrics["GPP.members"] == 2
+    assert run.data.metrics["GPP.ensemble.coverage"] == 0.91
+    assert run.data.metrics["GPP.ensemble.interval_score"] == 4.0
+    assert "GPP.ensemble.interval_score_constant" not in run.data.metrics
     assert "GPP.best.MBE" not in run.data.metrics, "MLflow cannot sort NaN"
     note = run.data.tags["mlflow.note.content"]
     assert "| GPP | A | 0.700 | 1.000 | 1.000 | 0.000 | 2 | 1 |" in note

@@ -49,6 +49,9 @@ class InferenceParameters(Parameters):
     """Axis -> cells or periods of a chunk of the store; it must divide the region's."""
     derived: tuple[Literal["ET", "WUE"], ...] = ()
     """Products computed from others: ``ET`` from LE, ``WUE`` from GPP and ET, where these are made."""
+    close: tuple[Literal["carbon"], ...] = ("carbon",)
+    """Budgets that the products are to close: ``carbon`` for NEE = RECO - GPP, where all three are
+    made; empty leaves the fluxes as they were predicted."""
     whole: WholeProduct | None = None
     """Size of the whole product, if a run makes a part of it."""
 

@@ -24,6 +24,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "captions": ["FIGURES", "UNCERTAINTY_FIGURES", "Caption"],
         "context": ["ReportContext"],
+        "explanation": ["explanation_section"],
         "parameters": ["PeerParameters", "PeerVariable", "ReportingParameters"],
         "render": ["render_report"],
         "sections": ["Section", "map_sections"],

@@ -119,15 +119,15 @@ _PEER_FIGURES = {
 
 _FLUX_FIGURES = {
     "importance": Caption(
-        "Figure S7",
+        "Figure S7, {flux}",
         "Importance of predictors of {flux}",
-        "Increase of the RMSE at towers that the model was not trained on ({{scheme}}) when the values "
-        "of a predictor are shuffled. Lines: intervals from a bootstrap over towers. Of predictors that "
-        "say the same, each alone counts for little. {flux} in {unit}.",
+        "Increase of the RMSE of boosted trees at towers that they were not trained on (folds of towers) "
+        "when the values of a predictor are shuffled. Lines: intervals from a bootstrap over towers. Of "
+        "predictors that say the same, each alone counts for little. {flux} in {unit}.",
         section="explanation",
     ),
     "shap": Caption(
-        "Figure S8",
+        "Figure S8, {flux}",
         "SHAP values of {flux}",
         "Contribution of each predictor to each prediction of one member, exact for its trees. Each dot "
         "is a site-month at a tower; colour is the rank of the predictor's value. With the mean, the "
@@ -135,7 +135,7 @@ _FLUX_FIGURES = {
         section="explanation",
     ),
     "effects": Caption(
-        "Figure S9",
+        "Figure S9, {flux}",
         "Effects of predictors on {flux}",
         "Accumulated local effects of one member: change of the prediction with a predictor, against its "
         "mean, where towers have data; the predictors with the widest effect. Bands and lines: intervals "
@@ -185,9 +185,11 @@ UNCERTAINTY_FIGURES: Mapping[str, Caption] = {
     "error_ranking": Caption(
         "Figure U2",
         "Which measure foretells the error of an unseen tower",
-        "Error of the towers that remain when those are set aside for which a measure warns most "
-        "(sparsification). The faster a curve falls, the better the measure tells where the maps "
-        "are wrong; a flat curve says nothing.",
+        "Above: rank correlation between the mean of a measure at a tower and the mean error there; "
+        "lines: 95 % of bootstrap draws of towers. Below: mean error of the rows that remain when those "
+        "are taken away for which a measure warns most, relative to that of all (sparsification). The "
+        "faster a curve falls, the better the measure tells where the maps are wrong; dashed: if the "
+        "errors themselves were known.",
         section="uncertainty",
     ),
     "completeness_maps": Caption(
@@ -195,7 +197,8 @@ UNCERTAINTY_FIGURES: Mapping[str, Caption] = {
         "Completeness of the sampling space",
         "Number n of distinct towers in conditions like those of a cell and month, as n / (n + n0), "
         "averaged over time: 0 where no tower resembles the place, near 1 where many do. Low values "
-        "are places for which the models extrapolate.",
+        "are places for which the models extrapolate; hatched are those outside the area of "
+        "applicability most of the time.",
         gridded=True,
         section="uncertainty",
     ),
@@ -217,9 +220,10 @@ UNCERTAINTY_FIGURES: Mapping[str, Caption] = {
     "closed_loop": Caption(
         "Figure U6",
         "Networks of towers in the demo world",
-        "Maps made from drawn networks of towers against the known truth: error of the map, and "
-        "coverage of the intervals of pixels. A network without towers in a climate is judged there "
-        "as well.",
+        "Maps made from drawn networks of towers against the known truth, by flux. Left: error of the "
+        "map over vegetated land. Middle: coverage of the intervals of pixels on the map, and dashed at "
+        "unseen towers, whose noise and difference from their cell the map's truth has not. Right: "
+        "coverage on the map by completeness, with the largest network of each kind.",
         section="uncertainty",
     ),
 }

@@ -163,7 +163,12 @@ class TrackingHooks:
             flux = name.removeprefix("leaderboard_")
             if flux != name and f"predictions_{flux}" in made:
                 boards[flux] = catalog.load(name)
-                found = metrics_of(boards[flux], catalog.load(f"predictions_{flux}"))
+                scores = f"interval_scores_{flux}"
+                found = metrics_of(
+                    boards[flux],
+                    catalog.load(f"predictions_{flux}"),
+                    catalog.load(scores) if scores in made else None,
+                )
                 metrics |= {f"{flux}.{metric}": value for metric, value in found.items()}
         now = int(time.time() * 1000)
         if metrics:

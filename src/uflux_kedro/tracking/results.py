@@ -9,15 +9,19 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pandas as pd
 
+_INTERVALS = ("coverage", "interval_score", "interval_score_constant")
 _METRICS = ("NSE", "RMSE", "r2", "KGE", "MBE")
 
 
-def metrics_of(leaderboard: pd.DataFrame, predictions: pd.DataFrame) -> dict[str, float]:
+def metrics_of(
+    leaderboard: pd.DataFrame, predictions: pd.DataFrame, intervals: pd.DataFrame | None = None
+) -> dict[str, float]:
     """Return metrics of the best member of a flux and of the mean of all its members.
 
     Args:
         leaderboard: Members of one flux, best NSE first.
         predictions: Held-out predictions of all of them.
+        intervals: Coverage and interval score of the ensemble's intervals, a table of one row.
 
     Returns:
         Finite metrics, such as ``best.NSE`` and ``ensemble.NSE``, and the number of members.
@@ -29,6 +33,8 @@ def metrics_of(leaderboard: pd.DataFrame, predictions: pd.DataFrame) -> dict[str
     found = {f"best.{name}": leaderboard[name].iloc[0] for name in _METRICS}
     found |= {f"ensemble.{name}": ensemble[name] for name in _METRICS}
     found["members"] = len(leaderboard)
+    if intervals is not None:
+        found |= {f"ensemble.{name}": intervals[name].iloc[0] for name in _INTERVALS}
     return {name: float(value) for name, value in found.items() if math.isfinite(value)}
 
 

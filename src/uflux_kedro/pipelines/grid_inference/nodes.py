@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from uflux_kedro.ensemble import Member
 from uflux_kedro.errors import ConfigurationError
@@ -14,6 +14,7 @@ from uflux_kedro.statistics.parameters import AggregateParameters
 if TYPE_CHECKING:
     from uflux_kedro.models.fitted import FittedMember
     from uflux_kedro.products.store import ProductStore
+    from uflux_kedro.uncertainty.fitted import FluxUncertainty
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +44,7 @@ def make_product(
     parameters: InferenceParameters,
     dask: DaskParameters,
     store: ProductStore,
+    uncertainty: FluxUncertainty,
     *models: FittedMember,
 ) -> ProductStore:
     """Make one flux's product in its store and log what it cost.
@@ -72,11 +74,36 @@ def make_product(
         ),
         title=f"UFLUX ensemble: {flux}",
         whole=parameters.whole,
+        uncertainty=uncertainty,
     )
     production = produce(plan, store)
     for line in describe_cost(flux, production, len(models), plan.whole).splitlines():
         logger.info(line)
     return store
+
+
+def close_carbon_budget(
+    closure: dict[str, Any],
+    parameters: InferenceParameters,
+    dask: DaskParameters,
+    **stores: Any,
+) -> list[Any]:
+    """Make the products of GPP, RECO and NEE, reconciled, from those as predicted."""
+    from uflux_kedro.products.closing import close_budget
+    from uflux_kedro.products.execution import Execution
+    from uflux_kedro.uncertainty.closing import Closure
+
+    fitted = Closure.from_dict(closure)
+    targets = {flux: stores[f"target_{flux}"] for flux in fitted.fluxes}
+    close_budget(
+        {flux: stores[f"source_{flux}"] for flux in fitted.fluxes},
+        targets,
+        fitted,
+        Execution(
+            parameters.n_jobs, dask.address, dask.local_workers, dask.retries, dask.dashboard
+        ),
+    )
+    return list(targets.values())
 
 
 def export_product(product: xr.Dataset) -> xr.Dataset:
@@ -100,12 +127,17 @@ def derive_wue(gpp: xr.Dataset, water: xr.Dataset) -> xr.Dataset:
 
 
 def aggregate_product(
-    variable: str, product: xr.Dataset, drivers: xr.Dataset, parameters: AggregateParameters
-) -> pd.DataFrame:
-    """Compute totals and means of one product by zone and year."""
+    variable: str,
+    product: xr.Dataset,
+    drivers: xr.Dataset,
+    parameters: AggregateParameters,
+    sum_errors: dict[str, Any],
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Compute totals and means of one product by zone, by year and by month."""
     from uflux_kedro.configuration import PROJECT_PATH
     from uflux_kedro.readers.regions import read_countries, read_outlines
-    from uflux_kedro.statistics.aggregates import aggregate
+    from uflux_kedro.statistics.aggregates import aggregate_tables
+    from uflux_kedro.statistics.correlated import SumErrors
     from uflux_kedro.statistics.zones import AllCells, Areas, Bands, LandCover, Zones
 
     zones: list[Zones] = [AllCells()]
@@ -118,4 +150,5 @@ def aggregate_product(
         own = parameters.regions
         outlines.append(read_outlines(PROJECT_PATH / own.path, own.name_column, own.kind))
     zones += [Areas(o.kind, o.names, o.outlines) for o in outlines]
-    return aggregate(product, variable, zones, drivers["IGBP"])
+    errors = SumErrors.from_dict(sum_errors)
+    return aggregate_tables(product, variable, zones, drivers["IGBP"], errors)

@@ -1,17 +1,26 @@
 """The pipeline ``grid_inference``: one product per flux, inside the flux's namespace.
 
-Products that are computed from several fluxes are in the namespace ``derived``.
+Products that are computed from several fluxes are in the namespace ``derived``; so are those of the
+carbon fluxes where they close their budget, and all that reads them.
 """
 
 from __future__ import annotations
 
 from kedro.pipeline import Pipeline, node
+from kedro.pipeline.node import Node
 
 from uflux_kedro.configuration import project_parameters
 from uflux_kedro.ensemble import Member
-from uflux_kedro.members import bound, by_flux, derived_products, project_members
+from uflux_kedro.members import (
+    bound,
+    by_flux,
+    closed_fluxes,
+    derived_products,
+    project_members,
+)
 from uflux_kedro.pipelines.grid_inference.nodes import (
     aggregate_product,
+    close_carbon_budget,
     derive_et,
     derive_wue,
     export_product,
@@ -34,7 +43,20 @@ def create_pipeline(**_: object) -> Pipeline:
     drivers = "product_drivers" if grid else "drivers"
     export = "geotiff" if grid and "crs" in grid else "netcdf"
     fluxes = by_flux(members)
-    parts = [_flux(flux, ours, drivers, export) for flux, ours in fluxes.items()]
+    closed = closed_fluxes(members)
+    parts = [_flux(flux, ours, drivers, flux in closed) for flux, ours in fluxes.items()]
+    # What needs a closed budget needs other fluxes, and is in no flux's own namespace.
+    parts += [
+        Pipeline(
+            _results(flux, drivers, export),
+            namespace="derived" if flux in closed else flux,
+            prefix_datasets_with_namespace=False,
+            tags=flux,
+        )
+        for flux in fluxes
+    ]
+    if closed:
+        parts.append(_closed(closed))
     parts += [_derived(name, fluxes, drivers, export) for name in derived_products(members)]
     if grid:
         own = node(
@@ -49,36 +71,61 @@ def create_pipeline(**_: object) -> Pipeline:
     return Pipeline(parts, tags="inference")
 
 
-def _flux(flux: str, members: tuple[Member, ...], drivers: str, export: str) -> Pipeline:
+def _flux(flux: str, members: tuple[Member, ...], drivers: str, closed: bool) -> Pipeline:
+    """Create the node that predicts a flux; a budget is closed from fluxes as predicted."""
+    store, product = ("store_predicted", "predicted") if closed else ("store", "product")
     return Pipeline(
         [
             node(
                 bound(make_product, members),
                 inputs=[
-                    *(drivers, "params:inference", "params:dask", f"store_{flux}"),
+                    *(drivers, "params:inference", "params:dask", f"{store}_{flux}"),
+                    f"uncertainty_{flux}",
                     *(f"{m.namespace}.model" for m in members),
                 ],
-                outputs=f"product_{flux}",
+                outputs=f"{product}_{flux}",
                 name=f"ensemble_{flux.lower()}",
                 namespace=flux,
-            ),
-            node(
-                export_product,
-                inputs=f"product_{flux}",
-                outputs=f"{export}_{flux}",
-                name=f"export_{flux.lower()}",
-                namespace=flux,
-            ),
-            node(
-                bound(aggregate_product, flux),
-                inputs=[f"product_{flux}", drivers, "params:aggregates"],
-                outputs=f"aggregates_{flux}",
-                name=f"aggregate_{flux.lower()}",
-                namespace=flux,
-            ),
+            )
         ],
         tags=flux,
     )
+
+
+def _results(flux: str, drivers: str, export: str) -> list[Node]:
+    """Create the nodes that read a flux's product."""
+    return [
+        node(
+            export_product,
+            inputs=f"product_{flux}",
+            outputs=f"{export}_{flux}",
+            name=f"export_{flux.lower()}",
+        ),
+        node(
+            bound(aggregate_product, flux),
+            inputs=[f"product_{flux}", drivers, "params:aggregates", f"sum_errors_{flux}"],
+            outputs=[f"aggregates_{flux}", f"aggregates_monthly_{flux}"],
+            name=f"aggregate_{flux.lower()}",
+        ),
+    ]
+
+
+def _closed(fluxes: tuple[str, ...]) -> Pipeline:
+    """Create the node that makes products of fluxes as predicted, which close their budget."""
+    one = node(
+        close_carbon_budget,
+        inputs={
+            "closure": "carbon_closure",
+            "parameters": "params:inference",
+            "dask": "params:dask",
+        }
+        | {f"predicted_{flux}": f"predicted_{flux}" for flux in fluxes}
+        | {f"source_{flux}": f"store_predicted_{flux}" for flux in fluxes}
+        | {f"target_{flux}": f"store_{flux}" for flux in fluxes},
+        outputs=[f"product_{flux}" for flux in fluxes],
+        name="close_carbon_budget",
+    )
+    return Pipeline([one], namespace="derived", prefix_datasets_with_namespace=False)
 
 
 def _derived(
@@ -102,8 +149,8 @@ def _derived(
         nodes.append(
             node(
                 bound(aggregate_product, name),
-                inputs=["derived_ET", drivers, "params:aggregates"],
-                outputs="aggregates_ET",
+                inputs=["derived_ET", drivers, "params:aggregates", "sum_errors_LE"],
+                outputs=["aggregates_ET", "aggregates_monthly_ET"],
                 name="aggregate_et",
             )
         )

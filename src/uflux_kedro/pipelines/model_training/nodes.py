@@ -18,6 +18,7 @@ from uflux_kedro.pipelines.model_training.choosing import (
     complete_rows,
     limit_to_complete,
 )
+from uflux_kedro.uncertainty.parameters import UncertaintyParameters
 from uflux_kedro.validation.parameters import SearchParameters, TrainingParameters
 
 if TYPE_CHECKING:
@@ -78,10 +79,16 @@ def predict_held_out(
 def score_member(
     member: Member,
     predictions: pd.DataFrame,
+    training_table: pd.DataFrame,
     sites: pd.DataFrame,
     parameters: TrainingParameters,
+    uncertainty: UncertaintyParameters,
 ) -> tuple[dict[str, Any], pd.DataFrame, pd.DataFrame]:
-    """Score the held-out predictions: pooled, by site, and by part of the signal."""
+    """Score the held-out predictions: pooled, by site, and by part of the signal.
+
+    Intervals about them are calibrated on some towers and judged on others.
+    """
+    from uflux_kedro.uncertainty.calibration import judge
     from uflux_kedro.validation.bootstrap import confidence_intervals
     from uflux_kedro.validation.metrics import pooled, score_by_site
     from uflux_kedro.validation.skill import skill_by_group, skill_by_part
@@ -95,6 +102,10 @@ def score_member(
         **pooled(predictions),
         "intervals": intervals[["low", "high"]].to_dict("index"),
     }
+    known = training_table[list(dict.fromkeys(["site_id", "time", "IGBP", *member.predictors]))]
+    scores |= judge(
+        predictions.merge(known, on=["site_id", "time"]), member.predictors, uncertainty
+    )
     place = sites.set_index("site_id")
     parts = {"part": skill_by_part(predictions)} | {
         by: skill_by_group(predictions, place[by].dropna()) for by in ("IGBP", "climate")

@@ -44,7 +44,10 @@ def _member(member: Member) -> Pipeline:
             ),
             node(
                 bound(score_member, member),
-                inputs=["predictions", "sites", "params:training"],
+                inputs=[
+                    *("predictions", "training_table", "sites"),
+                    *("params:training", "params:uncertainty"),
+                ],
                 outputs=["scores", "site_scores", "skill"],
                 name="score",
             ),
@@ -69,7 +72,7 @@ def _member(member: Member) -> Pipeline:
         nodes,
         namespace=member.namespace,
         inputs=_SHARED,
-        parameters={"params:training"},
+        parameters={"params:training", "params:uncertainty"},
         tags=[member.flux, member.predictor_set, member.model],
     )
 

@@ -34,13 +34,6 @@ def join_leaderboards(*tables: pd.DataFrame) -> pd.DataFrame:
     return leaderboard
 
 
-def mean_of_members(predictions: pd.DataFrame) -> pd.DataFrame:
-    """Return the ensemble's held-out prediction: the mean of all members that predict a row."""
-    from uflux_kedro.validation import comparison
-
-    return comparison.mean_of_members(predictions)
-
-
 def draw_scatter(**held_out: pd.DataFrame) -> mpl_figure.Figure:
     """Draw Figure 2: tower against model."""
     from uflux_kedro.figures.scatter import scatter_figure
@@ -162,11 +155,13 @@ def write_report(
     Its members are those that were trained; ``members`` are the configured ones.
     """
     from uflux_kedro.pipelines.reporting.made_of import dates_of, trained_members, warnings_about
+    from uflux_kedro.pipelines.reporting.uncertainty import uncertainty_sections
     from uflux_kedro.report import ReportContext, map_sections, render_report
     from uflux_kedro.validation.skill import skill_by_group, skill_by_part
 
     held_out = {k.removeprefix("held_out_"): v for k, v in parts.items() if k.startswith("held")}
     figures = {k.removeprefix("figure_"): v for k, v in parts.items() if k.startswith("figure")}
+    figures = {name: picture for name, picture in figures.items() if picture}
     trained = trained_members([v for k, v in parts.items() if k.startswith("members_")])
     dates = dates_of(trained, Staging(data_folder).earlier())
     comparisons = [v for k, v in parts.items() if k.startswith("comparison")]
@@ -192,7 +187,10 @@ def write_report(
             comparison=pd.concat(comparisons, ignore_index=True).infer_objects(),
             figures=figures,
             skill=skill,
-            sections=map_sections(*(parts.get(k) for k in ("aggregates", "peers", "budgets"))),
+            sections=[
+                *map_sections(*(parts.get(k) for k in ("aggregates", "peers", "budgets"))),
+                *uncertainty_sections(members, parameters, parts, figures),
+            ],
             left_out=_left_out(members, missing_columns, parameters),
             provenance={"Versions": _versions(), "Parameters": in_order(parameters)},
         )

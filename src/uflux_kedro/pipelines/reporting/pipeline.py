@@ -11,7 +11,13 @@ from typing import Any
 from kedro.pipeline import Pipeline, node
 
 from uflux_kedro.configuration import project_parameters
-from uflux_kedro.members import bound, by_flux, derived_products, project_members
+from uflux_kedro.members import (
+    bound,
+    by_flux,
+    closed_fluxes,
+    derived_products,
+    project_members,
+)
 from uflux_kedro.pipelines.reporting.nodes import (
     check_budgets,
     compare_product,
@@ -26,11 +32,11 @@ from uflux_kedro.pipelines.reporting.nodes import (
     draw_spread_maps,
     join_leaderboards,
     join_tables,
-    mean_of_members,
     tabulate_peers,
     write_report,
 )
 from uflux_kedro.pipelines.reporting.peers import project_peers
+from uflux_kedro.pipelines.reporting.uncertainty import uncertainty_figures, uncertainty_tables
 
 
 def create_pipeline(**_: object) -> Pipeline:
@@ -40,23 +46,12 @@ def create_pipeline(**_: object) -> Pipeline:
     """
     parameters = project_parameters()
     members = project_members()
-    fluxes = list(by_flux(members))
+    fluxes, closed = list(by_flux(members)), closed_fluxes(members)
     shown = {flux: f"held_out_{flux}" for flux in fluxes}
     on_degrees = parameters["grids"] and "crs" not in (parameters["inference"].get("grid") or {})
     products = {flux: f"product_{flux}" for flux in fluxes} if on_degrees else {}
     tables = []  # tables of the products in the report
 
-    of_fluxes = [
-        node(
-            mean_of_members,
-            inputs=f"predictions_{flux}",
-            outputs=shown[flux],
-            name=f"average_members_{flux.lower()}",
-            namespace=flux,
-            tags=flux,
-        )
-        for flux in fluxes
-    ]
     nodes = [
         node(
             join_leaderboards,
@@ -80,16 +75,18 @@ def create_pipeline(**_: object) -> Pipeline:
             "spread_maps": (draw_spread_maps, products),
             "profiles": (draw_profiles, {"training_table": "training_table"} | products),
         }
+    figures |= uncertainty_figures(members, products)
     if parameters["grids"]:
         derived = [name for name in derived_products(members) if name == "ET"]
-        nodes.append(
+        nodes += [
             node(
                 join_tables,
-                inputs=[f"aggregates_{name}" for name in [*fluxes, *derived]],
-                outputs="aggregates",
-                name="join_aggregates",
+                inputs=[f"{table}_{name}" for name in [*fluxes, *derived]],
+                outputs=table,
+                name=f"join_{table}",
             )
-        )
+            for table in ("aggregates", "aggregates_monthly")
+        ]
         tables.append("aggregates")
     if {"GPP", "RECO", "NEE"} <= products.keys() or {"H", "LE"} <= products.keys():
         drivers = "product_drivers" if parameters["inference"].get("grid") else "drivers"
@@ -99,13 +96,13 @@ def create_pipeline(**_: object) -> Pipeline:
         tables.append("budgets")
     peers = project_peers(products)
     comparisons = {peer: f"{peer.flux}_beside_{peer.name}" for peer in peers}
-    of_fluxes += [
+    of_fluxes = [
         node(
             bound(compare_product, peer),
             inputs=f"product_{peer.flux}",
             outputs=name,
             name=f"compare_{name}",
-            namespace=peer.flux,
+            namespace="derived" if peer.flux in closed else peer.flux,
             tags=peer.flux,
         )
         for peer, name in comparisons.items()
@@ -144,7 +141,8 @@ def create_pipeline(**_: object) -> Pipeline:
                 **{f"comparison_{flux}": f"comparison_{flux}" for flux in fluxes},
                 **{f"held_out_{flux}": name for flux, name in shown.items()},
                 **{f"figure_{name}": f"figure_{name}" for name in figures},
-                **{name: name for name in tables},
+                "figure_closed_loop": "figure_closed_loop",
+                **{name: name for name in [*tables, *uncertainty_tables(members, closed)]},
             },
             outputs="report",
             name="write_report",
