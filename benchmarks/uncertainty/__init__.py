@@ -19,6 +19,7 @@ TABLES = (
     "sums",
     "space",
     "ranking",
+    "closing",
     "learning",
     "next_tower",
     "closed_loop",

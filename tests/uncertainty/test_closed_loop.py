@@ -8,13 +8,15 @@ import pytest
 
 from uflux_kedro.demo_world import DemoWorldParameters
 from uflux_kedro.demo_world.towers import make_towers, site_table, towers_at
-from uflux_kedro.ensemble import Member
+from uflux_kedro.ensemble import EnsembleParameters, Member
 from uflux_kedro.errors import ConfigurationError
+from uflux_kedro.pipelines.closed_loop.nodes import draw_closed_loop, map_drawn_networks
 from uflux_kedro.uncertainty.closed_loop import (
     MAP_COLUMNS,
     SUM_COLUMNS,
     TOWER_COLUMNS,
     close_loop,
+    members_of_loop,
     run_closed_loop,
     score_map,
     sum_map,
@@ -23,6 +25,7 @@ from uflux_kedro.uncertainty.known_world import know_world
 from uflux_kedro.uncertainty.networks import TROPICS, draw_cells, nearest_cells, vegetated_cells
 from uflux_kedro.uncertainty.parameters import UncertaintyParameters
 from uflux_kedro.uncertainty.sums import fit_sum_errors
+from uflux_kedro.validation.parameters import TrainingParameters
 from uflux_kedro.variables import IGBP_CLASSES
 
 WORLD = DemoWorldParameters(resolution=10, first_year=2019, last_year=2020, n_towers=5)
@@ -273,3 +276,37 @@ def test_scores_of_a_map_are_weighted_by_area(known):
     assert whole["interval_score"] == pytest.approx(1 + share * 20 * 0.5)
     assert found.loc[("applicability", "outside"), "coverage"] == 0
     assert found.loc[("completeness", "0.8 to 1"), "RMSE"] == 0
+
+
+def test_the_members_of_the_loop_are_settings_of_their_own():
+    sets = [{"name": name, "predictors": ["MODIS_NIRv"]} for name in ("A", "B")]
+    ensemble = EnsembleParameters.model_validate({"predictor_sets": sets, "select": "A.*"})
+    loop = SETTINGS.closed_loop.model_copy(update={"select": "B.GPP.*"})
+    (member,) = members_of_loop(ensemble, loop)
+    assert (member.name, ensemble.select) == ("B.GPP.XGB", "A.*")
+    none = loop.model_copy(update={"select": "C.*"})
+    with pytest.raises(
+        ConfigurationError, match=r"^uncertainty\.closed_loop\.select: .*matches no member"
+    ):
+        members_of_loop(ensemble, none)
+
+
+def test_the_pipeline_draws_what_it_finds():
+    sets = [{"name": "MODIS", "predictors": ["MODIS_NIRv", *PREDICTORS]}]
+    loop = {
+        "model": "XGB",
+        "select": "MODIS.*",
+        "kinds": ["random"],
+        "sizes": [10, 20],
+        "unseen": 5,
+    }
+    settings = SETTINGS.model_copy(
+        update={"closed_loop": SETTINGS.closed_loop.model_copy(update=loop)}
+    )
+    training = TrainingParameters.model_validate({"n_jobs": 1})
+    on_map, at_towers, sums = map_drawn_networks(
+        WORLD, {"predictor_sets": sets}, settings, training
+    )
+    assert on_map["towers"].unique().tolist() == [10]
+    assert set(sums["flux"]) == {"GPP"}
+    assert len(draw_closed_loop(on_map, at_towers, settings).axes) == 3

@@ -148,7 +148,13 @@ def members_of_loop(ensemble: EnsembleParameters, loop: ClosedLoopParameters) ->
         ConfigurationError: If no member is selected.
     """
     wanted = {"model": loop.model, "select": loop.select}
-    return list(ensemble.model_copy(update=wanted).members())
+    try:
+        return list(ensemble.model_copy(update=wanted).members())
+    except ConfigurationError as error:
+        raise ConfigurationError(
+            f"uncertainty.closed_loop.select: expected members of the ensemble, whose predictors the "
+            f"demo world has; {error}"
+        ) from error
 
 
 def world_of_loop(world: DemoWorldParameters, loop: ClosedLoopParameters) -> DemoWorldParameters:
