@@ -16,6 +16,7 @@ from benchmarks.skill.towers import PROJECT, TOWERS
 
 TABLES = (
     "intervals",
+    "methods",
     "sums",
     "space",
     "ranking",
