@@ -17,6 +17,7 @@ from benchmarks.skill.towers import PROJECT, TOWERS
 TABLES = (
     "intervals",
     "methods",
+    "gains",
     "sums",
     "space",
     "ranking",

@@ -9,7 +9,7 @@ tables show coverage by class, and evergreen broadleaf forest, of which little i
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -22,7 +22,6 @@ from uflux_kedro.uncertainty.parameters import IntervalParameters, Method, Uncer
 from uflux_kedro.uncertainty.sampling_space import SamplingSpace
 from uflux_kedro.uncertainty.scores import (
     bootstrap_means,
-    interval_score,
     score_by_class,
     score_by_tower,
 )
@@ -60,15 +59,39 @@ def score_draws(towers: Towers, flux: str, methods: Sequence[Method]) -> pd.Data
         :func:`~uflux_kedro.uncertainty.scores.score_by_tower`, ``method``, and ``constant``, the
         interval score of constant width.
     """
+    scores = []
+    for _, rows in draw_rows(towers, flux, methods).groupby(["draw", "method"], sort=False):
+        level = UncertaintyParameters().level
+        found = score_by_tower(rows, level)
+        same = rows.assign(
+            lower=rows["prediction"] - rows["half"], upper=rows["prediction"] + rows["half"]
+        )
+        constant = score_by_tower(same, level)["interval_score"]
+        scores.append(found.assign(constant=constant, method=rows["method"].iloc[0]))
+    return pd.concat(scores)
+
+
+def draw_rows(towers: Towers, flux: str, methods: Sequence[Method]) -> pd.DataFrame:
+    """Predict the rows of towers kept aside.
+
+    Returns:
+        The rows, once for each draw and method, with ``truth``, ``prediction``, ``lower``, ``upper``,
+        ``half``, half the constant width, ``method`` and ``draw``.
+    """
+    draws = [(seed, third) for seed in PARTITIONS for third in range(3)]
     return pd.concat(
-        [_draw(towers, flux, seed, third, methods) for seed in PARTITIONS for third in range(3)]
+        [
+            rows.assign(draw=number)
+            for number, (seed, third) in enumerate(draws)
+            for rows in _draw(towers, flux, seed, third, methods)
+        ]
     )
 
 
 def _draw(
     towers: Towers, flux: str, seed: int, third: int, methods: Sequence[Method]
-) -> pd.DataFrame:
-    """Return the scores of the towers kept aside in one draw, by each method."""
+) -> Iterator[pd.DataFrame]:
+    """Yield the rows of the towers kept aside in one draw, with the intervals of each method."""
     members = {name: towers.member(name, flux).predictors for name in SETS}
     predictors = tuple(dict.fromkeys(p for names in members.values() for p in names))
     rows = towers.rows(flux, predictors)
@@ -95,11 +118,6 @@ def _draw(
     level = UncertaintyParameters().level
     size = (known["truth"] - known["prediction"]).abs()
     half = group_quantile(size, known["site_id"], level)
-    constant = interval_score(
-        unseen["truth"], unseen["prediction"] - half, unseen["prediction"] + half, level
-    )
-    mean = pd.Series(constant).groupby(unseen["site_id"].to_numpy()).mean()
-    scores = []
     for method in methods:
         parameters = UncertaintyParameters(intervals=IntervalParameters(method=method))
         fitted, _ = calibrate(known, predictors, parameters, flux=flux, space=space)
@@ -108,9 +126,7 @@ def _draw(
             unseen["prediction"].to_numpy(),
             unseen["spread"].to_numpy(),
         )
-        judged = score_by_tower(unseen.assign(lower=bounds.lower, upper=bounds.upper), level)
-        scores.append(judged.assign(constant=judged["site_id"].map(mean), method=method))
-    return pd.concat(scores)
+        yield unseen.assign(lower=bounds.lower, upper=bounds.upper, half=half, method=method)
 
 
 def _cells(found: pd.DataFrame, flux: str, level: float) -> list[str]:
