@@ -16,6 +16,8 @@ from benchmarks.skill.towers import PROJECT, TOWERS
 
 TABLES = (
     "intervals",
+    "methods",
+    "gains",
     "sums",
     "space",
     "ranking",

@@ -52,6 +52,23 @@ def test_intervals_are_wider_where_errors_are_larger(fitted):
     assert cold.lower.dtype == cold.upper.dtype == cold.sigma.dtype == np.float32
 
 
+@pytest.mark.parametrize("method", ["crps", "quantile_forest", "constant"])
+def test_other_methods_follow_errors_and_are_stored_to_the_last_bit(method, tmp_path):
+    parameters = UncertaintyParameters.model_validate({"intervals": {"method": method}})
+    fitted, judged = calibrate(held_out_rows(), PREDICTORS, parameters, flux="GPP")
+    cold, warm = bounds_of(fitted, 1.0), bounds_of(fitted, 19.0)
+    ratio = (warm.upper - warm.lower) / (cold.upper - cold.lower)
+    assert ratio == 1 if method == "constant" else ratio > 2
+    inside = (judged["truth"] >= judged["lower"]) & (judged["truth"] <= judged["upper"])
+    # Of 19 towers and a new one, 0.9 of the weight is 0.947 of the 19.
+    assert inside.mean() == pytest.approx(0.947, abs=0.03)
+    assert warm.sigma.dtype == warm.upper.dtype == np.float32
+    fitted.save(tmp_path / "stored")
+    again = FluxUncertainty.load(tmp_path / "stored")
+    for before, after in zip(bounds_of(fitted, 7.0), bounds_of(again, 7.0), strict=True):
+        np.testing.assert_array_equal(before, after)
+
+
 def test_missing_values_count_as_medians(fitted):
     missing = bounds_of(fitted, np.nan, std=np.nan)
     temperature, spread = (fitted.card["medians"][i] for i in (0, 3))

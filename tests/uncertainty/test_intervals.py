@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from crepes import ConformalRegressor
 
 from uflux_kedro.uncertainty import (
     SamplingSpace,
@@ -25,6 +26,32 @@ def test_one_row_a_tower_is_split_conformal_prediction():
     for level in (0.5, 0.8, 0.9):
         expected = np.sort(scores)[math.ceil(level * 41) - 1]
         assert group_quantile(scores, np.arange(40), level) == expected
+
+
+@pytest.mark.parametrize("towers", [15, 40, 117])
+@pytest.mark.parametrize("level", [0.55, 0.8, 0.9])
+def test_one_row_a_tower_gives_the_intervals_of_crepes(towers, level):
+    """Exchangeable rows: normalised split conformal prediction of another library."""
+    rng = np.random.default_rng(towers)
+    sigma = rng.uniform(0.5, 3, towers)
+    errors = rng.standard_t(3, towers) * sigma
+    oracle = ConformalRegressor().fit(residuals=errors, sigmas=sigma)
+    new, new_sigma = rng.normal(size=5), rng.uniform(0.5, 3, 5)
+    expected = oracle.predict_int(new, sigmas=new_sigma, confidence=level)
+    scores, sites = np.abs(errors) / sigma, rng.permutation(towers)
+    half = new_sigma * group_quantile(scores, sites, level)
+    np.testing.assert_allclose(np.column_stack([new - half, new + half]), expected)
+    fitted = fit_thresholds(scores, sites, np.ones(towers), level, 30)
+    assert fitted.of([1.0, np.nan]) == pytest.approx(half[0] / new_sigma[0])
+
+
+def test_rows_of_towers_taken_as_exchangeable_give_narrower_intervals():
+    """Why crepes does not serve: most rows are those of the few towers of long record."""
+    rows = np.r_[np.full(5, 200), np.full(35, 4)]
+    sites = np.repeat(np.arange(40), rows)
+    errors = np.random.default_rng(0).normal(0, np.r_[np.full(5, 1.0), np.full(35, 3.0)][sites])
+    by_row = ConformalRegressor().fit(residuals=errors).predict_int(np.zeros(1), confidence=0.9)
+    assert group_quantile(np.abs(errors), sites, 0.9) > 1.5 * by_row[0, 1]
 
 
 def test_eight_towers_are_too_few_for_ninety_percent():

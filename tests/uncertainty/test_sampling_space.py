@@ -145,6 +145,68 @@ def test_scale_of_importance_and_of_units_does_not_matter(rows):
     assert other.threshold == pytest.approx(space.threshold, rel=1e-5)
 
 
+def cells(count: int, seed: int = 3) -> np.ndarray:
+    """Return 24 months of each cell, in clusters."""
+    rng = np.random.default_rng(seed)
+    return rng.normal(0, 3, (count, 1, 2)) + rng.normal(0, 0.5, (count, 24, 2))
+
+
+def test_towers_of_a_cell_are_one_fold_and_two_towers():
+    """Twenty towers in ten cells: each twin knows the other's months."""
+    once = cells(10).reshape(-1, 2)
+    names = np.repeat([f"A{i}" for i in range(10)], 24)
+    twins = np.char.replace(names, "A", "B")
+    alone = SamplingSpace.fit(once, names, ("TA", "P"))
+    shared = SamplingSpace.fit(np.tile(once, (2, 1)), np.r_[names, twins], ("TA", "P"))
+    assert alone.threshold > 0.05
+    assert shared.threshold == pytest.approx(alone.threshold, rel=0.01)
+    found = shared.places(once)
+    np.testing.assert_array_equal(found.towers % 2, 0)
+    assert found.towers.mean() == pytest.approx(2 * alone.places(once).towers.mean(), rel=0.02)
+    other = shared.places(once, without=names)
+    np.testing.assert_array_equal(other.towers, found.towers - 1)
+
+
+def test_towers_of_a_cell_need_not_have_the_same_months():
+    months = cells(10)
+    X = np.concatenate([months[:, :18].reshape(-1, 2), months[:, 8:].reshape(-1, 2)])
+    names = np.r_[
+        np.repeat([f"A{i}" for i in range(10)], 18), np.repeat([f"B{i}" for i in range(10)], 16)
+    ]
+    shared = SamplingSpace.fit(X, names, ("TA", "P"))
+    alone = SamplingSpace.fit(
+        months.reshape(-1, 2), np.repeat([f"A{i}" for i in range(10)], 24), ("TA", "P")
+    )
+    assert shared.threshold == pytest.approx(alone.threshold, rel=0.05)
+
+
+def test_a_few_equal_months_do_not_join_towers(rows):
+    """Snow, or a missing growing season, makes months equal far apart; towers stay their own."""
+    X, sites = rows
+    few = X.copy()
+    for name in ("S03", "S17", "S29"):
+        few[np.flatnonzero(sites == name)[:2]] = X[0]
+    changed = SamplingSpace.fit(few, sites, PREDICTORS, IMPORTANCE)
+    _, _, _, limit, _ = by_hand(few, sites, few[:1])
+    assert changed.threshold == pytest.approx(limit, rel=1e-5)
+
+
+def test_towers_of_a_class_are_not_at_one_place(rows):
+    X, sites = rows
+    space = SamplingSpace.fit(X, sites, PREDICTORS, {"IGBP": 1.0})
+    known, unknown = X[0], np.array([0, 0, 16, 0])
+    towers = len(set(sites[X[:, 2] == X[0, 2]]))
+    np.testing.assert_array_equal(space.places(np.array([known, unknown])).towers, [towers, 0])
+
+
+def test_all_towers_in_one_cell():
+    once = cells(1).reshape(-1, 2)
+    names = np.repeat(["A", "B", "C"], 24)
+    space = SamplingSpace.fit(np.tile(once, (3, 1)), names, ("TA", "P"))
+    assert space.threshold > 0
+    np.testing.assert_array_equal(space.places(once).towers, 3)
+
+
 @pytest.mark.parametrize("towers", [1, 2, 3])
 def test_few_towers(rows, towers):
     X, sites = rows

@@ -80,7 +80,7 @@ def calibrate(
     judged = _out_of_fold(given, spreads, level, settings.shrinkage)
     scores = _standardised(given, spreads)
     thresholds = fit_thresholds(scores, given.sites, given.classes, level, settings.shrinkage)
-    spread = fit_spread(given.features, given.errors, given.sites, settings, parameters.seed)
+    spread = fit_spread(given.features, given.errors, given.sites, settings, parameters.seed, level)
     towers = score_by_tower(judged, level)
     card = {
         "flux": flux,
@@ -90,6 +90,7 @@ def calibrate(
         "features": list(given.names),
         "medians": [float(value) for value in given.medians],
         "floor": spread.floor,
+        "sizes": list(spread.sizes),
         "scale": _scale(scores, given.sites),
         "thresholds": thresholds.to_json(),
         "towers": len(towers),
@@ -222,6 +223,7 @@ def _spreads(
             given.sites[kept],
             parameters.intervals,
             parameters.seed,
+            parameters.level,
         )
     return found
 

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 _CARD, _MODEL, _SPACE = "card.json", "model", "space.npz"
 _WHAT = "the card of calibrated intervals"
 _KEYS = (
-    *("flux", "level", "predictors", "features", "medians", "floor", "scale", "thresholds"),
-    "checksum",
+    *("flux", "level", "method", "predictors", "features", "medians", "floor", "sizes", "scale"),
+    *("thresholds", "checksum"),
 )
 
 PLACE = ("completeness", "dissimilarity")
@@ -188,7 +188,8 @@ class FluxUncertainty:
 
             with np.load(folder / _SPACE, allow_pickle=False) as arrays:
                 space = SamplingSpace.from_arrays(arrays)
-        return cls(card, Spread(model, card["floor"]), space)
+        spread = Spread(model, card["floor"], card["method"], tuple(card["sizes"]), card["level"])
+        return cls(card, spread, space)
 
 
 def _checksum(folder: Path, card: Mapping[str, Any]) -> str:

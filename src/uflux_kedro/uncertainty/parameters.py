@@ -9,24 +9,26 @@ from pydantic import Field, field_validator
 
 from uflux_kedro.schemas import Parameters
 
-Method = Literal["spread", "constant"]
-"""How the width of an interval follows the conditions: by boosted trees, or not at all."""
+Method = Literal["spread", "crps", "quantile_forest", "constant"]
+"""How the width of an interval follows the conditions; see :mod:`uflux_kedro.uncertainty.spread`."""
 
 
 class IntervalParameters(Parameters):
     """The block ``uncertainty.intervals``: how intervals are calibrated."""
 
     method: Method = "spread"
-    """``spread``: trees of the size of errors; ``constant``: the same width everywhere."""
+    """``spread``: boosted trees of the size of errors; ``crps``: boosted trees of a normal
+    distribution of errors; ``quantile_forest``: a forest of their quantiles; ``constant``: the same
+    width everywhere."""
 
     trees: int = Field(default=60, ge=1, le=1000)
-    """Number of boosted trees of the spread."""
+    """Number of trees of the spread."""
 
     depth: int = Field(default=3, ge=1, le=6)
-    """Depth of these trees."""
+    """Depth of boosted trees."""
 
     learning_rate: float = Field(default=0.06, gt=0, le=1)
-    """Share of each tree that is added."""
+    """Share of each boosted tree that is added."""
 
     shrinkage: float = Field(default=30, gt=0)
     """Towers of an IGBP class at which its own errors count as much as those of all towers."""

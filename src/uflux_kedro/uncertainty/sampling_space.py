@@ -158,18 +158,28 @@ class SamplingSpace:
         return replace(space, mean_distance=float(distance), threshold=threshold(dissimilarity))
 
     def _of_other_folds(self, n_splits: int, seed: int, n_jobs: int) -> NDArray[np.float64]:
-        """Return the distance of each training point to the nearest point of another fold."""
-        fold = np.zeros(len(self.points), dtype=np.int32)
-        if len(self.towers) > 1:
-            splits = min(n_splits, len(self.towers))
-            for part in site_k_fold(np.array(self.towers)[self.tower], splits, seed):
+        """Return the distance of each training point to the nearest point of another fold.
+
+        Towers at the same place are in the same fold: each knows the other's points, which tells
+        nothing of how far a new place is.
+        """
+        used = self.weight > 0
+        points = self.points[:, used]
+        _, row = np.unique(points, axis=0, return_inverse=True)
+        place: NDArray[np.integer] = self.tower
+        # Categories alone are equal wherever the class is the same.
+        if (self.gap[used] == 0).any():
+            place = _places_of_towers(row, self.tower)[self.tower]
+        fold = np.zeros(len(points), dtype=np.int32)
+        if place.any():
+            splits = min(n_splits, len(np.unique(place)))
+            # Named by a place's first tower, so that towers apart are split as sites are elsewhere.
+            for part in site_k_fold(np.array(self.towers)[place], splits, seed):
                 fold[part.test] = part.number
         else:
-            # A single tower has no others, so that its months have to stand for them.
-            fold[:] = np.arange(len(fold))
-        found = self._arranged(fold).search(
-            self.points[:, self.weight > 0], 0.0, fold, n_jobs=n_jobs
-        )
+            # A single place has no others, so that its months have to stand for them.
+            fold[:] = row
+        found = self._arranged(fold).search(points, 0.0, fold, n_jobs=n_jobs)
         return found.nearest.astype(float)
 
     def _arranged(self, group: NDArray[np.int32]) -> Neighbours:
@@ -247,6 +257,34 @@ class SamplingSpace:
         for name in ("mean_distance", "threshold", "half"):
             values[name] = float(values[name])
         return cls(**values)
+
+
+def _places_of_towers(row: NDArray[np.intp], tower: NDArray[np.int32]) -> NDArray[np.intp]:
+    """Tell which towers stand at the same place, as in one cell of a coarse grid.
+
+    Two do if at least half of the distinct rows of the shorter record are rows of the longer one,
+    and so do those that others join. Chance makes few rows equal, as of snow.
+
+    Args:
+        row: Number of each training row, the same for equal rows, (n,).
+        tower: Number of its tower, 0 to towers - 1, (n,).
+
+    Returns:
+        The first tower at the place of each tower, (towers,).
+    """
+    from scipy.sparse import csr_array
+    from scipy.sparse.csgraph import connected_components
+
+    pairs = np.unique(np.column_stack([tower, row]), axis=0)
+    has = csr_array((np.ones(len(pairs), dtype=np.int32), pairs.T))
+    shared = (has @ has.T).tocoo()
+    first, second = shared.coords
+    distinct = shared.data[first == second][np.argsort(first[first == second])]
+    joined = 2 * shared.data >= np.minimum(distinct[first], distinct[second])
+    ends = (first[joined], second[joined])
+    graph = csr_array((np.ones(len(ends[0]), dtype=np.int8), ends), shape=shared.shape)
+    _, place = connected_components(graph, directed=False)
+    return np.unique(place, return_index=True)[1][place]
 
 
 def threshold(dissimilarity: NDArray[np.float64]) -> float:

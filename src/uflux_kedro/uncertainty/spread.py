@@ -1,9 +1,19 @@
 """The learnt spread: how large the error of a prediction is likely to be at a place and time.
 
-Small boosted trees learn the square root of the absolute error from the predictors, the prediction,
-the spread among members and the place in the sampling space. The square root tames the tail of the
-errors, so that a few bad months do not rule the trees. Every tower has the same weight, so that
-long records do not rule either.
+Small trees learn it from the predictors, the prediction, the spread among members and the place in
+the sampling space; every tower has the same weight, so that long records do not rule. What the trees
+learn is the method:
+
+- ``spread``: the square root of the absolute error, by boosting. The square root tames the tail of
+  the errors, so that a few bad months do not rule the trees.
+- ``crps``: the standard deviation of a normal distribution about the centre, by boosting of its
+  continuous ranked probability score.
+- ``quantile_forest``: the distribution of the absolute error, of which the quantile at the level of
+  the intervals is the spread.
+- ``constant``: nothing; the spread is the same everywhere.
+
+Whatever was learnt is only a scale: intervals are centred, and calibration by tower multiplies the
+spread until they cover. Skewness that a method could tell of is not used.
 """
 
 from __future__ import annotations
@@ -15,7 +25,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from uflux_kedro.uncertainty.intervals import tower_weights
-from uflux_kedro.uncertainty.parameters import IntervalParameters
+from uflux_kedro.uncertainty.learners import (
+    boost_crps,
+    boost_roots,
+    grow_distribution,
+    quantiles_of,
+)
+from uflux_kedro.uncertainty.parameters import IntervalParameters, Method
 
 _FLOOR = 0.1
 """Least spread, as a share of the mean absolute error."""
@@ -26,12 +42,18 @@ class Spread:
     """A fitted spread.
 
     Attributes:
-        model: Fitted trees of the square root of the absolute error; None for a constant.
+        model: Fitted trees; None for a constant.
         floor: Least spread, in the unit of the flux; the spread itself for a constant.
+        method: What the trees have learnt.
+        sizes: Of a forest: absolute errors of which its outputs are the probabilities.
+        level: Of a forest: level of the quantile that is the spread.
     """
 
     model: Any
     floor: float
+    method: Method = "constant"
+    sizes: tuple[float, ...] = ()
+    level: float = 0.9
 
     def packed(self) -> Spread:
         """Return the same spread with packed trees, which predict many rows fast."""
@@ -43,8 +65,14 @@ class Spread:
         """Predict the spread of rows, (n, features) to (n,), in the unit of the flux."""
         if self.model is None:
             return np.full(len(features), self.floor, dtype=np.float32)
-        root = np.maximum(self.model.predict(features), 0)
-        return np.maximum(np.square(root), np.float32(self.floor))
+        found = self.model.predict(features)
+        if self.method == "spread":
+            found = np.square(np.maximum(found, 0))
+        elif self.method == "crps":
+            found = np.exp(found)
+        else:
+            found = quantiles_of(found, np.array(self.sizes), self.level).astype(np.float32)
+        return np.maximum(found, np.float32(self.floor))
 
 
 def fit_spread(
@@ -53,6 +81,7 @@ def fit_spread(
     sites: NDArray,
     parameters: IntervalParameters,
     seed: int,
+    level: float,
 ) -> Spread:
     """Fit the spread of errors.
 
@@ -62,27 +91,19 @@ def fit_spread(
         sites: Tower of each row, shape (n,).
         parameters: Method and size of the trees.
         seed: Seed of the trees.
+        level: Level of the quantile that is the spread of a forest.
     """
     size = np.abs(errors)
     weights = tower_weights(sites)
     mean = float(weights @ size)
-    if parameters.method == "constant" or mean == 0:
+    method = parameters.method
+    if method == "constant" or mean == 0:
         # Predictions without any error still need a scale that divides.
         return Spread(None, mean or float(np.finfo(np.float32).tiny))
-    from xgboost import XGBRegressor
-
-    model = XGBRegressor(
-        n_estimators=parameters.trees,
-        max_depth=parameters.depth,
-        learning_rate=parameters.learning_rate,
-        subsample=0.4,
-        colsample_bytree=0.4,
-        min_child_weight=20,
-        max_bin=64,
-        tree_method="hist",
-        random_state=seed,
-        n_jobs=1,
-    )
-    # Mean weight 1, so that min_child_weight counts rows.
-    model.fit(features, np.sqrt(size), sample_weight=weights * len(weights))
-    return Spread(model, _FLOOR * mean)
+    # Mean weight 1, so that limits on the weight of a leaf count rows.
+    weights = weights * len(weights)
+    if method == "quantile_forest":
+        forest, sizes = grow_distribution(features, size, weights, parameters, seed)
+        return Spread(forest, _FLOOR * mean, method, tuple(sizes.tolist()), level)
+    boost = boost_roots if method == "spread" else boost_crps
+    return Spread(boost(features, size, weights, parameters, seed), _FLOOR * mean, method)
