@@ -130,3 +130,16 @@ def test_raw_data_that_is_missing_is_named(tmp_path):
         InputError, match=r"ERA5: expected raw files named \*\.nc; found no such file"
     ):
         check_raw_data({"towers": there, "era5": missing})
+
+
+def test_a_set_without_what_a_hybrid_computes_with_is_named_before_the_run(base):
+    """A baseline of GPP needs climate and a vegetation index, which sets of fluorescence lack."""
+    with pytest.raises(ConfigurationError) as refused:
+        check_parameters(given(base, "ensemble.model", "HYBRID"), references(CONF, "base"))
+    message = str(refused.value)
+    assert "GOME-2-SIF-ERA5 lacks a vegetation index" in message
+    assert "MODIS-NIRv-CFSV2 lacks CFSV2_PA, CFSV2_LW_IN" in message
+    assert "MODIS-NIRv-ERA5 lacks" not in message
+    select = message.partition('ensemble.select="')[2].rstrip('"')
+    served = given(given(base, "ensemble.model", "HYBRID"), "ensemble.select", select)
+    check_parameters(served, references(CONF, "base"))

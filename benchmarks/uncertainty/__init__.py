@@ -1,8 +1,8 @@
 """Uncertainty on unseen towers and, in the demo world, on the map.
 
 ``python -m benchmarks uncertainty [--towers FILE] [--only NAME]`` prints the tables of
-``docs/uncertainty.md``. A table is a module of this folder with ``print_table``, which takes the
-options.
+``docs/uncertainty.md`` and ``docs/hybrid.md``. A table is a module of this folder with
+``print_table``, which takes the options.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ TABLES = (
     "closed_loop",
     "targets",
     "explanation",
+    "hybrid",
 )
 """Modules of this folder."""
 

@@ -17,7 +17,7 @@ from typing import Any, get_args
 from pydantic import ValidationError
 
 from uflux_kedro.blocks import BLOCKS, model_of
-from uflux_kedro.ensemble import EnsembleParameters
+from uflux_kedro.ensemble import EnsembleParameters, Member
 from uflux_kedro.errors import ConfigurationError
 from uflux_kedro.gridding.grids import GRID_KINDS
 from uflux_kedro.models.registry import MODELS
@@ -214,7 +214,30 @@ def _check_members(ensemble: EnsembleParameters) -> None:
             f"ensemble.select: {pattern!r} matches no member; names look like {names[0]}; "
             f"of the predictor sets, {nearest(stem, sets)}"
         )
-    ensemble.members()
+    _check_inputs(ensemble.members(), ensemble)
+
+
+def _check_inputs(members: Iterable[Member], ensemble: EnsembleParameters) -> None:
+    """Refuse members whose model computes with predictors that their set lacks."""
+    lacks = MODELS[ensemble.model].lacks
+    if lacks is None:
+        return
+    lacking: dict[str, list[str]] = {}
+    for member in members:
+        optional = {name for _, names in member.optional for name in names}
+        certain = tuple(name for name in member.predictors if name not in optional)
+        choices = [names for _, names in member.alternatives] or [certain]
+        missing = [name for names in choices for name in lacks(names, member.flux)]
+        if missing:
+            known = lacking.setdefault(member.predictor_set, [])
+            known += [name for name in dict.fromkeys(missing) if name not in known]
+    if lacking:
+        sets = "; ".join(f"{name} lacks {', '.join(what)}" for name, what in lacking.items())
+        without = " ".join([ensemble.select, *(f"!{name}.*" for name in lacking)])
+        raise ConfigurationError(
+            f"ensemble.model: {ensemble.model} cannot be the model of every member: {sets}. "
+            f'Add predictors, or leave these sets out: ensemble.select="{without}"'
+        )
 
 
 def _paths_of_all() -> Iterator[str]:

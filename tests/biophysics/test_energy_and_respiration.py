@@ -20,7 +20,7 @@ from uflux_kedro.biophysics.radiation import (
     ppfd_from_shortwave,
     top_of_atmosphere_radiation,
 )
-from uflux_kedro.biophysics.respiration import lloyd_taylor
+from uflux_kedro.biophysics.respiration import lloyd_taylor, rain_limitation
 from uflux_kedro.biophysics.vapour_pressure import saturation_vapour_pressure
 
 temperatures = st.floats(-60, 50)
@@ -146,3 +146,13 @@ def test_respiration_rises_with_temperature(TS):
 
 def test_respiration_ends_in_deep_cold():
     np.testing.assert_array_equal(lloyd_taylor(np.array([-46.02, -80.0])), 0)
+
+
+def test_rain_lifts_respiration_from_its_dry_share_to_one():
+    found = rain_limitation(np.array([-1.0, 0.0, 2.0, 1e9]), half=2.0, dry=0.4)
+    # At ``half`` mm a day half of the limitation is left: 1 - 0.6 / 2.
+    assert found == pytest.approx([0.4, 0.4, 0.7, 1.0])
+    # Migliavacca et al. (2011): (alpha k + P (1 - alpha)) / (k + P (1 - alpha)).
+    alpha, k, rain = 0.6, 0.2, 1.5
+    theirs = (alpha * k + rain * (1 - alpha)) / (k + rain * (1 - alpha))
+    assert rain_limitation(rain, k / (1 - alpha), alpha) == pytest.approx(theirs)

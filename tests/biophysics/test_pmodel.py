@@ -9,7 +9,12 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from uflux_kedro.biophysics.pmodel import REFERENCE_KPHIO, iwue, light_use_efficiency
+from uflux_kedro.biophysics.pmodel import (
+    REFERENCE_KPHIO,
+    iwue,
+    light_use_efficiency,
+    light_use_efficiency_of_iwue,
+)
 
 
 def pmodel(TA, VPD, PA, CO2, **settings):
@@ -115,3 +120,17 @@ def test_dry_air_makes_plants_thrifty(TA, VPD, PA, CO2):
     efficiency = light_use_efficiency(TA, VPD, PA, CO2)
     assert light_use_efficiency(TA, VPD + 1, PA, CO2) <= efficiency
     assert light_use_efficiency(TA, VPD, PA, CO2 + 10) >= efficiency
+
+
+def test_iwue_tells_the_co2_of_the_light_use_efficiency(weather):
+    TA, VPD, PA, _ = weather
+    expected = light_use_efficiency(*weather)
+    found = light_use_efficiency_of_iwue(TA, VPD, PA, iwue(*weather).astype("float32"))
+    np.testing.assert_allclose(found, expected, rtol=1e-4)
+    other = light_use_efficiency_of_iwue(TA, VPD, PA, iwue(TA, VPD, PA, 410.0))
+    assert np.abs(other - expected).max() > 0.005
+
+
+def test_without_a_deficit_any_iwue_is_air_of_400_ppm():
+    expected = light_use_efficiency(20.0, 0.0, 101.3, 400.0)
+    assert light_use_efficiency_of_iwue(20.0, 0.0, 101.3, 0.0) == pytest.approx(expected)

@@ -17,6 +17,7 @@ PUBLISHED = {
     | {"tree_method": "hist"},
     "RF": FOREST,
     "RF-sklearn": FOREST,
+    "HYBRID": {"base": "XGB", "form": "residual", "base_parameters": None},
     "MEAN": {"models": ("XGB", "RF", "DF21"), "settings": None},
     "BLEND": {"weights": "equal", "boosting_rounds": 200, "n_trees": 100, "n_landmarks": 400},
 }

@@ -140,6 +140,25 @@ def test_cache_goes_by_the_code_of_a_model_within_another(rows, tmp_path, monkey
     assert set(asked) == {BaggingRegressor.__module__, Ridge.__module__}
 
 
+def test_cache_goes_by_what_a_model_says_that_it_uses(rows, tmp_path, monkeypatch):
+    class UsesFormulas(Spy):
+        uses = ("uflux_kedro.biophysics", "scipy")
+
+    folds = site_k_fold(rows[2], 2, seed=0)
+    sources, version = cross_validation._sources, cross_validation.version_of
+    assert "respiration.py" in sources("uflux_kedro.biophysics")
+
+    def fit_all(**changed):
+        for name, function in changed.items():
+            monkeypatch.setattr(cross_validation, name, function)
+        held_out_predictions(UsesFormulas, *rows, folds, cache_folder=tmp_path)
+        return len(list(tmp_path.iterdir())) // len(folds)
+
+    assert fit_all() == fit_all() == 1
+    assert fit_all(_sources=lambda module: sources(module) and {"respiration.py": "edited"}) == 2
+    assert fit_all(version_of=lambda name: "0.1" if name == "scipy" else version(name)) == 3
+
+
 def test_one_thread_a_model(rows, fits):
     held_out_predictions(Spy, *rows, leave_one_site_out(rows[2]), n_jobs=2)
     assert {api for _, pools in fits for api in pools} >= {"blas", "openmp"}

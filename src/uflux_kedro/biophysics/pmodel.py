@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 REFERENCE_KPHIO = 0.081785
 """Quantum yield before the temperature response; the default of pyrealm 2 is 1/8."""
 
+SOME_CO2 = 400.0
+"""umol mol-1, of 2015; for air of which neither CO2 nor iWUE is known."""
+_POSSIBLE_CO2 = (300.0, 600.0)
+"""umol mol-1; range of what is deduced from iWUE."""
 _PA_PER_KPA = 1000.0
 _PA_PER_HPA = 100.0
 _COLDEST = -25.0
@@ -67,6 +71,25 @@ def light_use_efficiency(TA: Any, VPD: Any, PA: Any, CO2: Any) -> Any:
     return _labelled(_light_use_efficiency, TA, VPD, PA, CO2)
 
 
+@formula
+def light_use_efficiency_of_iwue(TA: Any, VPD: Any, PA: Any, iWUE: Any) -> Any:
+    """Return the light-use efficiency where the iWUE of the same air is known, but not its CO2.
+
+    The CO2 is the one from which :func:`iwue` computes ``iWUE``. Without a deficit iWUE is 0 at
+    any CO2, and deductions from small deficits are noise: they count as 300 to 600 umol mol-1.
+
+    Args:
+        TA: Air temperature, degC.
+        VPD: Vapour pressure deficit, hPa.
+        PA: Air pressure, kPa.
+        iWUE: Intrinsic water-use efficiency of :func:`iwue`, umol mol-1; shapes broadcast.
+
+    Returns:
+        Light-use efficiency as of :func:`light_use_efficiency`.
+    """
+    return _labelled(_light_use_efficiency_of_iwue, TA, VPD, PA, iWUE)
+
+
 def _labelled(function: Any, *arguments: Any) -> Any:
     return xr.apply_ufunc(
         _where_finite,
@@ -108,11 +131,27 @@ def _iwue(TA: Any, VPD: Any, PA: Any, CO2: Any) -> Any:
 
 
 def _light_use_efficiency(TA: Any, VPD: Any, PA: Any, CO2: Any) -> Any:
+    chi = _optimal_chi(TA, VPD, PA, CO2)
+    return _limited_by_jmax(chi, chi.mj)
+
+
+def _light_use_efficiency_of_iwue(TA: Any, VPD: Any, PA: Any, iWUE: Any) -> Any:
+    chi = _optimal_chi(TA, VPD, PA, np.full_like(PA, SOME_CO2))
+    root, photorespiration = np.sqrt(chi.env.vpd), chi.env.gammastar
+    # iWUE gives ca - ci, which is (ca - gammastar) root / (xi + root).
+    drop = 8 / 5 * iWUE * 1e-6 * chi.env.patm
+    ca = photorespiration + drop * (chi.xi + root) / np.maximum(root, 1e-9)
+    ca = np.where(root > 0, ca, chi.env.ca)
+    ca = np.clip(ca, *(1e-6 * c * chi.env.patm for c in _POSSIBLE_CO2))
+    ci = photorespiration + (ca - photorespiration) * chi.xi / (chi.xi + root)
+    return _limited_by_jmax(chi, (ci - photorespiration) / (ci + 2 * photorespiration))
+
+
+def _limited_by_jmax(chi: OptimalChiPrentice14, mj: Any) -> Any:
     from pyrealm.pmodel.quantum_yield import QuantumYieldTemperature
 
-    chi = _optimal_chi(TA, VPD, PA, CO2)
     constants = chi.env.pmodel_const
     kphio = QuantumYieldTemperature(env=chi.env, reference_kphio=REFERENCE_KPHIO).kphio
     # Where m does not exceed the cost of Jmax, the root is undefined and assimilation is 0.
-    excess = 1 - (constants.wang17_c / np.maximum(chi.mj, constants.wang17_c)) ** (2 / 3)
-    return kphio * chi.mj * np.sqrt(excess) * chi.env.core_const.k_c_molmass
+    excess = 1 - (constants.wang17_c / np.maximum(mj, constants.wang17_c)) ** (2 / 3)
+    return kphio * mj * np.sqrt(excess) * chi.env.core_const.k_c_molmass

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from uflux_kedro.models.fitted import FittedMember
 
 _ENTRY = "uflux_member"
+_PACKAGES = ("models", "biophysics")
 _CODE = ("__init__", "ensemble", "errors", "files", "installed", "lazy", "schemas", "variables")
-"""Modules of the project that ``uflux_kedro.models`` imports."""
+"""Packages with the models and the formulas of hybrids, and modules that these import."""
 _ALWAYS = (
     *("joblib", "lazy-loader", "mlflow", "numba", "numpy", "pandas", "pydantic"),
     *("scikit-learn", "scipy", "threadpoolctl", "tqdm"),
@@ -64,12 +65,13 @@ def write_mlflow_model(member: FittedMember, folder: Path, run_id: str | None = 
 def _copy_code(folder: Path) -> None:
     source = Path(uflux_kedro.__file__).parent
     target = folder / "code" / source.name
-    shutil.copytree(
-        source / "models",
-        target / "models",
-        # The package deep-forest is stored as a cascade of this project.
-        ignore=shutil.ignore_patterns("__pycache__", "deep_forest"),
-    )
+    for package in _PACKAGES:
+        shutil.copytree(
+            source / package,
+            target / package,
+            # The package deep-forest is stored as a cascade of this project.
+            ignore=shutil.ignore_patterns("__pycache__", "deep_forest"),
+        )
     for name in _CODE:
         shutil.copy(source / f"{name}.py", target)
     shutil.copy(Path(__file__).with_name(f"{_ENTRY}.py"), folder / "__init__.py")
@@ -81,9 +83,10 @@ def requirements(member: Path) -> list[str]:
 
     description = json.loads((member / "model" / "model.json").read_text())
     libraries = {*_ALWAYS, *MODEL_TYPES[description["kind"]].libraries}
-    parameters = description["parameters"]
-    if parameters.get("use_predictor") and parameters["predictor"] != "forest":
-        libraries.add(parameters["predictor"])
+    trees = description["attributes"].get("trees", {})
+    for parameters in (description["parameters"], trees.get("parameters", {})):
+        if parameters.get("use_predictor") and parameters["predictor"] != "forest":
+            libraries.add(parameters["predictor"])
     return ["{}=={}".format(*build_of(library)) for library in sorted(libraries)]
 
 

@@ -27,6 +27,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "cascade.forest": ["CascadeForestRegressor"],
         "deep_forest.package": ["DeepForestPackageRegressor"],
         "fitted": ["FittedMember", "fit_member"],
+        "hybrid": ["HybridRegressor"],
         "mean": ["MeanRegressor"],
         "packing": ["PackedModel", "pack"],
         "persistence": ["load_model", "save_model"],

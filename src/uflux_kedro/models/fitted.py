@@ -28,6 +28,8 @@ from uflux_kedro.variables import IGBP_CLASSES, SITE_PREDICTORS, variable_of
 logger = logging.getLogger(__name__)
 
 _CARD, _MODEL = "card.json", "model"
+_TOLD = (*RUN_SETTINGS, "predictor_names", "flux")
+"""Parameters that do not change the model, or that the card tells under other names."""
 
 SUSPICIOUS_SHARE = 0.5
 """Share of rows outside the training range above which a warning asks about the unit.
@@ -297,7 +299,7 @@ def fit_member(
         "parameters": {
             k: v
             for k, v in (model.get_params() if parameters is None else parameters).items()
-            if k not in RUN_SETTINGS and not (isinstance(v, float) and not math.isfinite(v))
+            if k not in _TOLD and not (isinstance(v, float) and not math.isfinite(v))
         },
         "rows": len(rows),
         "sites": sorted(rows["site_id"].unique()),

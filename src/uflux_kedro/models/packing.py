@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
     from uflux_kedro.models.binned_forest import BinnedForestRegressor
     from uflux_kedro.models.blend import BlendRegressor, PackedBlend
+    from uflux_kedro.models.calibration import CalibratedBaseline
     from uflux_kedro.models.cascade.forest import CascadeForestRegressor
+    from uflux_kedro.models.hybrid import HybridRegressor
     from uflux_kedro.models.mean import MeanRegressor
     from uflux_kedro.models.trees.packed_trees import PackedForest
 
@@ -60,6 +62,35 @@ class PackedMean:
         return mean_of([part.predict(X, n_jobs) for part in self.parts])
 
 
+@dataclass(frozen=True)
+class PackedHybrid:
+    """Exact predictor of a fitted hybrid for complete rows, with packed trees.
+
+    Attributes:
+        form: ``residual`` or ``predictor``.
+        baseline: The calibrated baseline.
+        trees: The packed trees.
+    """
+
+    form: str
+    baseline: CalibratedBaseline
+    trees: PackedModel
+
+    def predict(self, X: np.ndarray, n_jobs: int | None = None) -> np.ndarray:
+        """Predict (n,) from (n, predictors), finite, on ``n_jobs`` threads; None is one, -1 all."""
+        from uflux_kedro.models.hybrid import combined
+        from uflux_kedro.models.trees.packed_trees import in_blocks
+
+        rows = np.asarray(X, dtype=np.float32)
+        result = np.empty(len(rows))
+
+        def predict_block(block: slice) -> None:
+            result[block] = combined(self.form, self.baseline, self.trees.predict, rows[block])
+
+        in_blocks(predict_block, len(rows), n_jobs)
+        return result
+
+
 def pack(model: Any) -> PackedModel:
     """Return the fastest exact predictor of a fitted model.
 
@@ -94,6 +125,10 @@ def _pack_mean(model: MeanRegressor) -> PackedMean:
     return PackedMean(tuple(pack(part) for part in model.parts_))
 
 
+def _pack_hybrid(model: HybridRegressor) -> PackedHybrid:
+    return PackedHybrid(model.form, model.baseline_, pack(model.base_))
+
+
 PACKERS: Mapping[str, Callable[[Any], PackedModel]] = {
     "CascadeForestRegressor": PackedBytes,
     "BinnedForestRegressor": PackedBytes,
@@ -101,4 +136,5 @@ PACKERS: Mapping[str, Callable[[Any], PackedModel]] = {
     "RandomForestRegressor": _pack_random_forest,
     "BlendRegressor": _pack_blend,
     "MeanRegressor": _pack_mean,
+    "HybridRegressor": _pack_hybrid,
 }

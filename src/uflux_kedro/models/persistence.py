@@ -1,8 +1,9 @@
 """Storage of fitted models in files that run no code when read.
 
 A folder holds ``model.json`` (kind, parameters, versions, checksum) and one payload: UBJSON for
-XGBoost, npz for the forests of this project, skops for scikit-learn's random forest, and a zip of
-its parts for a blend or a mean. The same model gives the same bytes, whatever the number of threads.
+XGBoost, npz for the forests of this project, skops for scikit-learn's random forest, a zip of its
+parts for a blend or a mean, and the trees of a hybrid, with its baseline in ``model.json``. The same
+model gives the same bytes, whatever the number of threads.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from uflux_kedro.models.binned_forest import BinnedForestRegressor
     from uflux_kedro.models.blend import BlendRegressor
     from uflux_kedro.models.cascade.forest import CascadeForestRegressor
+    from uflux_kedro.models.hybrid import HybridRegressor
     from uflux_kedro.models.mean import MeanRegressor
 
 logger = logging.getLogger(__name__)
@@ -360,12 +362,10 @@ def _write_blend(model: BlendRegressor) -> tuple[bytes, dict[str, Any]]:
         "trees.skops": _write_random_forest(model.trees_)[0],
         "kernel.npz": kernel.getvalue(),
     }
-    names = getattr(model, "feature_names_in_", None)
     return _zipped(parts), {
         "weights": model.weights_.tolist(),
         "intercept": model.kernel_.intercept,
-        "n_features_in": model.n_features_in_,
-        "feature_names_in": None if names is None else list(names),
+        **_columns_of(model),
     }
 
 
@@ -382,31 +382,53 @@ def _read_blend(
     model.trees_ = _read_forest(parts["trees.skops"], "ExtraTreesRegressor")
     model.kernel_ = KernelMachine(**kernel, intercept=attributes["intercept"])
     model.weights_ = np.array(attributes["weights"], dtype=np.float64)
-    model.n_features_in_ = attributes["n_features_in"]
-    if attributes["feature_names_in"] is not None:
-        model.feature_names_in_ = np.array(attributes["feature_names_in"], dtype=object)
+    _set_columns(model, attributes)
     columns = {model.boosted_.n_features_in_, model.trees_.n_features_in_, len(kernel["median"])}
     if columns != {model.n_features_in_} or model.weights_.shape != (3,):
         raise ValueError("parts of different numbers of columns, or without three weights")
     return model
 
 
+# --- models made of others ---------------------------------------------------------------------
+
+
+def _write_part(part: Any) -> tuple[bytes, dict[str, Any]]:
+    """Return the payload of a model within another, and what is needed to read it."""
+    name = type(part).__name__
+    payload, attributes = MODEL_TYPES[name].write(part)
+    return payload, {
+        "kind": name,
+        "parameters": _json_parameters(part),
+        "attributes": attributes,
+    }
+
+
+def _read_part(payload: bytes, part: Mapping[str, Any]) -> Any:
+    return MODEL_TYPES[part["kind"]].read(payload, part["parameters"], part["attributes"])
+
+
+def _columns_of(model: Any) -> dict[str, Any]:
+    """Return number and names of the columns that a model was fitted on."""
+    names = getattr(model, "feature_names_in_", None)
+    return {
+        "n_features_in": model.n_features_in_,
+        "feature_names_in": None if names is None else list(names),
+    }
+
+
+def _set_columns(model: Any, attributes: Mapping[str, Any]) -> None:
+    model.n_features_in_ = attributes["n_features_in"]
+    if attributes["feature_names_in"] is not None:
+        model.feature_names_in_ = np.array(attributes["feature_names_in"], dtype=object)
+
+
 # --- mean ------------------------------------------------------------------------------------
 
 
 def _write_mean(model: MeanRegressor) -> tuple[bytes, dict[str, Any]]:
-    payloads, parts = {}, []
-    for number, part in enumerate(model.parts_):
-        name = type(part).__name__
-        payload, attributes = MODEL_TYPES[name].write(part)
-        payloads[str(number)] = payload
-        parts.append({"kind": name, "parameters": _json_parameters(part), "attributes": attributes})
-    names = getattr(model, "feature_names_in_", None)
-    return _zipped(payloads), {
-        "parts": parts,
-        "n_features_in": model.n_features_in_,
-        "feature_names_in": None if names is None else list(names),
-    }
+    written = [_write_part(part) for part in model.parts_]
+    payloads = {str(number): payload for number, (payload, _) in enumerate(written)}
+    return _zipped(payloads), {"parts": [part for _, part in written], **_columns_of(model)}
 
 
 def _read_mean(
@@ -416,18 +438,40 @@ def _read_mean(
 
     payloads, parts = _unzipped(payload), attributes["parts"]
     model = MeanRegressor(**parameters)
-    model.parts_ = [
-        MODEL_TYPES[part["kind"]].read(
-            payloads[str(number)], part["parameters"], part["attributes"]
-        )
-        for number, part in enumerate(parts)
-    ]
-    model.n_features_in_ = attributes["n_features_in"]
-    if attributes["feature_names_in"] is not None:
-        model.feature_names_in_ = np.array(attributes["feature_names_in"], dtype=object)
+    model.parts_ = [_read_part(payloads[str(i)], part) for i, part in enumerate(parts)]
+    _set_columns(model, attributes)
     columns = {part.n_features_in_ for part in model.parts_}
     if columns != {model.n_features_in_} or len(parts) != len(model.models):
         raise ValueError("parts of different numbers of columns, or not as many as models")
+    return model
+
+
+# --- hybrid ----------------------------------------------------------------------------------
+
+
+def _write_hybrid(model: HybridRegressor) -> tuple[bytes, dict[str, Any]]:
+    from uflux_kedro.models.calibration import to_json
+
+    payload, trees = _write_part(model.base_)
+    return payload, {"baseline": to_json(model.baseline_), "trees": trees, **_columns_of(model)}
+
+
+def _read_hybrid(
+    payload: bytes, parameters: dict[str, Any], attributes: dict[str, Any]
+) -> HybridRegressor:
+    from uflux_kedro.models.calibration import from_json
+    from uflux_kedro.models.hybrid import HybridRegressor
+
+    model = HybridRegressor(**parameters)
+    model.baseline_ = from_json(attributes["baseline"])
+    model.base_ = _read_part(payload, attributes["trees"])
+    _set_columns(model, attributes)
+    names, flux = model.check_settings()
+    if (model.baseline_.predictors, model.baseline_.flux) != (names, flux):
+        raise ValueError("the baseline of another flux or of other columns")
+    of_trees = len(names) + (model.form == "predictor")
+    if (model.n_features_in_, model.base_.n_features_in_) != (len(names), of_trees):
+        raise ValueError("a baseline and trees of different numbers of columns")
     return model
 
 
@@ -460,5 +504,8 @@ MODEL_TYPES: Mapping[str, _Format] = {
     ),
     "MeanRegressor": _Format(
         "model.zip", ("xgboost", "scikit-learn", "skops"), _write_mean, _read_mean
+    ),
+    "HybridRegressor": _Format(
+        "model.trees", ("xgboost", "pyrealm", "xarray"), _write_hybrid, _read_hybrid
     ),
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Literal, get_args
@@ -24,12 +24,20 @@ class ModelSpec:
         estimator: Function that imports and returns the estimator's class.
         defaults: Default parameters.
         on_gpu: Whether the model can run on a GPU.
+        lacks: For a model that computes with columns by name, function of the predictors' names
+            and the flux that returns what it needs and they lack; None for other models.
     """
 
     name: str
     estimator: Callable[[], type]
     defaults: Mapping[str, Any]
     on_gpu: bool = False
+    lacks: Callable[[Sequence[str], str], Sequence[str]] | None = None
+
+    @property
+    def takes_predictors(self) -> bool:
+        """Whether the model is told the names of its columns and its flux, and each row's site."""
+        return self.lacks is not None
 
     @property
     def takes_sites(self) -> bool:
@@ -46,7 +54,7 @@ class ModelSpec:
         return tuple(sorted(set(known) - _FROM_CALLER))
 
 
-_FROM_CALLER = {"random_state", "n_jobs", "device", "missing"}
+_FROM_CALLER = {"random_state", "n_jobs", "device", "missing", "predictor_names", "flux"}
 """Parameters that no configuration sets: :func:`make_from` does, and only NaN is ``missing``."""
 
 
@@ -139,6 +147,8 @@ def make_from(
     random_state: int | None = None,
     n_jobs: int | None = None,
     device: Device = "cpu",
+    predictors: Sequence[str] | None = None,
+    flux: str | None = None,
 ) -> Any:
     """Make an unfitted estimator.
 
@@ -150,6 +160,8 @@ def make_from(
         n_jobs: Threads; None is one, -1 all.
         device: ``cpu``; ``cuda``, only for XGBoost; or ``auto``, which is ``cuda`` for XGBoost
             if there are a GPU and XGBoost's CUDA build (extra ``cuda``), and ``cpu`` otherwise.
+        predictors: Names of the columns, for models that compute with columns by name.
+        flux: The target, for the same models.
 
     Raises:
         ConfigurationError: If the name, a parameter or the device is unknown, or if the device
@@ -177,6 +189,8 @@ def make_from(
                 + f". Expected some of {', '.join(allowed)}"
             )
     settings = {**spec.defaults, **settings, "random_state": random_state, "n_jobs": n_jobs or 1}
+    if spec.takes_predictors:
+        settings |= {"predictor_names": predictors and tuple(predictors), "flux": flux}
     if spec.on_gpu:
         settings["device"] = _device(name, device)
     elif device == "cuda":

@@ -15,7 +15,7 @@ import sys
 import warnings
 from collections.abc import Callable, Sequence
 from functools import cache
-from importlib import metadata
+from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any
 
@@ -206,6 +206,10 @@ def _fold_key(data_digest: str, fold: Fold, model: Any) -> str:
         "parameters": {name: repr(value) for name, value in parameters.items()},
         "versions": {kind.__module__: _versions(kind.__module__) for kind in kinds},
     }
+    # Packages of this project and libraries besides those of every model.
+    used = {name for kind in kinds for name in getattr(kind, "uses", ())}
+    if used:
+        parts["uses"] = {name: _sources(name) or version_of(name) for name in used}
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
@@ -218,14 +222,19 @@ def _versions(module: str) -> dict[str, str | None]:
             versions[name] = version_of(name)
         except metadata.PackageNotFoundError:
             versions[name] = None
+    return versions | _sources(module)
+
+
+@cache
+def _sources(module: str) -> dict[str, str | None]:
+    """Return checksums of the package of this project in which a module is; none for a library."""
     project, _, rest = module.partition(".")
-    if project == "uflux_kedro":
-        # A version number does not change with every edit; a model may use all of its package.
-        package = sys.modules[f"{project}.{rest.partition('.')[0]}"]
-        folder = Path(str(package.__file__)).parent
-        for source in sorted(folder.rglob("*.py")):
-            versions[source.relative_to(folder).as_posix()] = sha256(source)
-    return versions
+    if project != "uflux_kedro":
+        return {}
+    # A version number does not change with every edit; a model may use all of its package.
+    package = import_module(f"{project}.{rest.partition('.')[0]}")
+    folder = Path(str(package.__file__)).parent
+    return {p.relative_to(folder).as_posix(): sha256(p) for p in sorted(folder.rglob("*.py"))}
 
 
 def _write(path: Path, prediction: NDArray[np.float64]) -> None:

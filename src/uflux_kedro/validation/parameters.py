@@ -78,7 +78,7 @@ class TrainingParameters(Parameters):
 
     fit_with_sites: bool = False
     """Whether models that can use the site of each row get it: DF21 draws its bags by site, BLEND
-    fits stacked weights on folds by site."""
+    fits stacked weights on folds by site. HYBRID always gets it."""
 
     model_parameters: dict[str, dict[str, Any]] = {}
     """Model name -> settings that override the defaults of the model."""

@@ -54,11 +54,12 @@ def predict_held_out(
 
     def model_of(fold: int) -> Any:
         seed = parameters.seed + fold
-        model = _make_model(member, parameters, seed=seed, n_jobs=1)
+        used = replace(member, predictors=chosen[fold].columns) if chosen else member
+        model = _make_model(used, parameters, seed=seed, n_jobs=1)
         if search:
             model = _searched(model, member, search, parameters, seed=seed)
         if chosen:
-            columns = [member.predictors.index(name) for name in chosen[fold].columns]
+            columns = [member.predictors.index(name) for name in used.predictors]
             model = ColumnsRegressor(model, columns)
         return model
 
@@ -313,7 +314,8 @@ def _search_of(member: Member, parameters: TrainingParameters) -> SearchParamete
 def _with_sites(member: Member, parameters: TrainingParameters) -> bool:
     from uflux_kedro.models.registry import MODELS
 
-    return parameters.fit_with_sites and MODELS[member.model].takes_sites
+    spec = MODELS[member.model]
+    return spec.takes_predictors or (parameters.fit_with_sites and spec.takes_sites)
 
 
 def _searched(
@@ -346,4 +348,6 @@ def _make_model(member: Member, parameters: TrainingParameters, *, seed: int, n_
         random_state=seed,
         n_jobs=n_jobs,
         device=parameters.device,
+        predictors=member.predictors,
+        flux=member.flux,
     )
