@@ -12,6 +12,7 @@ from uflux_kedro.ensemble import Member
 from uflux_kedro.errors import ConfigurationError
 from uflux_kedro.models.binned_forest import BinnedForestRegressor
 from uflux_kedro.models.fitted import FittedMember
+from uflux_kedro.models.packing import pack
 from uflux_kedro.models.registry import make_model
 from uflux_kedro.pipelines.model_training.nodes import (
     compare_with_reference,
@@ -319,6 +320,26 @@ def test_sites_reach_every_fit_of_a_model_that_takes_them(table, tmp_path):
     forest = predict_held_out(MEMBER, table, tmp_path / "d", plain)
     pd.testing.assert_frame_equal(forest, predict_held_out(MEMBER, table, tmp_path / "e", without))
     fit_final_model(MEMBER, table, {}, plain)
+
+
+def test_a_hybrid_is_told_columns_and_sites(table, tmp_path):
+    """With predictors that are chosen too, and in a search; its baseline needs all but the optional."""
+    climate = {"ERA5_VPD": 8.0, "ERA5_PA": 95.0, "MODIS_EVI": table["ERA5_SW_IN"] / 500}
+    rows = table.assign(**climate, ERA5_TS=np.tile([0.0, 1.0], len(table) // 2))
+    names = (*PREDICTORS, *climate)
+    settings = {"base_parameters": {"n_estimators": 5}}
+    space = {"HYBRID": {"form": ["residual", "predictor"]}}
+    searched = training(space=space).model_copy(update={"model_parameters": {"HYBRID": settings}})
+    plain = searched.model_copy(update={"search": None})
+    member = Member("A", "GPP", "HYBRID", names)
+    chooser = replace(member, predictors=("ERA5_TS", *names), optional=(("SOIL", ("ERA5_TS",)),))
+
+    fitted = fit_final_model(member, rows, {}, plain)
+    expected = make_model("HYBRID", settings, random_state=3, predictors=names, flux="GPP")
+    X = rows[list(names)].to_numpy("float32")
+    expected.fit(X, rows["GPP"].to_numpy(), groups=rows["site_id"])
+    np.testing.assert_array_equal(fitted.predict(rows), pack(expected).predict(X).astype("float32"))
+    assert predict_held_out(chooser, rows, tmp_path, searched)["prediction"].notna().all()
 
 
 def test_stacked_weights_can_be_searched(table, tmp_path):
