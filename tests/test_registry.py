@@ -24,6 +24,7 @@ NAMES = {
     "uncertainty",
     "grid_inference",
     "closed_loop",
+    "next_tower",
     "reporting",
 }
 FLUXES = {"GPP", "RECO", "NEE", "H", "LE"}

@@ -23,7 +23,7 @@ from uflux_kedro.ensemble import Member
 from uflux_kedro.errors import ConfigurationError, InputError
 from uflux_kedro.lineage import origins
 from uflux_kedro.models.fitted import FittedMember
-from uflux_kedro.pipelines import grid_inference, reporting, uncertainty
+from uflux_kedro.pipelines import grid_inference, next_tower, reporting, uncertainty
 from uflux_kedro.pipelines.grid_inference import nodes
 from uflux_kedro.pipelines.grid_inference.nodes import aggregate_product, make_product_drivers
 from uflux_kedro.pipelines.reporting.nodes import compare_product, tabulate_peers
@@ -108,6 +108,8 @@ def test_responses_are_drawn_where_a_member_has_the_driver(parameters):
     drawn = reporting.create_pipeline().all_outputs()
     assert {"figure_response_NEE", "figure_response_RECO", "figure_importance_GPP"} <= drawn
     assert "figure_response_GPP" not in drawn
+    assert "figure_next_tower_GPP" in next_tower.create_pipeline().all_outputs()
+    assert "figure_next_tower_GPP" in reporting.create_pipeline().inputs()
     parameters["ensemble"]["groups"]["ERA5"] = ["ERA5_TA"]
     parameters["ensemble"]["select"] = "MODIS-NIRv-ERA5.*"
     assert "figure_response_NEE" not in reporting.create_pipeline().all_outputs()

@@ -83,10 +83,11 @@ def rendered(section, figures=()) -> Outline:
 
 
 def test_the_page_shows_every_part_with_its_figures_once():
-    section = uncertainty_section(0.9, **PARTS, figures=UNCERTAINTY_FIGURES)
+    figures = [*UNCERTAINTY_FIGURES, "next_tower_GPP"]
+    section = uncertainty_section(0.9, **PARTS, figures=figures)
     assert section.notes == []
-    outline = rendered(section, UNCERTAINTY_FIGURES)
-    assert len(outline.sources) == len(UNCERTAINTY_FIGURES)
+    outline = rendered(section, figures)
+    assert len(outline.sources) == len(figures)
     assert len(outline.ids) == len(set(outline.ids))
     words = outline.words
     assert "An interval of 90% is to contain 90% of the values" in words
@@ -116,9 +117,10 @@ def test_tables_show_what_they_are_about():
 
 @pytest.mark.parametrize("part", [name for name in OPTIONAL if name != "carbon"])
 def test_a_missing_part_is_named_with_the_way_to_get_it(part):
-    whole = uncertainty_section(0.9, **PARTS, figures=["completeness_maps"])
+    figures = ["completeness_maps", "next_tower_GPP"]
+    whole = uncertainty_section(0.9, **PARTS, figures=figures)
     parts = {name: given for name, given in PARTS.items() if name != part}
-    section = uncertainty_section(0.9, **parts, figures=["completeness_maps"])
+    section = uncertainty_section(0.9, **parts, figures=figures)
     (note,) = section.notes
     assert note.startswith("Left out. ")
     # A learning curve gives two tables.

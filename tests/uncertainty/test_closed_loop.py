@@ -11,11 +11,13 @@ from uflux_kedro.demo_world.towers import make_towers, site_table, towers_at
 from uflux_kedro.ensemble import EnsembleParameters, Member
 from uflux_kedro.errors import ConfigurationError
 from uflux_kedro.pipelines.closed_loop.nodes import draw_closed_loop, map_drawn_networks
+from uflux_kedro.pipelines.next_tower.nodes import choose_places, draw_next_tower
 from uflux_kedro.uncertainty.closed_loop import (
     MAP_COLUMNS,
     SUM_COLUMNS,
     TOWER_COLUMNS,
     close_loop,
+    fit_flux,
     members_of_loop,
     run_closed_loop,
     score_map,
@@ -310,3 +312,19 @@ def test_the_pipeline_draws_what_it_finds():
     assert on_map["towers"].unique().tolist() == [10]
     assert set(sums["flux"]) == {"GPP"}
     assert len(draw_closed_loop(on_map, at_towers, settings).axes) == 3
+
+
+def test_the_next_towers_are_chosen_for_a_flux_that_was_fitted(known):
+    table = known.training_table(draw_cells(known.world, "random", 12, seed=1), "some")
+    fitted = fit_flux(MEMBERS[:1], table, SETTINGS)
+    few = SETTINGS.next_tower.model_copy(update={"places": 60, "candidates": 20, "towers": 2})
+    settings = SETTINGS.model_copy(update={"next_tower": few})
+    model = fitted.members[MEMBERS[0].name]
+    training = TrainingParameters.model_validate({"n_jobs": 1})
+    maps, best = choose_places(
+        fitted.intervals, fitted.judged, model, known.drivers, settings, training
+    )
+    assert int(maps["gain"].notnull().sum()) == 20
+    assert best["rank"].tolist() == [1, 2]
+    assert best["gain"].iloc[0] == pytest.approx(float(maps["gain"].max()), rel=1e-5)
+    assert draw_next_tower(maps, best, known.drivers).axes

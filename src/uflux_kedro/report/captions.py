@@ -142,6 +142,15 @@ _FLUX_FIGURES = {
         "from a bootstrap over towers. {flux} in {unit}.",
         section="explanation",
     ),
+    "next_tower": Caption(
+        "Figure U7, {flux}",
+        "Where to build the next tower for {flux}",
+        "Share of the expected squared error of {flux} over all land that a tower at a place would take "
+        "away: large where conditions are common, errors large and few towers know them. Dots: places that "
+        "were tried; numbers: the best ones, each given those before it.",
+        gridded=True,
+        section="uncertainty",
+    ),
     "response": Caption(
         "{number}",
         "Response of {flux} to {driver} by IGBP class",
@@ -237,6 +246,8 @@ def caption_of(key: str) -> Caption:
         ConfigurationError: If the report has no such figure.
     """
     kind, _, peer = key.partition("_")
+    if key.rpartition("_")[0] in _FLUX_FIGURES:
+        kind, _, peer = key.rpartition("_")
     fluxes = _RESPONSE_NUMBERS if kind == "response" else FLUXES
     if kind in _FLUX_FIGURES and peer in fluxes:
         return _flux_caption(kind, peer)

@@ -43,6 +43,7 @@ _COMMANDS = {
     "targets": "Uncertainty of the towers: no tower of the table states its own.",
     "learning": "Learning curves: kedro run with four towers or more.",
     "closed_loop": "Maps against a known truth: kedro run --pipelines closed_loop, then kedro run.",
+    "next_tower": "Where to build the next tower: kedro run --pipelines next_tower, then kedro run.",
 }
 """Part of the section that may be missing -> what it is, and how to get it."""
 
@@ -105,6 +106,8 @@ def uncertainty_section(
     missing = set(made) - set(tables)
     if "completeness_maps" not in figures:
         missing.add("completeness")
+    elif not any(name.startswith("next_tower") for name in figures):
+        missing.add("next_tower")
     notes = [f"Left out. {text}" for key, text in _COMMANDS.items() if key in missing]
     return Section(KEY, "Uncertainty", _TEXT.format(level=level), list(tables.values()), notes)
 

@@ -36,7 +36,11 @@ from uflux_kedro.pipelines.reporting.nodes import (
     write_report,
 )
 from uflux_kedro.pipelines.reporting.peers import project_peers
-from uflux_kedro.pipelines.reporting.uncertainty import uncertainty_figures, uncertainty_tables
+from uflux_kedro.pipelines.reporting.uncertainty import (
+    optional_figures,
+    uncertainty_figures,
+    uncertainty_tables,
+)
 
 
 def create_pipeline(**_: object) -> Pipeline:
@@ -141,7 +145,7 @@ def create_pipeline(**_: object) -> Pipeline:
                 **{f"comparison_{flux}": f"comparison_{flux}" for flux in fluxes},
                 **{f"held_out_{flux}": name for flux, name in shown.items()},
                 **{f"figure_{name}": f"figure_{name}" for name in figures},
-                "figure_closed_loop": "figure_closed_loop",
+                **{name: name for name in optional_figures(fluxes if products else [])},
                 **{name: name for name in [*tables, *uncertainty_tables(members, closed)]},
             },
             outputs="report",

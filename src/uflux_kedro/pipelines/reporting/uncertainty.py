@@ -58,6 +58,11 @@ def uncertainty_tables(members: tuple[Member, ...], closed: Collection[str]) -> 
     return [f"{table}_{flux}" for flux in by_flux(members) for table in _OF_FLUX] + shared
 
 
+def optional_figures(fluxes: Iterable[str]) -> list[str]:
+    """Return the figures that other pipelines may have drawn: the loop, and maps of fluxes."""
+    return ["figure_closed_loop", *(f"figure_next_tower_{flux}" for flux in fluxes)]
+
+
 def response_driver(flux: str, members: tuple[Member, ...]) -> str | None:
     """Return the column of the driver that a flux responds to; None if no member has it."""
     from uflux_kedro.explanation.responses import RESPONSES
