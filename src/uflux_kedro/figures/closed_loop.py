@@ -55,7 +55,9 @@ def closed_loop_figure(on_map: pd.DataFrame, at_towers: pd.DataFrame, level: flo
             there = unseen[unseen["network"] == network].sort_values("towers")
             row[1].plot(there["towers"], there["coverage"], **line | {"marker": ""}, linestyle="--")
             bins = part[(part["by"] == "completeness") & (part["towers"] == part["towers"].max())]
-            row[2].plot(bins["group"], bins["coverage"], **line)
+            # Five classes with "to" between their ends would touch each other.
+            classes = bins["group"].str.replace(" to ", "\N{EN DASH}")
+            row[2].plot(classes, bins["coverage"], **line)
         _finish(row, flux, sorted(maps["towers"].unique()), level)
     axes[0][0].legend()
     return figure
