@@ -18,8 +18,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "cubes": ["GeoTIFFDataset", "NetCDFCubeDataset", "ZarrCubeDataset"],
         "figures": ["FigureDataset"],
-        "flux_uncertainty": ["FluxUncertaintyDataset"],
-        "fitted_member": ["FittedMemberDataset"],
+        "fitted": ["FittedMemberDataset", "FluxUncertaintyDataset"],
         "member_run": ["MemberRunDataset"],
         "products": ["ProductDataset", "ProductStoreDataset"],
         "raw_files": ["FolderDataset", "RawFilesDataset"],
