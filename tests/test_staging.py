@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 from pathlib import Path
 
 import pandas as pd
@@ -353,6 +354,25 @@ def test_a_product_is_made_beside_the_last_one_whose_regions_it_keeps(tmp_path):
     assert {name: tree(tmp_path / name) for name in before} == before
     assert again.load().sizes["time"] == 12
     assert (tmp_path / "GPP.stac.json").exists()
+
+
+def test_a_node_that_reads_a_store_makes_the_same_alone_as_after_the_node_that_fills_it(tmp_path):
+    """As the node that closes the carbon budget does; what was made of its outputs stays valid."""
+    project = ProductProject(tmp_path)
+    where = {"filepath": str(tmp_path / "GPP.zarr")}
+    page = {"page": TextDataset(filepath=str(tmp_path / "page.html"))}
+    reading = node(lambda store, product: "read", ["store_made", "product"], "page", name="read")
+
+    def run(pipeline):
+        stores = {name: ProductStoreDataset(**where) for name in ("store", "store_made")}
+        catalog = DataCatalog({"product": ProductDataset(**where), **stores, **page})
+        places = Staging(tmp_path)
+        places.begin(pipeline, catalog, resume=False)
+        SequentialRunner().run(pipeline, catalog)
+        places.finish(whole=False)
+        return json.loads((tmp_path / ".made.json").read_text())["page.html"]["fingerprint"]
+
+    assert run(project.pipeline + Pipeline([reading])) == run(Pipeline([reading]))
 
 
 def test_a_cube_is_replaced_as_a_whole(tmp_path):

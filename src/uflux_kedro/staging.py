@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from uflux_kedro.datasets import FolderDataset, RawFilesDataset
+from uflux_kedro.datasets import FolderDataset, ProductStoreDataset, RawFilesDataset
 from uflux_kedro.errors import ConfigurationError
 from uflux_kedro.files import link, put, remove, replacing
 from uflux_kedro.lineage import Origin, origins, outdated
@@ -110,6 +110,9 @@ class Staging:
         _require_up_to_date(made, (key for n, key in inputs.items() if n not in waiting))
         known = {n: made[key]["fingerprint"] for n, key in inputs.items() if key in made}
         known |= {n: plan["outputs"][inputs[n]]["fingerprint"] for n in waiting}
+        # What is in a store is a dataset of its own: the store itself counts as little here as in a
+        # run that makes the product too.
+        known = {n: f for n, f in known.items() if not isinstance(datasets[n], ProductStoreDataset)}
         found = origins(pipeline, catalog, known)
 
         staged = {keys[n] for n in waiting}

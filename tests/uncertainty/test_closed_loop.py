@@ -5,6 +5,7 @@ import logging
 import numpy as np
 import pandas as pd
 import pytest
+from pydantic import ValidationError
 
 from uflux_kedro.demo_world import DemoWorldParameters
 from uflux_kedro.demo_world.towers import make_towers, site_table, towers_at
@@ -18,10 +19,12 @@ from uflux_kedro.uncertainty.closed_loop import (
     TOWER_COLUMNS,
     close_loop,
     fit_flux,
+    fit_members,
     members_of_loop,
     run_closed_loop,
     score_map,
     sum_map,
+    world_of_loop,
 )
 from uflux_kedro.uncertainty.known_world import know_world
 from uflux_kedro.uncertainty.networks import TROPICS, draw_cells, nearest_cells, vegetated_cells
@@ -55,7 +58,7 @@ SETTINGS = UncertaintyParameters.model_validate(
 
 @pytest.fixture(scope="module")
 def known():
-    return know_world(WORLD, [*PREDICTORS, "MODIS_NIRv", "AVHRR_NDVI"])
+    return know_world(WORLD, [*PREDICTORS, "ERA5_VPD", "ERA5_PA", "MODIS_NIRv", "AVHRR_NDVI"])
 
 
 @pytest.fixture(scope="module")
@@ -245,7 +248,7 @@ def test_without_a_list_of_sites_the_real_network_is_left_out_with_a_word(known,
     alone = SETTINGS.model_copy(update={"closed_loop": loop})
     with (
         caplog.at_level(logging.WARNING),
-        pytest.raises(ConfigurationError, match="no network"),
+        pytest.raises(ConfigurationError, match=r"^uncertainty\.closed_loop\.kinds: real draws"),
     ):
         close_loop(known, MEMBERS, alone)
     assert "real network is left out" in caplog.text
@@ -293,13 +296,48 @@ def test_the_members_of_the_loop_are_settings_of_their_own():
         members_of_loop(ensemble, none)
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"resolution": 7},
+        {"sizes": []},
+        {"sizes": [20, 1]},
+        {"model": "XGBoost"},
+        {"fluxes": []},
+        {"fluxes": ["GPP", "ET"]},
+    ],
+    ids=str,
+)
+def test_settings_that_make_no_map_are_refused_before_the_run(settings):
+    (name,) = settings
+    with pytest.raises(ValidationError) as found:
+        UncertaintyParameters.model_validate({"closed_loop": settings})
+    assert {error["loc"][:2] for error in found.value.errors()} == {("closed_loop", name)}
+
+
+def test_years_beyond_those_of_any_world_are_refused_by_their_name():
+    loop = SETTINGS.closed_loop.model_copy(update={"years": 150})
+    with pytest.raises(
+        ConfigurationError, match=r"^uncertainty\.closed_loop: .* 2019 to 2168: .* 2100"
+    ):
+        world_of_loop(WORLD, loop)
+
+
+def test_a_hybrid_learns_in_the_loop(known):
+    """It is told the columns and the sites, as in training."""
+    hybrid = Member("MODIS", "GPP", "HYBRID", ("MODIS_NIRv", "ERA5_VPD", "ERA5_PA", *PREDICTORS))
+    table = known.training_table(draw_cells(known.world, "random", 6, seed=0), "S")
+    fitted = fit_members([hybrid], table, seed=0)
+    assert np.isfinite(fitted["MODIS.GPP.HYBRID"].predict(table)).any()
+
+
 def test_the_pipeline_draws_what_it_finds():
     sets = [{"name": "MODIS", "predictors": ["MODIS_NIRv", *PREDICTORS]}]
     loop = {
         "model": "XGB",
         "select": "MODIS.*",
         "kinds": ["random"],
-        "sizes": [10, 20],
+        "sizes": [10],
         "unseen": 5,
     }
     settings = SETTINGS.model_copy(

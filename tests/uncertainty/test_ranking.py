@@ -89,3 +89,10 @@ def test_too_few_towers_have_no_ranking(rows):
     assert table.drop(columns=["towers", "rows"]).isna().all(axis=None)
     with pytest.raises(InputError, match="0 rows with none"):
         rank_measures(rows[["site_id", "truth", "prediction"]].head(0))
+
+
+def test_of_many_rows_some_are_ranked(rows):
+    few = rank_measures(rows, n_resamples=20, max_rows=200)
+    assert (few["rows"] == 200).all()
+    pd.testing.assert_frame_equal(few, rank_measures(rows, n_resamples=20, max_rows=200))
+    assert few["ause"].idxmin() == "sigma"

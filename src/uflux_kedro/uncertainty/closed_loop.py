@@ -20,12 +20,13 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from uflux_kedro.demo_world.parameters import DemoWorldParameters
 from uflux_kedro.ensemble import EnsembleParameters, Member
 from uflux_kedro.errors import ConfigurationError
 from uflux_kedro.models.fitted import FittedMember, fit_member
-from uflux_kedro.models.registry import make_model
+from uflux_kedro.models.registry import MODELS, make_model
 from uflux_kedro.products.prediction import predict_cube
 from uflux_kedro.readers.towers.sites import read_sites
 from uflux_kedro.statistics.aggregates import ALL_YEARS, INTERVAL_COLUMNS, aggregate
@@ -158,11 +159,22 @@ def members_of_loop(ensemble: EnsembleParameters, loop: ClosedLoopParameters) ->
 
 
 def world_of_loop(world: DemoWorldParameters, loop: ClosedLoopParameters) -> DemoWorldParameters:
-    """Return the parameters of a world with the resolution and years of the closed loop."""
+    """Return the parameters of a world with the resolution and years of the closed loop.
+
+    Raises:
+        ConfigurationError: If there is no such world.
+    """
     last = world.first_year + loop.years - 1
-    return DemoWorldParameters.model_validate(
-        {**world.model_dump(), "resolution": loop.resolution, "last_year": last}
-    )
+    try:
+        return DemoWorldParameters.model_validate(
+            {**world.model_dump(), "resolution": loop.resolution, "last_year": last}
+        )
+    except ValidationError as error:
+        raise ConfigurationError(
+            f"uncertainty.closed_loop: no demo world has edges of {loop.resolution:g} degrees and the "
+            f"years {world.first_year} to {last}: "
+            + "; ".join(str(e["msg"]).removeprefix("Value error, ") for e in error.errors())
+        ) from error
 
 
 def close_loop(
@@ -194,7 +206,10 @@ def close_loop(
                 )
             )
     if not on_map:
-        raise ConfigurationError("The closed loop has no network: see uncertainty.closed_loop")
+        raise ConfigurationError(
+            f"uncertainty.closed_loop.kinds: {', '.join(settings.kinds) or 'none'} draws no network; "
+            "a real one needs uncertainty.closed_loop.network, with as many towers as one of sizes"
+        )
     return ClosedLoop(
         pd.concat(on_map, ignore_index=True)[list(MAP_COLUMNS)],
         pd.concat(at_towers, ignore_index=True)[list(TOWER_COLUMNS)],
@@ -207,7 +222,7 @@ def _wanted(members: Sequence[Member], parameters: UncertaintyParameters) -> lis
     wanted = [m for m in members if m.flux in fluxes]
     if not wanted:
         raise ConfigurationError(
-            f"The closed loop needs members of {', '.join(fluxes) or 'a flux'}; found members of "
+            f"uncertainty.closed_loop.fluxes: expected members of {', '.join(fluxes)}; found members of "
             f"{', '.join(dict.fromkeys(m.flux for m in members)) or 'none'}"
         )
     return wanted
@@ -257,7 +272,7 @@ def fit_flux(
         sites = rows["site_id"].to_numpy()
 
         def model_of(fold: int, member: Member = member) -> Any:
-            return make_model(member.model, random_state=seed + fold, n_jobs=1)
+            return _make_model(member, seed + fold)
 
         held_out.append(
             held_out_predictions(
@@ -267,6 +282,7 @@ def fit_flux(
                 sites,
                 rows["time"].to_numpy(),
                 site_k_fold(sites, min(parameters.n_splits, rows["site_id"].nunique()), seed),
+                fit_with_sites=MODELS[member.model].takes_predictors,
                 n_jobs=n_jobs,
             )
         )
@@ -300,16 +316,27 @@ def fit_members(
         table: Training table.
         seed: Seed of the models.
     """
-    # On one thread: small fits lose more to waiting threads than they gain.
     return {
         m.name: fit_member(
             m,
             _usable(table, m.predictors, m.flux),
-            make_model(m.model, random_state=seed, n_jobs=1),
+            _make_model(m, seed),
             seed=seed,
+            with_sites=MODELS[m.model].takes_predictors,
         )
         for m in members
     }
+
+
+def _make_model(member: Member, seed: int) -> Any:
+    # On one thread: small fits lose more to waiting threads than they gain.
+    return make_model(
+        member.model,
+        random_state=seed,
+        n_jobs=1,
+        predictors=member.predictors,
+        flux=member.flux,
+    )
 
 
 def _usable(table: pd.DataFrame, predictors: Sequence[str], flux: str) -> pd.DataFrame:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
+from uflux_kedro.models.registry import MODELS
 from uflux_kedro.schemas import Parameters
+from uflux_kedro.variables import FLUXES
 
 Method = Literal["spread", "crps", "quantile_forest", "constant"]
 """How the width of an interval follows the conditions; see :mod:`uflux_kedro.uncertainty.spread`."""
@@ -80,7 +82,9 @@ class ClosedLoopParameters(Parameters):
     """``random``: anywhere on vegetated land; ``real``: places of a list of sites; ``no tropics``:
     anywhere beyond 23.5 degrees."""
 
-    sizes: tuple[int, ...] = (20, 40, 100, 300, 767)
+    sizes: tuple[Annotated[int, Field(ge=2)], ...] = Field(
+        default=(20, 40, 100, 300, 767), min_length=1
+    )
     """Numbers of towers."""
 
     model: str = "XGB"
@@ -89,7 +93,7 @@ class ClosedLoopParameters(Parameters):
     select: str = "MODIS-NIRv-ERA5.* AVHRR-NDVI-ERA5.*"
     """Members of the ensemble that learn, as in the block ``ensemble``."""
 
-    fluxes: tuple[str, ...] = ("GPP", "NEE")
+    fluxes: tuple[str, ...] = Field(default=("GPP", "NEE"), min_length=1)
     """Fluxes that are mapped."""
 
     unseen: int = Field(default=200, ge=2)
@@ -97,6 +101,27 @@ class ClosedLoopParameters(Parameters):
 
     network: Path | None = None
     """List of real sites, CSV with place and IGBP class; None for no real network."""
+
+    @field_validator("resolution")
+    @classmethod
+    def _divides(cls, resolution: float) -> float:
+        if 90 % resolution:
+            raise ValueError("expected degrees that divide 90, such as 3 or 0.5")
+        return resolution
+
+    @field_validator("model")
+    @classmethod
+    def _known_model(cls, model: str) -> str:
+        if model not in MODELS:
+            raise ValueError(f"unknown model, expected one of {', '.join(MODELS)}")
+        return model
+
+    @field_validator("fluxes")
+    @classmethod
+    def _known_fluxes(cls, fluxes: tuple[str, ...]) -> tuple[str, ...]:
+        if not set(fluxes) <= set(FLUXES):
+            raise ValueError(f"expected some of {', '.join(FLUXES)}")
+        return fluxes
 
 
 class UncertaintyParameters(Parameters):

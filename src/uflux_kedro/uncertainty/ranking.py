@@ -48,7 +48,12 @@ class _Errors(NamedTuple):
 
 
 def rank_measures(
-    rows: pd.DataFrame, *, n_resamples: int = 500, level: float = 0.95, seed: int = 0
+    rows: pd.DataFrame,
+    *,
+    n_resamples: int = 500,
+    level: float = 0.95,
+    seed: int = 0,
+    max_rows: int = 100_000,
 ) -> pd.DataFrame:
     """Compare measures by how well they foretell the absolute error of held-out predictions.
 
@@ -59,6 +64,7 @@ def rank_measures(
         n_resamples: Resamples of towers for the intervals.
         level: Probability inside an interval.
         seed: Seed of the resampling.
+        max_rows: Rows to rank; of more, as many are drawn.
 
     Returns:
         Indexed by ``measure``, with ``towers`` and ``rows`` and, each with its interval ``_low`` to
@@ -69,6 +75,8 @@ def rank_measures(
     Raises:
         InputError: If there is no measure or no row that has all.
     """
+    if len(rows) > max_rows:
+        rows = rows.sample(max_rows, random_state=seed).sort_index()
     errors = _errors(rows)
     n_towers = int(errors.tower.max()) + 1
     of_tower = [np.flatnonzero(errors.tower == i) for i in range(n_towers)]
