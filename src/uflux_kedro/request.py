@@ -63,8 +63,10 @@ def nearest_parameter(path: str, known: Iterable[str]) -> str:
         close = get_close_matches(path.casefold(), names, n=1, cutoff=0.6)
         if close:
             return f"did you mean {close[0]}?"
-    if same_leaf:  # its block was left out
-        return f"did you mean {' or '.join(same_leaf[:3])}?"
+    if same_leaf:  # its block was left out; rather a setting of a block than one of a part of it
+        least = min(k.count(".") for k in same_leaf)
+        outer = [k for k in same_leaf if k.count(".") == least]
+        return f"did you mean {' or '.join(outer[:3])}?"
     by_leaf = {k.rpartition(".")[2]: k for k in reversed(paths)}
     close = get_close_matches(leaf, by_leaf, n=1, cutoff=0.7)
     return f"did you mean {by_leaf[close[0]]}?" if close else "see the page of all settings"

@@ -143,10 +143,10 @@ def test_captions_name_flux_unit_and_number():
     assert found.number == "Figure 10"
     assert found.title == "Response of NEE to PPFD by IGBP class"
     assert caption_of("response_RECO").number == "Figure 11"
-    text = caption_of("importance_LE").text.format(scheme="grouped k-fold")
-    assert "(grouped k-fold)" in text
-    assert text.endswith("LE in W m⁻².")
-    for key in ("response_GPP", "importance_TA", "shap_"):
+    assert caption_of("importance_LE").number == "Figure S7, LE"
+    assert caption_of("importance_LE").text.endswith("LE in W m⁻².")
+    assert caption_of("next_tower_LE").title == "Where to build the next tower for LE"
+    for key in ("response_GPP", "importance_TA", "shap_", "next_tower_TA"):
         with pytest.raises(ConfigurationError):
             caption_of(key)
 

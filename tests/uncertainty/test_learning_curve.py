@@ -94,7 +94,7 @@ def test_threads_change_nothing_and_another_seed_draws_other_towers(seen):
 
 
 def test_too_few_towers_are_refused():
-    with pytest.raises(InputError, match="four or more towers"):
+    with pytest.raises(InputError, match="4 or more towers"):
         train_on_shares(make_rows(3), "GPP", ["number"], lambda _: Mean(), SETTINGS)
 
 
