@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from uflux_kedro.datasets import FolderDataset, ProductStoreDataset, RawFilesDataset
+from uflux_kedro.datasets import FolderDataset, RawFilesDataset
 from uflux_kedro.errors import ConfigurationError
 from uflux_kedro.files import link, put, remove, replacing
 from uflux_kedro.lineage import Origin, origins, outdated
@@ -112,7 +112,7 @@ class Staging:
         known |= {n: plan["outputs"][inputs[n]]["fingerprint"] for n in waiting}
         # What is in a store is a dataset of its own: the store itself counts as little here as in a
         # run that makes the product too.
-        known = {n: f for n, f in known.items() if not isinstance(datasets[n], ProductStoreDataset)}
+        known = {n: f for n, f in known.items() if not _is_bare_store(datasets[n])}
         found = origins(pipeline, catalog, known)
 
         staged = {keys[n] for n in waiting}
@@ -293,6 +293,11 @@ def _stands(dataset: Any) -> bool:
     from uflux_kedro.products.store import FINISHED
 
     return dataset.store.status() == FINISHED
+
+
+def _is_bare_store(dataset: Any) -> bool:
+    """Whether a dataset is the store in which a node makes a product, and not the product."""
+    return hasattr(dataset, "store") and not hasattr(dataset, "reopen")
 
 
 def _require_there(inputs: Mapping[str, Any]) -> None:
