@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -96,7 +96,7 @@ def held_out(
         folds: Splits; None for those of the scheme.
         **settings: Settings of the model.
     """
-    rows, training = towers.rows(flux, predictors), towers.training
+    training = towers.training
 
     def make(fold: int) -> Any:
         made = make_model(model, settings, random_state=training.seed + fold, n_jobs=1)
@@ -104,6 +104,39 @@ def held_out(
             return made
         return ColumnsRegressor(made, [predictors.index(c) for c in chosen[fold].columns])
 
+    return held_out_by(
+        make,
+        towers,
+        flux,
+        predictors,
+        folds=folds,
+        with_sites=settings.get("weights") == "stacked",
+        progress=f"{flux} {model} {len(predictors)} predictors",
+    )
+
+
+def held_out_by(
+    make: Callable[[int], Any],
+    towers: Towers,
+    flux: str,
+    predictors: Sequence[str],
+    *,
+    folds: Sequence[Fold] | None,
+    with_sites: bool,
+    progress: str,
+) -> pd.DataFrame:
+    """Predict every site as :func:`held_out` does, with the estimators that a function makes.
+
+    Args:
+        make: Function of a fold that returns an unfitted estimator.
+        towers: The towers.
+        flux: Target.
+        predictors: Columns.
+        folds: Splits; None for those of the scheme.
+        with_sites: Whether fits are told the site of each row.
+        progress: Label of the progress.
+    """
+    rows, training = towers.rows(flux, predictors), towers.training
     return held_out_predictions(
         make,
         rows[list(predictors)].to_numpy("float32"),
@@ -111,10 +144,10 @@ def held_out(
         rows["site_id"].to_numpy(),
         rows["time"].to_numpy(),
         make_folds(training.scheme, rows, training) if folds is None else folds,
-        fit_with_sites=settings.get("weights") == "stacked",
+        fit_with_sites=with_sites,
         n_jobs=training.n_jobs,
         cache_folder=towers.cache,
-        progress=f"{flux} {model} {len(predictors)} predictors",
+        progress=progress,
     )
 
 

@@ -19,6 +19,7 @@ from uflux_kedro.uncertainty.closed_loop import (
     run_closed_loop,
     world_of_loop,
 )
+from uflux_kedro.uncertainty.coverage import SUM_KINDS
 from uflux_kedro.uncertainty.parameters import UncertaintyParameters
 
 BY_CLASS = 100
@@ -144,29 +145,28 @@ def _print_classes(found: ClosedLoop) -> None:
         print(line(str(flux), str(group), f"{rows['area_share'].iloc[0]:.0%}", *cells))
 
 
-_WAYS = {"": "correlated", "_independent": "independent", "_dependent": "dependent"}
-
-
 def _print_sums(found: ClosedLoop) -> None:
     print("\n### Coverage of annual sums, all networks together\n")
-    _head("flux", "network", "region", "sums", *_WAYS.values())
+    _head("flux", "network", "region", "sums", *SUM_KINDS.values())
     sums = found.sums.assign(
         **{
             name: (found.sums["truth"] >= found.sums[f"lower{way}"])
             & (found.sums["truth"] <= found.sums[f"upper{way}"])
-            for way, name in _WAYS.items()
+            for way, name in SUM_KINDS.items()
         }
     )
     for (flux, network, kind), part in sums.groupby(["flux", "network", "region_kind"], sort=False):
-        cells = [f"{part[name].mean():.2f}" for name in _WAYS.values()]
+        cells = [f"{part[name].mean():.2f}" for name in SUM_KINDS.values()]
         print(line(str(flux), str(network), str(kind), str(len(part)), *cells))
 
 
 def _print_totals(found: ClosedLoop) -> None:
     print("\n### Global totals of the first year, PgC\n")
-    _head("flux", "network", "towers", "truth", "map", *(f"{w} interval" for w in _WAYS.values()))
+    _head(
+        "flux", "network", "towers", "truth", "map", *(f"{w} interval" for w in SUM_KINDS.values())
+    )
     first = found.sums[found.sums["year"] == found.sums["year"].min()]
     for case, part in _cases(first[first["region_kind"] == "global"]):
         row = part.iloc[0]
-        intervals = [f"{row[f'lower{way}']:.1f} to {row[f'upper{way}']:.1f}" for way in _WAYS]
+        intervals = [f"{row[f'lower{way}']:.1f} to {row[f'upper{way}']:.1f}" for way in SUM_KINDS]
         print(line(*case, f"{row['truth']:.1f}", f"{row['value']:.1f}", *intervals))

@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
 
-from benchmarks.skill.towers import Towers, difference, read_towers
+from benchmarks.skill.towers import Towers, difference, held_out_by, read_towers
 from benchmarks.table import line
 from benchmarks.timing import cost_of
 from uflux_kedro.biophysics.evapotranspiration import evapotranspiration_from_le, priestley_taylor
@@ -24,7 +24,6 @@ from uflux_kedro.models.calibration import CalibratedBaseline
 from uflux_kedro.models.hybrid import HybridRegressor
 from uflux_kedro.models.packing import pack
 from uflux_kedro.models.registry import make_model
-from uflux_kedro.validation.cross_validation import held_out_predictions
 from uflux_kedro.validation.folds import Fold, site_k_fold
 from uflux_kedro.validation.metrics import pooled
 from uflux_kedro.validation.skill import skill_by_part
@@ -76,7 +75,7 @@ def _predictions(towers: Towers, flux: str) -> dict[str, dict[str, pd.DataFrame]
     tests = _tests(rows, towers.training.seed)
     return {
         test: {
-            model: _held_out(towers, flux, predictors, rows, folds, model)
+            model: _held_out(towers, flux, predictors, folds, model)
             for model in ("trees", "baseline", *FORMS)
         }
         for test, folds in tests.items()
@@ -87,7 +86,6 @@ def _held_out(
     towers: Towers,
     flux: str,
     predictors: tuple[str, ...],
-    rows: pd.DataFrame,
     folds: list[Fold],
     model: str,
 ) -> pd.DataFrame:
@@ -102,16 +100,13 @@ def _held_out(
             "HYBRID", {"form": model}, random_state=seed + fold, predictors=predictors, flux=flux
         )
 
-    return held_out_predictions(
+    return held_out_by(
         make,
-        rows[list(predictors)].to_numpy("float32"),
-        rows[flux].to_numpy("float64"),
-        rows["site_id"].to_numpy(),
-        rows["time"].to_numpy(),
-        folds,
-        fit_with_sites=model != "trees",
-        n_jobs=towers.training.n_jobs,
-        cache_folder=towers.cache,
+        towers,
+        flux,
+        predictors,
+        folds=folds,
+        with_sites=model != "trees",
         progress=f"{flux} {model}",
     )
 

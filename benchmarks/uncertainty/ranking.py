@@ -10,6 +10,7 @@ from benchmarks.skill import Towers, held_out, read_towers
 from benchmarks.table import line
 from uflux_kedro.uncertainty import calibrate, rank_measures, space_of_towers
 from uflux_kedro.uncertainty.parameters import UncertaintyParameters
+from uflux_kedro.validation.comparison import mean_of_members
 from uflux_kedro.variables import FLUXES
 
 MEMBERS = ("EVI-ERA", "LAI-ERA", "EVI-GRID", "LAI-GRID")
@@ -39,14 +40,9 @@ def judged_rows(towers: Towers, flux: str) -> pd.DataFrame:
         held_out(towers, flux, towers.member(name, flux).predictors).assign(member=name)
         for name in MEMBERS
     ]
-    grouped = pd.concat(parts).groupby(["site_id", "time"])
-    table = grouped.agg(
-        truth=("truth", "first"),
-        prediction=("prediction", "mean"),
-        spread=("prediction", lambda values: values.std(ddof=0)),
-        members=("member", "size"),
-    ).reset_index()
-    table = table[table["members"] == len(MEMBERS)].drop(columns="members")
+    joined = pd.concat(parts)
+    whole = joined.groupby(["site_id", "time"])["member"].transform("size") == len(MEMBERS)
+    table = mean_of_members(joined[whole])
     usable = towers.rows(flux, predictors)
     rows = table.merge(usable[["site_id", "time", *predictors]], on=["site_id", "time"])
     parameters = UncertaintyParameters()

@@ -13,7 +13,7 @@ from benchmarks.table import line
 from uflux_kedro.readers.parameters import TowerParameters
 from uflux_kedro.readers.towers.fluxnet import read_fluxnet
 from uflux_kedro.uncertainty.targets import PARTS, target_share, target_uncertainty
-from uflux_kedro.variables import FLUXES, IGBP_CLASSES, VARIABLES
+from uflux_kedro.variables import FLUXES, IGBP_NAMES, VARIABLES
 
 ARCHIVES = PROJECT / "../shared/data/fluxnet_archives"
 MONTHS = ARCHIVES / "FLX_FR-Pue_FLUXNET2015_FULLSET_MM_2007-2014_2-3.csv"
@@ -43,7 +43,7 @@ def print_table(options: argparse.Namespace) -> None:
     print(line("class", "towers", "n", "RMSE", "sigma of the tower", "share (95 %)"))
     print(line(*("---",) * 6))
     for row in _by_class(towers, "GPP").itertuples():
-        name = "all" if row.group == "all" else _class(row.group)
+        name = "all" if row.group == "all" else IGBP_NAMES[int(row.group)]
         share = f"{row.total:.1%}"
         if row.sites > 1:
             share += f" ({row.low:.1%} to {row.high:.1%})"
@@ -76,10 +76,6 @@ def _by_class(towers: Towers, flux: str) -> pd.DataFrame:
     rows = held_out(towers, flux, towers.member(PREDICTOR_SET, flux).predictors)
     rows = rows.merge(towers.table, on=["site_id", "time"])
     return target_share(rows, target_uncertainty(rows, flux), rows["IGBP"])
-
-
-def _class(code: int) -> str:
-    return next(name for name, known in IGBP_CLASSES.items() if known == code)
 
 
 def _number(value: float, decimals: int) -> str:

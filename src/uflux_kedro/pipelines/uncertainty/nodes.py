@@ -43,18 +43,23 @@ def calibrate_intervals(
     """
     from uflux_kedro.uncertainty.calibration import calibrate
     from uflux_kedro.uncertainty.space_of_towers import space_of_towers
-    from uflux_kedro.validation.cross_validation import usable_rows
 
     flux, predictors = members[0].flux, list(members[0].predictors)
-    usable, _ = usable_rows(training_table, predictors, flux, training.min_qc)
+    usable = _usable(members[0], training_table, training)
     space, importance = space_of_towers(
-        training_table[usable], predictors, flux, parameters, n_jobs=training.n_jobs
+        usable, predictors, flux, parameters, n_jobs=training.n_jobs
     )
     wanted = dict.fromkeys([*_KEPT, *predictors])
     known = training_table[[name for name in wanted if name in training_table]]
     rows = held_out.merge(known, on=["site_id", "time"], validate="one_to_one")
     fitted, judged = calibrate(rows, predictors, parameters, flux=flux, space=space)
     return fitted, judged, importance.reset_index()
+
+
+def _usable(member: Member, table: pd.DataFrame, training: TrainingParameters) -> pd.DataFrame:
+    from uflux_kedro.validation.cross_validation import usable_rows
+
+    return table[usable_rows(table, member.predictors, member.flux, training.min_qc)[0]]
 
 
 def judge_intervals(
@@ -110,18 +115,16 @@ def train_on_shares_of_towers(
         no_curve,
         train_on_shares,
     )
-    from uflux_kedro.validation.cross_validation import usable_rows
 
-    flux, predictors = members[0].flux, list(members[0].predictors)
-    usable, _ = usable_rows(training_table, predictors, flux, training.min_qc)
-    rows, settings = training_table[usable], training.model_parameters.get("XGB")
+    flux, settings = members[0].flux, training.model_parameters.get("XGB")
+    rows = _usable(members[0], training_table, training)
     if rows["site_id"].nunique() < LEAST_TOWERS:
         logger.warning("%s has too few towers for a learning curve", flux)
         return no_curve()
     return train_on_shares(
         rows,
         flux,
-        predictors,
+        members[0].predictors,
         lambda seed: make_model("XGB", settings, random_state=seed, n_jobs=1),
         parameters.learning_curve,
         seed=parameters.seed,
