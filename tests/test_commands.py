@@ -40,11 +40,14 @@ SHELLS = {
     "bash": ["bash", "--norc", "--noprofile", "-o", "history", "-o", "histexpand"],
     "zsh": ["zsh", "-f", "-i", "-s"],
 }
+# A line is written at once: programs side by side, as in a pipe, would write into each other's.
 STAND_IN = """#!/bin/sh
-{ printf '%s\\037' "${BY:-shell}" "${0##*/}" "$@"; echo; } >> "$NOTES"
+note=$(printf '%s\\037' "${BY:-shell}" "${0##*/}" "$@")
+printf '%s\\n' "$note" >> "$NOTES"
 """
 MAKE = """#!/bin/sh
-{ printf '%s\\037' "${BY:-shell}" make "$@"; echo; } >> "$NOTES"
+note=$(printf '%s\\037' "${BY:-shell}" make "$@")
+printf '%s\\n' "$note" >> "$NOTES"
 BY=make exec REAL "$@"
 """
 
