@@ -13,5 +13,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "mds": ["Filled", "Tolerances", "fill_mds"],
+        "random_uncertainty": ["ALIKE", "RandomUncertainty", "random_uncertainty"],
     },
 )
