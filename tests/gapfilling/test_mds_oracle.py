@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.gapfilling.test_mds import make_record
+from tests.testing.records import make_record
 from uflux_kedro.gapfilling import fill_mds
 
 DIIVE = "UFLUX_DIIVE_PYTHON"
