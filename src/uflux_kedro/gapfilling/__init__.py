@@ -13,5 +13,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "ustar": ["UstarThresholds", "filter_by_ustar", "ustar_thresholds"],
+        "ustar_scenarios": ["Scenarios", "ustar_scenarios"],
     },
 )

@@ -62,11 +62,12 @@ class UstarThresholds:
             for year in self.samples.index
         }
         rows = [_percentiles(sample.to_numpy(), percentiles) for sample in pooled.values()]
-        return pd.DataFrame(rows, index=self.samples.index, columns=list(percentiles))
+        return pd.DataFrame(rows, index=self.samples.index, columns=list(map(float, percentiles)))
 
     def constant(self, percentiles: Sequence[float] = PERCENTILES) -> pd.Series:
         """Return FLUXNET's constant thresholds (CUT): percentiles over all years, by percentile."""
-        return pd.Series(_percentiles(self.samples.to_numpy(), percentiles), list(percentiles))
+        found = _percentiles(self.samples.to_numpy(), percentiles)
+        return pd.Series(found, list(map(float, percentiles)))
 
 
 def ustar_thresholds(
