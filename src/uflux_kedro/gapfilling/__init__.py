@@ -12,6 +12,8 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "mds": ["Filled", "Tolerances", "fill_mds"],
+        "random_uncertainty": ["ALIKE", "RandomUncertainty", "random_uncertainty"],
         "ustar": ["UstarThresholds", "filter_by_ustar", "ustar_thresholds"],
         "ustar_scenarios": ["Scenarios", "ustar_scenarios"],
     },
