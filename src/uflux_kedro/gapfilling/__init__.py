@@ -13,8 +13,10 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "mds": ["Filled", "Tolerances", "fill_mds"],
+        "partitioning.day": ["LightResponse", "light_response", "partition_day"],
+        "partitioning.night": ["NightResponse", "night_response", "partition_night"],
         "random_uncertainty": ["ALIKE", "RandomUncertainty", "random_uncertainty"],
         "ustar": ["UstarThresholds", "filter_by_ustar", "ustar_thresholds"],
-        "ustar_scenarios": ["Scenarios", "ustar_scenarios"],
+        "ustar_percentiles": ["Scenarios", "ustar_scenarios"],
     },
 )

@@ -9,7 +9,7 @@ import pytest
 from tests.testing.half_hours import Tower
 from uflux_kedro.errors import InputError
 from uflux_kedro.gapfilling.ustar import UstarThresholds, filter_by_ustar
-from uflux_kedro.gapfilling.ustar_scenarios import most_similar, ustar_scenarios
+from uflux_kedro.gapfilling.ustar_percentiles import most_similar, ustar_scenarios
 
 
 def made_of(samples):
