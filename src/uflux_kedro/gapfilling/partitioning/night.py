@@ -136,8 +136,11 @@ def potential_of(
     longitude: float | None,
     utc_offset: float | None,
 ) -> NDArray[np.float64] | None:
-    """Return the radiation above the atmosphere, W m-2, (steps,); None if the place is not known."""
-    if latitude is None or longitude is None:
+    """Return the radiation above the atmosphere, W m-2, (steps,).
+
+    None if the place is not known, or the length of a step, since there is only one.
+    """
+    if latitude is None or longitude is None or len(index) == 1:
         return None
     offset = round(longitude / 15) if utc_offset is None else utc_offset
     return potential_radiation(index, latitude, longitude, offset)
