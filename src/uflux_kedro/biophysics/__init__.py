@@ -33,6 +33,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "estimated_net_radiation",
             "incoming_longwave",
             "ppfd_from_shortwave",
+            "shortwave_from_ppfd",
             "top_of_atmosphere_radiation",
         ],
         "respiration": ["lloyd_taylor", "rain_limitation"],
