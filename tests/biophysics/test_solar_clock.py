@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from uflux_kedro.biophysics.solar_clock import _equation_of_time, around, read_solar_clock
+from uflux_kedro.biophysics.radiation import potential_radiation, top_of_atmosphere_radiation
+from uflux_kedro.biophysics.solar_clock import around, equation_of_time, read_solar_clock
 
 
 def record(ahead, start="2003-05-03", step_h=0.5, mean=200.0):
@@ -17,7 +18,7 @@ def record(ahead, start="2003-05-03", step_h=0.5, mean=200.0):
     ahead = np.asarray(ahead, dtype=float)
     of_day = round(24 / step_h)
     times = pd.date_range(start, periods=of_day * len(ahead), freq=pd.Timedelta(hours=step_h))
-    noon = np.repeat(12 + ahead, of_day) - _equation_of_time(times.day_of_year.to_numpy())
+    noon = np.repeat(12 + ahead, of_day) - equation_of_time(times.day_of_year.to_numpy())
     hour = np.tile((np.arange(of_day) + 0.5) * step_h, len(ahead))
     return times, mean * (1 + np.cos(2 * np.pi * (hour - noon) / 24))
 
@@ -30,19 +31,19 @@ def test_the_equation_of_time_has_its_known_extremes(date, minutes):
     # Of almanacs: the sundial is 14.2 minutes late in February, 16.4 early in November. Spencer's
     # series is within 35 seconds.
     day = np.array([pd.Timestamp(date).day_of_year])
-    assert 60 * _equation_of_time(day) == pytest.approx([minutes], abs=35 / 60)
+    assert 60 * equation_of_time(day) == pytest.approx([minutes], abs=35 / 60)
 
 
 def test_the_equation_of_time_where_its_waves_are_short():
     # Days whose angle is 0, an eighth and a quarter of the year, e.g. the first
     # 229.18 x (0.000075 + 0.001868 - 0.014615).
-    minutes = 60 * _equation_of_time(1 + 365 * np.array([0, 1 / 8, 1 / 4]))
+    minutes = 60 * equation_of_time(1 + 365 * np.array([0, 1 / 8, 1 / 4]))
     assert minutes == pytest.approx([-2.90416, -14.24949, -3.98475], abs=1e-5)
 
 
 def test_the_equation_of_time_nearly_vanishes_over_the_year():
     # Waves of a whole year leave Spencer's constant, 229.18 min x 0.000075.
-    year = _equation_of_time(np.arange(1, 366))
+    year = equation_of_time(np.arange(1, 366))
     assert 60 * year.mean() == pytest.approx(229.18 * 0.000075, abs=1e-6)
 
 
@@ -78,7 +79,7 @@ def test_a_day_may_lack_a_twentieth_and_no_more():
     sun = np.where((times.hour >= 6) & (times.hour < 18), 400.0, 0.0)
     sun[times.hour == 0] = np.nan
     assert read_solar_clock(times, sun).ahead == pytest.approx(
-        _equation_of_time(times.day_of_year.to_numpy()).mean(), abs=0.02
+        equation_of_time(times.day_of_year.to_numpy()).mean(), abs=0.02
     )
     sun[(times.hour == 23) & (times.minute == 0)] = np.nan
     assert read_solar_clock(times, sun) is None  # 45 of 48
@@ -135,3 +136,20 @@ def test_no_month_with_enough_days_has_no_jump():
     clock = read_solar_clock(times, sun)
     assert clock.days == 15
     assert np.isnan(clock.jump)
+
+
+@pytest.mark.parametrize("latitude", [-35.0, 0.0, 50.0, 75.0])
+@pytest.mark.parametrize("step", ["30min", "1h"])
+def test_potential_radiation_has_the_daily_mean_of_the_formula_for_days(latitude, step):
+    times = pd.date_range("2003-01-01", "2003-12-31 23:59", freq=step)
+    steps = potential_radiation(times, latitude, 15.0, 1.0)
+    days = pd.Series(steps, times).resample("D").mean()
+    expected = top_of_atmosphere_radiation(latitude, days.index.day_of_year.to_numpy())
+    np.testing.assert_allclose(days, expected, atol=0.5)
+
+
+def test_the_noon_of_potential_radiation_is_where_the_clock_puts_it():
+    times = pd.date_range("2003-01-01", "2003-12-31 23:59", freq="30min")
+    clock = read_solar_clock(times, potential_radiation(times, 40.0, 10.0, 1.0))
+    assert clock.ahead == pytest.approx(1 - 10 / 15, abs=0.01)
+    assert clock.error < 0.01

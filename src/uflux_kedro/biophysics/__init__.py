@@ -32,6 +32,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "radiation": [
             "estimated_net_radiation",
             "incoming_longwave",
+            "potential_radiation",
             "ppfd_from_shortwave",
             "shortwave_from_ppfd",
             "top_of_atmosphere_radiation",

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from uflux_kedro.biophysics._formula import formula
+from uflux_kedro.biophysics.solar_clock import equation_of_time
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 SOLAR_CONSTANT = 1361.0
 """W m-2; Kopp and Lean (2011), doi 10.1029/2010GL045777."""
@@ -42,6 +47,41 @@ def top_of_atmosphere_radiation(latitude: Any, doy: Any) -> Any:
     height = sunset * np.sin(phi) * np.sin(declination)
     height = height + np.cos(phi) * np.cos(declination) * np.sin(sunset)
     return np.maximum(SOLAR_CONSTANT / np.pi * distance * height, 0.0)
+
+
+def potential_radiation(
+    times: pd.DatetimeIndex, latitude: float, longitude: float, utc_offset: float
+) -> NDArray[np.float64]:
+    """Return the solar radiation on a horizontal plane above the atmosphere, mean of each step.
+
+    FLUXNET's ``SW_IN_POT``. Source: Allen et al. (1998), FAO Irrigation and Drainage Paper 56,
+    equations 21 to 33, summed over parts of a step of 5 minutes or less.
+
+    Args:
+        times: Start of each step at a regular step, (steps,), in the clock of the record.
+        latitude: Degrees north.
+        longitude: Degrees east.
+        utc_offset: Hours by which the clock is ahead of UTC.
+
+    Returns:
+        Radiation, W m-2, (steps,); 0 at night.
+    """
+    step = np.diff(times[:2]).astype("timedelta64[m]").astype(float)[0] / 60
+    parts = int(np.ceil(step * 12))
+    doy = times.day_of_year.to_numpy()
+    phi, angle = np.deg2rad(latitude), 2 * np.pi * doy / 365
+    declination = 0.409 * np.sin(angle - 1.39)
+    clock = (times - times.normalize()) / pd.Timedelta(hours=1)
+    solar = np.asarray(clock) + longitude / 15 - utc_offset + equation_of_time(doy)
+    height = np.zeros(len(times))
+    for part in range(parts):
+        hour_angle = np.pi / 12 * (solar + (part + 0.5) * step / parts - 12)
+        height += np.maximum(
+            np.sin(phi) * np.sin(declination)
+            + np.cos(phi) * np.cos(declination) * np.cos(hour_angle),
+            0.0,
+        )
+    return SOLAR_CONSTANT * (1 + 0.033 * np.cos(angle)) * height / parts
 
 
 @formula

@@ -64,7 +64,7 @@ def read_solar_clock(times: ArrayLike, SW_IN: ArrayLike) -> SolarClock | None:
         return None
     noon = np.angle(sums["x"] + 1j * sums["y"]) * 12 / np.pi
     index = pd.DatetimeIndex(sums.index)
-    ahead = around(noon + _equation_of_time(index.day_of_year.to_numpy()) - 12)
+    ahead = around(noon + equation_of_time(index.day_of_year.to_numpy()) - 12)
     middle = _middle(ahead)
     near = middle + around(ahead - middle)
     spread = 1.4826 * np.median(np.abs(near - middle))
@@ -79,7 +79,7 @@ def _months(month: np.ndarray) -> list[np.ndarray]:
     return [days for days in groups if days.sum() >= _LEAST_DAYS_OF_MONTH]
 
 
-def _equation_of_time(day: np.ndarray) -> np.ndarray:
+def equation_of_time(day: np.ndarray) -> np.ndarray:
     """Hours by which a sundial is ahead of a clock; Spencer (1971), in Iqbal (1983), eq. 1.3.1."""
     x = 2 * np.pi * (day - 1) / 365
     return (229.18 / 60) * (
