@@ -12,6 +12,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "mds": ["Filled", "Tolerances", "fill_mds"],
         "record": ["check_record"],
     },
 )
