@@ -14,5 +14,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "mds": ["Filled", "Tolerances", "fill_mds"],
         "record": ["check_record"],
+        "ustar": ["UstarThresholds", "filter_by_ustar", "ustar_thresholds"],
     },
 )
