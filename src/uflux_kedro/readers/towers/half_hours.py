@@ -76,6 +76,7 @@ class HalfHours:
         longitude: Degrees east; None if unknown.
         utc_offset: Hours by which the clock is ahead of UTC; None if unknown.
         IGBP: Land cover class; None if unknown.
+        filtered: Whether NEE of still nights was left out already, as in FLUXNET's tables.
         source: File, or folder of several files.
         findings: What was noticed while reading.
     """
@@ -86,6 +87,7 @@ class HalfHours:
     longitude: float | None = None
     utc_offset: float | None = None
     IGBP: str | None = None
+    filtered: bool = False
     source: str = ""
     findings: list[Remark] = field(default_factory=list)
 
@@ -93,6 +95,11 @@ class HalfHours:
     def steps_a_day(self) -> int:
         """48 for half-hours, 24 for hours."""
         return int(DAY / (self.table.index[1] - self.table.index[0]))
+
+    @property
+    def name(self) -> str:
+        """Tower and years, such as ``US-Ne1_2003-2004``."""
+        return f"{self.site_id}_{self.table.index[0].year}-{self.table.index[-1].year}"
 
 
 class _Part(NamedTuple):
@@ -104,6 +111,7 @@ class _Part(NamedTuple):
     where: str
     findings: list[Remark]
     place: Mapping[str, Any]
+    filtered: bool = False
 
 
 def read_half_hours(
@@ -209,7 +217,15 @@ def _read_part(table: TowerFile) -> _Part:
     hours = _in_half_hourly_units(hours, steps.length)
     hours = hours.join(_companion(table), how="left")
     hours, added = _completed(hours, table.site)
-    return _Part(table.site, hours, steps.length, where, findings + added, _stated_place(header))
+    return _Part(
+        table.site,
+        hours,
+        steps.length,
+        where,
+        findings + added,
+        _stated_place(header),
+        table.family == "fluxnet",
+    )
 
 
 def _only_filled(table: TowerFile, header: Header, record: pd.DataFrame) -> list[Remark]:
@@ -372,6 +388,7 @@ def _record(parts: Sequence[_Part], places: Mapping[str, Mapping[str, Any]]) -> 
         longitude=place.get("longitude"),
         utc_offset=place.get("utc_offset"),
         IGBP=place.get("IGBP"),
+        filtered=all(p.filtered for p in parts),
         source=file if len(parts) == 1 else str(PurePosixPath(file).parent),
         findings=[f for p in parts for f in p.findings],
     )
