@@ -13,6 +13,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "mds": ["Filled", "Tolerances", "fill_mds"],
+        "random_uncertainty": ["ALIKE", "RandomUncertainty", "random_uncertainty"],
         "record": ["check_record"],
         "ustar": ["UstarThresholds", "filter_by_ustar", "ustar_thresholds"],
     },

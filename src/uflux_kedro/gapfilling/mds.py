@@ -116,8 +116,7 @@ def fill_mds(
     Raises:
         InputError: If lengths differ or ``steps_a_day`` is not a multiple of 24.
     """
-    if steps_a_day < 1 or steps_a_day % 24:
-        raise InputError("record", None, expected="24 or 48 steps a day", found=str(steps_a_day))
+    check_steps(steps_a_day)
     values = as_column("flux", flux, None)
     n = len(values)
     sw_in, ta, vpd = (as_column(k, x, n) for k, x in (("SW_IN", SW_IN), ("TA", TA), ("VPD", VPD)))
@@ -137,6 +136,12 @@ def fill_mds(
     )  # fmt: skip
     quality = (method > 0).astype(np.int8) + (window > _GOOD[method]) + (window > _MEDIUM[method])
     return Filled(value, quality, method, sd, found, window)
+
+
+def check_steps(steps_a_day: int) -> None:
+    """Raise an ``InputError`` unless hours consist of whole steps."""
+    if steps_a_day < 1 or steps_a_day % 24:
+        raise InputError("record", None, expected="24 or 48 steps a day", found=str(steps_a_day))
 
 
 def as_column(name: str, values: ArrayLike | None, n: int | None) -> NDArray[np.float64]:
