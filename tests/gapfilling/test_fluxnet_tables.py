@@ -75,9 +75,14 @@ def test_a_year_is_a_sum(record):
 
 def test_errors_of_periods_come_from_sums(record, filled):
     start = pd.DatetimeIndex(["2011-04-01", "2011-05-01"], name="time")
-    sums = pd.DataFrame({"NEE_VUT_REF_RANDUNC": [0.1, 0.2]}, start)
+    sums = pd.DataFrame(
+        {"NEE_VUT_REF_RANDUNC": [0.1, 0.2], "NEE_VUT_REF_JOINTUNC": [1.0, 2.0]}, start
+    )
     months = periods(half_hours(record, filled), "MM", sums)
     assert months["NEE_VUT_REF_RANDUNC"].tolist() == [0.1, 0.2]
+    assert months["NEE_VUT_REF_JOINTUNC"].tolist() == pytest.approx(
+        np.hypot([1, 2], GRAMS_A_DAY), rel=1e-4
+    )
 
 
 def test_weather_is_filled_by_similar_weather_then_by_reanalysis(record):

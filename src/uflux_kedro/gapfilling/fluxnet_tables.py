@@ -53,7 +53,8 @@ def half_hours(
     for flux, stem in STEMS.items():
         if f"{flux}_F" not in filled:
             continue
-        columns |= {stem: filled[f"{flux}_F"], f"{stem}_QC": filled[f"{flux}_F_QC"]}
+        quality = filled[f"{flux}_F_QC"].where(filled[f"{flux}_F"].notna())
+        columns |= {stem: filled[f"{flux}_F"], f"{stem}_QC": quality}
         random = _random(filled, flux)
         columns |= {_RANDOM[flux]: random} if random is not None else {}
         columns |= {
@@ -97,7 +98,7 @@ def periods(hours: pd.DataFrame, period: str, sums: pd.DataFrame | None = None) 
         hours: As of :func:`half_hours`.
         period: ``DD``, ``MM`` or ``YY``.
         sums: Errors of the period's means, ``<flux>_RANDUNC`` and ``<flux>_JOINTUNC`` by its start, in
-            the unit of the means.
+            the unit of the means. The joint error of NEE is extended by that of the threshold.
 
     Returns:
         Index ``time``, start of the period; the columns of ``hours`` that can be averaged, those of
@@ -132,6 +133,9 @@ def periods(hours: pd.DataFrame, period: str, sums: pd.DataFrame | None = None) 
     means = means.join(good)
     if sums is not None:
         means = means.join(sums.reindex(index))
+    if {"NEE_VUT_16", "NEE_VUT_84", "NEE_VUT_REF_JOINTUNC"} <= set(means):
+        spread = (means["NEE_VUT_84"] - means["NEE_VUT_16"]) / 2
+        means["NEE_VUT_REF_JOINTUNC"] = np.hypot(means["NEE_VUT_REF_JOINTUNC"], spread)
     return means[[c for c in hours if c in means] + [c for c in means if c not in hours]]
 
 
