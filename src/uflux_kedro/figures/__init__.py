@@ -25,6 +25,12 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "calibration": ["calibration_figure"],
         "learning_curve": ["learning_curve_figure"],
         "explanation": ["effects_figure", "importance_figure", "shap_figure"],
+        "gap_filling": [
+            "cumulative_figure",
+            "fingerprint_figure",
+            "gap_length_figure",
+            "residuals_figure",
+        ],
         "maps": ["mean_maps_figure", "spread_maps_figure"],
         "member": ["member_figure"],
         "members": ["leaderboard_figure"],
