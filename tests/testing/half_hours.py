@@ -48,7 +48,7 @@ class Tower:
         weather = np.repeat(rng.normal(0, 3, days[-1] // 3 + 1), 3)[days]
         SW_IN = 1361 * np.maximum(height, 0) * clear
         TA = 9 + 9 * season + weather + 5 * np.cos(np.pi / 12 * (hour - 15)) * (0.3 + clear)
-        VPD = np.maximum(6.1 * np.exp(0.0687 * TA) * (0.15 + 0.6 * clear) - 2, 0.0)
+        VPD = np.maximum(6.1 * np.exp(0.0687 * TA) * (0.2 + clear) - 2, 0.0)
         USTAR = rng.gamma(2.0, 0.16, len(time))
         Rref = 2.5 + 1.2 * season
         RECO = Rref * np.exp(self.E0 * (1 / 61.02 - 1 / (TA + 46.02)))
@@ -60,3 +60,16 @@ class Tower:
         drivers = {"SW_IN": SW_IN, "TA": TA, "VPD": VPD, "USTAR": USTAR}
         truth = {"GPP": GPP, "RECO": RECO, "Rref": Rref}
         return pd.DataFrame({"NEE": NEE, **drivers}, time), pd.DataFrame(truth, time)
+
+
+def difference(found: pd.Series, known: pd.Series) -> float:
+    """Relative difference of the sums over the steps of both."""
+    both = found.notna() & known.notna()
+    return found[both].sum() / known[both].sum() - 1
+
+
+def efficiency(found: pd.Series, known: pd.Series) -> float:
+    """Nash-Sutcliffe efficiency of daily means."""
+    found, known = found.resample("D").mean(), known.resample("D").mean()
+    both = found.notna() & known.notna()
+    return 1 - ((found - known)[both] ** 2).sum() / ((known - known[both].mean())[both] ** 2).sum()

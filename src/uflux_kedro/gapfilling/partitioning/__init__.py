@@ -10,6 +10,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "day": ["LightResponse", "light_response", "partition_day"],
         "night": ["NightResponse", "night_response", "partition_night"],
     },
 )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,13 +14,9 @@ _TOLERANCE = 1e-10
 _HIGHEST_DAMPING = 1e10
 
 
-class Model(Protocol):
-    """Predictions of the fits ``rows``, and their derivatives."""
-
-    def __call__(
-        self, parameters: NDArray[np.float64], rows: NDArray[np.int64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return predictions (rows, records) and derivatives (rows, records, parameters)."""
+Model = Callable[[NDArray, NDArray], tuple[NDArray, NDArray]]
+"""Takes parameters of fits (rows, parameters) and the numbers of these fits (rows,); returns their
+predictions (rows, records) and the derivatives (rows, records, parameters)."""
 
 
 class Fits(NamedTuple):
