@@ -8,7 +8,16 @@ from importlib import import_module
 
 from uflux_kedro.errors import UfluxError
 
-FAMILIES = ("models", "skill", "ingestion", "grids", "inference", "libraries", "uncertainty")
+FAMILIES = (
+    "models",
+    "skill",
+    "ingestion",
+    "grids",
+    "inference",
+    "libraries",
+    "uncertainty",
+    "gapfilling",
+)
 """Modules of this folder with ``main``, which takes the remaining arguments."""
 
 

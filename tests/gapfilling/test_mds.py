@@ -119,6 +119,10 @@ def test_too_few_records_fill_nothing(measured):
     assert not filled.quality.any()
 
 
+def test_a_record_without_rows_stays_empty():
+    assert fill_mds([], [], None, None, steps_a_day=48).value.shape == (0,)
+
+
 def test_a_gap_is_not_filled_from_another_season():
     flux = np.full(500 * 24, np.nan)
     flux[: 10 * 24] = 1.0

@@ -131,7 +131,7 @@ def fill_mds(
         values, sw_in, ta, vpd, measured_sw_in, measured_all,
         float(least), float(most), float(near_ta), float(near_vpd),
         steps_a_day, _SCHEDULE, symmetric, np.isnan(values) | everywhere,
-        np.empty((4, n), np.int64), room[0], room[1], room[2],
+        np.empty(n, np.uint8), np.empty((4, n + 1), np.int64), room[0], room[1], room[2],
         value, sd, found, method, window,
     )  # fmt: skip
     quality = (method > 0).astype(np.int8) + (window > _GOOD[method]) + (window > _MEDIUM[method])
@@ -169,14 +169,14 @@ def as_column(name: str, values: ArrayLike | None, n: int | None) -> NDArray[np.
 @njit(nogil=True, cache=True, error_model="numpy")
 def _fill(  # type: ignore[no-untyped-def]
     flux, sw_in, ta, vpd, measured_sw_in, measured_all, least, most, near_ta, near_vpd,
-    steps_a_day, schedule, symmetric, wanted, similar, found, low, high,
+    steps_a_day, schedule, symmetric, wanted, near, similar, found, low, high,
     value, sd, count, used, window,
 ):  # fmt: skip
     """Write value, standard deviation, number of records, method and window of wanted records.
 
-    ``similar`` (4, n), ``found``, ``low`` and ``high`` (4,) are room for what the methods search. A
-    window holds the one before, in which there was one similar record at most: what was found
-    stays, and only what is new at both ends is searched.
+    ``near`` (n,), ``similar`` (4, n + 1), ``found``, ``low`` and ``high`` (4,) are room for what the
+    methods search. A window holds the one before, in which there was one similar record at most:
+    what was found stays, and only what is new at both ends is searched.
     """
     n = len(flux)
     hour = steps_a_day // 24
@@ -184,7 +184,7 @@ def _fill(  # type: ignore[no-untyped-def]
         if not wanted[i]:
             continue
         value[i] = np.nan
-        near = min(max(sw_in[i], least), most)
+        near_sw_in = min(max(sw_in[i], least), most)
         without_sw_in = np.isnan(sw_in[i])
         without_any = without_sw_in or np.isnan(ta[i]) or np.isnan(vpd[i])
         for method in range(4):
@@ -212,17 +212,20 @@ def _fill(  # type: ignore[no-untyped-def]
                     first = high[method] if side else start
                     last = end if side else low[method]
                     if method == ALL_DRIVERS:
-                        for j in range(first, last):
-                            if (
-                                abs(measured_all[j] - sw_in[i]) < near
-                                and abs(ta[j] - ta[i]) < near_ta
-                                and abs(vpd[j] - vpd[i]) < near_vpd
-                            ):
-                                similar[method, k] = j
-                                k += 1
+                        # Most of the time goes here: a loop of vectors and one without branches.
+                        sun, warm, dry = measured_all[first:last], ta[first:last], vpd[first:last]
+                        for m in range(len(sun)):
+                            near[m] = (
+                                (abs(sun[m] - sw_in[i]) < near_sw_in)
+                                & (abs(warm[m] - ta[i]) < near_ta)
+                                & (abs(dry[m] - vpd[i]) < near_vpd)
+                            )
+                        for m in range(len(sun)):
+                            similar[method, k] = first + m
+                            k += near[m]
                     else:
                         for j in range(first, last):
-                            if abs(measured_sw_in[j] - sw_in[i]) < near:
+                            if abs(measured_sw_in[j] - sw_in[i]) < near_sw_in:
                                 similar[method, k] = j
                                 k += 1
                 low[method], high[method] = start, end

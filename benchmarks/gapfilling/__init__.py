@@ -1,0 +1,36 @@
+"""Gap filling of half-hourly records against other programs.
+
+``python -m benchmarks gapfilling [--half-hourly FOLDER] [--only NAME]`` prints the tables of
+``docs/gap_filling.md``. A table is a module of this folder with ``print_table``, which takes the
+options.
+"""
+
+from __future__ import annotations
+
+import argparse
+from importlib import import_module
+from pathlib import Path
+
+from benchmarks.command import chosen_names
+from benchmarks.data import PROJECT
+
+TABLES = ("speed",)
+"""Modules of this folder."""
+
+HALF_HOURLY = Path("../shared/data/half_hourly")
+"""Records, relative to the project's folder."""
+
+
+def main(arguments: list[str]) -> None:
+    """Print the tables that ``arguments`` name."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks gapfilling", description=main.__doc__
+    )
+    parser.add_argument(
+        "--half-hourly", type=Path, default=PROJECT / HALF_HOURLY, help=f"default {HALF_HOURLY}"
+    )
+    parser.add_argument("--only", help=f"comma-separated names among {','.join(TABLES)}")
+    parser.add_argument("--rounds", type=int, default=3, help="measurements of each, alternating")
+    options = parser.parse_args(arguments)
+    for name in chosen_names(parser, options.only, TABLES):
+        import_module(f"benchmarks.gapfilling.{name}").print_table(options)
