@@ -89,10 +89,23 @@ def test_records_come_back_from_their_tables(record):
     assert len(part_of(rows, "DE-Abc_2011-2011")) == 48
 
 
+@pytest.mark.parametrize(
+    ("longitude", "shift", "offset"), [(0.0, 0, 0), (-85.0, 0, -5.5), (15.0, -2, 0)]
+)
+def test_a_clock_that_nobody_states_is_read_from_the_sun(record, longitude, shift, offset):
+    sun = np.roll(record.table["SW_IN"], shift)
+    found = checked(replace(record, longitude=longitude, table=record.table.assign(SW_IN=sun)))
+    assert found.utc_offset == offset
+    assert any(f"{offset:+g} h are assumed, from the hour" in f["found"] for f in found.findings)
+    stated = checked(replace(record, utc_offset=1.0))
+    assert stated.utc_offset == 1
+
+
 def test_a_checked_record_names_its_file(record):
     with pytest.raises(InputError, match=r"tower.csv: TA: expected -87 to 67 degC"):
         checked(replace(record, table=record.table.assign(TA=300.0)))
     sound = checked(
         replace(record, table=record.table.assign(H=np.nan), latitude=None, longitude=None)
     )
-    assert [f["variable"] for f in sound.findings] == ["H"]
+    found = [(f["check"], f["variable"]) for f in sound.findings]
+    assert found == [("flux", "H"), ("place", "latitude, longitude")]

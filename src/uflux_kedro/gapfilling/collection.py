@@ -6,8 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from uflux_kedro.biophysics.solar_clock import around, read_solar_clock
 from uflux_kedro.gapfilling.record import check_record
 from uflux_kedro.readers.towers.half_hours import HalfHours
 from uflux_kedro.readers.towers.remarks import Remark
@@ -29,7 +31,42 @@ def checked(record: HalfHours) -> HalfHours:
         site=record.site_id,
         where=record.source,
     )
-    return replace(record, table=table, findings=[*record.findings, *findings])
+    offset, assumed = _utc_offset(record)
+    findings = [*record.findings, *findings, *_no_place(record), *assumed]
+    return replace(record, table=table, utc_offset=offset, findings=findings)
+
+
+def _utc_offset(record: HalfHours) -> tuple[float | None, list[Remark]]:
+    """Return the clock's distance from UTC in hours: as stated, else as the sun of SW_IN tells it."""
+    if record.utc_offset is not None or record.longitude is None:
+        return record.utc_offset, []
+    zone = record.longitude / 15
+    clock = (
+        read_solar_clock(record.table.index, record.table["SW_IN"])
+        if "SW_IN" in record.table
+        else None
+    )
+    offset = float(np.round(2 * around(zone if clock is None else clock.ahead + zone))) / 2 + 0.0
+    how = "the zone of the longitude" if clock is None else "the hour of highest SW_IN"
+    found = f"none: {offset:+g} h are assumed, from {how}"
+    return offset, [_remark("place", "utc_offset", record, "the clock's distance from UTC", found)]
+
+
+def _no_place(record: HalfHours) -> list[Remark]:
+    """Return a finding on a tower without place or land cover."""
+    wanted = {"latitude": record.latitude, "longitude": record.longitude, "IGBP": record.IGBP}
+    missing = ", ".join(name for name, value in wanted.items() if value is None)
+    if not missing:
+        return []
+    expected = "the tower's place and land cover in its metadata or in a sites.csv beside it"
+    found = f"no {missing}: what needs the sun's height is left out, and the main chain cannot take the filled tower"
+    return [_remark("place", missing, record, expected, found)]
+
+
+def _remark(check: str, variable: str, record: HalfHours, expected: str, found: str) -> Remark:
+    return Remark(
+        check=check, variable=variable, sites=[record.site_id], expected=expected, found=found
+    )
 
 
 def as_tables(records: Sequence[HalfHours]) -> tuple[pd.DataFrame, pd.DataFrame, list[Remark]]:

@@ -16,7 +16,6 @@ from uflux_kedro.report.tables import html_table
 FLUXES = ("NEE", "LE", "H")
 CAPTIONS = {
     "fingerprint": "Each row of a panel is a time of day, each column a day; grey is missing",
-    "sums": "Sums from the first record on, with their intervals",
     "gap_lengths": "Error of the methods by the length of artificial gaps; all records together",
     "residuals": "Errors of the methods on artificial gaps by hour and season; all records together",
 }
