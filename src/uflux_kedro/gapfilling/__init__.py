@@ -12,6 +12,8 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "artificial_gaps": ["SCENARIOS", "draw_gaps", "scenario_of"],
+        "filler": ["GapFiller"],
         "mds": ["Filled", "Tolerances", "fill_mds"],
         "random_uncertainty": ["ALIKE", "RandomUncertainty", "random_uncertainty"],
         "record": ["check_record"],

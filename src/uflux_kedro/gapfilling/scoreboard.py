@@ -1,152 +1,123 @@
-"""Compare methods on artificial gaps: every method fills the same hidden records, of which it sees nothing."""
+"""How well methods fill: scores on records that were hidden from all of them alike."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
-from typing import Protocol
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from uflux_kedro.gapfilling.artificial_gaps import draw_gaps
-from uflux_kedro.gapfilling.companions import NIGHT
+from uflux_kedro.gapfilling.artificial_gaps import draw_gaps, scenario_of
+from uflux_kedro.gapfilling.filler import FLUXES, GapFiller, sum_unit
 from uflux_kedro.gapfilling.parameters import Scenario
 from uflux_kedro.validation.metrics import score
 
-METRICS = ("n", "RMSE", "NSE", "r2", "MBE", "MAE")
-SEASONS = {
-    "Dec-Feb": (12, 1, 2),
-    "Mar-May": (3, 4, 5),
-    "Jun-Aug": (6, 7, 8),
-    "Sep-Nov": (9, 10, 11),
-}
-
-_LENGTHS = (1 / 48, 1 / 12, 1 / 6, 0.5, 1.0, 3.0, 7.0, 12.0, 30.0, 60.0, 90.0, 180.0)
-"""Days; classes of gaps of scenarios that state no lengths."""
+_SEASONS = ("winter", "spring", "summer", "autumn")
+_METRICS = ("n", "RMSE", "NSE", "r2", "MBE")
+_NORMAL = 1.645
+"""Standard deviations within which nine tenths of a normal distribution lie."""
+_NIGHT = 20.0
+"""W m-2 below which it is night."""
 
 
-class Filler(Protocol):
-    """What fills, such as :class:`uflux_kedro.gapfilling.filler.GapFiller`."""
-
-    def fit(self, table: pd.DataFrame, /) -> Filler:
-        """Learn from a table."""
-        ...
-
-    def fill(self, table: pd.DataFrame, /) -> pd.DataFrame:
-        """Return ``<flux>_F`` with ``_LOWER`` and ``_UPPER``."""
-        ...
-
-
-def fill_hidden(
+def score_record(
     table: pd.DataFrame,
-    flux: str,
-    make: Callable[[str], Filler],
-    methods: Collection[str],
-    scenarios: Mapping[str, Scenario],
-    *,
-    seed: int = 0,
+    make: Callable[[str], GapFiller],
+    methods: Sequence[str],
+    scenarios: Sequence[str],
+    further: Mapping[str, Scenario],
+    seed: int,
+    steps_a_day: int,
     draws: int = 1,
 ) -> pd.DataFrame:
-    """Hide measured records of a flux, and fill them by each method.
+    """Hide records of every flux, fill them by each method, and compare.
 
     Args:
-        table: Record of a tower.
-        flux: NEE, LE or H.
-        make: Method -> a filler of that flux that is not fitted.
-        methods: Methods to compare.
-        scenarios: Name -> artificial gaps.
-        seed: Seed of the gaps.
-        draws: How often gaps of a scenario are drawn.
+        table: Record of a tower, (steps, columns).
+        make: Function that returns an unfitted filler of a method.
+        methods: Methods.
+        scenarios: Names of scenarios of artificial gaps.
+        further: Scenarios of a configuration by name.
+        seed: Seed of the first draw; the next ones count on.
+        steps_a_day: 48 or 24.
+        draws: How often the gaps of a scenario are drawn.
 
     Returns:
-        A row for each method and hidden record: ``scenario``, ``draw``, ``method``, ``flux``, ``days``
-        (length of its gap, among those of the scenario), ``time``, ``night``, ``truth``,
-        ``prediction`` (NaN where a method fills nothing), ``lower``, ``upper``.
+        A row for each method, flux, scenario, draw and ``part`` (all, day, night, seasons of the northern
+        hemisphere): ``n`` hidden records that the method filled, ``left`` that it did not, ``RMSE``,
+        ``NSE``, ``r2``, ``MBE`` (filled minus measured), ``coverage`` and mean ``width`` of the
+        intervals, ``sd_coverage`` (share within 1.645 ``F_SD``), and for all records ``sum_error`` of
+        their sum with its ``sum_sd`` (gC m-2 for NEE; for LE and H the error of the record's mean, W m-2).
     """
-    steps_a_day = int(pd.Timedelta("1D") / (table.index[1] - table.index[0]))
-    measured = table[flux].notna().to_numpy()
-    night = (table["SW_IN"] < NIGHT).to_numpy() if "SW_IN" in table else np.full(len(table), False)
-    parts = []
-    for name, scenario in scenarios.items():
-        for draw in range(draws):
-            gaps = draw_gaps(measured, steps_a_day, scenario, seed + draw)
-            hidden = gaps >= 0
-            if not hidden.any():
-                continue
-            known = table.assign(**{flux: table[flux].mask(hidden)})
-            rows = {
-                "scenario": name, "draw": draw, "flux": flux, "time": table.index[hidden],
-                "days": _days(gaps, scenario, steps_a_day), "night": night[hidden],
-                "truth": table.loc[hidden, flux].to_numpy(),
-            }  # fmt: skip
-            for method in methods:
-                filled = make(method).fit(known).fill(known)[hidden]
-                columns = {
-                    "prediction": f"{flux}_F",
-                    "lower": f"{flux}_F_LOWER",
-                    "upper": f"{flux}_F_UPPER",
-                }
-                found = {ours: filled[theirs].to_numpy() for ours, theirs in columns.items()}
-                parts.append(pd.DataFrame(rows | {"method": method} | found))
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
-
-
-def _days(gaps: NDArray[np.int32], scenario: Scenario, steps_a_day: int) -> NDArray[np.float64]:
-    """Return the length of the gap of each hidden record, days: the nearest of the scenario's."""
-    steps = np.flatnonzero(gaps >= 0)
-    number = gaps[steps]
-    span = np.zeros(number.max() + 1)
-    first = np.full(len(span), len(gaps))
-    np.maximum.at(span, number, steps)
-    np.minimum.at(first, number, steps)
-    days = (span - first + 1)[number] / steps_a_day
-    lengths = np.array(sorted(scenario.days) or _LENGTHS)
-    # An artificial gap may begin or end where nothing was measured.
-    return lengths[np.abs(np.log(days[:, None] / lengths)).argmin(axis=1)]
-
-
-def score_hidden(hidden: pd.DataFrame) -> pd.DataFrame:
-    """Score the methods by flux and scenario: all hidden records, day and night, seasons, lengths of gaps.
-
-    Args:
-        hidden: As of :func:`fill_hidden`, of one record or several fluxes of it.
-
-    Returns:
-        ``method``, ``flux``, ``scenario``, ``part``, ``days`` (of parts that are a length of gaps, else
-        NaN), ``n``, ``RMSE``, ``NSE``, ``r2``, ``MBE``, ``MAE``, ``coverage`` (share within the
-        interval), ``width`` (mean), ``open`` (share of hidden records that were not filled).
-    """
+    fluxes = [f for f in FLUXES if f in table and table[f].notna().any()]
     rows = []
-    for keys, group in hidden.groupby(["flux", "scenario", "method"], sort=False):
-        flux, scenario, method = keys
-        month = pd.DatetimeIndex(group["time"]).month
-        parts: dict[tuple[str, float], NDArray[np.bool_]] = {
-            ("all", np.nan): np.full(len(group), True),
-            ("day", np.nan): ~group["night"].to_numpy(bool),
-            ("night", np.nan): group["night"].to_numpy(bool),
-            **{(name, np.nan): np.isin(month, months) for name, months in SEASONS.items()},
-            **{("length", d): (group["days"] == d).to_numpy() for d in sorted(set(group["days"]))},
-        }
-        for (part, days), chosen in parts.items():
-            if chosen.any():
-                keyed = {
-                    "method": method,
-                    "flux": flux,
-                    "scenario": scenario,
-                    "part": part,
-                    "days": days,
-                }
-                rows.append(keyed | _scores(group[chosen]))
+    for name in scenarios:
+        for draw in range(draws):
+            hidden = {
+                f: draw_gaps(
+                    table[f].notna().to_numpy(),
+                    steps_a_day,
+                    scenario_of(name, further),
+                    seed + draw,
+                )
+                >= 0
+                for f in fluxes
+            }
+            left = table.assign(**{f: table[f].mask(hidden[f]) for f in fluxes})
+            for method in methods:
+                filler = make(method).fit(left)
+                filled = filler.fill(left)
+                for flux in filler.fillers:
+                    scores = _scores(table, filled, filler, flux, hidden[flux])
+                    labels = {"method": method, "flux": flux, "scenario": name, "draw": draw}
+                    rows += [labels | one for one in scores]
     return pd.DataFrame(rows)
 
 
-def _scores(rows: pd.DataFrame) -> dict[str, float]:
-    filled = rows.dropna(subset=["prediction"])
-    scores = score(filled["truth"], filled["prediction"])
-    within = (filled["truth"] >= filled["lower"]) & (filled["truth"] <= filled["upper"])
-    return {name: scores[name] for name in METRICS} | {
-        "coverage": float(within.mean()),
-        "width": float((filled["upper"] - filled["lower"]).mean()),
-        "open": 1 - len(filled) / len(rows),
-    }
+def _scores(
+    table: pd.DataFrame,
+    filled: pd.DataFrame,
+    filler: GapFiller,
+    flux: str,
+    hidden: NDArray[np.bool_],
+) -> Iterator[dict[str, object]]:
+    truth, value = table[flux].to_numpy(), filled[f"{flux}_F"].to_numpy()
+    lower, upper, sd = (filled[f"{flux}_F_{c}"].to_numpy() for c in ("LOWER", "UPPER", "SD"))
+    within = (truth >= lower) & (truth <= upper)
+    for part, inside in _parts(table, hidden).items():
+        known = inside & np.isfinite(value)
+        if not known.any():
+            continue
+        scores = score(truth[known], value[known])
+        row: dict[str, object] = {
+            "part": part,
+            "left": int((inside & ~known).sum()),
+            **{name: scores[name] for name in _METRICS},
+            "coverage": float(within[known].mean()),
+            "width": float((upper - lower)[known].mean()),
+            "sd_coverage": float((np.abs(value - truth) <= _NORMAL * sd)[known].mean()),
+        }
+        if part == "all":
+            unit = sum_unit(table, flux)
+            of_sum = filler.fillers[flux].correlation.sd_of_sums(
+                np.where(known, sd, 0.0), np.zeros(len(table), dtype=np.int64), 1
+            )
+            row |= {
+                "sum_error": float((value - truth)[known].sum() * unit),
+                "sum_sd": float(of_sum[0] * unit),
+            }
+        yield row
+
+
+def _parts(table: pd.DataFrame, hidden: NDArray[np.bool_]) -> dict[str, NDArray[np.bool_]]:
+    """Return the hidden records of each part of the day and the year."""
+    parts = {"all": hidden}
+    sun = next((table[c] for c in ("SW_IN", "SW_IN_ERA", "PPFD_IN") if c in table), None)
+    if sun is not None:
+        parts |= {
+            "day": hidden & (sun >= _NIGHT).to_numpy(),
+            "night": hidden & (sun < _NIGHT).to_numpy(),
+        }
+    season = pd.DatetimeIndex(table.index).month.to_numpy() % 12 // 3
+    return parts | {name: hidden & (season == n) for n, name in enumerate(_SEASONS)}

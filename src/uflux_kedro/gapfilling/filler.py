@@ -1,0 +1,253 @@
+"""Fill the fluxes of a half-hourly record."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+import pandas as pd
+
+from uflux_kedro.biophysics.constants import CARBON_MOLAR_MASS
+from uflux_kedro.errors import InputError
+from uflux_kedro.gapfilling.one_flux import FluxFiller, Record, fill_flux, fit_flux
+from uflux_kedro.gapfilling.predictors import predictors_of
+from uflux_kedro.gapfilling.random_uncertainty import ALIKE, random_uncertainty
+from uflux_kedro.gapfilling.sums import numbered_periods
+
+if TYPE_CHECKING:
+    from uflux_kedro.gapfilling.parameters import Method
+
+FLUXES = ("NEE", "LE", "H")
+_LEAST_RECORDS = 500
+_POOR, _MEDIUM = 40.0, 10.0
+"""Days of a gap above which a filled value is of poor (3) and of medium (2) quality."""
+
+
+class GapFiller:
+    """Fill the gaps of NEE, LE and H of one tower, with errors of records and of sums.
+
+    The default method weighs boosted trees, random trees, marginal distribution sampling and
+    interpolation by the length of the gap and the part of the day, as they did on artificial gaps;
+    all errors are calibrated there too::
+
+        filler = GapFiller(latitude=50.96, longitude=13.57, utc_offset=1).fit(table)
+        filled = filler.fill(table)
+        years = filler.sums("YY")
+
+    Args:
+        method: ``uflux``, ``mds`` (as ONEFlux) or ``mds_symmetric``.
+        fluxes: Fluxes to fill; those that a table lacks are left out.
+        latitude: Degrees north; with longitude and offset the sun above the atmosphere is a predictor.
+        longitude: Degrees east.
+        utc_offset: Hours by which the clock is ahead of UTC.
+        level: Coverage of the intervals.
+        seed: Seed of all draws; the same gives the same values.
+        n_jobs: Threads.
+    """
+
+    def __init__(
+        self,
+        method: Method = "uflux",
+        fluxes: Sequence[str] = FLUXES,
+        latitude: float | None = None,
+        longitude: float | None = None,
+        utc_offset: float | None = None,
+        level: float = 0.9,
+        seed: int = 0,
+        n_jobs: int = 2,
+    ) -> None:
+        self.method = method
+        self.fluxes = tuple(fluxes)
+        self.level = level
+        self.seed = seed
+        self.n_jobs = n_jobs
+        place = (latitude, longitude, utc_offset)
+        known = [p for p in place if p is not None]
+        self._place = (known[0], known[1], known[2]) if len(known) == len(place) else None
+        self.fillers: dict[str, FluxFiller] = {}
+        self.filled: pd.DataFrame | None = None
+
+    def fit(self, table: pd.DataFrame) -> Self:
+        """Learn from the measured records of a table.
+
+        Args:
+            table: Record of a tower (see :mod:`uflux_kedro.gapfilling`), (steps, columns).
+
+        Raises:
+            InputError: If the index has no regular step of an hour or half an hour, or none of the fluxes
+                has enough measured records.
+        """
+        steps_a_day = steps_of(table)
+        self.fillers = {}
+        for flux in self.fluxes:
+            if flux in table and table[flux].notna().sum() >= _LEAST_RECORDS:
+                record = self._record(table, flux, steps_a_day)
+                self.fillers[flux] = fit_flux(
+                    record, self.method, level=self.level, seed=self.seed, n_jobs=self.n_jobs
+                )
+        if not self.fillers:
+            found = {f: int(table[f].notna().sum()) for f in self.fluxes if f in table}
+            raise InputError(
+                "record",
+                ", ".join(self.fluxes),
+                expected=f"a flux with {_LEAST_RECORDS} measured records",
+                found=", ".join(f"{n} of {f}" for f, n in found.items()) or "none of them",
+            )
+        return self
+
+    def fill(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Fill a table of the same tower.
+
+        Args:
+            table: The one of :meth:`fit`, or another period with the same drivers.
+
+        Returns:
+            For each flux F, (steps, columns): ``F_F`` measured or filled, ``F_F_QC`` (0 measured, 1 good,
+            2 medium, 3 poor; NaN where nothing could be filled), ``F_F_METHOD``, ``F_F_SD`` (standard
+            deviation of the filling error, 0 where measured), ``F_F_LOWER``, ``F_F_UPPER`` and
+            ``F_RANDUNC`` (random uncertainty of measured records).
+        """
+        if not self.fillers:
+            raise RuntimeError("fill comes after fit")
+        steps_a_day = steps_of(table)
+        columns: dict[str, object] = {}
+        for flux, filler in self.fillers.items():
+            if flux not in table:
+                table = table.assign(**{flux: np.nan})
+            record = self._record(table, flux, steps_a_day, filler)
+            one = fill_flux(filler, record)
+            random = random_uncertainty(
+                record.flux, one["value"], *record.drivers, steps_a_day, alike=ALIKE[flux]
+            )
+            measured = np.isfinite(record.flux)
+            columns |= {
+                f"{flux}_F": one["value"].to_numpy(),
+                f"{flux}_F_QC": _quality(one, measured, self.method),
+                f"{flux}_F_METHOD": pd.Categorical(
+                    np.where(measured, "measured", self.method),
+                    categories=["measured", self.method],
+                ),
+                f"{flux}_F_SD": one["sd"].to_numpy(),
+                f"{flux}_F_LOWER": one["lower"].to_numpy(),
+                f"{flux}_F_UPPER": one["upper"].to_numpy(),
+                f"{flux}_RANDUNC": np.where(measured, random.sd, np.nan),
+            }
+        self.filled = pd.DataFrame(columns, index=table.index)
+        return self.filled
+
+    def sums(self, period: str) -> pd.DataFrame:
+        """Sum up what was filled last, with the errors of sums.
+
+        Random errors of measured records are independent; errors of filling are correlated as those
+        of hidden records are, and never cancel as independent ones would.
+
+        Args:
+            period: ``DD``, ``MM`` or ``YY``.
+
+        Returns:
+            A row for each flux and period: ``time`` (its start), ``flux``, ``value`` (gC m-2 in the
+            period for NEE, mean in W m-2 for LE and H; NaN where a step has no value), ``measured``
+            (share of the steps), ``random``, ``filling`` and ``total`` standard deviations, ``lower``,
+            ``upper``.
+        """
+        if self.filled is None:
+            raise RuntimeError("sums come after fill")
+        from scipy.stats import norm
+
+        times = pd.DatetimeIndex(self.filled.index)
+        number, starts = numbered_periods(times, period)
+        steps = np.bincount(number)
+        seconds = 86400 / steps_of(self.filled)
+        reach = float(norm.ppf((1 + self.level) / 2))
+        parts = []
+        for flux, filler in self.fillers.items():
+            unit = _grams(seconds) if flux == "NEE" else 1 / steps
+            values = self.filled[f"{flux}_F"].to_numpy()
+            sd = self.filled[f"{flux}_F_SD"].to_numpy()
+            measured = (self.filled[f"{flux}_F_QC"] == 0).to_numpy()
+            random = np.nan_to_num(self.filled[f"{flux}_RANDUNC"].to_numpy())
+            value = np.bincount(number, values) * unit
+            of_random = np.sqrt(np.bincount(number, random**2)) * unit
+            filling = filler.correlation.sd_of_sums(np.nan_to_num(sd), number, len(steps)) * unit
+            total = np.hypot(of_random, filling)
+            table = {
+                "time": starts,
+                "flux": flux,
+                "value": value,
+                "measured": np.bincount(number, measured) / steps,
+                "random": of_random,
+                "filling": filling,
+                "total": total,
+                "lower": value - reach * total,
+                "upper": value + reach * total,
+            }
+            parts.append(pd.DataFrame(table))
+        return pd.concat(parts, ignore_index=True)
+
+    def _record(
+        self,
+        table: pd.DataFrame,
+        flux: str,
+        steps_a_day: int,
+        fitted: FluxFiller | None = None,
+    ) -> Record:
+        values = table[flux].to_numpy(dtype=float)
+        missing = ~np.isfinite(values)
+        predictors = predictors_of(table, missing, steps_a_day, self._place)
+        if fitted is not None:
+            predictors = predictors.reindex(columns=list(fitted.predictors))
+        # ONEFlux leaves the gaps of drivers open; what is stacked needs none.
+        source = predictors if self.method == "uflux" else table
+        sw_in, ta, vpd = (
+            source[name].to_numpy(dtype=float) if name in source else None
+            for name in ("SW_IN", "TA", "VPD")
+        )
+        return Record(values, predictors, (sw_in, ta, vpd), steps_a_day)
+
+
+def sum_unit(table: pd.DataFrame, flux: str) -> float:
+    """Return what a sum over the steps of a record is multiplied by: to gC m-2, or to the mean in W m-2."""
+    return _grams(86400 / steps_of(table)) if flux == "NEE" else 1 / len(table)
+
+
+def _grams(seconds: float) -> float:
+    """Return the gC m-2 of a flux of 1 umol m-2 s-1 over so many seconds."""
+    return CARBON_MOLAR_MASS * 1e-6 * seconds
+
+
+def steps_of(table: pd.DataFrame) -> int:
+    """Return the steps of a day of a record, 48 or 24.
+
+    Raises:
+        InputError: If the index has no regular step of an hour or half an hour.
+    """
+    index = table.index
+    if not isinstance(index, pd.DatetimeIndex) or len(index) < 2:
+        raise InputError(
+            "record",
+            "time",
+            expected="an index of times",
+            found=f"{type(index).__name__} of {len(index)}",
+        )
+    apart = np.unique(np.diff(index))
+    hours = apart[0] / np.timedelta64(1, "h")
+    if len(apart) != 1 or hours not in (0.5, 1.0):
+        raise InputError(
+            "record",
+            "time",
+            expected="a regular step of an hour or half an hour, without missing steps",
+            found=f"steps of {', '.join(str(pd.Timedelta(a)) for a in apart[:3])}",
+        )
+    return int(24 / hours)
+
+
+def _quality(one: pd.DataFrame, measured: np.ndarray, method: str) -> np.ndarray:
+    """Return the quality of each value: ONEFlux's for its method, else by the length of the gap."""
+    if method.startswith("mds"):
+        quality = one["mds"].to_numpy(dtype=float)
+    else:
+        days = one["days"].to_numpy()
+        quality = 1.0 + (days > _MEDIUM) + (days > _POOR)
+    quality = np.where(measured, 0.0, quality)
+    return np.where(np.isfinite(one["value"]), quality, np.nan)

@@ -1,0 +1,176 @@
+"""Fill one flux of a record: base fillers, their weights, errors of records and of sums."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from uflux_kedro.gapfilling.errors_of_filling import ErrorModel, conditions_of, fit_errors
+from uflux_kedro.gapfilling.held_out import around, hide_and_fill
+from uflux_kedro.gapfilling.learnt import LEARNERS, Learnt, fit_learners
+from uflux_kedro.gapfilling.mds import Filled, fill_mds
+from uflux_kedro.gapfilling.stack import INTERPOLATED, Stack, fit_stack
+from uflux_kedro.gapfilling.sums import Correlation, fit_correlation, scaled
+
+if TYPE_CHECKING:
+    from uflux_kedro.gapfilling.parameters import Method
+
+Driver = NDArray[np.float64] | None
+"""Values of each step, (steps,), or None."""
+
+_BAGS = 3
+_DAYLIGHT = 20.0
+"""W m-2 from which it is day."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """One flux of a record and what may fill it.
+
+    Attributes:
+        flux: Measured values, NaN in gaps, (steps,).
+        predictors: Predictors of every step, (steps, predictors).
+        drivers: SW_IN, TA, VPD for marginal distribution sampling, None where there is none.
+        steps_a_day: 48 or 24.
+    """
+
+    flux: NDArray[np.float64]
+    predictors: pd.DataFrame
+    drivers: tuple[Driver, Driver, Driver]
+    steps_a_day: int
+
+    @property
+    def day(self) -> NDArray[np.bool_]:
+        """Whether the sun shines at each step."""
+        for name in ("SW_IN", "SW_IN_POT", "PPFD_IN"):
+            if name in self.predictors:
+                return self.predictors[name].to_numpy() > _DAYLIGHT
+        return np.ones(len(self.flux), dtype=bool)
+
+    def days(self) -> NDArray[np.int64]:
+        """Return the number of the day of each step."""
+        return np.arange(len(self.flux)) // self.steps_a_day
+
+
+@dataclass(frozen=True)
+class FluxFiller:
+    """Fitted filler of one flux.
+
+    Attributes:
+        method: Method.
+        predictors: Their names.
+        learnt: Learners; None for methods without.
+        stack: Weights of the base fillers.
+        errors: Errors by conditions.
+        correlation: Of the errors in time.
+        rows: Hidden records with what filled them, ``filled``, ``sd``, ``lower`` and ``upper``.
+    """
+
+    method: Method
+    predictors: tuple[str, ...]
+    learnt: Learnt | None
+    stack: Stack
+    errors: ErrorModel
+    correlation: Correlation
+    rows: pd.DataFrame
+
+
+def fit_flux(record: Record, method: Method, *, level: float, seed: int, n_jobs: int) -> FluxFiller:
+    """Fit the filler of a flux on its measured records.
+
+    All that is weighted or calibrated comes from records that the base fillers did not see.
+    """
+    measured = np.isfinite(record.flux)
+    fillers = _names(method)
+
+    def fill(
+        flux: NDArray[np.float64], wanted: NDArray[np.bool_], turn: int
+    ) -> dict[str, NDArray[np.float64]]:
+        learnt = None
+        if method == "uflux":
+            learnt = _learn(record, np.isfinite(flux), bags=1, seed=turn, n_jobs=1)
+        return _base(record, flux, wanted, learnt, method)[0]
+
+    rows = hide_and_fill(record.flux, fill, record.steps_a_day, seed=seed, n_jobs=n_jobs)
+    rows = rows[np.isfinite(rows[list(fillers)].to_numpy()).any(axis=1)].reset_index(drop=True)
+    steps = rows["step"].to_numpy()
+    day = record.day[steps]
+    stack = fit_stack(rows, day, fillers)
+    rows["filled"] = stack.combine(rows, day)
+    conditions = conditions_of(
+        rows, rows["filled"].to_numpy(), fillers, record.predictors.iloc[steps]
+    )
+    error = (rows["filled"] - rows["truth"]).to_numpy()
+    errors, z = fit_errors(rows, error, conditions, day, record.steps_a_day, level=level, seed=seed)
+    turn = rows["turn"].to_numpy()
+    correlation = fit_correlation(z, steps, turn, record.steps_a_day)
+    sd, reach = errors.errors(conditions, day)
+    correlation = scaled(correlation, error, sd, steps, turn, record.steps_a_day)
+    rows = rows.assign(sd=sd, lower=rows["filled"] - reach, upper=rows["filled"] + reach)
+    learnt = None
+    if method == "uflux":
+        learnt = _learn(record, measured, bags=_BAGS, seed=seed, n_jobs=n_jobs)
+    return FluxFiller(method, tuple(record.predictors), learnt, stack, errors, correlation, rows)
+
+
+def fill_flux(filler: FluxFiller, record: Record) -> pd.DataFrame:
+    """Fill the gaps of a flux.
+
+    Returns:
+        ``value``, ``sd``, ``lower``, ``upper``, ``days`` (length of the gap) and ``mds`` (its quality) of
+        each step; measured steps hold what was measured, without error.
+    """
+    measured = np.isfinite(record.flux)
+    gaps = np.flatnonzero(~measured)
+    base, mds = _base(record, record.flux, ~measured, filler.learnt, filler.method)
+    filled = pd.DataFrame(around(measured, gaps, record.steps_a_day) | base)
+    day = record.day[gaps]
+    value = filler.stack.combine(filled, day)
+    conditions = conditions_of(filled, value, filler.stack.fillers, record.predictors.iloc[gaps])
+    sd, reach = filler.errors.errors(conditions, day)
+    out = pd.DataFrame({"value": record.flux, "sd": 0.0, "lower": record.flux,
+                        "upper": record.flux, "days": 0.0, "mds": mds.quality})  # fmt: skip
+    out.loc[gaps, "value"] = value
+    out.loc[gaps, "sd"] = np.where(np.isfinite(value), sd, np.nan)
+    out.loc[gaps, "lower"] = value - reach
+    out.loc[gaps, "upper"] = value + reach
+    out.loc[gaps, "days"] = filled["days"].to_numpy()
+    return out
+
+
+def _names(method: Method) -> tuple[str, ...]:
+    return ("mds", *LEARNERS, INTERPOLATED) if method == "uflux" else ("mds",)
+
+
+def _learn(record: Record, rows: NDArray[np.bool_], *, bags: int, seed: int, n_jobs: int) -> Learnt:
+    return fit_learners(
+        record.predictors.to_numpy()[rows],
+        record.flux[rows],
+        record.days()[rows],
+        bags=bags,
+        seed=seed,
+        n_jobs=n_jobs,
+    )
+
+
+def _base(
+    record: Record,
+    flux: NDArray[np.float64],
+    wanted: NDArray[np.bool_],
+    learnt: Learnt | None,
+    method: Method,
+) -> tuple[dict[str, NDArray[np.float64]], Filled]:
+    """Return what each base filler says of the wanted steps, and all of marginal distribution sampling."""
+    mds = fill_mds(
+        flux, *record.drivers, steps_a_day=record.steps_a_day, symmetric=method == "mds_symmetric"
+    )
+    values: dict[str, Any] = {"mds": mds.value[wanted], "similar_sd": mds.sd[wanted]}
+    if learnt is not None:
+        values |= learnt.predict(record.predictors.to_numpy()[wanted])
+        steps, known = np.arange(len(flux)), np.isfinite(flux)
+        values[INTERPOLATED] = np.interp(steps[wanted], steps[known], flux[known])
+    return values, mds
