@@ -17,7 +17,6 @@ FLUXES = ("NEE", "LE", "H")
 CAPTIONS = {
     "fingerprint": "Each row of a panel is a time of day, each column a day; grey is missing",
     "gap_lengths": "Error of the methods by the length of artificial gaps; all records together",
-    "residuals": "Errors of the methods on artificial gaps by hour and season; all records together",
 }
 """Kind of a figure -> what it shows. The part of a figure's name before the last point is its record."""
 
