@@ -6,6 +6,7 @@ Carbon by month; energy by day, at towers that measure net radiation.
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -42,7 +43,11 @@ def print_table(options: argparse.Namespace) -> None:
     towers = read_towers(options.towers, "kfold", options.n_jobs, options.cache)
     parameters = UncertaintyParameters()
     rows = {flux: _calibrated(towers, flux, parameters) for flux in CARBON}
-    _, closed = fit_closure(rows, level=parameters.level)
+    promise: dict[str, Any] = {
+        "level": parameters.level,
+        "guarantee": parameters.intervals.guarantee,
+    }
+    _, closed = fit_closure(rows, **promise)
     print(f"\n### Closing the carbon budget at unseen towers (XGB, mean of {len(SETS)} sets)\n")
     _print_compared(closed)
     left = pd.concat(closed).groupby(["site_id", "time"])["centre"].apply(list)
@@ -53,7 +58,7 @@ def print_table(options: argparse.Namespace) -> None:
         print(f"left out: no file {DAYS}")
         return
     rows = energy_rows(options.n_jobs)
-    _, closed = fit_closure(rows, ENERGY, level=parameters.level)
+    _, closed = fit_closure(rows, ENERGY, **promise)
     _print_compared({flux: closed[flux] for flux in MEASURED})
     sums = rows["AVAILABLE"].groupby("site_id")[["truth", "prediction"]].sum()
     ratio = (sums["truth"] / sums["prediction"]).median()

@@ -115,9 +115,9 @@ def _draw(
     known, unseen = table.iloc[aside.train], table.iloc[aside.test]
     X = known[list(predictors)].to_numpy("float32")
     space = SamplingSpace.fit(X, known["site_id"], predictors, seed=seed)
-    level = UncertaintyParameters().level
+    usual = UncertaintyParameters()
     size = (known["truth"] - known["prediction"]).abs()
-    half = group_quantile(size, known["site_id"], level)
+    half = group_quantile(size, known["site_id"], usual.level, usual.intervals.guarantee)
     for method in methods:
         parameters = UncertaintyParameters(intervals=IntervalParameters(method=method))
         fitted, _ = calibrate(known, predictors, parameters, flux=flux, space=space)

@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.gapfilling import speed
 from benchmarks.peers import PeerError
-from tests.gapfilling.test_mds import make_record
+from tests.testing.records import make_record
 from uflux_kedro.errors import InputError
 from uflux_kedro.gapfilling import fill_mds
 

@@ -5,24 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tests.testing.records import make_record
 from uflux_kedro.errors import InputError
 from uflux_kedro.gapfilling import Tolerances, fill_mds
-
-
-def make_record(n_days, steps_a_day, seed=0):
-    """Weather with days and noise, a flux that follows it, and gaps in all of them."""
-    rng = np.random.default_rng(seed)
-    n = n_days * steps_a_day
-    sun = np.clip(np.sin(2 * np.pi * (np.arange(n) / steps_a_day - 0.25)), 0, None)
-    cloud = np.repeat(rng.uniform(0.2, 1, n_days), steps_a_day)
-    SW_IN = np.round(800 * sun * cloud, 1)
-    TA = np.round(10 + 8 * sun + np.repeat(rng.normal(0, 6, n_days), steps_a_day), 1)
-    VPD = np.round(np.clip(TA - 5 + rng.normal(0, 2, n), 0, None), 1)
-    flux = 3 - 0.02 * SW_IN + rng.normal(0, 1, n)
-    for column, share in ((SW_IN, 0.03), (TA, 0.1), (VPD, 0.05), (flux, 0.3)):
-        column[rng.random(n) < share] = np.nan
-    flux[n // 3 : n // 3 + n // 4] = np.nan
-    return flux, SW_IN, TA, VPD
 
 
 def compare_all(flux, SW_IN, TA, VPD, steps_a_day, symmetric, everywhere):
@@ -109,6 +94,23 @@ def test_missing_drivers_leave_methods_out():
     assert not without_any.quality[~gap].any()
 
 
+def test_filled_drivers_find_similar_records_but_are_none():
+    """Records 1 to 3 are like the gap at 0, but a driver of record 2 is filled."""
+    flux = np.array([np.nan, 1, 5, 9] + [np.nan] * 20)
+    weather = np.r_[np.full(4, 300.0), np.full(20, -300.0)]
+    quality = np.array([1.0, 0, 2, np.nan] + [0] * 20)
+    options = {"steps_a_day": 24}
+    assert fill_mds(flux, weather, weather, weather, **options).value[0] == 5
+    for driver in ("SW_IN_QC", "TA_QC", "VPD_QC"):
+        filled = fill_mds(flux, weather, weather, weather, **options, **{driver: quality})
+        assert (filled.value[0], filled.method[0], filled.n[0]) == (5, 1, 2)
+    # With SW_IN alone, only its own quality counts.
+    filled = fill_mds(flux, weather, None, None, **options, TA_QC=quality)
+    assert (filled.method[0], filled.n[0]) == (2, 3)
+    filled = fill_mds(flux, weather, None, None, **options, SW_IN_QC=quality)
+    assert (filled.method[0], filled.n[0]) == (2, 2)
+
+
 @pytest.mark.parametrize("measured", [0, 1])
 def test_too_few_records_fill_nothing(measured):
     flux = np.full(480, np.nan)
@@ -169,5 +171,7 @@ def test_bad_input_is_refused():
         fill_mds(np.ones(48), None, None, None, steps_a_day=0)
     with pytest.raises(InputError, match="TA"):
         fill_mds(np.ones(48), None, np.ones(47), None, steps_a_day=48)
+    with pytest.raises(InputError, match="VPD_QC"):
+        fill_mds(np.ones(48), None, None, None, steps_a_day=48, VPD_QC=np.ones(47))
     with pytest.raises(InputError, match="flux"):
         fill_mds(np.ones((4, 12)), None, None, None, steps_a_day=48)

@@ -15,10 +15,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.gapfilling.test_mds import make_record
+from tests.testing.records import make_record
 from uflux_kedro.gapfilling import fill_mds
 
 DIIVE = "UFLUX_DIIVE_PYTHON"
+DRIVERS = ("SW_IN", "TA", "VPD")
 DATA = Path(__file__).resolve().parents[3] / "shared/data/half_hourly"
 
 FILL = """
@@ -32,7 +33,9 @@ columns = dict(np.load(source))
 step = pd.Timedelta("1D") / int(steps_a_day)
 time = pd.date_range("2001-01-01", periods=len(columns["flux"]), freq=step)
 table = pd.DataFrame(columns, index=time)
-mds = FluxMDS(table, "flux", "SW_IN", "TA", "VPD", mode=mode, vpd_in_kpa=False, verbose=0)
+quality = {f"{k.lower()[:-3].replace('_', '')}_qc": k for k in columns if k.endswith("_QC")}
+names = ("flux", "SW_IN", "TA", "VPD")
+mds = FluxMDS(table, *names, mode=mode, vpd_in_kpa=False, verbose=0, **quality)
 mds.run()
 names = ["", "_SD", "_COUNTS", "_METHOD", "_TIMEWINDOW", "_QUALITY"]
 np.save(target, mds.result[[f".PREDICTIONS{name}" for name in names]].to_numpy("float64"))
@@ -60,27 +63,38 @@ def read_oneflux(name):
 
 
 @pytest.mark.parametrize("mode", ["oneflux", "diive"])
-@pytest.mark.parametrize("name", ["simulated", "NEE", "LE", "H", *SITE_YEARS])
+@pytest.mark.parametrize("name", ["simulated", "filled", "NEE", "LE", "H", *SITE_YEARS])
 def test_equal_to_diive_record_by_record(tmp_path, name, mode):
     """Gaps as in ONEFlux; with the symmetric mean, also measured records without their own value."""
     python = os.environ.get(DIIVE)
     if not python:
         pytest.skip(f"set {DIIVE} to a Python 3.12 with `pip install diive==0.92.*`")
-    if name == "simulated":
+    quality = {}
+    if name in {"simulated", "filled"}:
         (flux, *drivers), steps_a_day = make_record(60, 48), 48
+        if name == "filled":
+            quality = {
+                f"{name}_QC": np.isnan(x) * 2.0 for name, x in zip(DRIVERS, drivers, strict=True)
+            }
+            drivers = [pd.Series(x).interpolate().bfill().to_numpy() for x in drivers]
     elif not DATA.exists():
         pytest.skip(f"no {DATA}")
     else:
         (flux, *drivers), steps_a_day = (read_oneflux if name in SITE_YEARS else read_tharandt)(name)  # fmt: skip
-    columns = dict(zip(("flux", "SW_IN", "TA", "VPD"), (flux, *drivers), strict=True))
-    np.savez(tmp_path / "record.npz", **columns)
+    columns = dict(zip(("flux", *DRIVERS), (flux, *drivers), strict=True))
+    np.savez(tmp_path / "record.npz", **columns, **quality)
     arguments = [tmp_path / "record.npz", tmp_path / "filled.npy", mode, steps_a_day]
     subprocess.run([python, "-c", FILL, *map(str, arguments)], check=True, capture_output=True)
     everywhere = mode == "diive"
     wanted = np.isnan(flux) | everywhere
     theirs = np.load(tmp_path / "filled.npy")[wanted].T
     filled = fill_mds(
-        flux, *drivers, steps_a_day=steps_a_day, symmetric=everywhere, everywhere=everywhere
+        flux,
+        *drivers,
+        steps_a_day=steps_a_day,
+        symmetric=everywhere,
+        everywhere=everywhere,
+        **quality,
     )
     order = (filled.value, filled.sd, filled.n, filled.method, filled.window, filled.quality)
     ours = np.array([column[wanted] for column in order])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.gapfilling.test_mds import make_record
+from tests.testing.records import make_record
 from uflux_kedro.errors import InputError
 from uflux_kedro.gapfilling import ALIKE, fill_mds, random_uncertainty
 

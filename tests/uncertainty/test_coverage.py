@@ -57,14 +57,17 @@ def test_coverage_at_the_level_is_that_of_the_rows(rows):
     assert curves["all", LEVEL] == pytest.approx(inside.groupby(rows.site_id).mean().mean())
 
 
-def test_quantiles_of_other_towers_are_those_without_the_tower(rows):
+@pytest.mark.parametrize("guarantee", ["at_least", "on_average"])
+def test_quantiles_of_other_towers_are_those_without_the_tower(guarantee):
     rng = np.random.default_rng(1)
     tower = np.sort(rng.integers(0, 12, 200))
     scores = rng.exponential(size=200) + tower
-    found = leave_one_out_quantiles(scores, tower, [0.5, 0.9, 0.99])
+    levels = (0.5, 0.9, 0.99)
+    found = leave_one_out_quantiles(scores, tower, levels, guarantee)
     for number in range(12):
         others = tower != number
-        expected = [group_quantile(scores[others], tower[others], p) for p in (0.5, 0.9, 0.99)]
+        rest = scores[others], tower[others]
+        expected = [group_quantile(*rest, level, guarantee) for level in levels]
         assert found[number].tolist() == expected
 
 

@@ -54,6 +54,38 @@ def test_rows_of_towers_taken_as_exchangeable_give_narrower_intervals():
     assert group_quantile(np.abs(errors), sites, 0.9) > 1.5 * by_row[0, 1]
 
 
+def unseen_coverage(own: float, count: int, guarantee: str) -> float:
+    """Mean coverage over new towers, of which ``own`` is the share of the variance of errors."""
+    rng, rows, covered = np.random.default_rng(8), 30, []
+    for _ in range(400):
+        level = rng.normal(size=(count + 20, 1))
+        error = np.sqrt(own) * level + np.sqrt(1 - own) * rng.normal(size=(count + 20, rows))
+        known, new = np.abs(error[:count]).ravel(), np.abs(error[count:])
+        sites = np.repeat(np.arange(count), rows)
+        covered.append(np.mean(new <= group_quantile(known, sites, 0.9, guarantee)))
+    return float(np.mean(covered))
+
+
+@pytest.mark.parametrize("count", [10, 30])
+def test_at_least_covers_more_than_the_level_and_on_average_covers_it(count):
+    least, average = (unseen_coverage(0.3, count, g) for g in ("at_least", "on_average"))
+    assert least > 0.9 + 0.6 / (count + 1)
+    assert average == pytest.approx(0.9, abs=0.012)
+
+
+def test_on_average_keeps_its_bound_where_rows_of_a_tower_are_alike():
+    assert 0.9 * 20 / 21 < unseen_coverage(0.99, 20, "on_average") < 0.89
+
+
+def test_one_row_a_tower_leaves_no_choice_of_the_guarantee():
+    scores = np.random.default_rng(0).exponential(size=40)
+    for level in (0.5, 0.8, 0.9):
+        least, average = (
+            group_quantile(scores, np.arange(40), level, g) for g in ("at_least", "on_average")
+        )
+        assert least == average
+
+
 def test_eight_towers_are_too_few_for_ninety_percent():
     assert group_quantile(np.ones(8), np.arange(8), 0.9) == np.inf
     assert group_quantile(np.ones(9), np.arange(9), 0.9) == 1
@@ -113,7 +145,7 @@ PREDICTORS = ("ERA_TA", "ERA_VPD", "IGBP")
 
 
 EAGER = UncertaintyParameters.model_validate(
-    {"intervals": {"trees": 300, "depth": 6, "learning_rate": 0.3}}
+    {"intervals": {"method": "spread", "trees": 300, "depth": 6, "learning_rate": 0.3}}
 )
 """A spread that learns single towers by heart, so that a leak shows."""
 

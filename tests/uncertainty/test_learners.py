@@ -8,12 +8,16 @@ from scipy.integrate import quad
 from scipy.stats import norm
 
 from uflux_kedro.uncertainty.learners import (
+    boost_by_tower,
     boost_crps,
     crps_objective,
     grow_distribution,
     quantiles_of,
+    some_towers,
+    squares_objective,
 )
 from uflux_kedro.uncertainty.parameters import IntervalParameters
+from uflux_kedro.uncertainty.spread import fit_spread
 
 
 def crps(s: float, error: float) -> float:
@@ -58,6 +62,46 @@ def test_boosting_finds_the_standard_deviation(rows, unit):
     model = boost_crps(features, size * unit, weights, parameters, seed=0)
     found = np.exp(model.predict(np.array([[-1, 0], [1, 0]], "float32"))) / unit
     np.testing.assert_allclose(found, [1, 4], rtol=0.12)
+
+
+def test_each_tree_counts_whole_towers_and_another_share_of_them():
+    sites, one = np.repeat(np.arange(10), 3), np.ones(30)
+    objective = some_towers(squares_objective, sites, seed=0)
+    drawn = np.array([objective(0 * one, 2 * one, one)[1].reshape(10, 3) for _ in range(50)])
+    assert (drawn == drawn[:, :, :1]).all()
+    assert (drawn[:, :, 0].sum(axis=1) == 4).all()
+    assert drawn[:, :, 0].sum(axis=0).min() > 10
+    gradient, curvature = some_towers(squares_objective, sites, seed=0)(0 * one, 2 * one, one)
+    np.testing.assert_array_equal(gradient, 2 * curvature)
+
+
+def test_both_of_the_mean_find_the_size_of_errors(rows):
+    features, size, weights = rows
+    parameters = IntervalParameters(trees=80, learning_rate=0.1)
+    sites = np.arange(len(size)) % 60
+    places = np.array([[-1, 0], [1, 0]], "float32")
+    roots, logs = boost_by_tower(features, size, weights, sites, parameters, 0, [0, 0])
+    # The mean square root of |e| of a normal distribution is 0.822 times that of its deviation.
+    np.testing.assert_allclose((roots.predict(places) / 0.822) ** 2, [1, 4], rtol=0.2)
+    np.testing.assert_allclose(np.exp(logs.predict(places)), [1, 4], rtol=0.12)
+
+
+def test_the_mean_is_geometric_and_widens_with_doubt():
+    """Far from the towers few rows, by chance of small errors, would teach narrow intervals."""
+    rng = np.random.default_rng(0)
+    doubt = rng.uniform(0, 1, 2000).astype("float32")
+    errors = rng.normal(0, np.where(doubt > 0.9, 0.3, 1 + doubt))
+    features = np.column_stack([doubt, rng.normal(size=2000)]).astype("float32")
+    sites, parameters = np.arange(2000) % 50, IntervalParameters()
+    names = ("dissimilarity", "ERA_TA")
+    places = np.zeros((41, 2), "float32")
+    places[:, 0] = np.linspace(0, 1, 41)
+    bound = fit_spread(features, errors, sites, parameters, 0, 0.9, names)
+    free = fit_spread(features, errors, sites, parameters, 0, 0.9)
+    assert np.diff(bound.predict(places)).min() >= 0
+    assert np.diff(free.predict(places)).min() < 0
+    roots, logs = (model.predict(places) for model in bound.models)
+    np.testing.assert_allclose(bound.predict(places), roots * np.exp(logs / 2), rtol=1e-5)
 
 
 def test_the_forest_is_a_quantile_regression_forest(rows):

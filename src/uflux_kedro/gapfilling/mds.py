@@ -13,9 +13,8 @@ days are short. The symmetric variant takes the mean of both sides' means, which
 north of 60 degrees (Vekuri et al. 2023, doi:10.1038/s41598-023-28827-2). As there, it is for SW_IN of
 20 W m-2 and more.
 
-Two limits are ours. ONEFlux's C widens the diurnal window until it holds the whole record; here it
-ends at 427 days, as in ONEFlux's Python, since days of the opposite season say nothing. And gaps in
-drivers are not filled first.
+ONEFlux's C widens the diurnal window until it holds the whole record; here it ends at 427 days, as in
+ONEFlux's Python, since days of the opposite season say nothing.
 """
 
 from __future__ import annotations
@@ -96,10 +95,14 @@ def fill_mds(
     symmetric: bool = False,
     everywhere: bool = False,
     tolerances: Tolerances | None = None,
+    SW_IN_QC: ArrayLike | None = None,
+    TA_QC: ArrayLike | None = None,
+    VPD_QC: ArrayLike | None = None,
 ) -> Filled:
     """Fill the gaps of a flux.
 
-    Where a driver is missing, the methods that need it are left out.
+    Where a driver is missing, the methods that need it are left out. Drivers may be filled: with
+    their quality, as ONEFlux does for NEE, filled values find similar records, but are none.
 
     Args:
         flux: Measured values at regular steps, shape (n,), any unit; NaN is a gap.
@@ -112,6 +115,10 @@ def fill_mds(
         everywhere: Whether to estimate measured records too, each without its own value as if it
             were a gap. (ONEFlux's estimates of measured records include the record itself.)
         tolerances: Differences that count as similar; ONEFlux's by default.
+        SW_IN_QC: Quality of SW_IN, (n,): above 0 where it is filled, as in FLUXNET; None if it is
+            measured wherever it has a value.
+        TA_QC: Quality of TA, likewise.
+        VPD_QC: Quality of VPD, likewise.
 
     Raises:
         InputError: If lengths differ or ``steps_a_day`` is not a multiple of 24.
@@ -121,8 +128,12 @@ def fill_mds(
     n = len(values)
     sw_in, ta, vpd = (as_column(k, x, n) for k, x in (("SW_IN", SW_IN), ("TA", TA), ("VPD", VPD)))
     # NaN is near to nothing: one comparison also says whether a record has what it takes.
-    measured_sw_in = np.where(np.isnan(values), np.nan, sw_in)
-    measured_all = np.where(np.isnan(ta + vpd), np.nan, measured_sw_in)
+    sw_in_qc, ta_qc, vpd_qc = (
+        as_column(k, x, n)
+        for k, x in (("SW_IN_QC", SW_IN_QC), ("TA_QC", TA_QC), ("VPD_QC", VPD_QC))
+    )
+    measured_sw_in = np.where(np.isnan(values) | (sw_in_qc > 0), np.nan, sw_in)
+    measured_all = np.where(np.isnan(ta + vpd) | (ta_qc > 0) | (vpd_qc > 0), np.nan, measured_sw_in)
     (least, most), near_ta, near_vpd = tolerances or Tolerances()
     sd, found = np.full(n, np.nan), np.zeros(n, np.int32)
     method, window = np.zeros(n, np.int8), np.zeros(n, np.int16)

@@ -20,7 +20,7 @@ from uflux_kedro.errors import InputError
 from uflux_kedro.installed import version_of
 from uflux_kedro.uncertainty.fitted import PLACE, FluxUncertainty, fill_missing
 from uflux_kedro.uncertainty.intervals import fit_thresholds, tower_weights
-from uflux_kedro.uncertainty.parameters import IntervalParameters, UncertaintyParameters
+from uflux_kedro.uncertainty.parameters import UncertaintyParameters
 from uflux_kedro.uncertainty.scores import SCORES, score_by_class, score_by_tower
 from uflux_kedro.uncertainty.spread import Spread, fit_spread
 from uflux_kedro.validation.folds import site_k_fold
@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 _WHERE = "held-out rows"
 _FEWEST_TOWERS = 2
 _QUICK = {"trees": 20, "learning_rate": 0.15}
-"""Spread that judges one of many members: a third of the trees, with larger steps."""
+"""Spread that judges one of many members: a third of the trees, with larger steps; of a mean, the
+cheaper half."""
 
 
 class _Rows(NamedTuple):
@@ -77,15 +78,18 @@ def calibrate(
     given = _arrays(rows, predictors, parameters, space)
     settings, level = parameters.intervals, parameters.level
     spreads = _spreads(given, parameters, pairs=True)
-    judged = _out_of_fold(given, spreads, level, settings.shrinkage)
+    judged = _out_of_fold(given, spreads, parameters)
     scores = _standardised(given, spreads)
-    thresholds = fit_thresholds(scores, given.sites, given.classes, level, settings.shrinkage)
-    spread = fit_spread(given.features, given.errors, given.sites, settings, parameters.seed, level)
+    thresholds = fit_thresholds(
+        scores, given.sites, given.classes, level, settings.shrinkage, settings.guarantee
+    )
+    spread = _spread(given, parameters, np.full(len(scores), True))
     towers = score_by_tower(judged, level)
     card = {
         "flux": flux,
         "level": level,
         "method": settings.method,
+        "guarantee": settings.guarantee,
         "predictors": list(predictors),
         "features": list(given.names),
         "medians": [float(value) for value in given.medians],
@@ -127,17 +131,17 @@ def judge(
         width everywhere; means over towers.
     """
     settings = parameters.intervals.model_copy(update=_QUICK)
+    if settings.method == "mean":
+        settings = settings.model_copy(update={"method": "spread"})
     parameters = parameters.model_copy(update={"intervals": settings})
     given = _arrays(rows, predictors, parameters, None)
     level = parameters.level
-    learnt = _out_of_fold(
-        given, _spreads(given, parameters, pairs=False), level, settings.shrinkage
-    )
+    learnt = _out_of_fold(given, _spreads(given, parameters, pairs=False), parameters)
     constant = parameters.model_copy(
-        update={"intervals": IntervalParameters.model_validate({"method": "constant"})}
+        update={"intervals": settings.model_copy(update={"method": "constant"})}
     )
     plain = given._replace(classes=np.full(len(given.classes), np.nan))
-    same = _out_of_fold(plain, _spreads(plain, constant, pairs=False), level, 1)
+    same = _out_of_fold(plain, _spreads(plain, constant, pairs=False), constant)
     scores = [score_by_tower(found, level)[list(SCORES)].mean() for found in (learnt, same)]
     return {
         "coverage": float(scores[0]["coverage"]),
@@ -215,17 +219,22 @@ def _spreads(
         kept = ~np.isin(given.fold, list(folds))
         if not kept.any():
             # Of two folds none is left: a constant, which cancels in the standardised errors.
-            found[folds] = Spread(None, 1.0)
+            found[folds] = Spread((), 1.0)
             continue
-        found[folds] = fit_spread(
-            given.features[kept],
-            given.errors[kept],
-            given.sites[kept],
-            parameters.intervals,
-            parameters.seed,
-            parameters.level,
-        )
+        found[folds] = _spread(given, parameters, kept)
     return found
+
+
+def _spread(given: _Rows, parameters: UncertaintyParameters, kept: NDArray[np.bool_]) -> Spread:
+    return fit_spread(
+        given.features[kept],
+        given.errors[kept],
+        given.sites[kept],
+        parameters.intervals,
+        parameters.seed,
+        parameters.level,
+        given.names,
+    )
 
 
 def _standardised(
@@ -248,7 +257,7 @@ def _standardised(
 
 
 def _out_of_fold(
-    given: _Rows, spreads: dict[frozenset[int], Spread], level: float, shrinkage: float
+    given: _Rows, spreads: dict[frozenset[int], Spread], parameters: UncertaintyParameters
 ) -> pd.DataFrame:
     """Add the interval and sigma of each row, calibrated on the towers of other folds."""
     threshold, sigma = np.empty(len(given.errors)), np.empty(len(given.errors))
@@ -259,7 +268,12 @@ def _out_of_fold(
         own, others = given.fold == k, given.fold != k
         scores = (_standardised(given, spreads, tested=k) if same is None else same)[others]
         fitted = fit_thresholds(
-            scores, given.sites[others], given.classes[others], level, shrinkage
+            scores,
+            given.sites[others],
+            given.classes[others],
+            parameters.level,
+            parameters.intervals.shrinkage,
+            parameters.intervals.guarantee,
         )
         threshold[own] = fitted.of(given.classes[own])
         spread[own] = spreads[frozenset({k})].predict(given.features[own])

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from uflux_kedro.errors import InputError
 from uflux_kedro.uncertainty.intervals import finite_quantile, tower_weights
+from uflux_kedro.uncertainty.parameters import Guarantee
 from uflux_kedro.validation.bootstrap import compare_members
 from uflux_kedro.validation.folds import site_k_fold
 from uflux_kedro.validation.metrics import score_by_site
@@ -131,6 +132,7 @@ def fit_closure(
     level: float = 0.9,
     n_splits: int = 5,
     seed: int = 42,
+    guarantee: Guarantee = "at_least",
 ) -> tuple[Closure, dict[str, pd.DataFrame]]:
     """Fit the reconciliation of a budget on held-out rows, and judge it on towers it did not see.
 
@@ -141,6 +143,8 @@ def fit_closure(
         level: Share of truths that the intervals are to contain.
         n_splits: Folds of towers for the reconciled rows.
         seed: Seed of the folds.
+        guarantee: What is promised of coverage, as in
+            :func:`~uflux_kedro.uncertainty.intervals.conformal_weights`.
 
     Returns:
         The closure fitted on all towers, and flux -> its rows that all fluxes have, with ``centre``,
@@ -164,10 +168,10 @@ def fit_closure(
             found=str(len(np.unique(sites))),
             hint="Set inference.close to []",
         )
-    closure = _fit(both, coefficients, level)
+    closure = _fit(both, coefficients, level, guarantee)
     closed = {flux: _of_flux(both, flux) for flux in coefficients}
     for fold in site_k_fold(sites, min(n_splits, len(np.unique(sites))), seed):
-        fitted = _fit(both.iloc[fold.train], coefficients, level)
+        fitted = _fit(both.iloc[fold.train], coefficients, level, guarantee)
         centre = fitted.apply(_columns(both, "prediction", coefficients)[fold.test])
         for place, flux in enumerate(coefficients):
             _move(closed[flux], fold.test, centre[:, place], fitted.widths[place])
@@ -197,7 +201,9 @@ def _of_flux(both: pd.DataFrame, flux: str) -> pd.DataFrame:
     return table.assign(centre=np.nan)
 
 
-def _fit(part: pd.DataFrame, coefficients: Mapping[str, float], level: float) -> Closure:
+def _fit(
+    part: pd.DataFrame, coefficients: Mapping[str, float], level: float, guarantee: Guarantee
+) -> Closure:
     """Fit matrix and widths."""
     truth, prediction = (_columns(part, c, coefficients) for c in ("truth", "prediction"))
     sites = part["site_id"].to_numpy()
@@ -217,7 +223,9 @@ def _fit(part: pd.DataFrame, coefficients: Mapping[str, float], level: float) ->
         )
         known = np.isfinite(side) & (side != 0)
         ratio = np.abs(error[known] / side[known])
-        widths.append(finite_quantile(ratio, sites[known], level) if known.any() else 1.0)
+        widths.append(
+            finite_quantile(ratio, sites[known], level, guarantee) if known.any() else 1.0
+        )
     return Closure(
         tuple(coefficients),
         tuple(a),

@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from uflux_kedro.errors import InputError, require_columns
+from uflux_kedro.uncertainty.parameters import Guarantee
 from uflux_kedro.uncertainty.scores import interval_score
 from uflux_kedro.validation.bootstrap import site_draws
 from uflux_kedro.variables import IGBP_NAMES
@@ -48,6 +49,7 @@ def coverage_curves(
     least_towers: int = 3,
     n_resamples: int = 1000,
     seed: int = 0,
+    guarantee: Guarantee = "at_least",
 ) -> pd.DataFrame:
     """Compute the coverage of unseen towers at several nominal levels, for all towers and by class.
 
@@ -59,6 +61,8 @@ def coverage_curves(
         least_towers: Fewest towers of a class that is listed.
         n_resamples: Draws of towers for the band; towers of a class for the class.
         seed: Seed of the draws.
+        guarantee: What the intervals promise, as in
+            :func:`~uflux_kedro.uncertainty.intervals.conformal_weights`.
 
     Returns:
         One row for each group (``all``, then classes) and nominal level: ``group``, ``towers``,
@@ -73,7 +77,7 @@ def coverage_curves(
     nominal = sorted({*levels, level})
     relative = towers.error / np.where(towers.half > 0, towers.half, np.nan)
     relative = np.where(np.isnan(relative), np.where(towers.error > 0, np.inf, 0.0), relative)
-    factors = leave_one_out_quantiles(relative, towers.tower, nominal)
+    factors = leave_one_out_quantiles(relative, towers.tower, nominal, guarantee)
     factors[:, nominal.index(level)] = 1.0
     # Infinite factors, of too few towers for a level, would cover everything.
     inside = np.where(
@@ -107,7 +111,12 @@ def coverage_curves(
 
 
 def score_against_constant(
-    rows: pd.DataFrame, level: float, *, n_resamples: int = 2000, seed: int = 0
+    rows: pd.DataFrame,
+    level: float,
+    *,
+    n_resamples: int = 2000,
+    seed: int = 0,
+    guarantee: Guarantee = "at_least",
 ) -> dict[str, float]:
     """Compare the intervals with those of one width everywhere, by the interval score.
 
@@ -119,6 +128,7 @@ def score_against_constant(
         level: Level of the rows' intervals.
         n_resamples: Draws of towers.
         seed: Seed of the draws.
+        guarantee: As for :func:`coverage_curves`.
 
     Returns:
         Means over towers: ``towers``, ``coverage`` with its 95 % band ``coverage_low`` and
@@ -131,7 +141,8 @@ def score_against_constant(
         InputError: As for :func:`coverage_curves`.
     """
     towers = _by_tower(rows)
-    constant = leave_one_out_quantiles(towers.error, towers.tower, [level])[towers.tower, 0]
+    quantiles = leave_one_out_quantiles(towers.error, towers.tower, [level], guarantee)
+    constant = quantiles[towers.tower, 0]
     constant = np.where(np.isfinite(constant), constant, np.nan)
     count = np.bincount(towers.tower)
 
@@ -188,7 +199,10 @@ def coverage_of_sums(sums: pd.DataFrame, *, n_resamples: int = 2000, seed: int =
 
 
 def leave_one_out_quantiles(
-    scores: NDArray[np.float64], tower: NDArray[np.intp], levels: Sequence[float]
+    scores: NDArray[np.float64],
+    tower: NDArray[np.intp],
+    levels: Sequence[float],
+    guarantee: Guarantee = "at_least",
 ) -> NDArray[np.float64]:
     """Compute the conformal quantiles of the other towers' scores, for each tower.
 
@@ -199,6 +213,7 @@ def leave_one_out_quantiles(
         scores: Shape (n,).
         tower: Number of each row's tower, 0 to K-1, shape (n,).
         levels: Levels, 0-1.
+        guarantee: What is promised of coverage.
 
     Returns:
         Shape (K, levels); infinity where the other towers are too few for a level.
@@ -206,11 +221,14 @@ def leave_one_out_quantiles(
     order = np.argsort(scores, kind="stable")
     ranked, of = scores[order], tower[order]
     n_towers = int(tower.max()) + 1
-    # The other K - 1 towers and the new one share the weight.
-    weight = 1 / (np.bincount(tower)[of] * n_towers)
+    one_row = 1 / np.bincount(tower)
+    others = max(n_towers - 1, 1)
+    beyond = (one_row.sum() - one_row) / others if guarantee == "on_average" else np.ones(n_towers)
     quantiles = np.full((n_towers, len(levels)), np.inf)
     for number in range(n_towers):
-        total = np.cumsum(np.where(of == number, 0.0, weight))
+        weight = one_row * (1 - beyond[number] / n_towers) / others
+        weight[number] = 0
+        total = np.cumsum(weight[of])
         place = np.searchsorted(total, np.asarray(levels) - 1e-9)
         reached = place < len(ranked)
         quantiles[number, reached] = ranked[place[reached]]

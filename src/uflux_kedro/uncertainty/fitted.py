@@ -22,7 +22,10 @@ from uflux_kedro.uncertainty.spread import Spread
 if TYPE_CHECKING:
     from uflux_kedro.uncertainty.sampling_space import SamplingSpace
 
-_CARD, _MODEL, _SPACE = "card.json", "model", "space.npz"
+_CARD, _SPACE = "card.json", "space.npz"
+_MODELS = ("model", "model_2")
+"""Folders of the spread's trees; the second is that of a mean."""
+
 _WHAT = "the card of calibrated intervals"
 _KEYS = (
     *("flux", "level", "method", "predictors", "features", "medians", "floor", "sizes", "scale"),
@@ -154,8 +157,8 @@ class FluxUncertainty:
         """Write to a folder, completely or not at all, and set the card's checksum."""
         with replacing(folder) as temporary:
             temporary.mkdir()
-            if self.spread.model is not None:
-                save_model(self.spread.model, temporary / _MODEL)
+            for name, model in zip(_MODELS, self.spread.models, strict=False):
+                save_model(model, temporary / name)
             if self.space is not None:
                 buffer = io.BytesIO()
                 np.savez(buffer, allow_pickle=False, **self.space.to_arrays())
@@ -181,21 +184,21 @@ class FluxUncertainty:
                 found=found,
                 hint="The intervals are damaged or were edited; calibrate them again",
             )
-        model = load_model(folder / _MODEL) if (folder / _MODEL).exists() else None
+        models = tuple(load_model(folder / name) for name in _MODELS if (folder / name).exists())
         space = None
         if (folder / _SPACE).exists():
             from uflux_kedro.uncertainty.sampling_space import SamplingSpace
 
             with np.load(folder / _SPACE, allow_pickle=False) as arrays:
                 space = SamplingSpace.from_arrays(arrays)
-        spread = Spread(model, card["floor"], card["method"], tuple(card["sizes"]), card["level"])
+        spread = Spread(models, card["floor"], card["method"], tuple(card["sizes"]), card["level"])
         return cls(card, spread, space)
 
 
 def _checksum(folder: Path, card: Mapping[str, Any]) -> str:
     """Return the SHA-256 of the files beside the card and of the card without its checksum."""
     digest = hashlib.sha256()
-    for path in (folder / _MODEL, folder / _SPACE):
+    for path in (*(folder / name for name in _MODELS), folder / _SPACE):
         if path.exists():
             digest.update(f"{path.name} {sha256(path)}\n".encode())
     rest = {name: value for name, value in card.items() if name != "checksum"}

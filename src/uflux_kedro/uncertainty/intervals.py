@@ -3,8 +3,8 @@
 With K calibration towers and one new tower that are exchangeable, the row of the new tower takes
 any rank among them: hierarchical conformal prediction, Lee, Barber and Willett (2023),
 arXiv 2306.06342; Dunn, Wasserman and Ramdas (2022), doi 10.1080/01621459.2022.2060112. Each tower
-has the same weight, spread evenly over its rows, and the new tower's own weight lies at infinity.
-With one row a tower this is split conformal prediction.
+has the same weight, spread evenly over its rows, and the new tower's own weight, or that of one of
+its rows, lies at infinity. With one row a tower this is split conformal prediction.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from uflux_kedro.uncertainty.parameters import Guarantee
 
 
 def tower_weights(sites: ArrayLike) -> NDArray[np.float64]:
@@ -43,29 +45,59 @@ def weighted_quantile(values: ArrayLike, weights: ArrayLike, share: float) -> fl
     return float(values[order[place]]) if place < len(values) else np.inf
 
 
-def group_quantile(scores: ArrayLike, sites: ArrayLike, level: float) -> float:
-    """Compute the threshold of hierarchical conformal prediction.
+def conformal_weights(sites: ArrayLike, guarantee: Guarantee) -> NDArray[np.float64]:
+    """Return the weights of the rows of K calibration towers beside a new tower.
 
-    Each of K towers weighs 1 / (K + 1), shared among its rows, and the new tower the rest, at
-    infinity: Lee, Barber and Willett (2023), arXiv 2306.06342.
+    ``at_least``: each tower weighs 1 / (K + 1), and the new tower lies at infinity as a whole, so
+    that whatever its rows are, they are covered at the level or above: Lee, Barber and Willett
+    (2023), arXiv 2306.06342.
+
+    ``on_average``: of the new tower one row lies at infinity, the row to predict; its others, as
+    many as a tower has, are taken to lie where the rows of the K towers do. The threshold is that
+    of ``at_least`` at ``level * K / (K + 1)`` or above, so coverage cannot be below that; it is the
+    level where rows of a tower differ, and nearer to that bound the more alike they are. With one
+    row a tower both are the same.
+
+    Args:
+        sites: Tower of each row, shape (n,).
+        guarantee: What is promised of coverage.
+
+    Returns:
+        Shape (n,), the same sum for each tower, together less than 1.
+    """
+    weights = tower_weights(sites)
+    towers = len(np.unique(np.asarray(sites)))
+    # The sum of squares is the mean over towers of 1 / rows, over the number of towers.
+    beyond = 1.0 if guarantee == "at_least" else towers * float(weights @ weights)
+    return weights * (1 - beyond / (towers + 1))
+
+
+def group_quantile(
+    scores: ArrayLike, sites: ArrayLike, level: float, guarantee: Guarantee = "at_least"
+) -> float:
+    """Compute the threshold of hierarchical conformal prediction.
 
     Args:
         scores: Score of each row of the calibration towers, shape (n,).
         sites: Tower of each row, shape (n,).
         level: Share of a new tower's rows with scores up to the threshold.
+        guarantee: What is promised of coverage, as in :func:`conformal_weights`.
 
     Returns:
         The threshold; infinity if there are too few towers for the level, as there are below nine
-        for 0.9.
+        for at least 0.9.
     """
-    towers = len(np.unique(np.asarray(sites)))
-    weights = tower_weights(sites) * towers / (towers + 1)
-    return weighted_quantile(scores, weights, level)
+    return weighted_quantile(scores, conformal_weights(sites, guarantee), level)
 
 
-def finite_quantile(scores: NDArray[np.float64], sites: ArrayLike, level: float) -> float:
+def finite_quantile(
+    scores: NDArray[np.float64],
+    sites: ArrayLike,
+    level: float,
+    guarantee: Guarantee = "at_least",
+) -> float:
     """Return :func:`group_quantile`, or the largest score where the towers are too few for it."""
-    threshold = group_quantile(scores, sites, level)
+    threshold = group_quantile(scores, sites, level, guarantee)
     return threshold if np.isfinite(threshold) else float(scores.max())
 
 
@@ -149,6 +181,7 @@ def fit_thresholds(
     classes: ArrayLike,
     level: float,
     shrinkage: float,
+    guarantee: Guarantee = "at_least",
 ) -> Thresholds:
     """Fit thresholds for all towers and by class.
 
@@ -162,23 +195,23 @@ def fit_thresholds(
         classes: Class of each row, shape (n,); NaN is no class.
         level: Share of a new tower's rows with scores up to the threshold.
         shrinkage: Towers of a class at which its own errors count as much as those of all.
+        guarantee: What is promised of coverage, as in :func:`conformal_weights`.
     """
     scores, sites = np.asarray(scores, dtype=float), np.asarray(sites)
     codes = np.asarray(classes, dtype=float)
-    pooled = group_quantile(scores, sites, level)
+    weights = conformal_weights(sites, guarantee)
+    pooled = weighted_quantile(scores, weights, level)
     finite = bool(np.isfinite(pooled))
     if not finite:
         pooled = float(scores.max())
     found, towers = {}, {}
-    n_sites = len(np.unique(sites))
     for code in np.unique(codes[~np.isnan(codes)]):
         own = codes == code
         k = len(np.unique(sites[own]))
-        weights = tower_weights(sites) * n_sites / (n_sites + 1)
         share = k / (k + shrinkage)
-        weights *= 1 - share
-        weights[own] += share * tower_weights(sites[own]) * n_sites / (n_sites + 1)
-        threshold = weighted_quantile(scores, weights, level)
+        mixed = (1 - share) * weights
+        mixed[own] += share * tower_weights(sites[own]) * weights.sum()
+        threshold = weighted_quantile(scores, mixed, level)
         found[int(code)] = threshold if np.isfinite(threshold) else float(scores.max())
         towers[int(code)] = k
     return Thresholds(pooled, found, towers, finite)

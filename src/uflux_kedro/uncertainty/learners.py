@@ -6,7 +6,7 @@ All take rows as ``features`` (n, columns), ``size``, their absolute errors (n,)
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,8 +18,14 @@ if TYPE_CHECKING:
     from sklearn.ensemble import RandomForestRegressor
     from xgboost import XGBRegressor
 
+_SHARE = 0.4
+"""Share of the rows, or of the towers, from which a boosted tree is grown."""
+
 _LEAF = 0.05
 """Least share of the weight in a leaf of the forest: with less, single towers are learnt by heart."""
+
+Objective = Callable[..., tuple[NDArray[np.float64], NDArray[np.float64]]]
+"""Takes target, prediction and ``sample_weight``; returns first and second derivative of a loss."""
 
 _SIZES = np.linspace(0.05, 1, 20)
 """Probabilities of the errors at which the forest knows the distribution."""
@@ -33,7 +39,7 @@ def boost_roots(
     seed: int,
 ) -> XGBRegressor:
     """Boost trees of the square root of the absolute error, by least squares."""
-    model = _boosted(parameters, seed)
+    model = _boosted(parameters, seed, subsample=_SHARE)
     return model.fit(features, np.sqrt(size), sample_weight=weights)
 
 
@@ -53,15 +59,87 @@ def boost_crps(
     gradient boosting: Duan et al. (2020), arXiv 1910.03225.
     """
     mean = float(weights @ size) / len(size)
-    model = _boosted(
-        parameters, seed, objective=crps_objective(mean), base_score=float(np.log(mean))
+    model = _boosted(parameters, seed, subsample=_SHARE, base_score=float(np.log(mean)))
+    return _fit(model, crps_objective(mean), features, size, weights)
+
+
+def boost_by_tower(
+    features: NDArray[np.float32],
+    size: NDArray[np.floating],
+    weights: NDArray[np.float64],
+    sites: NDArray,
+    parameters: IntervalParameters,
+    seed: int,
+    signs: Sequence[int],
+) -> tuple[XGBRegressor, XGBRegressor]:
+    """Boost what :func:`boost_roots` and :func:`boost_crps` do, by trees that are less alike.
+
+    Each tree is grown from a random share of the towers. A random share of the rows, as is usual in
+    stochastic gradient boosting, has some of every tower, whose errors are much the same from month
+    to month; the mean over trees then keeps what is particular to the tower.
+
+    Args:
+        features: Shape (n, features).
+        size: Absolute errors, shape (n,).
+        weights: Shape (n,), of mean 1.
+        sites: Tower of each row, shape (n,).
+        parameters: Size of the trees.
+        seed: Seed of the trees.
+        signs: For each feature, whether the prediction rises with it (1), falls (-1) or is free (0).
+
+    Returns:
+        Trees of the square root of the absolute error, and of the logarithm of its standard deviation.
+    """
+    mean, roots = float(weights @ size) / len(size), np.sqrt(size)
+    targets = (
+        (squares_objective, roots, float(weights @ roots) / len(size)),
+        (crps_objective(mean), size, float(np.log(mean))),
     )
-    model.fit(features, size, sample_weight=weights)
-    # Prediction needs no loss, and a function cannot be stored.
-    return model.set_params(objective=None)
+    first, second = (
+        _fit(
+            _boosted(parameters, seed, base_score=start, monotone_constraints=tuple(signs)),
+            some_towers(objective, sites, seed + number),
+            features,
+            target,
+            weights,
+        )
+        for number, (objective, target, start) in enumerate(targets)
+    )
+    return first, second
 
 
-def crps_objective(unit: float) -> Callable[..., tuple[NDArray, NDArray]]:
+def some_towers(objective: Objective, sites: NDArray, seed: int) -> Objective:
+    """Return an objective that at each call, which is once a tree, counts only some of the towers.
+
+    Args:
+        objective: Derivatives of the loss of all rows.
+        sites: Tower of each row, shape (n,).
+        seed: Seed of the draws.
+    """
+    names, tower = np.unique(sites, return_inverse=True)
+    count = int(np.ceil(_SHARE * len(names)))
+    random = np.random.default_rng(seed)
+
+    def drawn(
+        target: NDArray, prediction: NDArray, sample_weight: NDArray
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        counts = np.zeros(len(names))
+        counts[random.permutation(len(names))[:count]] = 1
+        gradient, curvature = objective(target, prediction, sample_weight)
+        return gradient * counts[tower], curvature * counts[tower]
+
+    return drawn
+
+
+def squares_objective(
+    target: NDArray, prediction: NDArray, sample_weight: NDArray
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return first and second derivative of half the squared error."""
+    weight = sample_weight.astype(float)
+    return (prediction - target) * weight, weight
+
+
+def crps_objective(unit: float) -> Objective:
     """Return first and expected second derivative of the CRPS by log s, both times 2 sqrt(pi).
 
     Args:
@@ -86,7 +164,6 @@ def _boosted(parameters: IntervalParameters, seed: int, **settings: Any) -> XGBR
         n_estimators=parameters.trees,
         max_depth=parameters.depth,
         learning_rate=parameters.learning_rate,
-        subsample=0.4,
         colsample_bytree=0.4,
         min_child_weight=20,
         max_bin=64,
@@ -95,6 +172,18 @@ def _boosted(parameters: IntervalParameters, seed: int, **settings: Any) -> XGBR
         n_jobs=1,
         **settings,
     )
+
+
+def _fit(
+    model: XGBRegressor,
+    objective: Objective,
+    features: NDArray[np.float32],
+    target: NDArray[np.floating],
+    weights: NDArray[np.float64],
+) -> XGBRegressor:
+    model.set_params(objective=objective).fit(features, target, sample_weight=weights)
+    # Prediction needs no loss, and a function cannot be stored.
+    return model.set_params(objective=None)
 
 
 def grow_distribution(

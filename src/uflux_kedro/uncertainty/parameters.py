@@ -11,17 +11,20 @@ from uflux_kedro.models.registry import MODELS
 from uflux_kedro.schemas import Parameters
 from uflux_kedro.variables import FLUXES
 
-Method = Literal["spread", "crps", "quantile_forest", "constant"]
+Method = Literal["mean", "spread", "crps", "quantile_forest", "constant"]
 """How the width of an interval follows the conditions; see :mod:`uflux_kedro.uncertainty.spread`."""
+
+Guarantee = Literal["at_least", "on_average"]
+"""What is promised of coverage; see :func:`uflux_kedro.uncertainty.intervals.conformal_weights`."""
 
 
 class IntervalParameters(Parameters):
     """The block ``uncertainty.intervals``: how intervals are calibrated."""
 
-    method: Method = "spread"
+    method: Method = "mean"
     """``spread``: boosted trees of the size of errors; ``crps``: boosted trees of a normal
-    distribution of errors; ``quantile_forest``: a forest of their quantiles; ``constant``: the same
-    width everywhere."""
+    distribution of errors; ``mean``: the mean of both, trees from some towers each and wider with
+    more doubt; ``quantile_forest``: a forest of quantiles; ``constant``: the same width everywhere."""
 
     trees: int = Field(default=60, ge=1, le=1000)
     """Number of trees of the spread."""
@@ -31,6 +34,10 @@ class IntervalParameters(Parameters):
 
     learning_rate: float = Field(default=0.06, gt=0, le=1)
     """Share of each boosted tree that is added."""
+
+    guarantee: Guarantee = "on_average"
+    """``on_average``: the level is what towers are covered at on average; ``at_least``: it is the
+    least, and coverage is up to 1 / (towers + 1) above."""
 
     shrinkage: float = Field(default=30, gt=0)
     """Towers of an IGBP class at which its own errors count as much as those of all towers."""

@@ -4,6 +4,8 @@ Small trees learn it from the predictors, the prediction, the spread among membe
 the sampling space; every tower has the same weight, so that long records do not rule. What the trees
 learn is the method:
 
+- ``mean``: the geometric mean of the two following, of which each tree is grown from some of the towers
+  and is bound to widen with doubt, :data:`DOUBT`. The unit of either does not matter to it.
 - ``spread``: the square root of the absolute error, by boosting. The square root tames the tail of
   the errors, so that a few bad months do not rule the trees.
 - ``crps``: the standard deviation of a normal distribution about the centre, by boosting of its
@@ -18,7 +20,9 @@ spread until they cover. Skewness that a method could tell of is not used.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -26,6 +30,7 @@ from numpy.typing import NDArray
 
 from uflux_kedro.uncertainty.intervals import tower_weights
 from uflux_kedro.uncertainty.learners import (
+    boost_by_tower,
     boost_crps,
     boost_roots,
     grow_distribution,
@@ -36,20 +41,23 @@ from uflux_kedro.uncertainty.parameters import IntervalParameters, Method
 _FLOOR = 0.1
 """Least spread, as a share of the mean absolute error."""
 
+DOUBT: Mapping[str, int] = MappingProxyType({"spread": 1, "dissimilarity": 1, "completeness": -1})
+"""Measures of doubt -> whether errors are taken to grow (1) or to shrink (-1) with them."""
+
 
 @dataclass(frozen=True)
 class Spread:
     """A fitted spread.
 
     Attributes:
-        model: Fitted trees; None for a constant.
+        models: Fitted trees; two for a mean, none for a constant.
         floor: Least spread, in the unit of the flux; the spread itself for a constant.
         method: What the trees have learnt.
         sizes: Of a forest: absolute errors of which its outputs are the probabilities.
         level: Of a forest: level of the quantile that is the spread.
     """
 
-    model: Any
+    models: tuple[Any, ...]
     floor: float
     method: Method = "constant"
     sizes: tuple[float, ...] = ()
@@ -59,20 +67,28 @@ class Spread:
         """Return the same spread with packed trees, which predict many rows fast."""
         from uflux_kedro.models.packing import pack
 
-        return self if self.model is None else replace(self, model=pack(self.model))
+        return replace(self, models=tuple(pack(model) for model in self.models))
 
     def predict(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """Predict the spread of rows, (n, features) to (n,), in the unit of the flux."""
-        if self.model is None:
+        if not self.models:
             return np.full(len(features), self.floor, dtype=np.float32)
-        found = self.model.predict(features)
+        found = [model.predict(features) for model in self.models]
+        if self.method == "mean":
+            spreads = [
+                self._floored(np.square(np.maximum(found[0], 0))),
+                self._floored(np.exp(found[1])),
+            ]
+            return np.sqrt(spreads[0]) * np.sqrt(spreads[1])
         if self.method == "spread":
-            found = np.square(np.maximum(found, 0))
-        elif self.method == "crps":
-            found = np.exp(found)
-        else:
-            found = quantiles_of(found, np.array(self.sizes), self.level).astype(np.float32)
-        return np.maximum(found, np.float32(self.floor))
+            return self._floored(np.square(np.maximum(found[0], 0)))
+        if self.method == "crps":
+            return self._floored(np.exp(found[0]))
+        sizes = quantiles_of(found[0], np.array(self.sizes), self.level)
+        return self._floored(sizes.astype(np.float32))
+
+    def _floored(self, spread: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.maximum(spread, np.float32(self.floor))
 
 
 def fit_spread(
@@ -82,6 +98,7 @@ def fit_spread(
     parameters: IntervalParameters,
     seed: int,
     level: float,
+    names: Sequence[str] = (),
 ) -> Spread:
     """Fit the spread of errors.
 
@@ -92,6 +109,7 @@ def fit_spread(
         parameters: Method and size of the trees.
         seed: Seed of the trees.
         level: Level of the quantile that is the spread of a forest.
+        names: Names of the features, by which a mean knows measures of doubt; none if empty.
     """
     size = np.abs(errors)
     weights = tower_weights(sites)
@@ -99,11 +117,15 @@ def fit_spread(
     method = parameters.method
     if method == "constant" or mean == 0:
         # Predictions without any error still need a scale that divides.
-        return Spread(None, mean or float(np.finfo(np.float32).tiny))
+        return Spread((), mean or float(np.finfo(np.float32).tiny))
     # Mean weight 1, so that limits on the weight of a leaf count rows.
     weights = weights * len(weights)
     if method == "quantile_forest":
         forest, sizes = grow_distribution(features, size, weights, parameters, seed)
-        return Spread(forest, _FLOOR * mean, method, tuple(sizes.tolist()), level)
+        return Spread((forest,), _FLOOR * mean, method, tuple(sizes.tolist()), level)
+    if method == "mean":
+        signs = [DOUBT.get(name, 0) for name in names] or [0] * features.shape[1]
+        pair = boost_by_tower(features, size, weights, sites, parameters, seed, signs)
+        return Spread(pair, _FLOOR * mean, method)
     boost = boost_roots if method == "spread" else boost_crps
-    return Spread(boost(features, size, weights, parameters, seed), _FLOOR * mean, method)
+    return Spread((boost(features, size, weights, parameters, seed),), _FLOOR * mean, method)

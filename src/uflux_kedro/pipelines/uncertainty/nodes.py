@@ -68,8 +68,12 @@ def judge_intervals(
     """Return coverage at several levels by class, and the score against intervals of one width."""
     from uflux_kedro.uncertainty.coverage import coverage_curves, score_against_constant
 
-    curves = coverage_curves(calibrated, parameters.level, seed=parameters.seed)
-    scores = score_against_constant(calibrated, parameters.level, seed=parameters.seed)
+    settings: dict[str, Any] = {
+        "seed": parameters.seed,
+        "guarantee": parameters.intervals.guarantee,
+    }
+    curves = coverage_curves(calibrated, parameters.level, **settings)
+    scores = score_against_constant(calibrated, parameters.level, **settings)
     return curves, pd.DataFrame([{"level": parameters.level, **scores}])
 
 
@@ -148,7 +152,11 @@ def close_carbon_at_towers(
     from uflux_kedro.uncertainty.closing import compare_closed, fit_closure
 
     closure, closed = fit_closure(
-        calibrated, level=parameters.level, n_splits=parameters.n_splits, seed=parameters.seed
+        calibrated,
+        level=parameters.level,
+        n_splits=parameters.n_splits,
+        seed=parameters.seed,
+        guarantee=parameters.intervals.guarantee,
     )
     rows = pd.concat([table.assign(flux=flux) for flux, table in closed.items()], ignore_index=True)
     return closure.to_dict(), rows, compare_closed(closed, seed=parameters.seed)
