@@ -65,7 +65,7 @@ def render_gap_filling(towers: FilledTowers) -> str:
         records=html_table(shares(towers.filled), "records"),
         sums=_table(annual_sums(towers.sums), "sums", 1),
         figures=[_figure(name, png) for name, png in towers.figures.items()],
-        scoreboard=_table(towers.scoreboard, "scoreboard", 3),
+        scoreboard=_table(whole_records(towers.scoreboard), "scoreboard", 3),
         findings=_table(findings_table(towers.findings), "findings", 2),
     )
 
@@ -93,6 +93,14 @@ def annual_sums(sums: pd.DataFrame) -> pd.DataFrame:
     first = ["record", "year", "flux"]
     rest = [c for c in table if c not in (*first, "period", "time")]
     return table[first + rest].sort_values(first, ignore_index=True)
+
+
+def whole_records(scoreboard: pd.DataFrame) -> pd.DataFrame:
+    """Return the scores of all hidden records, without those of parts of the day and the year."""
+    if scoreboard.empty:
+        return scoreboard
+    table = scoreboard[scoreboard["part"] == "all"].drop(columns="part")
+    return table.sort_values(["record", "flux", "scenario", "RMSE"], ignore_index=True)
 
 
 def findings_table(findings: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
