@@ -185,24 +185,28 @@ def log_towers(
     for record in properties.to_dict("records"):
         for method in dict.fromkeys([parameters.method, *compared]):
             metrics: dict[str, float] = {}
+            tables: dict[str, pd.DataFrame] = {}
             if len(scoreboard):
                 of = (scoreboard["record"] == record["record"]) & (scoreboard["method"] == method)
                 metrics |= _metrics_of_scores(scoreboard[of])
+                tables["scoreboard.csv"] = scoreboard[of]
             if method == parameters.method:
-                metrics |= _metrics_of_sums(sums[sums["record"] == record["record"]])
+                tables["sums.csv"] = sums[sums["record"] == record["record"]]
+                metrics |= _metrics_of_sums(tables["sums.csv"])
             tags = {"site_id": record["site_id"], "record": record["record"], "method": method}
-            runs.append(MemberRun(f"{record['record']}.{method}", tags, settings, metrics))
+            name = f"{record['record']}.{method}"
+            runs.append(MemberRun(name, tags, settings, metrics, tables=tables))
     return runs
 
 
 def _metrics_of_scores(scores: pd.DataFrame) -> dict[str, float]:
-    """Return the scores of all parts of the day and year, by flux and scenario."""
-    whole = scores[scores["part"] == "all"]
+    """Return the scores of whole records by flux and scenario, means over the draws of gaps."""
+    wanted = ["RMSE", "NSE", "MBE", "coverage", "width", "sum_error"]
+    whole = scores[scores["part"] == "all"].groupby(["flux", "scenario"])[wanted].mean()
     return {
-        f"{row['flux']}.{row['scenario']}.{name}": float(row[name])
-        for row in whole.to_dict("records")
-        for name in ("RMSE", "NSE", "MBE", "coverage", "width", "sum_error")
-        if name in row
+        f"{flux}.{scenario}.{name}": float(value)
+        for name, by_group in whole.items()
+        for (flux, scenario), value in by_group.items()
     }
 
 
