@@ -158,8 +158,10 @@ def partition_tower(
     if "night" in parameters.partition:
         partitioned = partitioned.join(partition_night(table, **place))
     if "day" in parameters.partition:
-        table = table.assign(NEE_RANDUNC=filled["NEE_RANDUNC"])
-        partitioned = partitioned.join(partition_day(table, **place, error="NEE_RANDUNC"))
+        known = "NEE_RANDUNC" in filled  # which needs VPD
+        table = table.assign(NEE_RANDUNC=filled["NEE_RANDUNC"]) if known else table
+        error = "NEE_RANDUNC" if known else None
+        partitioned = partitioned.join(partition_day(table, **place, error=error))
     return partitioned
 
 
