@@ -28,6 +28,9 @@ _POOR, _MEDIUM = 40.0, 10.0
 """Days of a gap above which a filled value is of poor (3) and of medium (2) quality."""
 
 
+_HIDDEN = ("flux", "time", "days", "truth", "prediction", "sd", "lower", "upper", "mds")
+
+
 class GapFiller:
     """Fill the gaps of NEE, LE and H of one tower, with errors of records and of sums.
 
@@ -177,23 +180,21 @@ class GapFiller:
             ``upper``. Without SW_IN, TA or VPD no random error is known: ``random`` is NaN then, and
             ``total`` is of filling alone.
         """
-        if self.filled is None:
-            raise RuntimeError("sums come after fill")
         from scipy.stats import norm
 
-        times = pd.DatetimeIndex(self.filled.index)
+        filled = self._filled()
+        times = pd.DatetimeIndex(filled.index)
         number, starts = numbered_periods(times, period)
         steps = np.bincount(number)
-        seconds = 86400 / steps_of(self.filled)
+        seconds = 86400 / steps_of(filled)
         reach = float(norm.ppf((1 + self.level) / 2))
         parts = []
         for flux, filler in self.fillers.items():
             unit = _grams(seconds) if flux == "NEE" else 1 / steps
-            values = self.filled[f"{flux}_F"].to_numpy()
-            sd = self.filled[f"{flux}_F_SD"].to_numpy()
-            measured = (self.filled[f"{flux}_F_QC"] == 0).to_numpy()
-            random = self.filled[f"{flux}_RANDUNC"]
-            random = random.fillna(random.median()).where(measured, 0.0)
+            values = filled[f"{flux}_F"].to_numpy()
+            sd = filled[f"{flux}_F_SD"].to_numpy()
+            measured = (filled[f"{flux}_F_QC"] == 0).to_numpy()
+            random = self._random(flux)
             value = np.bincount(number, values) * unit
             of_random = np.sqrt(np.bincount(number, random**2)) * unit
             filling = filler.correlation.sd_of_sums(np.nan_to_num(sd), number, len(steps)) * unit
@@ -212,6 +213,67 @@ class GapFiller:
             }
             parts.append(pd.DataFrame(table))
         return pd.concat(parts, ignore_index=True)
+
+    def to_date(self) -> pd.DataFrame:
+        """Sum up what was filled last from its start to the end of each day, with interval.
+
+        Returns:
+            A row for each flux and day: ``time`` (end of the day), ``flux``, ``value``, ``lower``,
+            ``upper``: gC m-2 for NEE, MJ m-2 for LE and H; NaN from the first step without a value on.
+        """
+        from scipy.stats import norm
+
+        filled = self._filled()
+        steps_a_day = steps_of(filled)
+        seconds = 86400 / steps_a_day
+        reach = float(norm.ppf((1 + self.level) / 2))
+        ends = np.arange(steps_a_day - 1, len(filled), steps_a_day)
+        step = filled.index[1] - filled.index[0]
+        parts = []
+        for flux, filler in self.fillers.items():
+            unit = _grams(seconds) if flux == "NEE" else seconds * 1e-6
+            value = np.cumsum(filled[f"{flux}_F"].to_numpy())[ends] * unit
+            sd = np.nan_to_num(filled[f"{flux}_F_SD"].to_numpy())
+            random = np.sqrt(np.cumsum(self._random(flux) ** 2))
+            total = np.hypot(filler.correlation.sd_to_date(sd), np.nan_to_num(random))[ends] * unit
+            table = {
+                "time": filled.index[ends] + step,
+                "flux": flux,
+                "value": value,
+                "lower": value - reach * total,
+                "upper": value + reach * total,
+            }
+            parts.append(pd.DataFrame(table))
+        return pd.concat(parts, ignore_index=True)
+
+    def hidden(self, times: pd.DatetimeIndex) -> pd.DataFrame:
+        """Return what the fit hid from its fillers and how they filled it.
+
+        Args:
+            times: Index of the table that was fitted.
+
+        Returns:
+            A row for each hidden record: ``flux``, ``time``, ``days`` (length of the gap), ``truth``,
+            ``prediction``, ``sd``, ``lower``, ``upper``, and ``mds`` (marginal distribution sampling).
+        """
+        parts = []
+        for flux, filler in self.fillers.items():
+            rows = filler.rows.rename(columns={"filled": "prediction"})
+            rows = rows.assign(flux=flux, time=times[rows["step"].to_numpy()])
+            parts.append(rows[list(_HIDDEN)])
+        return pd.concat(parts, ignore_index=True)
+
+    def _filled(self) -> pd.DataFrame:
+        if self.filled is None:
+            raise RuntimeError("sums come after fill")
+        return self.filled
+
+    def _random(self, flux: str) -> np.ndarray:
+        """Return the random error of each measured step, the usual one where unknown, else 0."""
+        filled = self._filled()
+        random = filled[f"{flux}_RANDUNC"]
+        measured = filled[f"{flux}_F_QC"] == 0
+        return random.fillna(random.median()).where(measured, 0.0).to_numpy()
 
     def _record(
         self,

@@ -49,10 +49,23 @@ class Correlation:
             period: Number of the period of each step, ascending, (steps,).
             periods: Number of periods.
         """
-        variance = _variance_of_sums(
+        last = np.flatnonzero(np.diff(np.append(period, -1)))
+        out = np.zeros(periods)
+        out[np.asarray(period)[last]] = self.sd_to_date(sd, period)[last]
+        return out
+
+    def sd_to_date(
+        self, sd: NDArray[np.float64], period: NDArray[np.integer] | None = None
+    ) -> NDArray[np.float64]:
+        """Return the standard deviation of the sum of errors from the start of the period to each step.
+
+        Args:
+            sd: As of :meth:`sd_of_sums`.
+            period: As of :meth:`sd_of_sums`; None is one period for all.
+        """
+        variance = _variance_to_date(
             np.ascontiguousarray(sd, dtype=np.float64),
-            np.ascontiguousarray(period, dtype=np.int64),
-            periods,
+            np.zeros(len(sd), np.int64) if period is None else np.asarray(period, dtype=np.int64),
             self.roots,
             self.weights,
         )
@@ -143,21 +156,22 @@ def _lagged(
 
 
 @njit(nogil=True, cache=True)
-def _variance_of_sums(sd, period, periods, roots, weights):  # type: ignore[no-untyped-def]
-    """Return the variance of the sum of each period, by one pass for each decay."""
-    out = np.zeros(periods)
+def _variance_to_date(sd, period, roots, weights):  # type: ignore[no-untyped-def]
+    """Return the variance of the sum from the start of the period to each step, by one pass for each decay."""
+    out = np.zeros(len(sd))
     independent = 1.0 - weights.sum()
-    for i in range(len(sd)):
-        out[period[i]] += independent * sd[i] ** 2
-    for part in range(len(roots)):
-        if weights[part] <= 0:
+    for part in range(-1, len(roots)):
+        weight = independent if part < 0 else weights[part]
+        if weight <= 0:
             continue
-        past, root, last = 0j, roots[part], -1
+        root = 0j if part < 0 else roots[part]
+        past, total, last = 0j, 0.0, -1
         for i in range(len(sd)):
             if period[i] != last:
-                past, last = 0j, period[i]
+                past, total, last = 0j, 0.0, period[i]
             past = root * past
-            out[last] += weights[part] * (sd[i] ** 2 + 2 * sd[i] * past.real)
+            total += weight * (sd[i] ** 2 + 2 * sd[i] * past.real)
+            out[i] += total
             past += sd[i]
     return out
 
