@@ -217,6 +217,22 @@ def test_predictors_know_the_season_wherever_a_record_begins(record):
     assert whole["day"].iloc[0] == 120  # the first of May
 
 
+def test_a_year_without_drivers_leaves_them_to_the_others():
+    """In it they are the mean of the time of day at least, never 0."""
+    from uflux_kedro.gapfilling.predictors import predictors_of
+
+    table = make_table(20, 24, start="2019-06-01")[0]
+    hours = pd.date_range("2019-06-01", "2020-12-31 23:00", freq="h", name="time")
+    longer = table.reindex(hours)
+    found = predictors_of(longer, longer["NEE"].isna().to_numpy(), 24)
+    assert {"SW_IN", "TA", "VPD"} <= set(found)
+    np.testing.assert_allclose(found["TA"].iloc[:480], table["TA"], rtol=1e-6)
+    assert np.isfinite(found).all(axis=None)
+    noon = found.loc["2020-12-24":"2020-12-31"].between_time("12:00", "12:59")
+    assert (noon["SW_IN"] > 200).all()
+    assert (noon["TA"] > 5).all()
+
+
 def test_a_flux_that_is_missing_is_left_out(record):
     """Wholly missing, or not a column; without any there is nothing to fit."""
     table = record[0].assign(NEE=np.nan).drop(columns="H")
