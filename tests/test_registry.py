@@ -24,6 +24,7 @@ NAMES = {
     "uncertainty",
     "grid_inference",
     "closed_loop",
+    "gap_filling",
     "next_tower",
     "reporting",
 }

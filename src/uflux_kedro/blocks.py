@@ -14,6 +14,7 @@ _MODELS: Mapping[str, str] = {
     "download": "downloads.parameters.DownloadParameters",
     "ensemble": "ensemble.EnsembleParameters",
     "features": "features.parameters.FeatureParameters",
+    "gap_filling": "gapfilling.parameters.GapFillingParameters",
     "grids": "readers.parameters.GridParameters",
     "inference": "products.parameters.InferenceParameters",
     "quality": "quality.parameters.QualityParameters",

@@ -35,6 +35,9 @@ def ending(outputs: Collection[str], catalog: Any) -> list[str]:
     if {"quality_findings", "quality_report"} <= set(outputs):
         found = weights(catalog.load("quality_findings"))
         lines.append(f"Towers: {found}: {_shown(catalog.get('quality_report'))}")
+    if {"filled_towers", "gap_filling_page"} <= set(outputs):
+        lines.append(f"Filled towers: {_shown(catalog.get('filled_towers'))}")
+        lines.append(f"What was filled, and how well: {_shown(catalog.get('gap_filling_page'))}")
     if "report" in outputs:
         lines.append(f"Report: {_shown(catalog.get('report'))}")
     return lines

@@ -100,6 +100,8 @@ _TABLE = (
              "surface_downwelling_shortwave_flux_in_air",
              {"fluxnet": ("SW_IN_F",), "era5": ("ssrd", "avg_sdswrf", "msdwswrf", "var169"), "wfde5": ("SWdown",),
               "cfsv2": ("Downward_Short-Wave_Radiation_Flux_surface_6_Hour_Average", "DSWRF_L1", "DSWRF_L1_Avg_1")}),
+    Variable("PPFD_IN", "incoming photosynthetic photon flux density", "umol m-2 s-1", 0, 1250, "rate",
+             "surface_downwelling_photosynthetic_photon_flux_in_air"),
     Variable("LW_IN", "incoming longwave radiation", _POWER, 40, 600, "rate",
              "surface_downwelling_longwave_flux_in_air",
              {"fluxnet": ("LW_IN_F",), "era5": ("strd", "avg_sdlwrf", "msdwlwrf", "var175"), "wfde5": ("LWdown",)}),
@@ -181,7 +183,7 @@ VARIABLES: Mapping[str, Variable] = {v.name: v for v in _TABLE}
 
 _HOURS: Mapping[str, tuple[float, float]] = {
     "GPP": (-200, 200), "RECO": (-200, 200), "NEE": (-200, 200), "H": (-1000, 1500),
-    "LE": (-1000, 1500), "SW_IN": (-50, 1500), "NETRAD": (-500, 1300), "G": (-500, 1000),
+    "LE": (-1000, 1500), "SW_IN": (-50, 1500), "PPFD_IN": (-100, 3200), "NETRAD": (-500, 1300), "G": (-500, 1000),
     "CO2": (150, 2000), "P": (-1, 7200),
 }  # fmt: skip
 """Bounds of hourly and half-hourly values, where they are wider than those of a day."""

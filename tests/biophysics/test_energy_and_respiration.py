@@ -18,6 +18,7 @@ from uflux_kedro.biophysics.radiation import (
     estimated_net_radiation,
     incoming_longwave,
     ppfd_from_shortwave,
+    shortwave_from_ppfd,
     top_of_atmosphere_radiation,
 )
 from uflux_kedro.biophysics.respiration import lloyd_taylor, rain_limitation
@@ -128,6 +129,7 @@ def test_net_radiation_of_grass_and_of_snow():
 
 def test_full_sun_in_photons():
     assert ppfd_from_shortwave(1000.0) == pytest.approx(2040.0)
+    assert shortwave_from_ppfd(2040.0) == pytest.approx(1000.0)
 
 
 def test_respiration_is_the_reference_at_ten_degrees():

@@ -10,7 +10,7 @@ from mlflow.exceptions import MlflowException
 
 from uflux_kedro.configuration import ENVIRONMENT_TAG, PARENT_RUN
 from uflux_kedro.datasets import member_run
-from uflux_kedro.datasets.member_run import MemberRun, MemberRunDataset
+from uflux_kedro.datasets.member_run import MemberRun, MemberRunDataset, MemberRunsDataset
 from uflux_kedro.datasets.member_times import note_time, times_of
 
 TAGS = {"flux": "GPP", "predictor_set": "A", "model": "RF"}
@@ -118,3 +118,25 @@ def test_without_tracking_only_the_receipt_is_written(tmp_path, monkeypatch):
         "parent_run_id": None,
         "run_id": None,
     }
+
+
+def test_any_number_of_runs_under_one_parent(client, tmp_path, monkeypatch):
+    dataset = MemberRunsDataset(filepath=str(tmp_path / "runs.json"))
+    runs = [
+        MemberRun(n, {"method": n}, {"draws": 1}, {"RMSE": r})
+        for n, r in (("a", 2.0), ("b", float("nan")))
+    ]
+    with mlflow.start_run() as parent:
+        monkeypatch.setenv(PARENT_RUN, parent.info.run_id)
+        dataset.save(runs)
+    receipt = dataset.load()
+    assert receipt["b"]["metrics"] == {}
+    logged = client.get_run(receipt["a"]["run_id"])
+    assert logged.data.tags["mlflow.parentRunId"] == parent.info.run_id
+    assert (logged.data.metrics, logged.data.params) == (
+        {"RMSE": 2.0},
+        {"method": "a", "draws": "1"},
+    )
+    monkeypatch.delenv(PARENT_RUN)
+    dataset.save(runs)
+    assert dataset.load()["a"]["run_id"] is None

@@ -34,6 +34,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "incoming_longwave",
             "potential_radiation",
             "ppfd_from_shortwave",
+            "shortwave_from_ppfd",
             "top_of_atmosphere_radiation",
         ],
         "respiration": ["lloyd_taylor", "rain_limitation"],

@@ -141,3 +141,16 @@ def ppfd_from_shortwave(SW_IN: Any) -> Any:
         Photon flux density, umol m-2 s-1.
     """
     return _PHOTONS_PER_JOULE * SW_IN
+
+
+@formula
+def shortwave_from_ppfd(PPFD_IN: Any) -> Any:
+    """Convert photosynthetic photon flux density to shortwave radiation.
+
+    Args:
+        PPFD_IN: Photon flux density, umol m-2 s-1.
+
+    Returns:
+        Radiation, W m-2.
+    """
+    return PPFD_IN / _PHOTONS_PER_JOULE

@@ -19,7 +19,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "cubes": ["GeoTIFFDataset", "NetCDFCubeDataset", "ZarrCubeDataset"],
         "figures": ["FigureDataset"],
         "fitted": ["FittedMemberDataset", "FluxUncertaintyDataset"],
-        "member_run": ["MemberRunDataset"],
+        "folders": ["FigureFolderDataset", "TableFolderDataset"],
+        "member_run": ["MemberRunDataset", "MemberRunsDataset"],
         "products": ["ProductDataset", "ProductStoreDataset"],
         "raw_files": ["FolderDataset", "RawFilesDataset"],
         "whole_files": [

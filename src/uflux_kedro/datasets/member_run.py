@@ -11,7 +11,7 @@ import math
 import os
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -101,6 +101,47 @@ class MemberRunDataset(AbstractDataset[MemberRun, dict[str, Any]]):
             "run_id": run_id,
             "parent_run_id": parent or None,
             "metrics": _finite(data.metrics),
+        }
+        with replacing(self._path) as temporary:
+            temporary.write_text(json.dumps(receipt, indent=2, sort_keys=True) + "\n")
+
+    def preview(self) -> JSONPreview:
+        """Return the receipt for kedro-viz."""
+        return JSONPreview(json.dumps(self.load()))
+
+    def _exists(self) -> bool:
+        return self._path.is_file()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._path)}
+
+
+class MemberRunsDataset(AbstractDataset[Sequence[MemberRun], dict[str, Any]]):
+    """Log any number of :class:`MemberRun` to MLflow, as :class:`MemberRunDataset` does one.
+
+    Args:
+        filepath: The receipt, a JSON file with id and metrics of each run by its name.
+        metadata: Kedro's metadata, such as the layer in kedro-viz.
+    """
+
+    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        self._path = Path(filepath)
+        self.metadata = metadata
+
+    def load(self) -> dict[str, Any]:
+        """Read the receipt."""
+        return json.loads(self._path.read_text())
+
+    def save(self, data: Sequence[MemberRun]) -> None:
+        """Log each as a finished child run, then write the receipt."""
+        parent = os.environ.get(PARENT_RUN)
+        receipt = {
+            one.name: {
+                "run_id": _log(one, parent, {}) if parent else None,
+                "parent_run_id": parent or None,
+                "metrics": _finite(one.metrics),
+            }
+            for one in data
         }
         with replacing(self._path) as temporary:
             temporary.write_text(json.dumps(receipt, indent=2, sort_keys=True) + "\n")

@@ -16,5 +16,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "filler": ["GapFiller"],
         "mds": ["Filled", "Tolerances", "fill_mds"],
         "random_uncertainty": ["ALIKE", "RandomUncertainty", "random_uncertainty"],
+        "record": ["check_record"],
+        "ustar": ["UstarThresholds", "filter_by_ustar", "ustar_thresholds"],
     },
 )

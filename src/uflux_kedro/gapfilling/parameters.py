@@ -30,3 +30,67 @@ class Scenario(Parameters):
         if not all(length > 0 and share > 0 for length, share in days.items()):
             raise ValueError(f"days: expected lengths and shares above 0, found {days}")
         return days
+
+
+class UstarParameters(Parameters):
+    """Which still nights of NEE are left out before its gaps are filled."""
+
+    thresholds: Literal["years", "constant", "none"] = "years"
+    """``years``: a threshold for each year (FLUXNET's VUT), the constant one where a year has none;
+    ``constant``: one for the whole record (CUT); ``none`` keeps every measured value. Tables of FLUXNET
+    hold values above their threshold only and are not filtered again."""
+
+    n_bootstrap: int = Field(default=100, ge=0)
+    """How often the records of a year are drawn anew to find the thresholds' percentiles."""
+
+    spread: bool = True
+    """Whether NEE is filled, by MDS, for the 16th and the 84th percentile of the threshold too: their
+    distance is part of the joint uncertainty."""
+
+
+class ScoreboardParameters(Parameters):
+    """How methods are compared on artificial gaps."""
+
+    scenarios: tuple[str, ...] = ("uflux",)
+    """Artificial gaps: ``uflux``, those of Moffat et al. (2007) ``very_short``, ``short``, ``medium``,
+    ``long`` and ``mixed``, ``one_month`` to ``six_months``, the record's ``own``, or names of
+    ``gap_filling.scenarios``. Empty: no scoreboard."""
+
+    methods: tuple[Method, ...] = ("uflux", "mds", "mds_symmetric")
+    """Methods to compare."""
+
+    draws: int = Field(default=1, ge=1)
+    """How often the gaps of each scenario are drawn."""
+
+
+class GapFillingParameters(Parameters):
+    """The block ``gap_filling``: how half-hourly and hourly towers are filled."""
+
+    method: Method = "uflux"
+    """How gaps are filled: ``uflux`` learnt fillers stacked with marginal distribution sampling, ``mds``
+    that sampling as ONEFlux does it, ``mds_symmetric`` its symmetric variant."""
+
+    fluxes: tuple[Literal["NEE", "LE", "H"], ...] = ("NEE", "LE", "H")
+    """Fluxes to fill, of those that a tower has measured."""
+
+    level: float = Field(default=0.9, gt=0, lt=1)
+    """Coverage of the intervals."""
+
+    seed: int = 0
+    """Seed of everything that is drawn."""
+
+    n_jobs: int = 2
+    """Threads."""
+
+    ustar: UstarParameters = UstarParameters()
+    """Still nights."""
+
+    partition: tuple[Literal["night", "day"], ...] = ("night", "day")
+    """How NEE is partitioned into GPP and RECO: by the night-time and by the day-time method. Empty:
+    not at all."""
+
+    scoreboard: ScoreboardParameters = ScoreboardParameters()
+    """Comparison of methods."""
+
+    scenarios: dict[str, Scenario] = {}
+    """Artificial gaps of your own by name."""

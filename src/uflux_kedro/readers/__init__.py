@@ -20,6 +20,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "grids.read": ["READERS", "read_cube"],
         "parameters": ["ColumnSpec", "GridParameters", "TowerParameters"],
+        "towers.half_hours": ["HalfHours", "read_half_hours"],
         "towers.read": ["read_towers"],
     },
 )

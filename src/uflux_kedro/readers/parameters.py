@@ -37,12 +37,13 @@ class TowerParameters(Parameters):
     """The block ``towers``: how tower data are read."""
 
     reader: Literal[
-        "auto", "fluxnet", "ameriflux", "fluxdatakit", "reddyproc", "ozflux", "plumber2",
+        "auto", "fluxnet", "ameriflux", "fluxdatakit", "reddyproc", "eddypro", "ozflux", "plumber2",
         "fluxnet_ch4", "japanflux", "parquet", "tidy",
     ] = "auto"  # fmt: skip
     """``auto`` recognises the family of each file by its name, else by its header. Any other value
     reads files of that family only: ``fluxnet`` (FLUXNET2015, AmeriFlux FLUXNET, ICOS L2),
-    ``ameriflux`` (BASE), ``fluxdatakit``, ``reddyproc`` (half-hourly text), ``ozflux`` (L6) and
+    ``ameriflux`` (BASE), ``fluxdatakit``, ``reddyproc`` (half-hourly text),
+    ``eddypro`` (full output), ``ozflux`` (L6) and
     ``plumber2`` (netCDF), ``fluxnet_ch4``, ``japanflux``, ``parquet`` (the published UFLUX training
     table), ``tidy`` (tables of many towers, mapped by ``columns``)."""
 

@@ -28,7 +28,10 @@ logger = logging.getLogger(__name__)
 _NOTE = "mlflow.note.content"
 _LONGEST = 6000  # characters of a parameter; MLflow refuses longer values
 _BATCH = 100  # parameters; MLflow refuses more at a time
-_SHOWN = ("report", "leaderboard", "aggregates", "peers", "quality_report")
+_SHOWN = (
+    *("report", "leaderboard", "aggregates", "peers", "quality_report"),
+    *("gap_filling_page", "gap_filling_scoreboard", "gap_filling_sums"),
+)
 """Outputs that are kept as artifacts of the parent run."""
 
 

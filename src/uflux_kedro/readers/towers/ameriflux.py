@@ -35,6 +35,9 @@ _BASES = {
 """Canonical variable -> names in the standard, the best first. FC excludes the CO2 stored in the air
 below the sensor (SC), which is added if it was measured."""
 
+_FURTHER = {"RH": ("RH",), "PPFD_IN": ("PPFD_IN",)}
+"""Variables that only hours and half-hours have a use for."""
+
 _COMPUTED = "computed from TA and RH"
 """The deficit that is computed, among the columns of VPD."""
 
@@ -79,6 +82,21 @@ def columns_of(table: TowerFile, header: Header, _: TowerParameters) -> Columns:
     offered = {
         v: names for v, bases in _BASES.items() if (names := _offered(header.columns, bases))
     }
+    return _columns(table, header, offered)
+
+
+def half_hour_columns(table: TowerFile, header: Header) -> Columns:
+    """Find the columns for tables at their own step: only fluxes whose gaps the team did not fill.
+
+    There are further drivers; GPP and RECO are left out.
+    """
+    bases = {v: b for v, b in (_BASES | _FURTHER).items() if v not in ("GPP", "RECO")}
+    offered = {v: _offered(header.columns, b) for v, b in bases.items()}
+    offered |= {v: _measured(names) for v, names in offered.items() if v in FLUXES}
+    return _columns(table, header, {v: names for v, names in offered.items() if names})
+
+
+def _columns(table: TowerFile, header: Header, offered: dict[str, list[str]]) -> Columns:
     storage = _offered(header.columns, ("SC",)) if "NEE" in offered else []
     humidity = _offered(header.columns, ("RH",)) if "TA" in offered else []
     # A joined column takes the place of the first of its columns.
@@ -101,6 +119,10 @@ def columns_of(table: TowerFile, header: Header, _: TowerParameters) -> Columns:
         if "SWC" in parts:
             parts["SWC"] = {
                 c: in_percent(part, where, HIGHEST_WATER) for c, part in parts["SWC"].items()
+            }
+        if "RH" in parts:
+            parts["RH"] = {
+                c: in_percent(part, where, HIGHEST_HUMIDITY) for c, part in parts["RH"].items()
             }
         if humidity:
             moist = join(

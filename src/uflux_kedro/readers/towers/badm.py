@@ -20,6 +20,7 @@ from uflux_kedro.readers.towers.sites import CLIMATES, COLUMNS, check_sites
 
 _COLUMNS = ("SITE_ID", "VARIABLE", "DATAVALUE")
 _DECIMAL_COMMA = re.compile(r"^(\s*-?\d+),(\d+\s*)$")
+_NUMBER = re.compile(r"[+-]?\d{1,2}(\.\d+)?")
 _MOST_BYTES = 256 * 2**20
 """The file of all AmeriFlux sites takes 15 MB."""
 
@@ -38,13 +39,8 @@ def read_badm(file: File, only: Collection[str] | None = None) -> pd.DataFrame:
     Raises:
         InputError: If the file cannot be read, or a place or class is invalid.
     """
-    with file.open() as stream:
-        content = stream.read(_MOST_BYTES + 1)
-    if len(content) > _MOST_BYTES:
-        raise InputError(file.where, None, expected="metadata", found="more than 256 MiB")
-    rows = _sheet(content, file) if file.name.endswith(".xlsx") else _text(content)
     found: dict[str, dict[str, str]] = {}
-    for site, variable, value in _entries(rows, file):
+    for site, variable, value in _entries(_rows(file), file):
         if only is None or site in only:
             found.setdefault(site, {})[variable] = value
     sites = pd.DataFrame.from_dict(found, orient="index").rename_axis("SITE_ID").reset_index()
@@ -52,6 +48,31 @@ def read_badm(file: File, only: Collection[str] | None = None) -> pd.DataFrame:
         sites["CLIMATE"] = sites["CLIMATE_KOEPPEN"].str.strip().str[:1].map(CLIMATES)
     sites = sites.reindex(columns=list(COLUMNS)).rename(columns=COLUMNS)
     return check_sites(sites.dropna(subset=["latitude", "longitude", "IGBP"]), file.where)
+
+
+def read_utc_offsets(file: File, only: Collection[str]) -> dict[str, float]:
+    """Read by how many hours the clocks of sites are ahead of UTC; sites that do not tell are left out.
+
+    Args:
+        file: BIF or SITEINFO, CSV or xlsx.
+        only: Sites to read.
+
+    Raises:
+        InputError: If the file cannot be read.
+    """
+    found: dict[str, float] = {}
+    for site, variable, value in _entries(_rows(file), file):
+        if variable == "UTC_OFFSET" and site in only and _NUMBER.fullmatch(value):
+            found[site] = float(value)
+    return found
+
+
+def _rows(file: File) -> Iterator[list[str]]:
+    with file.open() as stream:
+        content = stream.read(_MOST_BYTES + 1)
+    if len(content) > _MOST_BYTES:
+        raise InputError(file.where, None, expected="metadata", found="more than 256 MiB")
+    return _sheet(content, file) if file.name.endswith(".xlsx") else _text(content)
 
 
 def _text(content: bytes) -> Iterator[list[str]]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from uflux_kedro.readers.parameters import TowerParameters
 from uflux_kedro.readers.towers import (
     ameriflux,
+    eddypro,
     fluxdatakit,
     fluxnet,
     fluxnet_like,
@@ -43,6 +44,7 @@ FAMILIES: Mapping[str, FamilyReader] = {
     "ameriflux": ameriflux,
     "fluxdatakit": fluxdatakit,
     "reddyproc": reddyproc,
+    "eddypro": eddypro,
     "ozflux": ozflux,
     "plumber2": plumber2,
     "fluxnet_ch4": fluxnet_like,
@@ -58,6 +60,8 @@ def header_of(table: TowerFile) -> Header:
     """
     if table.family == "plumber2":
         files = plumber2.files_of_tower(table.file)
+    elif table.family == "eddypro":
+        return eddypro.names_and_units(table.file)[0]
     elif table.family == "ozflux":
         files = [table.file]
     else:

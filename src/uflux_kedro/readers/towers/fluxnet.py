@@ -25,6 +25,8 @@ from uflux_kedro.readers.towers.stated_uncertainty import with_stated_uncertaint
 from uflux_kedro.readers.towers.tower_files import TowerFile, by_name
 from uflux_kedro.variables import FLUXES, VARIABLES, aliases
 
+_FURTHER = ("RH", "PPFD_IN")
+"""Variables that only hours and half-hours have a use for."""
 WEATHER = ("TA", "SW_IN", "LW_IN", "VPD", "PA", "P", "WS")
 """Weather without gaps in every archive, since it is filled from reanalysis (``*_F``)."""
 
@@ -101,3 +103,25 @@ def columns_of(table: TowerFile, header: Header, parameters: TowerParameters) ->
     if table.step in ("HH", "HR"):
         units |= dict.fromkeys(("GPP", "RECO", "NEE"), CARBON_BY_SECOND)
     return with_stated_uncertainty(Columns(values, quality, units), present, parameters)
+
+
+def half_hour_columns(header: Header) -> Columns:
+    """Find the columns for tables at their own step: NEE, LE and H before their closure, with codes.
+
+    NEE is that of the ustar threshold of the year, or of the constant one if that is absent. There
+    are further drivers; GPP and RECO are left out.
+    """
+    present = set(header.columns)
+    carbon = next((c for c in ("NEE_VUT_REF", "NEE_CUT_REF") if c in present), "NEE_VUT_REF")
+    values = {"NEE": carbon, "LE": "LE_F_MDS", "H": "H_F_MDS"}
+    for v in (*(v for a, v in aliases("fluxnet").items() if v not in FLUXES), *_FURTHER):
+        name = next((c for c in (f"{v}_F", f"{v}_F_MDS_1", f"{v}_F_MDS", v) if c in present), None)
+        values |= {v: name} if name else {}
+    fluxes = {v: c for v, c in values.items() if v not in FLUXES or c in present}
+    quality = {f"{v}_QC": f"{fluxes[v]}_QC" for v in ("NEE", "LE", "H") if v in fluxes}
+    return Columns(fluxes, quality, {"NEE": CARBON_BY_SECOND, "SWC": "percent"})
+
+
+def companion_columns(header: Header) -> Columns:
+    """Find the columns of an archive's weather from reanalysis, downscaled to the tower."""
+    return Columns({v: f"{v}_ERA" for v in WEATHER if f"{v}_ERA" in header.columns}, {}, {})

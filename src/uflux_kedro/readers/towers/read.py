@@ -9,27 +9,18 @@ from typing import Any
 
 import pandas as pd
 
-from uflux_kedro.readers.archives import files_of
 from uflux_kedro.readers.parameters import TowerParameters
 from uflux_kedro.readers.paths import Paths
-from uflux_kedro.readers.towers.badm import read_badm
 from uflux_kedro.readers.towers.families import FAMILIES
+from uflux_kedro.readers.towers.places import metadata_of, read_metadata
 from uflux_kedro.readers.towers.single_tower import best_tables
-from uflux_kedro.readers.towers.sites import COLUMNS, check_metadata, read_sites
+from uflux_kedro.readers.towers.sites import COLUMNS, check_metadata
 from uflux_kedro.readers.towers.tables import check_order
 from uflux_kedro.readers.towers.tidy import read_tidy
-from uflux_kedro.readers.towers.tower_files import (
-    METADATA,
-    FoundFiles,
-    TowerFile,
-    find_tower_files,
-    recognise,
-)
+from uflux_kedro.readers.towers.tower_files import FoundFiles, TowerFile, find_tower_files
 from uflux_kedro.readers.towers.uflux_parquet import read_uflux_parquet
 
 logger = logging.getLogger(__name__)
-
-_METADATA_PATTERNS = ("sites.csv", "*_BIF_*", "*_SITEINFO_*", "*_BADM_*")
 
 
 def read_towers(
@@ -120,10 +111,9 @@ def _sites(
     wanted = set(towers["site_id"])
     known = [s for s in stated if not s.empty]
     if not wanted <= _names(known):
-        metadata = [*found.metadata, *_beside([*found.data, *found.metadata])]
-        for table in sorted(metadata, key=lambda t: METADATA.index(t.family)):
+        for table in metadata_of(found):
             if not wanted <= _names(known):
-                known.append(_read_metadata(table, wanted))
+                known.append(read_metadata(table, wanted))
     sites = (
         pd.concat(known, ignore_index=True) if known else pd.DataFrame(columns=[*COLUMNS.values()])
     )
@@ -133,21 +123,5 @@ def _sites(
     return sites.sort_values("site_id", ignore_index=True)
 
 
-def _beside(found: Sequence[TowerFile]) -> Iterator[TowerFile]:
-    """Find metadata in the folders of the files that are not among the given ones."""
-    folders = sorted({t.file.path.parent for t in found})
-    given = {t.file.path for t in found}
-    for path in dict.fromkeys(f for d in folders for p in _METADATA_PATTERNS for f in d.glob(p)):
-        if path not in given and path.is_file():
-            kinds = (recognise(file) for file in files_of(path))
-            yield from (k for k in kinds if isinstance(k, TowerFile) and k.family in METADATA)
-
-
 def _names(tables: Sequence[pd.DataFrame]) -> set[str]:
     return {site for table in tables for site in table["site_id"]}
-
-
-def _read_metadata(table: TowerFile, wanted: set[str]) -> pd.DataFrame:
-    if table.family == "sites":
-        return read_sites(table.file.path, wanted)
-    return read_badm(table.file, wanted)

@@ -6,7 +6,7 @@ day 1 is the first half-hour of the year.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 import pandas as pd
 
@@ -24,6 +24,8 @@ _VALUES = {
     "NEE": "NEE", "H": "H", "LE": "LE", "TA": "Tair", "TS": "Tsoil", "SW_IN": "Rg", "VPD": "VPD",
     "USTAR": "Ustar",
 }  # fmt: skip
+_FURTHER = {"RH": "rH"}
+"""Variables that only hours and half-hours have a use for."""
 _MEASURED = ("NEE", "H", "LE")
 _HALF_HOUR = pd.Timedelta("30min")
 
@@ -44,11 +46,7 @@ def read_table(table: TowerFile, parameters: TowerParameters) -> pd.DataFrame:
     Raises:
         InputError: As for ``read_single_tower``.
     """
-    raw = _read(table)
-    for flux in _MEASURED:
-        if flux in raw:
-            codes = raw["qcNEE"] if flux == "NEE" and "qcNEE" in raw else 0.0 * raw[flux]
-            raw[f"{flux}_QC"] = codes.where(raw[flux].notna())
+    raw = read_raw(table)
     columns = _columns(raw.columns)
     return read_single_tower(table, columns, parameters, header=read_header(table.file), raw=raw)
 
@@ -58,10 +56,25 @@ def columns_of(_: TowerFile, header: Header, parameters: TowerParameters) -> Col
     return _columns(header.columns)
 
 
-def _columns(names: Collection[str]) -> Columns:
-    values = {v: c for v, c in _VALUES.items() if c in names}
+def half_hour_columns(names: Collection[str]) -> Columns:
+    """Find the columns for tables at their own step, with the humidity of the air."""
+    return _columns(names, _VALUES | _FURTHER)
+
+
+def _columns(names: Collection[str], wanted: Mapping[str, str] = _VALUES) -> Columns:
+    values = {v: c for v, c in wanted.items() if c in names}
     quality = {f"{v}_QC": f"{v}_QC" for v in _MEASURED if v in values}
     return Columns(values, quality, {"NEE": CARBON_BY_SECOND}, added=tuple(quality))
+
+
+def read_raw(table: TowerFile) -> pd.DataFrame:
+    """Read the numbers of the table, the codes as ``<flux>_QC`` and starts as ``TIMESTAMP_START``."""
+    raw = _read(table)
+    for flux in _MEASURED:
+        if flux in raw:
+            codes = raw["qcNEE"] if flux == "NEE" and "qcNEE" in raw else 0.0 * raw[flux]
+            raw[f"{flux}_QC"] = codes.where(raw[flux].notna())
+    return raw
 
 
 def _read(table: TowerFile) -> pd.DataFrame:

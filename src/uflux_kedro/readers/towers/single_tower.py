@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from uflux_kedro.biophysics.solar_clock import read_solar_clock
+from uflux_kedro.biophysics.solar_clock import SolarClock, read_solar_clock
 from uflux_kedro.errors import InputError
 from uflux_kedro.readers.parameters import TowerParameters
 from uflux_kedro.readers.towers.aggregation import aggregate, good_share, nests
@@ -38,10 +38,29 @@ from uflux_kedro.variables import FLUXES, VARIABLES, flux_beside
 logger = logging.getLogger(__name__)
 
 DAY = pd.Timedelta("1D")
-_COARSEST_FIRST = ("MM", "WW", "DD", "HR", "HH")
+_COARSEST_FIRST: tuple[Step, ...] = ("MM", "WW", "DD", "HR", "HH")
 
 CARBON_BY_SECOND = "umolCO2 m-2 s-1"
 """Unit of carbon fluxes in tables of hours and half-hours."""
+
+
+class Steps(NamedTuple):
+    """A table of one tower at its own step.
+
+    Attributes:
+        record: ``time`` (start of the step), variables in canonical units with their QC (0-1), NaN
+            where missing.
+        length: Length of a step.
+        clock: Clock of hours or half-hours; None if it cannot be told.
+        impossible: Infinite values, which are missing in the record.
+        remarks: What else was noticed.
+    """
+
+    record: pd.DataFrame
+    length: pd.Timedelta
+    clock: SolarClock | None
+    impossible: list[Impossible]
+    remarks: list[Remark]
 
 
 @dataclass(frozen=True)
@@ -83,20 +102,40 @@ def best_tables(tables: Collection[TowerFile], parameters: TowerParameters) -> l
         InputError: If no table of a delivery has the resolution or a finer one, or there are two
             with different contents.
     """
+    # From the coarsest, so that the aggregation of the networks themselves is preferred.
+    steps = [s for s in _COARSEST_FIRST if nests(s, parameters.resolution)]
+    return tables_of_step(
+        tables,
+        steps,
+        f"a table of resolution {parameters.resolution}, or a finer one that fills it",
+    )
+
+
+def tables_of_step(
+    tables: Collection[TowerFile], steps: Sequence[Step], expected: str
+) -> list[TowerFile]:
+    """Select one table of each delivery: that with the first step, in the fullest set.
+
+    Args:
+        tables: Tables of any number of deliveries.
+        steps: Steps that fit, the best first.
+        expected: What fits, in words.
+
+    Raises:
+        InputError: If no table of a delivery fits, or there are two with different contents.
+    """
     chosen = []
     for delivery in dict.fromkeys((t.family, t.delivery) for t in tables):
         offered = [t for t in tables if (t.family, t.delivery) == delivery]
-        fitting = [t for t in offered if t.step and nests(t.step, parameters.resolution)]
+        fitting = [t for t in offered if t.step in steps]
         if not fitting:
             raise InputError(
                 offered[0].file.where,
                 None,
-                expected=f"a table of resolution {parameters.resolution}, or a finer one that "
-                "fills it",
+                expected=expected,
                 found=", ".join(sorted({str(t.step) for t in offered})),
             )
-        # From the coarsest, so that the aggregation of the networks themselves is preferred.
-        fitting.sort(key=lambda t: (_COARSEST_FIRST.index(t.step), t.rank, t.file))
+        fitting.sort(key=lambda t: (steps.index(t.step), t.rank, t.file))
         chosen.append(fitting[0])
         _check_copies(fitting)
         for other in fitting[1:]:
@@ -148,54 +187,23 @@ def read_single_tower(
             unordered or irregular, no flux has values, or values are out of bounds.
     """
     where = table.file.where
-    names = columns.all()
     step = table.step or "DD"
-    stamp = "TIMESTAMP" if step in ("DD", "MM") else "TIMESTAMP_START"
-    if raw is None:
-        header = header or read_header(table.file)
-        raw = read_columns(table.file, {stamp, *names.values(), *columns.also}, header)
-    _require_columns(raw, [stamp], where)
-    infinite = raw.attrs.pop("infinite", {})
-    if columns.complete is not None:
-        raw = columns.complete(raw)
-    remarks: list[Remark] = raw.attrs.pop("remarks", [])
-    _require_columns(raw, [stamp, *(names[n] for n in required if n in names)], where)
-    times = parse_times(raw[stamp], step, where)
-    _check_order(times, table.site, where)
-    length = _step_length(times, where) if step in ("HH", "HR") else DAY
-    arrays = {n: _canonical(n, raw, column, columns.units, length, where)
-              for n, column in names.items()}  # fmt: skip
-    empty = {n for n, values in arrays.items() if np.isnan(values).all()}
-    _require_values(empty, required, names, where)
-    for flux in FLUXES:
-        if flux in empty:
-            logger.warning("%s: no values of %s (column %s)", where, flux, names[flux])
-    record = pd.DataFrame({"time": times} | arrays)
-    clock = None
-    if length < DAY and "SW_IN" in arrays and len(times) > 1:
-        # The clock is compared with the sun in the hours, before they are averaged.
-        clock = read_solar_clock(times, arrays["SW_IN"])
-    taken = _infinite(infinite, names, step, times, table.site)
-    if length < DAY:
-        days = 3 * int(DAY / length)
-        remarks += [r for flux in FLUXES if flux in arrays
-                    for r in stands_still(flux, table.site, arrays[flux], times, days)]  # fmt: skip
+    steps = read_steps(table, columns, required, header, raw)
+    record, taken = steps.record, steps.impossible
     if step != parameters.resolution:
-        kind: Literal["day", "hour"] = "day" if length >= DAY else "hour"
+        kind: Literal["day", "hour"] = "day" if steps.length >= DAY else "hour"
         record, impossible = without_impossible(record, table.site, kind, where)
-        taken += impossible
-        record = aggregate(record, parameters.resolution, length, parameters.completeness)
+        taken = [*taken, *impossible]
+        record = aggregate(record, parameters.resolution, steps.length, parameters.completeness)
+    arrays = list(record.columns[1:])
     record.insert(0, "site_id", table.site)
     lower, upper = np.transpose([bounds(name)[:2] for name in arrays])
-    numbers = record[list(arrays)].to_numpy()
+    numbers = record[arrays].to_numpy()
     wrong = ((numbers < lower) | (numbers > upper)).any(axis=0)
-    for name in np.array(list(arrays))[wrong]:
+    for name in np.array(arrays)[wrong]:
         keys = record[["site_id", "time"]]
         record[name] = within_bounds(record[name], keys, where, parameters.outside)
-    if header is not None and ends_within_a_row(table.file):
-        cut = [n for n, column in names.items() if column == header.columns[-1]]
-        remarks += [cut_off(n, table.site, where) for n in cut]
-    record.attrs |= {"clock": clock, "impossible": taken, "remarks": remarks}
+    record.attrs |= {"clock": steps.clock, "impossible": taken, "remarks": steps.remarks}
     if record[[f for f in FLUXES if f in record]].isna().all(axis=None):
         raise InputError(
             where,
@@ -210,6 +218,67 @@ def read_single_tower(
     return record
 
 
+def read_steps(
+    table: TowerFile,
+    columns: Columns,
+    required: Collection[str] = (),
+    header: Header | None = None,
+    raw: pd.DataFrame | None = None,
+    share: Callable[[np.ndarray], np.ndarray] = good_share,
+) -> Steps:
+    """Read a table of one tower at its own step.
+
+    Args:
+        table: The table.
+        columns: Its columns.
+        required: Canonical names of columns that must be present and have values.
+        header: Header of the table; None reads it.
+        raw: Columns of the table, if it is no CSV; None reads them.
+        share: What the QC codes of hours and half-hours are converted with.
+
+    Raises:
+        InputError: If a required column is absent or empty, or timestamps are unreadable, duplicate,
+            unordered or irregular.
+    """
+    where = table.file.where
+    names = columns.all()
+    step = table.step or "DD"
+    stamp = "TIMESTAMP" if step in ("DD", "MM") else "TIMESTAMP_START"
+    if raw is None:
+        header = header or read_header(table.file)
+        raw = read_columns(table.file, {stamp, *names.values(), *columns.also}, header)
+    _require_columns(raw, [stamp], where)
+    infinite = raw.attrs.pop("infinite", {})
+    if columns.complete is not None:
+        raw = columns.complete(raw)
+    remarks: list[Remark] = raw.attrs.pop("remarks", [])
+    _require_columns(raw, [stamp, *(names[n] for n in required if n in names)], where)
+    times = parse_times(raw[stamp], step, where)
+    _check_order(times, table.site, where)
+    length = step_length(times, where) if step in ("HH", "HR") else DAY
+    arrays = {n: _canonical(n, raw, column, columns.units, length, where, share)
+              for n, column in names.items()}  # fmt: skip
+    empty = {n for n, values in arrays.items() if np.isnan(values).all()}
+    _require_values(empty, required, names, where)
+    for flux in FLUXES:
+        if flux in empty:
+            logger.warning("%s: no values of %s (column %s)", where, flux, names[flux])
+    clock = None
+    if length < DAY and "SW_IN" in arrays and len(times) > 1:
+        # The clock is compared with the sun in the hours, before they are averaged.
+        clock = read_solar_clock(times, arrays["SW_IN"])
+    taken = _infinite(infinite, names, step, times, table.site)
+    if length < DAY:
+        days = 3 * int(DAY / length)
+        remarks += [r for flux in FLUXES if flux in arrays
+                    for r in stands_still(flux, table.site, arrays[flux], times, days)]  # fmt: skip
+    if header is not None and ends_within_a_row(table.file):
+        cut = [n for n, column in names.items() if column == header.columns[-1]]
+        remarks += [cut_off(n, table.site, where) for n in cut]
+    record = pd.DataFrame({"time": times} | arrays)
+    return Steps(record, length, clock, taken, remarks)
+
+
 def _canonical(
     name: str,
     raw: pd.DataFrame,
@@ -217,13 +286,14 @@ def _canonical(
     units: Mapping[str, str],
     length: pd.Timedelta,
     where: str,
+    share: Callable[[np.ndarray], np.ndarray],
 ) -> np.ndarray:
     """Return a column in the canonical unit; NaN if it is absent."""
     if column not in raw:
         return np.full(len(raw), np.nan)
     values = raw[column].to_numpy()
     if name.endswith("_QC"):
-        return good_share(values) if length < DAY else values
+        return share(values) if length < DAY else values
     if name == "SWC" and units.get(name) == "percent":
         values = in_percent(raw[column], where, HIGHEST_WATER).to_numpy()
     if name in units:
@@ -261,7 +331,7 @@ def _check_order(times: pd.Series, site: str, where: str) -> None:
         check_order(pd.DataFrame({"site_id": site, "time": times}), where)
 
 
-def _step_length(times: pd.Series, where: str) -> pd.Timedelta:
+def step_length(times: pd.Series, where: str) -> pd.Timedelta:
     """Return the step of a table of hours or half-hours."""
     length = times.diff().median() if len(times) > 1 else pd.Timedelta("30min")
     midnight = (times - times.dt.normalize()) % length

@@ -72,7 +72,7 @@ def read_tidy(
     if not paths:
         raise InputError("the tower table", None, expected="at least one file", found="none")
     where = str(paths[0]) if len(paths) == 1 else str(Path(paths[0]).parent)
-    tables = {Path(p): _read_file(Path(p), columns) for p in sorted(paths)}
+    tables = {Path(p): read_mapped(Path(p), columns) for p in sorted(paths)}
     remarks = [r for path, table in tables.items() for r in _cut_off(path, table, columns)]
     raw = pd.concat(tables.values(), ignore_index=True)
     del tables  # as large as the whole
@@ -118,7 +118,7 @@ def columns_with_values(paths: Sequence[Path], columns: Mapping[str, ColumnSpec]
     """
     found: set[str] = set()
     for path in paths:
-        raw = _read_file(path, columns)
+        raw = read_mapped(path, columns)
         for name in set(raw).difference(found):
             values = raw[name]
             if name not in (*KEYS, *OPTIONAL_SITE_COLUMNS):
@@ -137,16 +137,28 @@ def _check_mapping(columns: Mapping[str, ColumnSpec]) -> None:
             variable_of(flux_beside(name) or name.removesuffix("_QC"))
 
 
-def _read_file(path: Path, columns: Mapping[str, ColumnSpec]) -> pd.DataFrame:
+def read_mapped(
+    path: Path, columns: Mapping[str, ColumnSpec], keys: Sequence[str] = KEYS
+) -> pd.DataFrame:
+    """Read the mapped columns of a table as they are, named canonically.
+
+    Args:
+        path: CSV, parquet or the first sheet of a workbook.
+        columns: As for :func:`read_tidy`.
+        keys: Canonical names that the table must have; names of sites become text.
+
+    Raises:
+        InputError: If the table is damaged or lacks a key.
+    """
     wanted = {spec.column for spec in columns.values()}
     if path.suffix == ".parquet":
         raw = read_parquet(path, wanted)
     elif path.suffix == ".xlsx":
         raw = read_workbook(path, wanted)
     else:
-        names = [columns["site_id"].column]
+        names = [columns["site_id"].column] if "site_id" in columns else []
         raw = read_text(path, names, ["", "NaN", "nan"], usecols=lambda c: c in wanted)
-    for key in (*KEYS, *(k for k in ("longitude",) if k in columns)):
+    for key in (*keys, *(k for k in ("longitude",) if k in columns)):
         if columns[key].column not in raw:
             raise InputError(
                 path,
@@ -155,7 +167,9 @@ def _read_file(path: Path, columns: Mapping[str, ColumnSpec]) -> pd.DataFrame:
                 found=f"only {', '.join(map(str, raw.columns)) or 'unknown columns'}",
             )
     named = {n: raw[s.column] for n, s in columns.items() if s.column in raw}
-    return pd.DataFrame(named | {"site_id": as_names(raw[columns["site_id"].column], path)})
+    if "site_id" in named:
+        named["site_id"] = as_names(named["site_id"], path)
+    return pd.DataFrame(named)
 
 
 def _cut_off(path: Path, table: pd.DataFrame, columns: Mapping[str, ColumnSpec]) -> list[Remark]:

@@ -22,7 +22,7 @@ from uflux_kedro.readers.towers.sites import site_columns
 from uflux_kedro.readers.towers.tables import Step
 
 Family = Literal[
-    "fluxnet", "ameriflux", "fluxdatakit", "reddyproc", "ozflux", "plumber2", "fluxnet_ch4",
+    "fluxnet", "ameriflux", "fluxdatakit", "reddyproc", "eddypro", "ozflux", "plumber2", "fluxnet_ch4",
     "japanflux", "parquet", "tidy", "sites", "badm",
 ]  # fmt: skip
 """``sites`` is a site table, ``badm`` metadata of the networks; the others contain fluxes."""
@@ -63,8 +63,13 @@ _OTHER_FORMATS = {
 """Ending of a name -> what the file is and what to do; metadata in xlsx are known by their name."""
 _TIMES = ("time", "date", "datetime", "year", "month", "day", "doy")
 
+_FIRST_GROUP = "file info"
+"""First group of columns in the full output of EddyPro, which stands above their names."""
+
 _MOST_SHOWN = 3
-_SITE = re.compile(r"[A-Z]{2}-[A-Za-z0-9]+")
+SITE_NAME = re.compile(r"[A-Z]{2}-[A-Za-z0-9]+")
+"""Name of a tower as the networks write it."""
+_REANALYSES = {"ERAI", "ERA5"}
 
 
 @dataclass(frozen=True)
@@ -200,7 +205,11 @@ def recognise(file: File, columns: Mapping[str, str] | None = None) -> TowerFile
         return _by_variables(file) if suffix == ".nc" else other
     try:
         header = read_header(file)
-        return _by_tabs(file, header) or _by_header(file, header, columns or {})
+        return (
+            _by_tabs(file, header)
+            or _by_groups(file, header)
+            or _by_header(file, header, columns or {})
+        )
     except InputError as error:
         return f"expected {error.expected}, found {error.found}"
 
@@ -235,13 +244,22 @@ def by_name(file: File) -> TowerFile | None:
     family = _PRODUCTS.get(parts[2])
     if family is None or step is None or rest[0] not in (*_SETS, *_STEPS):
         return None
-    if not _SITE.fullmatch(parts[1]) or _COMPANIONS & set(parts):
+    if not SITE_NAME.fullmatch(parts[1]) or _COMPANIONS & set(parts):
         return None
     if family in _IN_HOURS and step not in ("HH", "HR"):
         return None
     delivery = tuple(p for p in parts if p not in (*_SETS, *_STEPS))
     rank = next((i for i, name in enumerate(_SETS) if name in rest), 0)
     return TowerFile(file, family, parts[1], step, delivery, rank)
+
+
+def companion(file: File) -> tuple[str, Step] | None:
+    """Return site and step of an archive's weather from reanalysis; None for any other file."""
+    parts = re.sub(r"(\.csv)?(\.gz)?$", "", file.name, flags=re.IGNORECASE).split("_")
+    step = next((cast("Step", p) for p in parts if p in ("HH", "HR")), None)
+    if not _REANALYSES & set(parts) or step is None or not SITE_NAME.fullmatch(parts[1]):
+        return None
+    return parts[1], step
 
 
 def _by_variables(file: File) -> TowerFile | str | None:
@@ -268,10 +286,22 @@ def _is_companion(name: str) -> bool:
 def _by_tabs(file: File, header: Header) -> TowerFile | str | None:
     if header.separator != "\t" or header.columns[0] != "Year":
         return None
-    named = _SITE.search(file.name)
+    named = SITE_NAME.search(file.name)
     if named is None:
         return "a table of one tower without its name: rename the file to <site>_<years>.txt"
     return TowerFile(file, "reddyproc", named[0], "HH", (file.name,))
+
+
+def _by_groups(file: File, header: Header) -> TowerFile | str | None:
+    if header.columns[0] != _FIRST_GROUP:
+        return None
+    named = SITE_NAME.search(file.name)
+    if named is None:
+        return (
+            "a full output of EddyPro without the tower's name: rename the file to "
+            "<site>_full_output.csv, such as US-Xyz_full_output.csv"
+        )
+    return TowerFile(file, "eddypro", named[0], "HH", (file.name,))
 
 
 def _by_header(file: File, header: Header, columns: Mapping[str, str]) -> TowerFile | str:
@@ -282,7 +312,7 @@ def _by_header(file: File, header: Header, columns: Mapping[str, str]) -> TowerF
         return TowerFile(file, "tidy")
     if found.issuperset({"SITE_ID", "VARIABLE", "DATAVALUE"}):
         return TowerFile(file, "badm")
-    if "TIMESTAMP_START" in found and _SITE.fullmatch(site):
+    if "TIMESTAMP_START" in found and SITE_NAME.fullmatch(site):
         return TowerFile(file, "ameriflux", site, "HH", (file.name,))
     known = site_columns(header.columns).keys()
     of_sites = found.issuperset({"SITE_ID", "LOCATION_LAT"}) or {"latitude", "IGBP"} <= known

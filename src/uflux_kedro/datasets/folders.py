@@ -1,0 +1,96 @@
+"""Datasets of folders with as many files as there are towers, replaced as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kedro.io import AbstractDataset
+from kedro_datasets._typing import TablePreview
+
+from uflux_kedro.datasets.previews import files_preview
+from uflux_kedro.files import replacing
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+
+class TableFolderDataset(AbstractDataset["Mapping[str, pd.DataFrame]", Path]):
+    """Tables as CSV in one folder: saved by their paths in it, loaded as the path of the folder.
+
+    Args:
+        filepath: The folder.
+        metadata: Kedro's metadata, such as the layer in kedro-viz.
+    """
+
+    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        self._path = Path(filepath)
+        self.metadata = metadata
+
+    def load(self) -> Path:
+        """Return the path of the folder."""
+        return self._path
+
+    def save(self, data: Mapping[str, pd.DataFrame]) -> None:
+        """Write all tables, in place of those of an earlier run."""
+        with replacing(self._path) as temporary:
+            temporary.mkdir()
+            for name, table in data.items():
+                file = temporary / name
+                file.parent.mkdir(parents=True, exist_ok=True)
+                table.to_csv(file, index=False)
+
+    def preview(self) -> TablePreview:
+        """List the files for kedro-viz."""
+        return files_preview(sorted(f for f in self._path.rglob("*.csv")))
+
+    def _exists(self) -> bool:
+        return self._path.is_dir()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._path)}
+
+
+class FigureFolderDataset(AbstractDataset["Mapping[str, Figure]", "dict[str, bytes]"]):
+    """Figures as PNG in one folder: saved by name, loaded as the files' bytes by name.
+
+    Args:
+        filepath: The folder.
+        dpi: Dots per inch.
+        metadata: Kedro's metadata, such as the layer in kedro-viz.
+    """
+
+    def __init__(
+        self, *, filepath: str, dpi: int = 110, metadata: dict[str, Any] | None = None
+    ) -> None:
+        self._path = Path(filepath)
+        self._dpi = dpi
+        self.metadata = metadata
+
+    def load(self) -> dict[str, bytes]:
+        """Return the figures' bytes, sorted by name, for embedding in a page."""
+        return {file.stem: file.read_bytes() for file in sorted(self._path.glob("*.png"))}
+
+    def save(self, data: Mapping[str, Figure]) -> None:
+        """Write all figures without date and software version, in place of those of an earlier run."""
+        with replacing(self._path) as temporary:
+            temporary.mkdir()
+            for name, figure in data.items():
+                figure.savefig(
+                    temporary / f"{name}.png",
+                    dpi=self._dpi,
+                    bbox_inches="tight",
+                    metadata={"Software": None},
+                )
+
+    def preview(self) -> TablePreview:
+        """List the files for kedro-viz."""
+        return files_preview(sorted(self._path.glob("*.png")))
+
+    def _exists(self) -> bool:
+        return self._path.is_dir()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._path)}

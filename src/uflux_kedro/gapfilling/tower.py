@@ -1,0 +1,212 @@
+"""Fill and partition the record of one tower, and arrange what comes out as FLUXNET does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from uflux_kedro.errors import InputError
+from uflux_kedro.gapfilling.artificial_gaps import scenario_of
+from uflux_kedro.gapfilling.companions import driver
+from uflux_kedro.gapfilling.drivers import fill_drivers
+from uflux_kedro.gapfilling.filler import FLUXES, GapFiller
+from uflux_kedro.gapfilling.fluxnet_tables import PERIODS, as_text, file_name, half_hours, periods
+from uflux_kedro.gapfilling.mds import fill_mds
+from uflux_kedro.gapfilling.parameters import GapFillingParameters, Method
+from uflux_kedro.gapfilling.partitioning.day import partition_day
+from uflux_kedro.gapfilling.partitioning.night import partition_night
+from uflux_kedro.gapfilling.scoreboard import score_record
+from uflux_kedro.gapfilling.thresholds import SPREAD, without_still_nights
+from uflux_kedro.readers.towers.half_hours import HalfHours
+
+_LEAST_TO_COMPARE = 1000
+"""Measured records of a flux from which methods are compared, since up to half of them are hidden."""
+
+
+def filler_of(record: HalfHours, parameters: GapFillingParameters, method: Method) -> GapFiller:
+    """Return the filler of a tower, not fitted yet."""
+    return GapFiller(
+        method=method,
+        fluxes=tuple(f for f in parameters.fluxes if f in record.table),
+        latitude=record.latitude,
+        longitude=record.longitude,
+        utc_offset=record.utc_offset,
+        level=parameters.level,
+        seed=parameters.seed,
+        n_jobs=parameters.n_jobs,
+    )
+
+
+def fill_tower(
+    record: HalfHours, thresholds: pd.DataFrame, parameters: GapFillingParameters
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Fill the fluxes of a record.
+
+    Args:
+        record: The record, as measured.
+        thresholds: Its thresholds of USTAR; none leaves still nights in.
+        parameters: Method, fluxes, level, seed; which thresholds.
+
+    Returns:
+        What the filler returned, and ``NEE_VUT_16_F`` and ``NEE_VUT_84_F`` where there are thresholds;
+        sums of days, months and years, with ``period``.
+
+    Raises:
+        InputError: If no flux has enough measured values.
+    """
+    table = without_still_nights(record, thresholds, parameters.ustar)
+    filler = filler_of(record, parameters, parameters.method)
+    try:
+        filled = filler.fit(table).fill(table)
+    except InputError as error:  # which tower it is, a filler does not know
+        raise InputError(
+            record.source, error.variable, expected=error.expected, found=error.found
+        ) from error
+    sums = pd.concat([filler.sums(p).assign(period=p) for p in PERIODS], ignore_index=True)
+    if "NEE_F" in filled and len(thresholds) and parameters.ustar.spread:
+        for percentile in SPREAD:
+            other = without_still_nights(record, thresholds, parameters.ustar, float(percentile))
+            drivers = (driver(other, v, needed=False) for v in ("SW_IN", "TA", "VPD"))
+            mds = fill_mds(other["NEE"], *drivers, steps_a_day=record.steps_a_day)
+            filled[f"NEE_VUT_{percentile}_F"] = mds.value
+    return filled, sums
+
+
+def score_tower(
+    record: HalfHours, thresholds: pd.DataFrame, parameters: GapFillingParameters
+) -> pd.DataFrame:
+    """Compare the methods on artificial gaps of a record, without still nights.
+
+    Args:
+        record: The record, as measured.
+        thresholds: Its thresholds of USTAR.
+        parameters: Methods, scenarios, draws.
+
+    Returns:
+        As of :func:`uflux_kedro.gapfilling.scoreboard.score_record`; no rows without scenarios, or
+        without a flux that has enough measured values to hide some.
+    """
+    board = parameters.scoreboard
+    table = without_still_nights(record, thresholds, parameters.ustar)
+    enough = [f for f in parameters.fluxes
+              if f in table and table[f].notna().sum() >= _LEAST_TO_COMPARE]  # fmt: skip
+    if not enough:
+        return pd.DataFrame()
+    return score_record(
+        table.drop(columns=[f for f in FLUXES if f in table and f not in enough]),
+        partial(filler_of, record, parameters.model_copy(update={"fluxes": tuple(enough)})),
+        board.methods,
+        board.scenarios,
+        parameters.scenarios,
+        parameters.seed,
+        record.steps_a_day,
+        board.draws,
+    )
+
+
+def scores_by_length(scoreboard: pd.DataFrame, parameters: GapFillingParameters) -> pd.DataFrame:
+    """Return the scores of scenarios whose gaps are of one length, with ``days``, if there are two of them.
+
+    Args:
+        scoreboard: As of :func:`score_tower`, of any number of records.
+        parameters: For scenarios of the configuration.
+    """
+    if scoreboard.empty:
+        return scoreboard
+    scenarios = {n: scenario_of(n, parameters.scenarios) for n in scoreboard["scenario"].unique()}
+    days = {n: next(iter(s.days)) for n, s in scenarios.items() if len(s.days) == 1}
+    whole = scoreboard[(scoreboard["part"] == "all") & scoreboard["scenario"].isin(list(days))]
+    table = whole.assign(days=whole["scenario"].map(days))
+    return table if len(set(table["days"])) > 1 else table.iloc[:0]
+
+
+def partition_tower(
+    record: HalfHours,
+    thresholds: pd.DataFrame,
+    filled: pd.DataFrame,
+    parameters: GapFillingParameters,
+) -> pd.DataFrame:
+    """Partition filled NEE into GPP and RECO, with parameters from measured NEE.
+
+    Args:
+        record: The record, as measured; gaps in its weather are closed first.
+        thresholds: Its thresholds of USTAR.
+        filled: As of :func:`fill_tower`.
+        parameters: Methods.
+
+    Returns:
+        ``GPP_NT``, ``RECO_NT``, ``GPP_DT``, ``RECO_DT`` of the methods; no columns without NEE.
+    """
+    if "NEE_F" not in filled:
+        return pd.DataFrame(index=record.table.index)
+    weather = fill_drivers(record.table)
+    measured = without_still_nights(record, thresholds, parameters.ustar)
+    closed = {v: weather[f"{v}_F"] for v in ("TA", "SW_IN", "VPD") if f"{v}_F" in weather}
+    table = measured.assign(**closed, NEE_F=filled["NEE_F"])
+    place: dict[str, Any] = {
+        "latitude": record.latitude,
+        "longitude": record.longitude,
+        "utc_offset": record.utc_offset,
+    }
+    if not {"TA", "SW_IN"} <= set(table):
+        return pd.DataFrame(index=table.index)
+    partitioned = pd.DataFrame(index=table.index)
+    if "night" in parameters.partition:
+        partitioned = partitioned.join(partition_night(table, **place))
+    if "day" in parameters.partition:
+        table = table.assign(NEE_RANDUNC=filled["NEE_RANDUNC"])
+        partitioned = partitioned.join(partition_day(table, **place, error="NEE_RANDUNC"))
+    return partitioned
+
+
+def tables_of_tower(
+    record: HalfHours, filled: pd.DataFrame, partitioned: pd.DataFrame, sums: pd.DataFrame
+) -> dict[str, pd.DataFrame]:
+    """Return the tables of a tower by their file names, as text.
+
+    Args:
+        record: The record, as measured.
+        filled: As of :func:`fill_tower`.
+        partitioned: As of :func:`partition_tower`.
+        sums: As of :func:`fill_tower`.
+    """
+    hours = half_hours(record.table, filled, partitioned)
+    index = pd.DatetimeIndex(record.table.index)
+    step = "HH" if record.steps_a_day == 48 else "HR"
+    tables = {step: hours} | {
+        p: periods(hours, p, _errors(sums[sums["period"] == p], p)) for p in PERIODS
+    }
+    return {
+        f"{record.site_id}/{file_name(record.site_id, s, index)}": as_text(t, s)
+        for s, t in tables.items()
+    }
+
+
+def sites_table(records: Sequence[HalfHours]) -> pd.DataFrame:
+    """Return the table of sites of the towers whose place and land cover are known."""
+    known = [r for r in records if r.latitude is not None and r.IGBP is not None]
+    rows = {
+        r.site_id: {"SITE_ID": r.site_id, "LOCATION_LAT": r.latitude, "LOCATION_LONG": r.longitude,
+                    "IGBP": r.IGBP}
+        for r in known
+    }  # fmt: skip
+    return pd.DataFrame(rows.values(), columns=["SITE_ID", "LOCATION_LAT", "LOCATION_LONG", "IGBP"])
+
+
+def _errors(sums: pd.DataFrame, period: str) -> pd.DataFrame:
+    """Return the errors of a period's means with FLUXNET's names, by the start of the period."""
+    columns = {}
+    for flux, rows in sums.groupby("flux"):
+        start = pd.DatetimeIndex(rows["time"])
+        by_time = rows.set_index(start)
+        days = np.ones(len(start)) if period == "DD" else start.days_in_month.to_numpy()
+        # Sums of carbon are of the whole period, FLUXNET's values of days and months of a day.
+        share = days if flux == "NEE" and period != "YY" else 1.0
+        stem = "NEE_VUT_REF" if flux == "NEE" else str(flux)
+        columns[f"{stem}_RANDUNC"] = by_time["random"] / share
+        columns[f"{stem}_JOINTUNC"] = by_time["total"] / share
+    return pd.DataFrame(columns)

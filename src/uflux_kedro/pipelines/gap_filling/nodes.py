@@ -1,0 +1,216 @@
+"""Nodes of the pipeline ``gap_filling``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from uflux_kedro.gapfilling.parameters import GapFillingParameters
+from uflux_kedro.lazy import mpl_figure, pd
+from uflux_kedro.readers.parameters import TowerParameters
+
+
+def read_records(
+    files: list[Path], parameters: TowerParameters
+) -> tuple[pd.DataFrame, pd.DataFrame, list[dict[str, Any]]]:
+    """Read half-hourly and hourly towers at their own step, and check their records."""
+    from uflux_kedro.gapfilling.collection import as_tables, checked
+    from uflux_kedro.readers.towers.half_hours import read_half_hours
+
+    rows, properties, findings = as_tables([checked(r) for r in read_half_hours(files, parameters)])
+    return rows, properties, [dict(f) for f in findings]
+
+
+def find_thresholds(
+    rows: pd.DataFrame, properties: pd.DataFrame, parameters: GapFillingParameters
+) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
+    """Find the thresholds of USTAR of each record, and say where there are none."""
+    from uflux_kedro.gapfilling.collection import records_of
+    from uflux_kedro.gapfilling.thresholds import remarks_on_ustar, thresholds_table
+
+    tables, findings = [], []
+    for record in records_of(rows, properties):
+        tables.append(thresholds_table(record, parameters.ustar, parameters.seed))
+        findings += [dict(f) for f in remarks_on_ustar(record, tables[-1], parameters.ustar)]
+    return pd.concat(tables, ignore_index=True), findings
+
+
+def fill_records(
+    rows: pd.DataFrame,
+    properties: pd.DataFrame,
+    thresholds: pd.DataFrame,
+    parameters: GapFillingParameters,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Fill the fluxes of each record, and sum them up by day, month and year."""
+    from uflux_kedro.gapfilling.collection import records_of, stacked
+    from uflux_kedro.gapfilling.tower import fill_tower
+
+    tables, sums = [], []
+    for record in records_of(rows, properties):
+        own = thresholds[thresholds["record"] == record.name]
+        filled, of_periods = fill_tower(record, own, parameters)
+        tables.append(stacked(record.name, filled))
+        of_periods.insert(0, "record", record.name)
+        sums.append(of_periods)
+    return pd.concat(tables, ignore_index=True), pd.concat(sums, ignore_index=True)
+
+
+def partition_records(
+    rows: pd.DataFrame,
+    properties: pd.DataFrame,
+    thresholds: pd.DataFrame,
+    filled: pd.DataFrame,
+    parameters: GapFillingParameters,
+) -> pd.DataFrame:
+    """Partition NEE of each record into GPP and RECO."""
+    from uflux_kedro.gapfilling.collection import part_of, records_of, stacked
+    from uflux_kedro.gapfilling.tower import partition_tower
+
+    tables = []
+    for record in records_of(rows, properties):
+        own = thresholds[thresholds["record"] == record.name]
+        table = partition_tower(record, own, part_of(filled, record.name), parameters)
+        tables.append(stacked(record.name, table))
+    return pd.concat(tables, ignore_index=True)
+
+
+def arrange_tables(
+    rows: pd.DataFrame,
+    properties: pd.DataFrame,
+    filled: pd.DataFrame,
+    partitioned: pd.DataFrame,
+    sums: pd.DataFrame,
+) -> dict[str, pd.DataFrame]:
+    """Arrange what came out as FLUXNET does, with the table of sites that the main chain reads."""
+    from uflux_kedro.gapfilling.collection import part_of, records_of
+    from uflux_kedro.gapfilling.tower import sites_table, tables_of_tower
+
+    records = list(records_of(rows, properties))
+    tables = {"sites.csv": sites_table(records)}
+    for record in records:
+        tables |= tables_of_tower(
+            record,
+            part_of(filled, record.name),
+            part_of(partitioned, record.name),
+            sums[sums["record"] == record.name],
+        )
+    return tables
+
+
+def draw_records(
+    rows: pd.DataFrame,
+    properties: pd.DataFrame,
+    filled: pd.DataFrame,
+    scoreboard: pd.DataFrame,
+    parameters: GapFillingParameters,
+) -> dict[str, mpl_figure.Figure]:
+    """Draw the fluxes before and after, and the errors of the methods by length of gap."""
+    from uflux_kedro.figures.gap_filling import fingerprint_figure, gap_length_figure
+    from uflux_kedro.gapfilling.collection import part_of, records_of
+    from uflux_kedro.gapfilling.tower import scores_by_length
+
+    figures = {}
+    for record in records_of(rows, properties):
+        after = part_of(filled, record.name)
+        fluxes = [f for f in ("NEE", "LE", "H") if f in record.table and f"{f}_F" in after]
+        name = f"{record.name}.fingerprint"
+        figures[name] = fingerprint_figure(record.table[fluxes], after)
+    by_length = scores_by_length(scoreboard, parameters)
+    if len(by_length):
+        figures["gap_lengths"] = gap_length_figure(by_length)
+    return figures
+
+
+def render_page(
+    files: list[Path],
+    properties: pd.DataFrame,
+    filled: pd.DataFrame,
+    sums: pd.DataFrame,
+    scoreboard: pd.DataFrame,
+    findings: list[dict[str, Any]],
+    ustar_findings: list[dict[str, Any]],
+    figures: dict[str, bytes],
+    parameters: GapFillingParameters,
+) -> str:
+    """Render the page of what was filled, and how well."""
+    from uflux_kedro.report.gap_filling import FilledTowers, render_gap_filling
+
+    return render_gap_filling(
+        FilledTowers(
+            where=str(files[0]) if len(files) == 1 else str(files[0].parent),
+            method=parameters.method,
+            level=parameters.level,
+            records=properties,
+            filled=filled,
+            sums=sums,
+            scoreboard=scoreboard,
+            findings=[*findings, *ustar_findings],
+            figures=figures,
+        )
+    )
+
+
+def score_methods(
+    rows: pd.DataFrame,
+    properties: pd.DataFrame,
+    thresholds: pd.DataFrame,
+    parameters: GapFillingParameters,
+) -> pd.DataFrame:
+    """Compare the methods on artificial gaps of each record."""
+    from uflux_kedro.gapfilling.collection import records_of
+    from uflux_kedro.gapfilling.tower import score_tower
+
+    tables: list[pd.DataFrame] = []
+    for record in records_of(rows, properties):
+        own = thresholds[thresholds["record"] == record.name]
+        scores = score_tower(record, own, parameters)
+        if len(scores):
+            scores.insert(0, "record", record.name)
+            tables.append(scores)
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame({"record": []})
+
+
+def log_towers(
+    properties: pd.DataFrame,
+    sums: pd.DataFrame,
+    scoreboard: pd.DataFrame,
+    parameters: GapFillingParameters,
+) -> list[Any]:
+    """Describe each record and method for MLflow: its scores, and annual sums of the method in use."""
+    from uflux_kedro.datasets.member_run import MemberRun
+
+    settings = parameters.model_dump(exclude={"scoreboard", "scenarios", "method"})
+    compared = list(scoreboard["method"].unique()) if len(scoreboard) else []
+    runs = []
+    for record in properties.to_dict("records"):
+        for method in dict.fromkeys([parameters.method, *compared]):
+            metrics: dict[str, float] = {}
+            if len(scoreboard):
+                of = (scoreboard["record"] == record["record"]) & (scoreboard["method"] == method)
+                metrics |= _metrics_of_scores(scoreboard[of])
+            if method == parameters.method:
+                metrics |= _metrics_of_sums(sums[sums["record"] == record["record"]])
+            tags = {"site_id": record["site_id"], "record": record["record"], "method": method}
+            runs.append(MemberRun(f"{record['record']}.{method}", tags, settings, metrics))
+    return runs
+
+
+def _metrics_of_scores(scores: pd.DataFrame) -> dict[str, float]:
+    """Return the scores of all parts of the day and year, by flux and scenario."""
+    whole = scores[scores["part"] == "all"]
+    return {
+        f"{row['flux']}.{row['scenario']}.{name}": float(row[name])
+        for row in whole.to_dict("records")
+        for name in ("RMSE", "NSE", "MBE", "coverage", "width", "sum_error")
+        if name in row
+    }
+
+
+def _metrics_of_sums(sums: pd.DataFrame) -> dict[str, float]:
+    """Return the mean of the annual sums and of their total errors, by flux."""
+    years = sums[sums["period"] == "YY"].groupby("flux")[["value", "total"]].mean()
+    return {
+        f"{flux}.annual_{name}": float(value)
+        for name, by_flux in years.items()
+        for flux, value in by_flux.items()
+    }

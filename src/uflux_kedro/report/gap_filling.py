@@ -1,0 +1,121 @@
+"""The page of filled towers: one HTML file with its style, script and figures inside."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+from markupsafe import Markup
+
+from uflux_kedro.report.page import fill_page
+from uflux_kedro.report.tables import html_table
+
+FLUXES = ("NEE", "LE", "H")
+CAPTIONS = {
+    "fingerprint": "Each row of a panel is a time of day, each column a day; grey is missing",
+    "gap_lengths": "Error of the methods by the length of artificial gaps; all records together",
+}
+"""Kind of a figure -> what it shows. The part of a figure's name before the last point is its record."""
+
+
+@dataclass(frozen=True)
+class FilledTowers:
+    """What a run of gap filling made.
+
+    Attributes:
+        where: File or folder that was read.
+        method: How gaps were filled.
+        level: Coverage of the intervals.
+        records: Properties of the records, one row each, with ``record``.
+        filled: Filled fluxes of all records, ``record`` and ``<flux>_F_QC`` among the columns.
+        sums: Sums by record, period and flux.
+        scoreboard: Methods on artificial gaps; no rows if none were compared.
+        findings: Remarks on the records.
+        figures: ``<record>.<kind>`` or ``<kind>`` -> PNG.
+    """
+
+    where: str
+    method: str
+    level: float
+    records: pd.DataFrame
+    filled: pd.DataFrame
+    sums: pd.DataFrame
+    scoreboard: pd.DataFrame
+    findings: Sequence[Mapping[str, Any]]
+    figures: Mapping[str, bytes]
+
+
+def render_gap_filling(towers: FilledTowers) -> str:
+    """Render the page; equal results give equal text."""
+    return fill_page(
+        "uflux_kedro.report",
+        "gap_filling.html.j2",
+        where=towers.where,
+        level=f"{towers.level:.0%}",
+        facts=[
+            ("method", towers.method),
+            ("towers", f"{towers.records['site_id'].nunique():,}"),
+            ("records", f"{len(towers.records):,}"),
+            ("half-hours and hours", f"{len(towers.filled):,}"),
+            ("findings", f"{len(towers.findings):,}"),
+        ],
+        records=html_table(shares(towers.filled), "records"),
+        sums=_table(annual_sums(towers.sums), "sums", 1),
+        figures=[_figure(name, png) for name, png in towers.figures.items()],
+        scoreboard=_table(towers.scoreboard, "scoreboard", 3),
+        findings=_table(findings_table(towers.findings), "findings", 2),
+    )
+
+
+def shares(filled: pd.DataFrame) -> pd.DataFrame:
+    """Return how much of each record and flux was measured, and filled how well, in percent."""
+    rows = []
+    for record, part in filled.groupby("record", sort=True):
+        for flux in [f for f in FLUXES if f"{f}_F" in part and part[f"{f}_F"].notna().any()]:
+            codes = part[f"{flux}_F_QC"].where(part[f"{flux}_F"].notna())
+            rows.append(
+                {"record": record, "flux": flux, "steps": len(part)}
+                | {
+                    name: 100 * float((codes == code).mean())
+                    for code, name in enumerate(("measured %", "good %", "medium %", "poor %"))
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def annual_sums(sums: pd.DataFrame) -> pd.DataFrame:
+    """Return the sums of years."""
+    years = sums[sums["period"] == "YY"]
+    table = years.assign(year=pd.DatetimeIndex(years["time"]).year.astype("int64"))
+    first = ["record", "year", "flux"]
+    rest = [c for c in table if c not in (*first, "period", "time")]
+    return table[first + rest].sort_values(first, ignore_index=True)
+
+
+def findings_table(findings: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Return the findings as a table for readers."""
+    rows = [
+        {
+            "tower": ", ".join(f["sites"]),
+            "check": f["check"],
+            "variable": f["variable"],
+            "expected": f["expected"],
+            "found": f["found"],
+        }
+        for f in findings
+    ]
+    return pd.DataFrame(rows)
+
+
+def _table(table: pd.DataFrame, name: str, decimals: int) -> Markup | None:
+    return None if table.empty else html_table(table, name, decimals)
+
+
+def _figure(name: str, png: bytes) -> tuple[str, str, str]:
+    """Return title, caption and content of a figure."""
+    record, _, kind = name.rpartition(".")
+    title = f"{record or 'All records'}: {kind.replace('_', ' ')}"
+    return title, CAPTIONS[kind], base64.b64encode(png).decode("ascii")
