@@ -35,6 +35,8 @@ def main(arguments: list[str]) -> None:
         "--records", help="comma-separated beginnings of the names of records; all by default"
     )
     parser.add_argument("--seeds", type=int, default=2, help="worlds of each record, default 2")
+    parser.add_argument("--draws", type=int, default=2, help="of artificial gaps, default 2")
+    parser.add_argument("--scenarios", help="comma-separated artificial gaps of the scoreboard")
     parser.add_argument("--n-jobs", type=int, default=2, help="threads, default 2")
     parser.add_argument("--rows", type=Path, help="table (CSV) to write what tables summarise")
     options = parser.parse_args(arguments)

@@ -31,7 +31,7 @@ _SENSITIVITY = 200.0
 _NODE_DAYS = 20
 """Days between the nodes of the season."""
 _PRIOR = 100.0
-"""Records at a node at which they count as much as those of the whole record."""
+"""Records at a node at which they count as much as its neighbours."""
 _PRESSURE = 101.3
 _ANOMALY = {"GPP": 0.25, "RECO": 0.2, "LE": 0.25}
 """Standard deviation of the logarithm of each slow anomaly."""
@@ -177,22 +177,21 @@ def _by_season(
 ) -> list[NDArray[np.float64]]:
     """Return shapes times factors, not negative, whose sum is nearest to what was measured.
 
-    Factors go on straight lines between nodes twenty days apart, where they are drawn to those of the whole
-    record, the more so the fewer records are near.
+    Factors go on straight lines between nodes twenty days apart. Neighbouring nodes are drawn to each
+    other, the more so the fewer records are near, so that the season goes on in gaps.
     """
     from scipy.optimize import nnls
 
     known = np.isfinite(measured)
     table = np.column_stack(shapes)
-    everywhere, _ = nnls(table[known], measured[known])
     place = np.arange(len(measured)) / (_NODE_DAYS * steps_a_day)
     nodes = np.arange(int(np.ceil(place[-1])) + 1)
     near = np.maximum(1 - np.abs(place[:, None] - nodes), 0.0)
     local = (near[:, :, None] * table[:, None, :]).reshape(len(table), -1)
-    ridge = np.sqrt(_PRIOR * np.mean(table[known] ** 2, axis=0))
-    ridges = np.tile(np.where(ridge > 0, ridge, 1.0), len(nodes))
-    left = np.vstack([local[known], np.diag(ridges)])
-    right = np.concatenate([measured[known], ridges * np.tile(everywhere, len(nodes))])
+    ties = np.sqrt(_PRIOR * np.mean(table[known] ** 2, axis=0))
+    differences = np.kron(np.diff(np.eye(len(nodes)), axis=0), np.diag(ties))
+    left = np.vstack([local[known], differences])
+    right = np.concatenate([measured[known], np.zeros(len(differences))])
     factors = nnls(left, right)[0].reshape(len(nodes), -1)
     return [shape * (near @ own) for shape, own in zip(shapes, factors.T, strict=True)]
 
