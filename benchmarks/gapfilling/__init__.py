@@ -1,4 +1,4 @@
-"""Gap filling of half-hourly records against other programs.
+"""Gap filling of half-hourly records: against other programs, a known truth, and hidden records.
 
 ``python -m benchmarks gapfilling [--half-hourly FOLDER] [--only NAME]`` prints the tables of
 ``docs/gap_filling.md``. A table is a module of this folder with ``print_table``, which takes the
@@ -14,7 +14,7 @@ from pathlib import Path
 from benchmarks.command import chosen_names
 from benchmarks.data import PROJECT
 
-TABLES = ("speed", "partitioning")
+TABLES = ("scoreboard", "sums", "speed", "partitioning")
 """Modules of this folder."""
 
 HALF_HOURLY = Path("../shared/data/half_hourly")
@@ -31,6 +31,14 @@ def main(arguments: list[str]) -> None:
     )
     parser.add_argument("--only", help=f"comma-separated names among {','.join(TABLES)}")
     parser.add_argument("--rounds", type=int, default=3, help="measurements of each, alternating")
+    parser.add_argument(
+        "--records", help="comma-separated beginnings of the names of records; all by default"
+    )
+    parser.add_argument("--seeds", type=int, default=2, help="worlds of each record, default 2")
+    parser.add_argument("--draws", type=int, default=2, help="of artificial gaps, default 2")
+    parser.add_argument("--scenarios", help="comma-separated artificial gaps of the scoreboard")
+    parser.add_argument("--n-jobs", type=int, default=2, help="threads, default 2")
+    parser.add_argument("--rows", type=Path, help="table (CSV) to write what tables summarise")
     options = parser.parse_args(arguments)
     for name in chosen_names(parser, options.only, TABLES):
         import_module(f"benchmarks.gapfilling.{name}").print_table(options)

@@ -143,8 +143,10 @@ class GapFiller:
                 table = table.assign(**{flux: np.nan})
             record = self._record(table, flux, steps_a_day, filler)
             one = fill_flux(filler, record)
+            # ONEFlux needs all three drivers; records are as alike as those that there are tell.
+            sw_in, ta, vpd = (np.zeros(len(table)) if d is None else d for d in record.drivers)
             random = random_uncertainty(
-                record.flux, one["value"], *record.drivers, steps_a_day, alike=ALIKE[flux]
+                record.flux, one["value"], sw_in, ta, vpd, steps_a_day, alike=ALIKE[flux]
             )
             measured = np.isfinite(record.flux)
             unseen = self._unseen[flux][record.day.astype(int)]
