@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.testing.records import make_table
-from uflux_kedro.gapfilling import GapFiller, errors_of_filling, learnt
+from uflux_kedro.gapfilling import GapFiller, errors_of_filling, learnt, one_flux
 
 PLACE = {"latitude": 50.96, "longitude": 13.57, "utc_offset": 1.0}
 
@@ -16,6 +16,7 @@ def small_learners():
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(learnt._BOOSTED, "n_estimators", 8)
         patch.setitem(learnt._RANDOM, "n_estimators", 3)
+        patch.setattr(one_flux, "_BAGS", 2)
         trees = errors_of_filling._TREES.model_copy(update={"trees": 15, "learning_rate": 0.3})
         patch.setattr(errors_of_filling, "_TREES", trees)
         yield
