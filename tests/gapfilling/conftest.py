@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.testing.records import make_table
-from uflux_kedro.gapfilling import GapFiller, errors_of_filling, learnt, one_flux
+from uflux_kedro.gapfilling import GapFiller, errors_of_filling, held_out, learnt, one_flux
 
 PLACE = {"latitude": 50.96, "longitude": 13.57, "utc_offset": 1.0}
 
@@ -17,6 +17,7 @@ def small_learners():
         patch.setitem(learnt._BOOSTED, "n_estimators", 8)
         patch.setitem(learnt._RANDOM, "n_estimators", 3)
         patch.setattr(one_flux, "_BAGS", 2)
+        patch.setattr(held_out, "_TURNS", held_out._TURNS[::2])
         trees = errors_of_filling._TREES.model_copy(update={"trees": 15, "learning_rate": 0.3})
         patch.setattr(errors_of_filling, "_TREES", trees)
         yield
