@@ -213,6 +213,32 @@ def test_a_year_without_drivers_leaves_them_to_the_others():
     assert (noon["TA"] > 5).all()
 
 
+def test_a_record_without_gaps_comes_back(record):
+    """All of it measured, without filling error."""
+    table = record[1][["NEE", "SW_IN", "TA", "VPD"]].iloc[: 20 * 48]
+    filler, filled = nee_only(table)
+    assert filled["NEE_F"].equals(table["NEE"].rename("NEE_F"))
+    assert (filled["NEE_F_QC"] == 0).all()
+    assert filler.sums("YY")["filling"].eq(0).all()
+
+
+def test_another_year_is_filled_from_its_drivers(fitted):
+    """Without any flux: of poor quality, near the truth; what the fit had of drivers is needed."""
+    filler, (_, whole) = copy.copy(fitted[0]), make_table(60, seed=9, start="2020-05-01")
+    drivers = whole[["SW_IN", "TA", "VPD"]]
+    filled = filler.fill(drivers)
+    for flux in FLUXES:
+        assert (filled[f"{flux}_F_QC"] == 3).all()
+        error = filled[f"{flux}_F"] - whole[flux]
+        assert error.std() < 0.5 * whole[flux].std()
+        assert (
+            whole[flux].between(filled[f"{flux}_F_LOWER"], filled[f"{flux}_F_UPPER"]).mean() > 0.75
+        )
+    assert (filler.sums("YY")["measured"] == 0).all()
+    with pytest.raises(InputError, match="TA"):
+        filler.fill(drivers.drop(columns="TA"))
+
+
 def test_a_flux_that_is_missing_is_left_out(record):
     """Wholly missing, or not a column; without any there is nothing to fit."""
     table = record[0].assign(NEE=np.nan).drop(columns="H")

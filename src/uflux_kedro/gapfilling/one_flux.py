@@ -188,5 +188,10 @@ def _base(
         steps, known = np.arange(len(flux)), np.isfinite(flux)
         context = _context(record, flux, gaps_of(known))
         values |= learnt.predict(record.predictors.to_numpy()[wanted], context[wanted])
-        values[INTERPOLATED] = np.interp(steps[wanted], steps[known], flux[known])
+        # Of another period, nothing may have been measured: there is nothing to interpolate.
+        values[INTERPOLATED] = (
+            np.interp(steps[wanted], steps[known], flux[known])
+            if known.any()
+            else np.full(int(wanted.sum()), np.nan)
+        )
     return values, mds

@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 
 from uflux_kedro.gapfilling.held_out import LENGTH_CLASSES, length_class
 
-_PRIOR = 500.0
-"""Hidden records of a class at which its own errors count as much as those of all classes."""
+_PRIOR = 2000.0
+"""Hidden records of a class at which its own errors count as much as those of all classes: of long gaps
+those of a few, whose errors are alike."""
 _SUM = 1e3
 """Weight of the equation that the weights sum to 1."""
+_RIDGE = 1e-3
 INTERPOLATED = "interpolation"
 """The filler that serves in the shortest gaps alone."""
 
@@ -50,45 +52,51 @@ class Stack:
 def fit_stack(rows: pd.DataFrame, day: NDArray[np.bool_], fillers: Sequence[str]) -> Stack:
     """Find the weights with the least squared error on hidden records.
 
-    The weights of a class are drawn to those of all classes, the more so the fewer its records.
+    The errors of a class are pooled with those of all classes (of the shortest gaps, with those of the
+    other part of the day), the more so the fewer its records.
 
     Args:
         rows: As of :func:`uflux_kedro.gapfilling.held_out.hide_and_fill`.
         day: Whether the sun shines, (rows,).
         fillers: Columns of the fillers.
     """
-    values, truth = rows[list(fillers)].to_numpy(), rows["truth"].to_numpy()
-    known = np.isfinite(values).all(axis=1)
+    errors = rows[list(fillers)].to_numpy() - rows[["truth"]].to_numpy()
+    known = np.isfinite(errors).all(axis=1)
     kind = length_class(rows["days"].to_numpy())
     usual = [number for number, name in enumerate(fillers) if name != INTERPOLATED]
-    everywhere = np.zeros(len(fillers))
-    equal = np.full(len(usual), 1 / len(usual))
-    everywhere[usual] = _least_squares(values[known][:, usual], truth[known], equal)
-    weights = np.tile(everywhere, (len(LENGTH_CLASSES) + 1, 2, 1))
+    weights = np.zeros((len(LENGTH_CLASSES) + 1, 2, len(fillers)))
     for number in range(len(LENGTH_CLASSES) + 1):
         # Across a night nothing can be interpolated.
-        serving = list(range(len(fillers))) if number == 0 else usual
+        shortest = number == 0 and bool((known & (kind == 0)).any())
+        serving = list(range(len(fillers))) if shortest else usual
+        others = known & (kind == 0) if shortest else known
         for part in range(2):
             own = known & (kind == number) & (day == bool(part))
-            if own.any():
-                fitted = _least_squares(values[own][:, serving], truth[own], everywhere[serving])
-                weights[number, part, serving] = fitted
+            weights[number, part, serving] = _least_error(
+                errors[own][:, serving], errors[others][:, serving]
+            )
     return Stack(tuple(fillers), weights)
 
 
-def _least_squares(
-    values: NDArray[np.float64], truth: NDArray[np.float64], prior: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Return weights above 0 that sum to 1, by ridge regression towards ``prior``."""
+def _least_error(own: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return weights above 0 that sum to 1, with the least mean squared error.
+
+    Args:
+        own: Errors of each filler in a class, (rows, fillers).
+        others: Errors in the classes that it is drawn to, which count as much as 2,000 of its own.
+    """
     from scipy.optimize import nnls
 
-    if not len(truth):
-        return prior
-    size = np.sqrt(np.mean(values**2)) or 1.0
-    ridge = np.sqrt(_PRIOR / max(len(truth), 1))
-    scale = size * np.sqrt(len(truth))
-    fillers = values.shape[1]
-    left = np.vstack([values / scale, ridge * np.eye(fillers), np.full((1, fillers), _SUM)])
-    right = np.concatenate([truth / scale, ridge * prior, [_SUM]])
-    weights, _ = nnls(left, right)
+    fillers = own.shape[1]
+    if not len(others):
+        return np.full(fillers, 1 / fillers)
+    pooled = own.T @ own + _PRIOR * others.T @ others / len(others)
+    scale = np.trace(pooled) / fillers
+    if not scale > 0:
+        return np.full(fillers, 1 / fillers)
+    # A trace of a ridge: fillers that agree in everything share their weight.
+    root = np.linalg.cholesky(pooled / scale + _RIDGE * np.eye(fillers)).T
+    weights, _ = nnls(
+        np.vstack([root, np.full((1, fillers), _SUM)]), np.append(np.zeros(fillers), _SUM)
+    )
     return weights / weights.sum()
