@@ -10,6 +10,7 @@ import pandas as pd
 
 from uflux_kedro.biophysics.constants import CARBON_MOLAR_MASS
 from uflux_kedro.errors import InputError
+from uflux_kedro.gapfilling.held_out import classes_of_gaps
 from uflux_kedro.gapfilling.one_flux import FluxFiller, Record, fill_flux, fit_flux
 from uflux_kedro.gapfilling.predictors import predictors_of
 from uflux_kedro.gapfilling.random_uncertainty import ALIKE, random_uncertainty
@@ -160,7 +161,8 @@ class GapFiller:
         times = pd.DatetimeIndex(self.filled.index)
         number, starts = numbered_periods(times, period)
         steps = np.bincount(number)
-        seconds = 86400 / steps_of(self.filled)
+        steps_a_day = steps_of(self.filled)
+        seconds = 86400 / steps_a_day
         reach = float(norm.ppf((1 + self.level) / 2))
         parts = []
         for flux, filler in self.fillers.items():
@@ -171,7 +173,10 @@ class GapFiller:
             random = np.nan_to_num(self.filled[f"{flux}_RANDUNC"].to_numpy())
             value = np.bincount(number, values) * unit
             of_random = np.sqrt(np.bincount(number, random**2)) * unit
-            filling = filler.correlation.sd_of_sums(np.nan_to_num(sd), number, len(steps)) * unit
+            filling = filler.correlation.sd_of_sums(
+                np.nan_to_num(sd), number, len(steps), classes_of_gaps(measured, steps_a_day)
+            )
+            filling = filling * unit
             total = np.hypot(of_random, filling)
             table = {
                 "time": starts,

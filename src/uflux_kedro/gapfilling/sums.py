@@ -14,6 +14,8 @@ _DECAYS = (1.0, 4.0, 24.0, 96.0, 360.0, 1440.0, np.inf)
 _LONGEST_LAG = 60
 """Days up to which the correlation is estimated."""
 _LEAST_PAIRS = 200
+_PRIOR = 500.0
+"""Rows of a length class at which its own correlation counts as much as that of all."""
 
 
 @dataclass(frozen=True)
@@ -21,11 +23,13 @@ class Correlation:
     """Correlation of standardised errors by their distance in time.
 
     A sum of decays, each alone and in step with the day, on top of independent noise. All weights are
-    positive, so that no sum has a negative variance.
+    positive, so that no sum has a negative variance. The longer a gap, the more of its error lasts: a
+    part that two lengths of gaps share counts by the root of both weights.
 
     Attributes:
         roots: Factor of each decay from one step to the next, complex, (parts,).
-        weights: Share of the variance in each, (parts,); the rest is independent.
+        weights: Share of the variance in each, (parts,), or by length class, (classes, parts); the rest is
+            independent.
         scale: Ratio of the errors of months of hidden records to what the rest says of them, at least 1.
     """
 
@@ -33,13 +37,18 @@ class Correlation:
     weights: NDArray[np.float64]
     scale: float = 1.0
 
-    def at(self, lags: NDArray[np.integer]) -> NDArray[np.float64]:
-        """Return the correlation at these distances in steps, (lags,)."""
-        decays = np.real(self.roots[None, :] ** np.asarray(lags)[:, None]) @ self.weights
+    def at(self, lags: NDArray[np.integer], kind: int = 0) -> NDArray[np.float64]:
+        """Return the correlation at these distances in steps, (lags,), in gaps of a length class."""
+        weights = np.atleast_2d(self.weights)[kind]
+        decays = np.real(self.roots[None, :] ** np.asarray(lags)[:, None]) @ weights
         return np.where(np.asarray(lags) == 0, 1.0, decays)
 
     def sd_of_sums(
-        self, sd: NDArray[np.float64], period: NDArray[np.integer], periods: int
+        self,
+        sd: NDArray[np.float64],
+        period: NDArray[np.integer],
+        periods: int,
+        kind: NDArray[np.integer] | None = None,
     ) -> NDArray[np.float64]:
         """Return the standard deviation of the sum of errors of each period.
 
@@ -47,19 +56,26 @@ class Correlation:
             sd: Standard deviation of the error of each step, 0 where there is none, (steps,).
             period: Number of the period of each step, ascending, (steps,).
             periods: Number of periods.
+            kind: Length class of the gap of each step, (steps,), where weights differ by it.
         """
         variance = _variance_of_sums(
             np.ascontiguousarray(sd, dtype=np.float64),
             np.ascontiguousarray(period, dtype=np.int64),
             periods,
             self.roots,
-            self.weights,
+            np.sqrt(np.atleast_2d(self.weights)),
+            np.zeros(len(sd), np.int64) if kind is None else np.asarray(kind, np.int64),
         )
         return self.scale * np.sqrt(np.maximum(variance, 0.0))
 
 
 def fit_correlation(
-    z: NDArray[np.float64], step: NDArray[np.integer], turn: NDArray[np.integer], steps_a_day: int
+    z: NDArray[np.float64],
+    step: NDArray[np.integer],
+    turn: NDArray[np.integer],
+    steps_a_day: int,
+    kind: NDArray[np.integer] | None = None,
+    kinds: int = 1,
 ) -> Correlation:
     """Estimate the correlation of errors from hidden records.
 
@@ -68,23 +84,46 @@ def fit_correlation(
         step: Step of each row, (rows,).
         turn: Pass in which it was hidden, (rows,); only errors of one pass are compared.
         steps_a_day: 48 or 24.
+        kind: Length class of the gap of each row, (rows,). The weights of a class are drawn to those of
+            all, the more so the fewer its rows.
+        kinds: Number of classes.
     """
-    from scipy.optimize import nnls
-
     hour = steps_a_day / 24
     decay = np.exp(-1 / (np.array(_DECAYS) * hour))
     roots = np.concatenate([decay, decay * np.exp(2j * np.pi / steps_a_day)]).astype(complex)
+    everywhere = _weights(roots, z, step, turn, steps_a_day)
+    if kind is None:
+        return Correlation(roots, everywhere)
+    weights = np.tile(everywhere, (kinds, 1))
+    for number in np.unique(kind):
+        own = kind == number
+        share = own.sum() / (own.sum() + _PRIOR)
+        fitted = _weights(roots, z[own], step[own], turn[own], steps_a_day)
+        weights[number] = share * fitted + (1 - share) * everywhere
+    return Correlation(roots, weights)
+
+
+def _weights(
+    roots: NDArray[np.complex128],
+    z: NDArray[np.float64],
+    step: NDArray[np.integer],
+    turn: NDArray[np.integer],
+    steps_a_day: int,
+) -> NDArray[np.float64]:
+    """Return the weights at which the decays are nearest to the correlation of these rows, (parts,)."""
+    from scipy.optimize import nnls
+
     products, pairs = _lagged(z, step, turn)
     lags = np.arange(1, min(_LONGEST_LAG * steps_a_day, len(pairs) - 1) + 1)
     lags = lags[pairs[lags] >= _LEAST_PAIRS]
     if not len(lags):
-        return Correlation(roots, np.zeros(len(roots)))
+        return np.zeros(len(roots))
     found = products[lags] / pairs[lags] / max(products[0] / pairs[0], 1e-12)
     # Distances of a day count as much as those of a month.
     weight = 1 / np.sqrt(lags)
     shapes = np.real(roots[None, :] ** lags[:, None])
     weights, _ = nnls(weight[:, None] * shapes, weight * found)
-    return Correlation(roots, weights / max(weights.sum(), 1.0))
+    return np.asarray(weights / max(weights.sum(), 1.0))
 
 
 def scaled(
@@ -94,6 +133,7 @@ def scaled(
     step: NDArray[np.integer],
     turn: NDArray[np.integer],
     steps_a_day: int,
+    kind: NDArray[np.integer] | None = None,
 ) -> Correlation:
     """Return the correlation with the scale that sums of hidden records of thirty days ask for.
 
@@ -104,15 +144,18 @@ def scaled(
         step: Step, (rows,).
         turn: Pass, (rows,).
         steps_a_day: 48 or 24.
+        kind: Length class of the gap, (rows,), where weights differ by it.
     """
     ratios = []
     steps = int(step.max()) + 1
     month = np.arange(steps) // (30 * steps_a_day)
     for one in np.unique(turn):
         own = turn == one
-        spread = np.zeros(steps)
+        spread, kinds = np.zeros(steps), np.zeros(steps, dtype=np.int64)
         spread[step[own]] = sd[own]
-        expected = correlation.sd_of_sums(spread, month, int(month[-1]) + 1)
+        if kind is not None:
+            kinds[step[own]] = kind[own]
+        expected = correlation.sd_of_sums(spread, month, int(month[-1]) + 1, kinds)
         found = np.bincount(month[step[own]], error[own], minlength=len(expected))
         ratios.append((found / np.where(expected > 0, expected, 1.0))[expected > 0])
     ratio = np.concatenate(ratios)
@@ -140,22 +183,23 @@ def _lagged(
 
 
 @njit(nogil=True, cache=True)
-def _variance_of_sums(sd, period, periods, roots, weights):  # type: ignore[no-untyped-def]
-    """Return the variance of the sum of each period, by one pass for each decay."""
+def _variance_of_sums(sd, period, periods, roots, loadings, kind):  # type: ignore[no-untyped-def]
+    """Return the variance of the sum of each period, by one pass for each decay.
+
+    ``loadings`` are the roots of the weights, (classes, parts).
+    """
     out = np.zeros(periods)
-    independent = 1.0 - weights.sum()
     for i in range(len(sd)):
-        out[period[i]] += independent * sd[i] ** 2
+        out[period[i]] += sd[i] ** 2 * (1.0 - (loadings[kind[i]] ** 2).sum())
     for part in range(len(roots)):
-        if weights[part] <= 0:
-            continue
         past, root, last = 0j, roots[part], -1
         for i in range(len(sd)):
             if period[i] != last:
                 past, last = 0j, period[i]
             past = root * past
-            out[last] += weights[part] * (sd[i] ** 2 + 2 * sd[i] * past.real)
-            past += sd[i]
+            own = sd[i] * loadings[kind[i], part]
+            out[last] += own**2 + 2 * own * past.real
+            past += own
     return out
 
 
