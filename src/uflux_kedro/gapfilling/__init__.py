@@ -17,6 +17,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "mds": ["Filled", "Tolerances", "fill_mds"],
         "random_uncertainty": ["ALIKE", "RandomUncertainty", "random_uncertainty"],
         "record": ["check_record"],
+        "synthetic": ["Simulated", "simulate"],
         "ustar": ["UstarThresholds", "filter_by_ustar", "ustar_thresholds"],
     },
 )
