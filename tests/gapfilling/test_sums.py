@@ -161,3 +161,21 @@ def test_errors_of_long_gaps_last_and_those_of_short_ones_do_not():
     # One correlation of all would be wrong for either.
     pooled = fit_correlation(z, step, turn, STEPS).sd_of_sums(np.ones(len(month)), month, 1)[0]
     assert 10 * alone < pooled < 0.8 * of_sums[1]
+
+
+def test_noise_of_neighbours_is_correlated():
+    """What fades within an hour is noise, what lasts is not."""
+    rng = np.random.default_rng(5)
+    steps, turns = 60 * STEPS, 20
+    noise = rng.normal(size=(turns, steps))
+    for i in range(1, steps):
+        noise[:, i] = 0.3 * noise[:, i - 1] + np.sqrt(1 - 0.3**2) * noise[:, i]
+    lasting = np.repeat(rng.normal(size=(turns, 6)), 10 * STEPS, axis=1)
+    z = np.sqrt(0.8) * noise + np.sqrt(0.2) * lasting
+    step, turn = np.tile(np.arange(steps), turns), np.repeat(np.arange(turns), steps)
+    found = fit_correlation(z.ravel(), step, turn, STEPS).of_noise()
+    of_sum = found.sd_of_sums(np.ones(steps), np.zeros(steps, dtype=int), 1)[0]
+    # Of a first-order process the variance of a long sum is (1 + .3) / (1 - .3) times as large.
+    assert of_sum / np.sqrt(steps) == pytest.approx(np.sqrt(1.3 / 0.7), rel=0.12)
+    alone = Correlation(decays([1, 24]), np.array([0.0, 0.4, 0.0, 0.3])).of_noise()
+    assert alone.sd_of_sums(np.ones(100), np.zeros(100, dtype=int), 1)[0] == pytest.approx(10)

@@ -142,7 +142,7 @@ class GapFiller:
     def sums(self, period: str) -> pd.DataFrame:
         """Sum up what was filled last, with the errors of sums.
 
-        Random errors of measured records are independent; errors of filling are correlated as those
+        Random errors are correlated over an hour or so, as noise of hidden records is; errors of filling are correlated as those
         of hidden records are, and never cancel as independent ones would.
 
         Args:
@@ -172,7 +172,8 @@ class GapFiller:
             measured = (self.filled[f"{flux}_F_QC"] == 0).to_numpy()
             random = np.nan_to_num(self.filled[f"{flux}_RANDUNC"].to_numpy())
             value = np.bincount(number, values) * unit
-            of_random = np.sqrt(np.bincount(number, random**2)) * unit
+            noise = filler.correlation.of_noise()
+            of_random = noise.sd_of_sums(random, number, len(steps)) * unit
             filling = filler.correlation.sd_of_sums(
                 np.nan_to_num(sd), number, len(steps), classes_of_gaps(measured, steps_a_day)
             )

@@ -68,6 +68,17 @@ class Correlation:
         )
         return self.scale * np.sqrt(np.maximum(variance, 0.0))
 
+    def of_noise(self) -> Correlation:
+        """Return the correlation of random errors: what fades within an hour in the shortest gaps.
+
+        There, fillers are nearly right, and what is left of their error is noise, but for what lasts.
+        """
+        weights = np.atleast_2d(self.weights)[0]
+        fast = np.abs(self.roots) <= np.abs(self.roots).min() * (1 + 1e-9)
+        rest = 1.0 - weights[~fast].sum()
+        shares = np.where(fast, weights, 0.0) / max(rest, 1e-12)
+        return Correlation(self.roots, shares / max(shares.sum(), 1.0))
+
 
 def fit_correlation(
     z: NDArray[np.float64],
