@@ -22,7 +22,7 @@ def spring(tower=None, **settings):
     [
         Tower(**CALM),
         Tower(latitude=-35.0, E0=220.0, **CALM),
-        Tower(steps_a_day=24, **CALM),
+        Tower(steps_a_day=24, noise=0.5, **CALM),  # half the records
     ],
     ids=["north", "south", "hourly"],
 )
@@ -34,9 +34,8 @@ def test_both_fluxes_are_recovered_from_noisy_days_with_gaps(tower):
     found = partition_day(gappy, error="residuals")
     assert found.notna().all(axis=None)
     assert abs(difference(found["GPP_DT"], truth["GPP"])) < 0.02
-    fewer = tower.steps_a_day == 24  # winters' curves are less certain, and never negative
-    assert abs(difference(found["RECO_DT"], truth["RECO"])) < (0.08 if fewer else 0.05)
-    assert efficiency(found["GPP_DT"], truth["GPP"]) > 0.97
+    assert abs(difference(found["RECO_DT"], truth["RECO"])) < 0.05
+    assert efficiency(found["GPP_DT"], truth["GPP"]) > 0.96
     assert efficiency(found["RECO_DT"], truth["RECO"]) > 0.9
 
 
@@ -63,7 +62,7 @@ def test_shares_of_measured_nee_as_errors_lower_the_fluxes():
     best = difference(partition_day(known, error="ERROR")["GPP_DT"], truth["GPP"])
     assert lowered < -0.08
     assert abs(better) < 0.03
-    assert abs(best) < 0.02
+    assert abs(best) < 0.03
 
 
 def test_vpd_that_is_left_out_costs_afternoons():

@@ -136,3 +136,11 @@ def test_records_that_cannot_be_partitioned_have_a_reason(change, reason):
     record = record.assign(**change)
     assert reason in night_response(record).reasons.item()
     assert partition_night(record).isna().all(axis=None)
+
+
+def test_cold_beyond_the_curve_and_a_lone_step_are_no_failure(recwarn):
+    record, _ = Tower(**CALM).record("2011-05-20", "2011-07-20")
+    cold = record.assign(TA=record["TA"] - 70)
+    assert (partition_night(cold)["RECO_NT"].fillna(0) >= 0).all()
+    assert partition_night(record.iloc[:1], **PLACE)["RECO_NT"].isna().all()
+    assert not recwarn.list

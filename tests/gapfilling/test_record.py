@@ -141,9 +141,12 @@ def test_a_year_without_drivers():
 
 
 def test_a_driver_that_is_absent():
-    assert findings(record().drop(columns="VPD")) == [
-        ("drivers", "VPD", "no values of VPD in the record")
-    ]
+    table = record().drop(columns="VPD")
+    ((check, variable, found),) = findings(table)
+    assert (check, variable) == ("drivers", "VPD")
+    assert "random errors, which need all three, are not estimated" in found
+    ((_, _, found),) = findings(table.assign(VPD_ERA=3.0))
+    assert found == "no values of VPD in the record"
 
 
 def test_a_flux_without_values_is_left_out():

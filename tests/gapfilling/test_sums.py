@@ -71,11 +71,23 @@ def test_a_known_process_is_found():
     assert of_sums > 2 * np.sqrt(3 * STEPS)
 
 
+def test_few_records_far_apart_are_correlated_too():
+    """Two hundredths of the records know few pairs of any distance, but many of all."""
+    rng = np.random.default_rng(3)
+    z = np.array([np.sqrt(0.5) * (simulate(rng, 60 * STEPS) + rng.normal()) for _ in range(5)])
+    known = rng.random(z.shape) < 0.02
+    turn, step = np.nonzero(known)
+    found = fit_correlation(z[known], step, turn, STEPS)
+    steps = 30 * STEPS
+    of_sum = found.sd_of_sums(np.ones(steps), np.zeros(steps, dtype=int), 1)[0]
+    assert of_sum > 5 * np.sqrt(steps)
+
+
 @pytest.mark.parametrize("kind", ["white", "alternating", "zero", "few"])
 def test_no_sum_has_a_negative_variance(kind):
     """Whatever the errors are, weights are a share of the variance."""
     rng = np.random.default_rng(2)
-    step = np.arange(30 if kind == "few" else 20 * STEPS)
+    step = np.arange(15 if kind == "few" else 20 * STEPS)
     z = {
         "white": rng.normal(size=len(step)),
         "alternating": (-1.0) ** step,
@@ -103,6 +115,7 @@ def test_errors_that_months_share_widen_the_sums():
     shared = scaled(alone, np.full(len(step), 0.5), sd, step, turn, STEPS)
     assert shared.scale == pytest.approx(0.5 * np.sqrt(30 * STEPS), rel=1e-6)
     assert scaled(alone, np.zeros(len(step)), sd, step, turn, STEPS).scale == 1
+    assert scaled(alone, 0 * sd, 0 * sd, step, turn, STEPS).scale == 1
 
 
 def test_periods_are_those_of_the_calendar():

@@ -145,6 +145,14 @@ def test_companions_fill_drivers_and_nights():
         driver(record, "TA")
 
 
+def test_a_record_without_ustar_or_nee_is_refused():
+    record, _ = Tower().record(end="2011-01-03")
+    for name in ("USTAR", "NEE"):
+        for call in (ustar_thresholds, lambda table: filter_by_ustar(table, 0.2)):
+            with pytest.raises(InputError, match=f"a column {name}"):
+                call(record.drop(columns=name))
+
+
 @pytest.mark.parametrize(
     ("settings", "match"),
     [({"plateau": 1.2}, "plateau"), ({"n_bootstrap": -1}, "n_bootstrap")],

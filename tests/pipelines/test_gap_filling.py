@@ -76,7 +76,7 @@ def test_each_tower_and_method_has_scores_and_sums(made):
 
 def test_the_page_shows_records_scores_and_pictures(made):
     page = made["gap_filling_page"]
-    assert page.count("<img") == 1
+    assert page.count("<img") == 3
     assert "US-Xyz_2011-2011" in page
     assert "sites.csv" not in page
     assert "none: +0 h are assumed" in page

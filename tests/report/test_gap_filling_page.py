@@ -52,7 +52,11 @@ def test_the_page_shows_what_was_made(towers):
 
 
 def test_the_page_shows_the_scoreboard(towers):
-    scores = pd.DataFrame({"method": ["mds"], "RMSE": [2.987654]})
+    scores = pd.DataFrame(
+        {"record": "US-Xyz_2011-2011", "method": "mds", "flux": "NEE", "scenario": "uflux",
+         "part": ["all", "night"], "RMSE": [2.987654, 7.654321]}
+    )  # fmt: skip
     page = render_gap_filling(replace(towers, scoreboard=scores, findings=[], figures={}))
     assert "2.988" in page
+    assert "7.654" not in page
     assert page.count("<p>None.</p>") == 2

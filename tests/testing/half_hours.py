@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -73,3 +74,22 @@ def efficiency(found: pd.Series, known: pd.Series) -> float:
     found, known = found.resample("D").mean(), known.resample("D").mean()
     both = found.notna() & known.notna()
     return 1 - ((found - known)[both] ** 2).sum() / ((known - known[both].mean())[both] ** 2).sum()
+
+
+def read_tharandt(folder: Path) -> pd.DataFrame:
+    """Return the record of DE-Tha 1998, REddyProc's example."""
+    path = folder / "half_hourly/Example_DETha98.txt"
+    names = {"Rg": "SW_IN", "Tair": "TA", "Ustar": "USTAR"}
+    table = pd.read_csv(path, sep="\t", skiprows=[1], na_values=[-9999]).rename(columns=names)
+    table.index = pd.date_range("1998-01-01", periods=len(table), freq="30min", name="time")
+    return table[["NEE", "SW_IN", "TA", "VPD", "USTAR"]].astype(float)
+
+
+def read_oneflux(folder: Path, name: str) -> pd.DataFrame:
+    """Return a site-year of ONEFlux; these have no VPD."""
+    path = folder / f"half_hourly/oneflux_nee/{name}.csv.gz"
+    lines = pd.read_csv(path, sep="\0", header=None)[0]
+    start = int(np.argmax(lines.str.startswith("TIMESTAMP_START")))
+    table = pd.read_csv(path, skiprows=start, na_values=[-9999])
+    table.index = pd.to_datetime(table["TIMESTAMP_START"].astype(str)).rename("time")
+    return table[["NEE", "SW_IN", "TA", "USTAR"]].astype(float)

@@ -15,9 +15,12 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "artificial_gaps": ["SCENARIOS", "draw_gaps", "scenario_of"],
         "filler": ["GapFiller"],
         "mds": ["Filled", "Tolerances", "fill_mds"],
+        "partitioning.day": ["LightResponse", "light_response", "partition_day"],
+        "partitioning.night": ["NightResponse", "night_response", "partition_night"],
         "random_uncertainty": ["ALIKE", "RandomUncertainty", "random_uncertainty"],
         "record": ["check_record"],
         "synthetic": ["Simulated", "simulate"],
         "ustar": ["UstarThresholds", "filter_by_ustar", "ustar_thresholds"],
+        "ustar_percentiles": ["Scenarios", "ustar_scenarios"],
     },
 )

@@ -16,6 +16,17 @@ NIGHT = 10.0
 """W m-2; it is night below this radiation, as in ONEFlux and REddyProc."""
 
 
+def measured(table: pd.DataFrame, name: str) -> NDArray[np.float64]:
+    """Return a column that has no companion, such as NEE or USTAR, (steps,).
+
+    Raises:
+        InputError: It is missing.
+    """
+    if name not in table:
+        raise InputError("record", name, expected=f"a column {name}", found="none of this name")
+    return table[name].to_numpy(float)
+
+
 def driver(table: pd.DataFrame, name: str, *, needed: bool = True) -> NDArray[np.float64]:
     """Return a driver; its gaps are filled by its companion ``<name>_ERA`` where there is one.
 

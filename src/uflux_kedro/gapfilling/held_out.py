@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from uflux_kedro.gapfilling.artificial_gaps import draw_gaps
+from uflux_kedro.gapfilling.context import gaps_of
 from uflux_kedro.gapfilling.parameters import Scenario
 
 _TURNS: tuple[dict[float, float], ...] = (
@@ -29,20 +30,6 @@ LENGTH_CLASSES = (0.25, 1.5, 10.0, 40.0)
 Fill = Callable[[NDArray[np.float64], NDArray[np.bool_], int], Mapping[str, NDArray[np.float64]]]
 """Function of the flux without the hidden records, the records to fill, both (steps,), and a seed, that
 returns each base filler's values at the records to fill."""
-
-
-def gaps_of(measured: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return where the gap of each step starts and ends (the step after its last).
-
-    A measured step is a gap of its own.
-
-    Args:
-        measured: Whether a step was measured, (steps,).
-    """
-    steps = np.arange(len(measured))
-    before = np.maximum.accumulate(np.where(measured, steps, -1))
-    after = np.minimum.accumulate(np.where(measured, steps, len(measured))[::-1])[::-1]
-    return np.where(measured, steps, before + 1), np.where(measured, steps + 1, after)
 
 
 def length_class(days: NDArray[np.floating]) -> NDArray[np.intp]:

@@ -19,8 +19,9 @@ _BOOSTED: dict[str, Any] = {
 }  # fmt: skip
 _RANDOM: dict[str, Any] = {"n_estimators": 30, "min_samples_leaf": 3, "max_features": 0.33}
 
-LEARNERS = ("boosted", "random")
-"""Kinds of learners: gradient boosting (XGBoost) and extremely randomised trees (scikit-learn)."""
+LEARNERS = ("boosted", "random", "context")
+"""Kinds of learners: gradient boosting (XGBoost), extremely randomised trees (scikit-learn), and boosting
+with what the flux did on either side of the gap."""
 
 
 @dataclass(frozen=True)
@@ -33,56 +34,70 @@ class Learnt:
 
     models: dict[str, list[Any]]
 
-    def predict(self, X: NDArray[np.float32]) -> dict[str, NDArray[np.float64]]:
-        """Return the prediction of each kind, (rows,), for predictors (rows, predictors)."""
-        X = np.nan_to_num(X, nan=0.0)
+    def predict(
+        self, X: NDArray[np.float32], context: NDArray[np.float32]
+    ) -> dict[str, NDArray[np.float64]]:
+        """Return the prediction of each kind, (rows,).
+
+        Args:
+            X: Predictors, (rows, predictors).
+            context: What the flux did around the gap of each row, (rows, columns).
+        """
         return {
-            kind: np.mean([model.predict(X) for model in models], axis=0, dtype=np.float64)
+            kind: np.mean(
+                [model.predict(_seen(kind, X, context)) for model in models],
+                axis=0,
+                dtype=np.float64,
+            )
             for kind, models in self.models.items()
         }
 
 
 def fit_learners(
     X: NDArray[np.float32],
+    contexts: Sequence[NDArray[np.float32]],
     y: NDArray[np.float64],
     day: NDArray[np.integer],
     *,
-    bags: int,
     seed: int,
     n_jobs: int = 1,
-    kinds: Sequence[str] = LEARNERS,
 ) -> Learnt:
-    """Fit learners to measured records.
+    """Fit learners of each kind to measured records, one for each context.
 
-    Each of several bags sees days drawn with replacement, for records of one day are alike; a
+    Each of several sees days drawn with replacement, for records of one day are alike; a
     single one sees every day, or as many as make 40,000 rows.
 
     Args:
         X: Predictors, (rows, predictors).
+        contexts: What the flux did around each row's gap, for other gaps each, (rows, columns).
         y: Measured flux, (rows,).
         day: Number of the day of each row, (rows,).
-        bags: Learners of each kind.
         seed: Seed of all draws.
         n_jobs: Threads.
-        kinds: Kinds of learners.
     """
     from joblib import Parallel, delayed
 
-    X = np.nan_to_num(X, nan=0.0)
-
     def fitted(kind: str, bag: int) -> Any:
-        weight = _drawn_days(day, np.random.default_rng([seed, bag]), again=bags > 1)
+        weight = _drawn_days(day, np.random.default_rng([seed, bag]), again=len(contexts) > 1)
         rows = weight > 0
         model = _learner(kind, 1000 * seed + bag)
-        return model.fit(X[rows], y[rows], sample_weight=weight[rows])
+        seen = _seen(kind, X[rows], contexts[bag][rows])
+        return model.fit(seen, y[rows], sample_weight=weight[rows])
 
     # A thread a learner: with two threads each, they wait for one another.
-    tasks = [(kind, bag) for kind in kinds for bag in range(bags)]
+    tasks = [(kind, bag) for kind in LEARNERS for bag in range(len(contexts))]
     models = Parallel(n_jobs, prefer="threads")(delayed(fitted)(*task) for task in tasks)
-    grouped: dict[str, list[Any]] = {kind: [] for kind in kinds}
+    grouped: dict[str, list[Any]] = {kind: [] for kind in LEARNERS}
     for (kind, _), model in zip(tasks, models, strict=True):
         grouped[kind].append(model)
     return Learnt(grouped)
+
+
+def _seen(kind: str, X: NDArray[np.float32], context: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return what a kind of learner sees."""
+    if kind == "context":
+        return np.hstack([X, context])
+    return np.nan_to_num(X, nan=0.0) if kind == "random" else X
 
 
 def _drawn_days(
@@ -98,7 +113,7 @@ def _drawn_days(
 
 
 def _learner(kind: str, seed: int) -> Any:
-    if kind == "boosted":
+    if kind != "random":
         from xgboost import XGBRegressor
 
         return XGBRegressor(**_BOOSTED, random_state=seed, n_jobs=1)

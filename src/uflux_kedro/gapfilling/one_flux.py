@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from uflux_kedro.gapfilling.context import context_of, gaps_of, training_gaps
 from uflux_kedro.gapfilling.errors_of_filling import ErrorModel, conditions_of, fit_errors
 from uflux_kedro.gapfilling.held_out import LENGTH_CLASSES, around, hide_and_fill, length_class
 from uflux_kedro.gapfilling.learnt import LEARNERS, Learnt, fit_learners
@@ -84,7 +85,6 @@ def fit_flux(record: Record, method: Method, *, level: float, seed: int, n_jobs:
 
     All that is weighted or calibrated comes from records that the base fillers did not see.
     """
-    measured = np.isfinite(record.flux)
     fillers = _names(method)
 
     def fill(
@@ -92,7 +92,7 @@ def fit_flux(record: Record, method: Method, *, level: float, seed: int, n_jobs:
     ) -> dict[str, NDArray[np.float64]]:
         learnt = None
         if method == "uflux":
-            learnt = _learn(record, np.isfinite(flux), bags=1, seed=turn, n_jobs=1)
+            learnt = _learn(record, flux, bags=1, seed=turn, n_jobs=1)
         return _base(record, flux, wanted, learnt, method)[0]
 
     rows = hide_and_fill(record.flux, fill, record.steps_a_day, seed=seed, n_jobs=n_jobs)
@@ -116,7 +116,7 @@ def fit_flux(record: Record, method: Method, *, level: float, seed: int, n_jobs:
     rows = rows.assign(sd=sd, lower=rows["filled"] - reach, upper=rows["filled"] + reach)
     learnt = None
     if method == "uflux":
-        learnt = _learn(record, measured, bags=_BAGS, seed=seed, n_jobs=n_jobs)
+        learnt = _learn(record, record.flux, bags=_BAGS, seed=seed, n_jobs=n_jobs)
     return FluxFiller(method, tuple(record.predictors), learnt, stack, errors, correlation, rows)
 
 
@@ -149,15 +149,30 @@ def _names(method: Method) -> tuple[str, ...]:
     return ("mds", *LEARNERS, INTERPOLATED) if method == "uflux" else ("mds",)
 
 
-def _learn(record: Record, rows: NDArray[np.bool_], *, bags: int, seed: int, n_jobs: int) -> Learnt:
+def _learn(
+    record: Record, flux: NDArray[np.float64], *, bags: int, seed: int, n_jobs: int
+) -> Learnt:
+    rows = np.isfinite(flux)
+    contexts = [
+        _context(record, flux, training_gaps(len(flux), record.steps_a_day, seed * bags + bag))[
+            rows
+        ]
+        for bag in range(bags)
+    ]
     return fit_learners(
         record.predictors.to_numpy()[rows],
-        record.flux[rows],
+        contexts,
+        flux[rows],
         record.days()[rows],
-        bags=bags,
         seed=seed,
         n_jobs=n_jobs,
     )
+
+
+def _context(
+    record: Record, flux: NDArray[np.float64], gaps: tuple[NDArray[np.intp], NDArray[np.intp]]
+) -> NDArray[np.float32]:
+    return context_of(flux, gaps, record.day, record.drivers[:2], record.steps_a_day)
 
 
 def _base(
@@ -173,7 +188,8 @@ def _base(
     )
     values: dict[str, Any] = {"mds": mds.value[wanted], "similar_sd": mds.sd[wanted]}
     if learnt is not None:
-        values |= learnt.predict(record.predictors.to_numpy()[wanted])
         steps, known = np.arange(len(flux)), np.isfinite(flux)
+        context = _context(record, flux, gaps_of(known))
+        values |= learnt.predict(record.predictors.to_numpy()[wanted], context[wanted])
         values[INTERPOLATED] = np.interp(steps[wanted], steps[known], flux[known])
     return values, mds

@@ -248,8 +248,10 @@ def _missing_drivers(table: pd.DataFrame, site: str) -> Iterator[Remark]:
     offered = {v: table[v] for v in _MAIN_DRIVERS if v in table and table[v].notna().any()}
     absent = [v for v in _MAIN_DRIVERS if v not in offered]
     if absent:
-        yield _remark("drivers", ", ".join(absent), site, f"the drivers {', '.join(_MAIN_DRIVERS)}",
-                      f"no values of {', '.join(absent)} in the record")  # fmt: skip
+        names, found = ", ".join(absent), f"no values of {', '.join(absent)} in the record"
+        if any(f"{v}_ERA" not in table for v in absent):
+            found += ": random errors, which need all three, are not estimated and count as 0"
+        yield _remark("drivers", names, site, f"the drivers {', '.join(_MAIN_DRIVERS)}", found)
     for year, rows in table.groupby(table.index.year):
         empty = [v for v in offered if rows[v].isna().all()]
         if not empty:

@@ -105,7 +105,7 @@ def _scores(
                 np.where(known, sd, 0.0),
                 np.zeros(len(table), dtype=np.int64),
                 1,
-                classes_of_gaps((filled[f"{flux}_F_QC"] == 0).to_numpy(), steps_of(table)),
+                classes_of_gaps(np.isfinite(truth) & ~hidden, steps_of(table)),
             )
             row |= {
                 "sum_error": float((value - truth)[known].sum() * unit),

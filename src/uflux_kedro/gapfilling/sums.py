@@ -13,7 +13,8 @@ _DECAYS = (1.0, 4.0, 24.0, 96.0, 360.0, 1440.0, np.inf)
 """Hours in which parts of the correlation decay; infinity is an error that all gaps share."""
 _LONGEST_LAG = 60
 """Days up to which the correlation is estimated."""
-_LEAST_PAIRS = 200
+_ENOUGH_PAIRS = 200
+"""Pairs from which a distance counts fully; with fewer, as few records have, it counts for less."""
 _PRIOR = 500.0
 """Rows of a length class at which its own correlation counts as much as that of all."""
 
@@ -58,13 +59,32 @@ class Correlation:
             periods: Number of periods.
             kind: Length class of the gap of each step, (steps,), where weights differ by it.
         """
-        variance = _variance_of_sums(
+        last = np.flatnonzero(np.diff(np.append(period, -1)))
+        out = np.zeros(periods)
+        out[np.asarray(period)[last]] = self.sd_to_date(sd, period, kind)[last]
+        return out
+
+    def sd_to_date(
+        self,
+        sd: NDArray[np.float64],
+        period: NDArray[np.integer] | None = None,
+        kind: NDArray[np.integer] | None = None,
+    ) -> NDArray[np.float64]:
+        """Return the standard deviation of the sum of errors from the start of the period to each step.
+
+        Args:
+            sd: As of :meth:`sd_of_sums`.
+            period: As of :meth:`sd_of_sums`; None is one period for all.
+            kind: As of :meth:`sd_of_sums`.
+        """
+        loadings = np.sqrt(np.atleast_2d(self.weights))
+        one = kind is None or len(loadings) == 1
+        variance = _variance_to_date(
             np.ascontiguousarray(sd, dtype=np.float64),
-            np.ascontiguousarray(period, dtype=np.int64),
-            periods,
+            np.zeros(len(sd), np.int64) if period is None else np.asarray(period, dtype=np.int64),
             self.roots,
-            np.sqrt(np.atleast_2d(self.weights)),
-            np.zeros(len(sd), np.int64) if kind is None else np.asarray(kind, np.int64),
+            loadings,
+            np.zeros(len(sd), np.int64) if one else np.asarray(kind, dtype=np.int64),
         )
         return self.scale * np.sqrt(np.maximum(variance, 0.0))
 
@@ -126,12 +146,12 @@ def _weights(
 
     products, pairs = _lagged(z, step, turn)
     lags = np.arange(1, min(_LONGEST_LAG * steps_a_day, len(pairs) - 1) + 1)
-    lags = lags[pairs[lags] >= _LEAST_PAIRS]
-    if not len(lags):
+    lags = lags[pairs[lags] > 0]
+    if pairs[lags].sum() < _ENOUGH_PAIRS:
         return np.zeros(len(roots))
     found = products[lags] / pairs[lags] / max(products[0] / pairs[0], 1e-12)
     # Distances of a day count as much as those of a month.
-    weight = 1 / np.sqrt(lags)
+    weight = np.sqrt(np.minimum(pairs[lags] / _ENOUGH_PAIRS, 1.0) / lags)
     shapes = np.real(roots[None, :] ** lags[:, None])
     weights, _ = nnls(weight[:, None] * shapes, weight * found)
     return np.asarray(weights / max(weights.sum(), 1.0))
@@ -170,6 +190,8 @@ def scaled(
         found = np.bincount(month[step[own]], error[own], minlength=len(expected))
         ratios.append((found / np.where(expected > 0, expected, 1.0))[expected > 0])
     ratio = np.concatenate(ratios)
+    if not len(ratio):  # a flux that is always the same
+        return correlation
     return Correlation(
         correlation.roots, correlation.weights, max(1.0, float(np.sqrt(np.mean(ratio**2))))
     )
@@ -194,22 +216,24 @@ def _lagged(
 
 
 @njit(nogil=True, cache=True)
-def _variance_of_sums(sd, period, periods, roots, loadings, kind):  # type: ignore[no-untyped-def]
-    """Return the variance of the sum of each period, by one pass for each decay.
+def _variance_to_date(sd, period, roots, loadings, kind):  # type: ignore[no-untyped-def]
+    """Return the variance of the sum from the start of the period to each step, by one pass for each decay.
 
     ``loadings`` are the roots of the weights, (classes, parts).
     """
-    out = np.zeros(periods)
-    for i in range(len(sd)):
-        out[period[i]] += sd[i] ** 2 * (1.0 - (loadings[kind[i]] ** 2).sum())
-    for part in range(len(roots)):
-        past, root, last = 0j, roots[part], -1
+    out = np.zeros(len(sd))
+    independent = np.array([max(1.0 - (own**2).sum(), 0.0) for own in loadings])
+    for part in range(-1, len(roots)):
+        root = 0j if part < 0 else roots[part]
+        past, total, last = 0j, 0.0, -1
         for i in range(len(sd)):
             if period[i] != last:
-                past, last = 0j, period[i]
+                past, total, last = 0j, 0.0, period[i]
             past = root * past
-            own = sd[i] * loadings[kind[i], part]
-            out[last] += own**2 + 2 * own * past.real
+            loading = independent[kind[i]] ** 0.5 if part < 0 else loadings[kind[i], part]
+            own = sd[i] * loading
+            total += own**2 + 2 * own * past.real
+            out[i] += total
             past += own
     return out
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -41,19 +41,32 @@ def filler_of(record: HalfHours, parameters: GapFillingParameters, method: Metho
     )
 
 
+class FilledTower(NamedTuple):
+    """A filled record.
+
+    Attributes:
+        steps: What the filler returned, and ``NEE_VUT_16_F`` and ``NEE_VUT_84_F`` where there are
+            thresholds.
+        sums: Sums of days, months and years, with ``period``.
+        to_date: Sums from the start to each day.
+        hidden: Records that were hidden from the fillers, and what filled them.
+    """
+
+    steps: pd.DataFrame
+    sums: pd.DataFrame
+    to_date: pd.DataFrame
+    hidden: pd.DataFrame
+
+
 def fill_tower(
     record: HalfHours, thresholds: pd.DataFrame, parameters: GapFillingParameters
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+) -> FilledTower:
     """Fill the fluxes of a record.
 
     Args:
         record: The record, as measured.
         thresholds: Its thresholds of USTAR; none leaves still nights in.
         parameters: Method, fluxes, level, seed; which thresholds.
-
-    Returns:
-        What the filler returned, and ``NEE_VUT_16_F`` and ``NEE_VUT_84_F`` where there are thresholds;
-        sums of days, months and years, with ``period``.
 
     Raises:
         InputError: If no flux has enough measured values.
@@ -73,7 +86,8 @@ def fill_tower(
             drivers = (driver(other, v, needed=False) for v in ("SW_IN", "TA", "VPD"))
             mds = fill_mds(other["NEE"], *drivers, steps_a_day=record.steps_a_day)
             filled[f"NEE_VUT_{percentile}_F"] = mds.value
-    return filled, sums
+    hidden = filler.hidden(pd.DatetimeIndex(table.index))
+    return FilledTower(filled, sums, filler.to_date(), hidden)
 
 
 def score_tower(
@@ -135,7 +149,7 @@ def partition_tower(
     Args:
         record: The record, as measured; gaps in its weather are closed first.
         thresholds: Its thresholds of USTAR.
-        filled: As of :func:`fill_tower`.
+        filled: Steps of :class:`FilledTower`.
         parameters: Methods.
 
     Returns:
@@ -158,8 +172,10 @@ def partition_tower(
     if "night" in parameters.partition:
         partitioned = partitioned.join(partition_night(table, **place))
     if "day" in parameters.partition:
-        table = table.assign(NEE_RANDUNC=filled["NEE_RANDUNC"])
-        partitioned = partitioned.join(partition_day(table, **place, error="NEE_RANDUNC"))
+        known = "NEE_RANDUNC" in filled  # which needs VPD
+        table = table.assign(NEE_RANDUNC=filled["NEE_RANDUNC"]) if known else table
+        error = "NEE_RANDUNC" if known else None
+        partitioned = partitioned.join(partition_day(table, **place, error=error))
     return partitioned
 
 
@@ -170,9 +186,9 @@ def tables_of_tower(
 
     Args:
         record: The record, as measured.
-        filled: As of :func:`fill_tower`.
+        filled: Steps of :class:`FilledTower`.
         partitioned: As of :func:`partition_tower`.
-        sums: As of :func:`fill_tower`.
+        sums: Those of :class:`FilledTower`.
     """
     hours = half_hours(record.table, filled, partitioned)
     index = pd.DatetimeIndex(record.table.index)

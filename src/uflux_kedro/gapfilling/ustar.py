@@ -17,7 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from uflux_kedro.errors import InputError
-from uflux_kedro.gapfilling.companions import NIGHT, driver, nights
+from uflux_kedro.gapfilling.companions import NIGHT, driver, measured, nights
 from uflux_kedro.gapfilling.moving_point import LEAST_OF_SEASON, season_threshold
 
 PERCENTILES = (5.0, 16.0, 25.0, 50.0, 75.0, 84.0, 95.0)
@@ -62,11 +62,12 @@ class UstarThresholds:
             for year in self.samples.index
         }
         rows = [_percentiles(sample.to_numpy(), percentiles) for sample in pooled.values()]
-        return pd.DataFrame(rows, index=self.samples.index, columns=list(percentiles))
+        return pd.DataFrame(rows, index=self.samples.index, columns=list(map(float, percentiles)))
 
     def constant(self, percentiles: Sequence[float] = PERCENTILES) -> pd.Series:
         """Return FLUXNET's constant thresholds (CUT): percentiles over all years, by percentile."""
-        return pd.Series(_percentiles(self.samples.to_numpy(), percentiles), list(percentiles))
+        found = _percentiles(self.samples.to_numpy(), percentiles)
+        return pd.Series(found, list(map(float, percentiles)))
 
 
 def ustar_thresholds(
@@ -100,7 +101,7 @@ def ustar_thresholds(
         InputError: A column is missing, or a setting is out of range.
     """
     _check(table, n_bootstrap, plateau)
-    columns = np.stack([driver(table, name) for name in ("TA", "USTAR", "NEE")])
+    columns = np.stack([driver(table, "TA"), measured(table, "USTAR"), measured(table, "NEE")])
     is_night = nights(table, night)
     index = pd.DatetimeIndex(table.index)
     quarter = np.where(is_night & np.isfinite(columns).all(axis=0), index.quarter - 1, _SEASONS)
@@ -169,12 +170,12 @@ def filter_by_ustar(
         limit[:] = thresholds.reindex(index.year).to_numpy(float)
     else:
         limit[:] = thresholds
-    low = ~(driver(table, "USTAR") >= limit) & np.isfinite(limit)
+    low = ~(measured(table, "USTAR") >= limit) & np.isfinite(limit)
     if night_only:
         low &= nights(table, night)
     if first_after:
         low[1:] |= low[:-1].copy()
-    return table["NEE"].where(~low)
+    return pd.Series(measured(table, "NEE"), table.index, name="NEE").where(~low)
 
 
 def _check(table: pd.DataFrame, n_bootstrap: int, plateau: float) -> None:

@@ -16,6 +16,8 @@ from uflux_kedro.report.tables import html_table
 FLUXES = ("NEE", "LE", "H")
 CAPTIONS = {
     "fingerprint": "Each row of a panel is a time of day, each column a day; grey is missing",
+    "cumulative": "Sum from the start, with its interval; measured and filled",
+    "residuals": "Filled minus measured on records that the fit had hidden, by hour and season",
     "gap_lengths": "Error of the methods by the length of artificial gaps; all records together",
 }
 """Kind of a figure -> what it shows. The part of a figure's name before the last point is its record."""
@@ -65,7 +67,7 @@ def render_gap_filling(towers: FilledTowers) -> str:
         records=html_table(shares(towers.filled), "records"),
         sums=_table(annual_sums(towers.sums), "sums", 1),
         figures=[_figure(name, png) for name, png in towers.figures.items()],
-        scoreboard=_table(towers.scoreboard, "scoreboard", 3),
+        scoreboard=_table(whole_records(towers.scoreboard), "scoreboard", 3),
         findings=_table(findings_table(towers.findings), "findings", 2),
     )
 
@@ -89,10 +91,19 @@ def shares(filled: pd.DataFrame) -> pd.DataFrame:
 def annual_sums(sums: pd.DataFrame) -> pd.DataFrame:
     """Return the sums of years."""
     years = sums[sums["period"] == "YY"]
-    table = years.assign(year=pd.DatetimeIndex(years["time"]).year.astype("int64"))
+    # As text, which is not grouped by thousands.
+    table = years.assign(year=pd.DatetimeIndex(years["time"]).strftime("%Y"))
     first = ["record", "year", "flux"]
     rest = [c for c in table if c not in (*first, "period", "time")]
     return table[first + rest].sort_values(first, ignore_index=True)
+
+
+def whole_records(scoreboard: pd.DataFrame) -> pd.DataFrame:
+    """Return the scores of all hidden records, without those of parts of the day and the year."""
+    if scoreboard.empty:
+        return scoreboard
+    table = scoreboard[scoreboard["part"] == "all"].drop(columns="part")
+    return table.sort_values(["record", "flux", "scenario", "RMSE"], ignore_index=True)
 
 
 def findings_table(findings: Sequence[Mapping[str, Any]]) -> pd.DataFrame:

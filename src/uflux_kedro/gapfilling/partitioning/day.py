@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from uflux_kedro.gapfilling.companions import driver, nights
+from uflux_kedro.gapfilling.companions import driver, measured, nights
 from uflux_kedro.gapfilling.partitioning.light_curves import (
     ALPHA,
     BETA,
@@ -143,7 +143,7 @@ def light_response(
         InputError: A column is missing.
     """
     index = pd.DatetimeIndex(table.index)
-    NEE, TA, SW_IN = (driver(table, name) for name in ("NEE", temperature, "SW_IN"))
+    NEE, TA, SW_IN = measured(table, "NEE"), driver(table, temperature), driver(table, "SW_IN")
     VPD = driver(table, "VPD", needed=False)
     potential = potential_of(index, latitude, longitude, utc_offset)
     is_night = nights(table, NIGHT, potential)
@@ -186,7 +186,7 @@ def _errors(table: pd.DataFrame, NEE: NDArray, error: str | None) -> NDArray[np.
     """Return the standard deviation of NEE; NaN where the curves' residuals shall tell it."""
     if error == RESIDUALS:
         return np.full(len(table), np.nan)
-    known = driver(table, error) if error else np.full(len(table), np.nan)
+    known = measured(table, error) if error else np.full(len(table), np.nan)
     share = np.maximum(_RELATIVE_ERROR * np.abs(NEE), _LEAST_ERROR)
     return np.where(known > 0, known, share)
 

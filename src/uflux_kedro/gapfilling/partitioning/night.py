@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from uflux_kedro.biophysics.radiation import potential_radiation
-from uflux_kedro.gapfilling.companions import NIGHT, driver, nights
+from uflux_kedro.gapfilling.companions import NIGHT, driver, measured, nights
 from uflux_kedro.gapfilling.partitioning.respiration import (
     fit_reference,
     fit_sensitivity,
@@ -87,7 +87,7 @@ def partition_night(
     index = pd.DatetimeIndex(table.index)
     E0 = found.E0.reindex(index.year).to_numpy()
     RECO = respiration(driver(table, temperature), found.Rref.to_numpy(), E0)
-    NEE = driver(table, "NEE_F" if "NEE_F" in table else "NEE")
+    NEE = measured(table, "NEE_F" if "NEE_F" in table else "NEE")
     return pd.DataFrame({"GPP_NT": RECO - NEE, "RECO_NT": RECO}, index=table.index)
 
 
@@ -119,7 +119,7 @@ def night_response(
         InputError: A column is missing.
     """
     index = pd.DatetimeIndex(table.index)
-    NEE, TA = driver(table, "NEE"), driver(table, temperature)
+    NEE, TA = measured(table, "NEE"), driver(table, temperature)
     potential = potential_of(index, latitude, longitude, utc_offset)
     valid = nights(table, NIGHT, potential) & np.isfinite(NEE) & np.isfinite(TA)
     day = days_of(index)
@@ -136,8 +136,11 @@ def potential_of(
     longitude: float | None,
     utc_offset: float | None,
 ) -> NDArray[np.float64] | None:
-    """Return the radiation above the atmosphere, W m-2, (steps,); None if the place is not known."""
-    if latitude is None or longitude is None:
+    """Return the radiation above the atmosphere, W m-2, (steps,).
+
+    None if the place is not known, or the length of a step, since there is only one.
+    """
+    if latitude is None or longitude is None or len(index) == 1:
         return None
     offset = round(longitude / 15) if utc_offset is None else utc_offset
     return potential_radiation(index, latitude, longitude, offset)

@@ -14,13 +14,15 @@ from uflux_kedro.gapfilling.partitioning.windows import Windows
 
 REFERENCE_TEMPERATURE = 15.0
 """degC."""
+_COLDEST = -40.0
+"""degC, to which lower temperatures are raised, as in REddyProc: the curve ends at -46."""
 _START = 200.0
 """First guess of the sensitivity, K."""
 
 
 def respiration(TA: NDArray, Rref: NDArray | float, E0: NDArray | float) -> NDArray[np.float64]:
     """Return respiration in the unit of ``Rref``, that at 15 degC; ``E0`` in K, ``TA`` in degC."""
-    return np.asarray(lloyd_taylor(TA, Rref, E0, REFERENCE_TEMPERATURE))
+    return np.asarray(lloyd_taylor(np.maximum(TA, _COLDEST), Rref, E0, REFERENCE_TEMPERATURE))
 
 
 def warmth(TA: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -40,19 +40,22 @@ def fill_records(
     properties: pd.DataFrame,
     thresholds: pd.DataFrame,
     parameters: GapFillingParameters,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Fill the fluxes of each record, and sum them up by day, month and year."""
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Fill the fluxes of each record, and sum them up by day, month, year and to date."""
     from uflux_kedro.gapfilling.collection import records_of, stacked
     from uflux_kedro.gapfilling.tower import fill_tower
 
-    tables, sums = [], []
+    steps: list[pd.DataFrame] = []
+    others: list[list[pd.DataFrame]] = [[], [], []]
     for record in records_of(rows, properties):
         own = thresholds[thresholds["record"] == record.name]
-        filled, of_periods = fill_tower(record, own, parameters)
-        tables.append(stacked(record.name, filled))
-        of_periods.insert(0, "record", record.name)
-        sums.append(of_periods)
-    return pd.concat(tables, ignore_index=True), pd.concat(sums, ignore_index=True)
+        filled = fill_tower(record, own, parameters)
+        steps.append(stacked(record.name, filled.steps))
+        for tables, table in zip(others, filled[1:], strict=True):
+            table.insert(0, "record", record.name)
+            tables.append(table)
+    joined, sums, to_date, hidden = (pd.concat(t, ignore_index=True) for t in (steps, *others))
+    return joined, sums, to_date, hidden
 
 
 def partition_records(
@@ -101,11 +104,18 @@ def draw_records(
     rows: pd.DataFrame,
     properties: pd.DataFrame,
     filled: pd.DataFrame,
+    to_date: pd.DataFrame,
+    hidden: pd.DataFrame,
     scoreboard: pd.DataFrame,
     parameters: GapFillingParameters,
 ) -> dict[str, mpl_figure.Figure]:
-    """Draw the fluxes before and after, and the errors of the methods by length of gap."""
-    from uflux_kedro.figures.gap_filling import fingerprint_figure, gap_length_figure
+    """Draw fluxes before and after, sums to date, and errors on hidden records and by length of gap."""
+    from uflux_kedro.figures.gap_filling import (
+        cumulative_figure,
+        fingerprint_figure,
+        gap_length_figure,
+        residuals_figure,
+    )
     from uflux_kedro.gapfilling.collection import part_of, records_of
     from uflux_kedro.gapfilling.tower import scores_by_length
 
@@ -113,8 +123,17 @@ def draw_records(
     for record in records_of(rows, properties):
         after = part_of(filled, record.name)
         fluxes = [f for f in ("NEE", "LE", "H") if f in record.table and f"{f}_F" in after]
-        name = f"{record.name}.fingerprint"
-        figures[name] = fingerprint_figure(record.table[fluxes], after)
+        figures[f"{record.name}.fingerprint"] = fingerprint_figure(record.table[fluxes], after)
+        first = fluxes[0]  # NEE, where there is one
+        own = to_date[(to_date["record"] == record.name) & (to_date["flux"] == first)]
+        sums = own.assign(method=parameters.method)
+        if sums["value"].notna().any():
+            figures[f"{record.name}.cumulative"] = cumulative_figure(sums, first)
+        own = hidden[(hidden["record"] == record.name) & (hidden["flux"] == first)]
+        residuals = [own.assign(method=parameters.method)]
+        if parameters.method == "uflux":
+            residuals.append(own.assign(method="mds", prediction=own["mds"]))
+        figures[f"{record.name}.residuals"] = residuals_figure(pd.concat(residuals), first)
     by_length = scores_by_length(scoreboard, parameters)
     if len(by_length):
         figures["gap_lengths"] = gap_length_figure(by_length)
@@ -185,24 +204,28 @@ def log_towers(
     for record in properties.to_dict("records"):
         for method in dict.fromkeys([parameters.method, *compared]):
             metrics: dict[str, float] = {}
+            tables: dict[str, pd.DataFrame] = {}
             if len(scoreboard):
                 of = (scoreboard["record"] == record["record"]) & (scoreboard["method"] == method)
                 metrics |= _metrics_of_scores(scoreboard[of])
+                tables["scoreboard.csv"] = scoreboard[of]
             if method == parameters.method:
-                metrics |= _metrics_of_sums(sums[sums["record"] == record["record"]])
+                tables["sums.csv"] = sums[sums["record"] == record["record"]]
+                metrics |= _metrics_of_sums(tables["sums.csv"])
             tags = {"site_id": record["site_id"], "record": record["record"], "method": method}
-            runs.append(MemberRun(f"{record['record']}.{method}", tags, settings, metrics))
+            name = f"{record['record']}.{method}"
+            runs.append(MemberRun(name, tags, settings, metrics, tables=tables))
     return runs
 
 
 def _metrics_of_scores(scores: pd.DataFrame) -> dict[str, float]:
-    """Return the scores of all parts of the day and year, by flux and scenario."""
-    whole = scores[scores["part"] == "all"]
+    """Return the scores of whole records by flux and scenario, means over the draws of gaps."""
+    wanted = ["RMSE", "NSE", "MBE", "coverage", "width", "sum_error"]
+    whole = scores[scores["part"] == "all"].groupby(["flux", "scenario"])[wanted].mean()
     return {
-        f"{row['flux']}.{row['scenario']}.{name}": float(row[name])
-        for row in whole.to_dict("records")
-        for name in ("RMSE", "NSE", "MBE", "coverage", "width", "sum_error")
-        if name in row
+        f"{flux}.{scenario}.{name}": float(value)
+        for name, by_group in whole.items()
+        for (flux, scenario), value in by_group.items()
     }
 
 

@@ -38,7 +38,10 @@ def create_pipeline(**_: object) -> Pipeline:
             node(
                 fill_records,
                 inputs=[*_RECORDS, "ustar_thresholds", "params:gap_filling"],
-                outputs=["gaps_filled", "gap_filling_sums"],
+                outputs=[
+                    *("gaps_filled", "gap_filling_sums"),
+                    *("gap_filling_to_date", "gap_filling_hidden"),
+                ],
                 name="fill_gaps",
             ),
             node(
@@ -63,7 +66,8 @@ def create_pipeline(**_: object) -> Pipeline:
                 draw_records,
                 inputs=[
                     *_RECORDS,
-                    *("gaps_filled", "gap_filling_scoreboard", "params:gap_filling"),
+                    *("gaps_filled", "gap_filling_to_date", "gap_filling_hidden"),
+                    *("gap_filling_scoreboard", "params:gap_filling"),
                 ],
                 outputs="gap_filling_figures",
                 name="draw_filled_towers",
