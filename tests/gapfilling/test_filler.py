@@ -341,7 +341,8 @@ def test_errors_of_sums_are_of_filled_and_of_measured_records(fitted):
     assert days["filling"][gone].mean() > 1.5 * days["filling"][~gone].mean()
     day = filled["NEE_RANDUNC"].iloc[:48]
     random = np.sqrt((day**2).sum()) * 12.011e-6 * 1800
-    assert days["random"][0] == pytest.approx(random, rel=1e-4)
+    # Noise of neighbouring records is correlated.
+    assert random <= days["random"][0] < 1.8 * random
 
 
 def test_random_errors_that_are_not_known_are_not_nothing(record):

@@ -133,3 +133,62 @@ def test_periods_are_those_of_the_calendar():
         assert number[-1] == count - 1
         assert (number == count - 1).sum() == 1
     assert pd.Timestamp("2020-02-29") in numbered_periods(times, "DD")[1]
+
+
+def test_sums_of_gaps_of_several_lengths():
+    """As over all pairs: a part counts by the root of both weights, and the rest of each is independent."""
+    rng = np.random.default_rng(3)
+    weights = np.array([[0.1, 0.0, 0.2, 0.1, 0.0, 0.0], [0.2, 0.1, 0.3, 0.0, 0.2, 0.1]])
+    correlation = Correlation(decays([1, 24, np.inf]), weights)
+    sd, kind = rng.uniform(0, 2, 200), rng.integers(2, size=200)
+    lag = abs(np.arange(200)[:, None] - np.arange(200))
+    powers = np.real(correlation.roots[:, None, None] ** lag)
+    shared = np.sqrt(weights)[kind].T
+    correlations = (shared[:, :, None] * shared[:, None, :] * powers).sum(axis=0)
+    np.fill_diagonal(correlations, 1.0)
+    expected = np.sqrt((sd[:, None] * sd * correlations).sum())
+    found = correlation.sd_of_sums(sd, np.zeros(200, dtype=int), 1, kind)
+    assert found[0] == pytest.approx(expected)
+    np.testing.assert_allclose(
+        correlation.at(lag[0], kind=1)[1:], (powers[:, 0].T @ weights[1])[1:]
+    )
+
+
+def test_errors_of_long_gaps_last_and_those_of_short_ones_do_not():
+    """Each length of gap has the correlation of its own errors, not that of all of them."""
+    rng = np.random.default_rng(4)
+    steps, turns = 60 * STEPS, 20
+    step = np.tile(np.arange(steps), turns)
+    turn = np.repeat(np.arange(turns), steps)
+    kind = (turn % 2).astype(int)
+    lasting = rng.normal(size=turns)[turn]
+    z = np.where(kind == 1, lasting, rng.normal(size=len(step)))
+    found = fit_correlation(z, step, turn, STEPS, kind, kinds=2)
+    month, alone = np.zeros(30 * STEPS, dtype=int), np.sqrt(30 * STEPS)
+    of_sums = [
+        found.sd_of_sums(np.ones(len(month)), month, 1, np.full(len(month), number))[0]
+        for number in range(2)
+    ]
+    assert of_sums[0] < 5 * alone
+    assert of_sums[1] == pytest.approx(30 * STEPS, rel=0.05)
+    # One correlation of all would be wrong for either.
+    pooled = fit_correlation(z, step, turn, STEPS).sd_of_sums(np.ones(len(month)), month, 1)[0]
+    assert 10 * alone < pooled < 0.8 * of_sums[1]
+
+
+def test_noise_of_neighbours_is_correlated():
+    """What fades within an hour is noise, what lasts is not."""
+    rng = np.random.default_rng(5)
+    steps, turns = 60 * STEPS, 20
+    noise = rng.normal(size=(turns, steps))
+    for i in range(1, steps):
+        noise[:, i] = 0.3 * noise[:, i - 1] + np.sqrt(1 - 0.3**2) * noise[:, i]
+    lasting = np.repeat(rng.normal(size=(turns, 6)), 10 * STEPS, axis=1)
+    z = np.sqrt(0.8) * noise + np.sqrt(0.2) * lasting
+    step, turn = np.tile(np.arange(steps), turns), np.repeat(np.arange(turns), steps)
+    found = fit_correlation(z.ravel(), step, turn, STEPS).of_noise()
+    of_sum = found.sd_of_sums(np.ones(steps), np.zeros(steps, dtype=int), 1)[0]
+    # Of a first-order process the variance of a long sum is (1 + .3) / (1 - .3) times as large.
+    assert of_sum / np.sqrt(steps) == pytest.approx(np.sqrt(1.3 / 0.7), rel=0.12)
+    alone = Correlation(decays([1, 24]), np.array([0.0, 0.4, 0.0, 0.3])).of_noise()
+    assert alone.sd_of_sums(np.ones(100), np.zeros(100, dtype=int), 1)[0] == pytest.approx(10)

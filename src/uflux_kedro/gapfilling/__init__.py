@@ -19,6 +19,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "partitioning.night": ["NightResponse", "night_response", "partition_night"],
         "random_uncertainty": ["ALIKE", "RandomUncertainty", "random_uncertainty"],
         "record": ["check_record"],
+        "synthetic": ["Simulated", "simulate"],
         "ustar": ["UstarThresholds", "filter_by_ustar", "ustar_thresholds"],
         "ustar_percentiles": ["Scenarios", "ustar_scenarios"],
     },

@@ -11,6 +11,7 @@ import pandas as pd
 
 from uflux_kedro.biophysics.constants import CARBON_MOLAR_MASS
 from uflux_kedro.errors import ConfigurationError, InputError
+from uflux_kedro.gapfilling.held_out import classes_of_gaps
 from uflux_kedro.gapfilling.one_flux import FluxFiller, Record, fill_flux, fit_flux
 from uflux_kedro.gapfilling.parameters import Method
 from uflux_kedro.gapfilling.predictors import WEATHER, joined_driver, predictors_of
@@ -168,9 +169,9 @@ class GapFiller:
     def sums(self, period: str) -> pd.DataFrame:
         """Sum up what was filled last, with the errors of sums.
 
-        Random errors of measured records are independent, and of the usual size where they are not
-        known; errors of filling are correlated as those of hidden records are, and never cancel as
-        independent ones would.
+        Random errors of measured records are correlated over an hour or so, as the noise of hidden
+        records is, and of the usual size where they are not known; errors of filling are correlated
+        as those of hidden records are, and never cancel as independent ones would.
 
         Args:
             period: ``DD``, ``MM`` or ``YY``.
@@ -179,8 +180,8 @@ class GapFiller:
             A row for each flux and period: ``time`` (its start), ``flux``, ``value`` (gC m-2 in the
             period for NEE, mean in W m-2 for LE and H; NaN where a step has no value), ``measured``
             (share of the steps), ``random``, ``filling`` and ``total`` standard deviations, ``lower``,
-            ``upper``. Without SW_IN, TA or VPD no random error is known: ``random`` is NaN then, and
-            ``total`` is of filling alone.
+            ``upper``. Where no random error is known, ``random`` is NaN, and ``total`` is of filling
+            alone.
         """
         from scipy.stats import norm
 
@@ -188,7 +189,8 @@ class GapFiller:
         times = pd.DatetimeIndex(filled.index)
         number, starts = numbered_periods(times, period)
         steps = np.bincount(number)
-        seconds = 86400 / steps_of(filled)
+        steps_a_day = steps_of(filled)
+        seconds = 86400 / steps_a_day
         reach = float(norm.ppf((1 + self.level) / 2))
         parts = []
         for flux, filler in self.fillers.items():
@@ -198,8 +200,11 @@ class GapFiller:
             measured = (filled[f"{flux}_F_QC"] == 0).to_numpy()
             random = self._random(flux)
             value = np.bincount(number, values) * unit
-            of_random = np.sqrt(np.bincount(number, random**2)) * unit
-            filling = filler.correlation.sd_of_sums(np.nan_to_num(sd), number, len(steps)) * unit
+            noise = filler.correlation.of_noise()
+            of_random = noise.sd_of_sums(random, number, len(steps)) * unit
+            kind = classes_of_gaps(measured, steps_a_day)
+            filling = filler.correlation.sd_of_sums(np.nan_to_num(sd), number, len(steps), kind)
+            filling = filling * unit
             filling[np.isnan(value)] = np.nan
             total = np.where(np.isnan(of_random), filling, np.hypot(of_random, filling))
             table = {
@@ -236,8 +241,10 @@ class GapFiller:
             unit = _grams(seconds) if flux == "NEE" else seconds * 1e-6
             value = np.cumsum(filled[f"{flux}_F"].to_numpy())[ends] * unit
             sd = np.nan_to_num(filled[f"{flux}_F_SD"].to_numpy())
-            random = np.sqrt(np.cumsum(self._random(flux) ** 2))
-            total = np.hypot(filler.correlation.sd_to_date(sd), np.nan_to_num(random))[ends] * unit
+            random = filler.correlation.of_noise().sd_to_date(self._random(flux))
+            kind = classes_of_gaps((filled[f"{flux}_F_QC"] == 0).to_numpy(), steps_of(filled))
+            filling = filler.correlation.sd_to_date(sd, kind=kind)
+            total = np.hypot(filling, np.nan_to_num(random))[ends] * unit
             table = {
                 "time": filled.index[ends] + step,
                 "flux": flux,

@@ -37,6 +37,12 @@ def length_class(days: NDArray[np.floating]) -> NDArray[np.intp]:
     return np.searchsorted(LENGTH_CLASSES, days)
 
 
+def classes_of_gaps(measured: NDArray[np.bool_], steps_a_day: int) -> NDArray[np.intp]:
+    """Return the length class of the gap of each step, (steps,)."""
+    start, end = gaps_of(measured)
+    return length_class((end - start) / steps_a_day)
+
+
 def hide_and_fill(
     flux: NDArray[np.float64], fill: Fill, steps_a_day: int, *, seed: int, n_jobs: int = 1
 ) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from uflux_kedro.gapfilling.context import context_of, gaps_of, training_gaps
 from uflux_kedro.gapfilling.errors_of_filling import ErrorModel, conditions_of, fit_errors
-from uflux_kedro.gapfilling.held_out import around, hide_and_fill
+from uflux_kedro.gapfilling.held_out import LENGTH_CLASSES, around, hide_and_fill, length_class
 from uflux_kedro.gapfilling.learnt import LEARNERS, Learnt, fit_learners
 from uflux_kedro.gapfilling.mds import Filled, fill_mds
 from uflux_kedro.gapfilling.stack import INTERPOLATED, Stack, fit_stack
@@ -107,9 +107,12 @@ def fit_flux(record: Record, method: Method, *, level: float, seed: int, n_jobs:
     error = (rows["filled"] - rows["truth"]).to_numpy()
     errors, z = fit_errors(rows, error, conditions, day, record.steps_a_day, level=level, seed=seed)
     turn = rows["turn"].to_numpy()
-    correlation = fit_correlation(z, steps, turn, record.steps_a_day)
+    kind = length_class(rows["days"].to_numpy())
+    correlation = fit_correlation(
+        z, steps, turn, record.steps_a_day, kind, kinds=len(LENGTH_CLASSES) + 1
+    )
     sd, reach = errors.errors(conditions, day)
-    correlation = scaled(correlation, error, sd, steps, turn, record.steps_a_day)
+    correlation = scaled(correlation, error, sd, steps, turn, record.steps_a_day, kind)
     rows = rows.assign(sd=sd, lower=rows["filled"] - reach, upper=rows["filled"] + reach)
     learnt = None
     if method == "uflux":

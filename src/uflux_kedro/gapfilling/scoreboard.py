@@ -9,7 +9,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from uflux_kedro.gapfilling.artificial_gaps import draw_gaps, scenario_of
-from uflux_kedro.gapfilling.filler import FLUXES, GapFiller, sum_unit
+from uflux_kedro.gapfilling.filler import FLUXES, GapFiller, steps_of, sum_unit
+from uflux_kedro.gapfilling.held_out import classes_of_gaps
 from uflux_kedro.gapfilling.parameters import Scenario
 from uflux_kedro.validation.metrics import score
 
@@ -101,7 +102,10 @@ def _scores(
         if part == "all":
             unit = sum_unit(table, flux)
             of_sum = filler.fillers[flux].correlation.sd_of_sums(
-                np.where(known, sd, 0.0), np.zeros(len(table), dtype=np.int64), 1
+                np.where(known, sd, 0.0),
+                np.zeros(len(table), dtype=np.int64),
+                1,
+                classes_of_gaps(np.isfinite(truth) & ~hidden, steps_of(table)),
             )
             row |= {
                 "sum_error": float((value - truth)[known].sum() * unit),

@@ -15,6 +15,8 @@ _LONGEST_LAG = 60
 """Days up to which the correlation is estimated."""
 _ENOUGH_PAIRS = 200
 """Pairs from which a distance counts fully; with fewer, as few records have, it counts for less."""
+_PRIOR = 500.0
+"""Rows of a length class at which its own correlation counts as much as that of all."""
 
 
 @dataclass(frozen=True)
@@ -22,11 +24,13 @@ class Correlation:
     """Correlation of standardised errors by their distance in time.
 
     A sum of decays, each alone and in step with the day, on top of independent noise. All weights are
-    positive, so that no sum has a negative variance.
+    positive, so that no sum has a negative variance. The longer a gap, the more of its error lasts: a
+    part that two lengths of gaps share counts by the root of both weights.
 
     Attributes:
         roots: Factor of each decay from one step to the next, complex, (parts,).
-        weights: Share of the variance in each, (parts,); the rest is independent.
+        weights: Share of the variance in each, (parts,), or by length class, (classes, parts); the rest is
+            independent.
         scale: Ratio of the errors of months of hidden records to what the rest says of them, at least 1.
     """
 
@@ -34,13 +38,18 @@ class Correlation:
     weights: NDArray[np.float64]
     scale: float = 1.0
 
-    def at(self, lags: NDArray[np.integer]) -> NDArray[np.float64]:
-        """Return the correlation at these distances in steps, (lags,)."""
-        decays = np.real(self.roots[None, :] ** np.asarray(lags)[:, None]) @ self.weights
+    def at(self, lags: NDArray[np.integer], kind: int = 0) -> NDArray[np.float64]:
+        """Return the correlation at these distances in steps, (lags,), in gaps of a length class."""
+        weights = np.atleast_2d(self.weights)[kind]
+        decays = np.real(self.roots[None, :] ** np.asarray(lags)[:, None]) @ weights
         return np.where(np.asarray(lags) == 0, 1.0, decays)
 
     def sd_of_sums(
-        self, sd: NDArray[np.float64], period: NDArray[np.integer], periods: int
+        self,
+        sd: NDArray[np.float64],
+        period: NDArray[np.integer],
+        periods: int,
+        kind: NDArray[np.integer] | None = None,
     ) -> NDArray[np.float64]:
         """Return the standard deviation of the sum of errors of each period.
 
@@ -48,32 +57,56 @@ class Correlation:
             sd: Standard deviation of the error of each step, 0 where there is none, (steps,).
             period: Number of the period of each step, ascending, (steps,).
             periods: Number of periods.
+            kind: Length class of the gap of each step, (steps,), where weights differ by it.
         """
         last = np.flatnonzero(np.diff(np.append(period, -1)))
         out = np.zeros(periods)
-        out[np.asarray(period)[last]] = self.sd_to_date(sd, period)[last]
+        out[np.asarray(period)[last]] = self.sd_to_date(sd, period, kind)[last]
         return out
 
     def sd_to_date(
-        self, sd: NDArray[np.float64], period: NDArray[np.integer] | None = None
+        self,
+        sd: NDArray[np.float64],
+        period: NDArray[np.integer] | None = None,
+        kind: NDArray[np.integer] | None = None,
     ) -> NDArray[np.float64]:
         """Return the standard deviation of the sum of errors from the start of the period to each step.
 
         Args:
             sd: As of :meth:`sd_of_sums`.
             period: As of :meth:`sd_of_sums`; None is one period for all.
+            kind: As of :meth:`sd_of_sums`.
         """
+        loadings = np.sqrt(np.atleast_2d(self.weights))
+        one = kind is None or len(loadings) == 1
         variance = _variance_to_date(
             np.ascontiguousarray(sd, dtype=np.float64),
             np.zeros(len(sd), np.int64) if period is None else np.asarray(period, dtype=np.int64),
             self.roots,
-            self.weights,
+            loadings,
+            np.zeros(len(sd), np.int64) if one else np.asarray(kind, dtype=np.int64),
         )
         return self.scale * np.sqrt(np.maximum(variance, 0.0))
 
+    def of_noise(self) -> Correlation:
+        """Return the correlation of random errors: what fades within an hour in the shortest gaps.
+
+        There, fillers are nearly right, and what is left of their error is noise, but for what lasts.
+        """
+        weights = np.atleast_2d(self.weights)[0]
+        fast = np.abs(self.roots) <= np.abs(self.roots).min() * (1 + 1e-9)
+        rest = 1.0 - weights[~fast].sum()
+        shares = np.where(fast, weights, 0.0) / max(rest, 1e-12)
+        return Correlation(self.roots, shares / max(shares.sum(), 1.0))
+
 
 def fit_correlation(
-    z: NDArray[np.float64], step: NDArray[np.integer], turn: NDArray[np.integer], steps_a_day: int
+    z: NDArray[np.float64],
+    step: NDArray[np.integer],
+    turn: NDArray[np.integer],
+    steps_a_day: int,
+    kind: NDArray[np.integer] | None = None,
+    kinds: int = 1,
 ) -> Correlation:
     """Estimate the correlation of errors from hidden records.
 
@@ -82,23 +115,46 @@ def fit_correlation(
         step: Step of each row, (rows,).
         turn: Pass in which it was hidden, (rows,); only errors of one pass are compared.
         steps_a_day: 48 or 24.
+        kind: Length class of the gap of each row, (rows,). The weights of a class are drawn to those of
+            all, the more so the fewer its rows.
+        kinds: Number of classes.
     """
-    from scipy.optimize import nnls
-
     hour = steps_a_day / 24
     decay = np.exp(-1 / (np.array(_DECAYS) * hour))
     roots = np.concatenate([decay, decay * np.exp(2j * np.pi / steps_a_day)]).astype(complex)
+    everywhere = _weights(roots, z, step, turn, steps_a_day)
+    if kind is None:
+        return Correlation(roots, everywhere)
+    weights = np.tile(everywhere, (kinds, 1))
+    for number in np.unique(kind):
+        own = kind == number
+        share = own.sum() / (own.sum() + _PRIOR)
+        fitted = _weights(roots, z[own], step[own], turn[own], steps_a_day)
+        weights[number] = share * fitted + (1 - share) * everywhere
+    return Correlation(roots, weights)
+
+
+def _weights(
+    roots: NDArray[np.complex128],
+    z: NDArray[np.float64],
+    step: NDArray[np.integer],
+    turn: NDArray[np.integer],
+    steps_a_day: int,
+) -> NDArray[np.float64]:
+    """Return the weights at which the decays are nearest to the correlation of these rows, (parts,)."""
+    from scipy.optimize import nnls
+
     products, pairs = _lagged(z, step, turn)
     lags = np.arange(1, min(_LONGEST_LAG * steps_a_day, len(pairs) - 1) + 1)
     lags = lags[pairs[lags] > 0]
     if pairs[lags].sum() < _ENOUGH_PAIRS:
-        return Correlation(roots, np.zeros(len(roots)))
+        return np.zeros(len(roots))
     found = products[lags] / pairs[lags] / max(products[0] / pairs[0], 1e-12)
     # Distances of a day count as much as those of a month.
     weight = np.sqrt(np.minimum(pairs[lags] / _ENOUGH_PAIRS, 1.0) / lags)
     shapes = np.real(roots[None, :] ** lags[:, None])
     weights, _ = nnls(weight[:, None] * shapes, weight * found)
-    return Correlation(roots, weights / max(weights.sum(), 1.0))
+    return np.asarray(weights / max(weights.sum(), 1.0))
 
 
 def scaled(
@@ -108,6 +164,7 @@ def scaled(
     step: NDArray[np.integer],
     turn: NDArray[np.integer],
     steps_a_day: int,
+    kind: NDArray[np.integer] | None = None,
 ) -> Correlation:
     """Return the correlation with the scale that sums of hidden records of thirty days ask for.
 
@@ -118,15 +175,18 @@ def scaled(
         step: Step, (rows,).
         turn: Pass, (rows,).
         steps_a_day: 48 or 24.
+        kind: Length class of the gap, (rows,), where weights differ by it.
     """
     ratios = []
     steps = int(step.max()) + 1
     month = np.arange(steps) // (30 * steps_a_day)
     for one in np.unique(turn):
         own = turn == one
-        spread = np.zeros(steps)
+        spread, kinds = np.zeros(steps), np.zeros(steps, dtype=np.int64)
         spread[step[own]] = sd[own]
-        expected = correlation.sd_of_sums(spread, month, int(month[-1]) + 1)
+        if kind is not None:
+            kinds[step[own]] = kind[own]
+        expected = correlation.sd_of_sums(spread, month, int(month[-1]) + 1, kinds)
         found = np.bincount(month[step[own]], error[own], minlength=len(expected))
         ratios.append((found / np.where(expected > 0, expected, 1.0))[expected > 0])
     ratio = np.concatenate(ratios)
@@ -156,23 +216,25 @@ def _lagged(
 
 
 @njit(nogil=True, cache=True)
-def _variance_to_date(sd, period, roots, weights):  # type: ignore[no-untyped-def]
-    """Return the variance of the sum from the start of the period to each step, by one pass for each decay."""
+def _variance_to_date(sd, period, roots, loadings, kind):  # type: ignore[no-untyped-def]
+    """Return the variance of the sum from the start of the period to each step, by one pass for each decay.
+
+    ``loadings`` are the roots of the weights, (classes, parts).
+    """
     out = np.zeros(len(sd))
-    independent = 1.0 - weights.sum()
+    independent = np.array([max(1.0 - (own**2).sum(), 0.0) for own in loadings])
     for part in range(-1, len(roots)):
-        weight = independent if part < 0 else weights[part]
-        if weight <= 0:
-            continue
         root = 0j if part < 0 else roots[part]
         past, total, last = 0j, 0.0, -1
         for i in range(len(sd)):
             if period[i] != last:
                 past, total, last = 0j, 0.0, period[i]
             past = root * past
-            total += weight * (sd[i] ** 2 + 2 * sd[i] * past.real)
+            loading = independent[kind[i]] ** 0.5 if part < 0 else loadings[kind[i], part]
+            own = sd[i] * loading
+            total += own**2 + 2 * own * past.real
             out[i] += total
-            past += sd[i]
+            past += own
     return out
 
 
