@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 
 
 def make_record(n_days, steps_a_day, seed=0):
@@ -19,3 +20,24 @@ def make_record(n_days, steps_a_day, seed=0):
         column[rng.random(n) < share] = np.nan
     flux[n // 3 : n // 3 + n // 4] = np.nan
     return flux, SW_IN, TA, VPD
+
+
+def make_table(n_days, steps_a_day=48, seed=0, start="2019-05-01", missing=0.3):
+    """Return a record of NEE, LE and H that follow their drivers, and the same without gaps."""
+    rng = np.random.default_rng(seed)
+    n = n_days * steps_a_day
+    index = pd.date_range(start, periods=n, freq=pd.Timedelta(days=1) / steps_a_day, name="time")
+    sun = np.clip(np.sin(2 * np.pi * (np.arange(n) / steps_a_day - 0.25)), 0, None)
+    cloud = np.repeat(rng.uniform(0.2, 1, n_days), steps_a_day)
+    table = pd.DataFrame({"SW_IN": 800 * sun * cloud}, index=index)
+    table["TA"] = 12 + 8 * sun + np.repeat(rng.normal(0, 3, n_days), steps_a_day)
+    table["VPD"] = np.clip(table["TA"] - 5 + rng.normal(0, 1, n), 0, None)
+    noise = rng.normal(0, 1, (3, n)) * (0.5 + table["SW_IN"].to_numpy() / 400)
+    table["NEE"] = 3 - 0.02 * table["SW_IN"] + 0.05 * table["TA"] + noise[0]
+    table["LE"] = 5 + 0.3 * table["SW_IN"] + 10 * noise[1]
+    table["H"] = -10 + 0.35 * table["SW_IN"] + 10 * noise[2]
+    gappy = table.copy()
+    gone = rng.random(n) < missing
+    gone[n // 2 : n // 2 + n // 12] = True
+    gappy.loc[gone, ["NEE", "LE", "H"]] = np.nan
+    return gappy, table

@@ -77,7 +77,9 @@ def draw_gaps(
     if scenario.days:
         total = sum(scenario.days.values())
         for days, share in sorted(scenario.days.items(), reverse=True):
-            length = min(max(1, round(days * steps_a_day)), len(measured))
+            length = max(1, round(days * steps_a_day))
+            if length >= len(measured):
+                continue
             starts = random.permutation(len(measured) - length + 1)
             board.fill(starts, np.full(len(starts), length), wanted * share / total)
     else:

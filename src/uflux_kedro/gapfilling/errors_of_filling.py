@@ -23,6 +23,8 @@ _PRIOR = 500.0
 """Hidden records of a class at which its own errors count as much as those of all."""
 _LEAST = 0.05
 """Least spread as a share of its median: no value is known for certain."""
+_TINY = 1e-9
+"""Least spread at all, in the flux's unit."""
 
 
 class Errors(NamedTuple):
@@ -91,7 +93,8 @@ def fit_errors(
         The model, and error / spread of each row by the trees that did not see it.
     """
     size = np.abs(error)
-    least = _LEAST * float(np.median(size))
+    # A flux that never changes is filled without error; its spread is small, not nothing.
+    least = max(_LEAST * float(np.median(size) or size.mean()), _TINY)
     fold = rows["step"].to_numpy() // (_BLOCK_DAYS * steps_a_day) % _FOLDS
     features = conditions.to_numpy(dtype=np.float32)
     weights = np.ones(len(error))
@@ -101,7 +104,7 @@ def fit_errors(
         if inside.any() and outside.any():
             trees = boost_roots(features[outside], size[outside], weights[outside], _TREES, seed)
             spread[inside] = _spread(trees, conditions[inside], least)
-    spread = np.where(np.isfinite(spread), spread, size.mean())
+    spread = np.where(np.isfinite(spread), spread, max(size.mean(), least))
     score = size / spread
     kind = length_class(rows["days"].to_numpy())
     quantiles = np.empty((len(LENGTH_CLASSES) + 1, 2))

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Self
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Self, get_args
 
 import numpy as np
 import pandas as pd
 
 from uflux_kedro.biophysics.constants import CARBON_MOLAR_MASS
-from uflux_kedro.errors import InputError
+from uflux_kedro.errors import ConfigurationError, InputError
 from uflux_kedro.gapfilling.one_flux import FluxFiller, Record, fill_flux, fit_flux
-from uflux_kedro.gapfilling.predictors import predictors_of
+from uflux_kedro.gapfilling.parameters import Method
+from uflux_kedro.gapfilling.predictors import WEATHER, joined_driver, predictors_of
 from uflux_kedro.gapfilling.random_uncertainty import ALIKE, random_uncertainty
 from uflux_kedro.gapfilling.sums import numbered_periods
 
 if TYPE_CHECKING:
-    from uflux_kedro.gapfilling.parameters import Method
+    from numpy.typing import NDArray
 
 FLUXES = ("NEE", "LE", "H")
 _LEAST_RECORDS = 500
+_LEAST_OF_PART = 100
+"""Measured records of night, or of day, with fewer of which what is filled there is poor."""
 _POOR, _MEDIUM = 40.0, 10.0
 """Days of a gap above which a filled value is of poor (3) and of medium (2) quality."""
 
@@ -44,6 +48,9 @@ class GapFiller:
         level: Coverage of the intervals.
         seed: Seed of all draws; the same gives the same values.
         n_jobs: Threads.
+
+    Raises:
+        ConfigurationError: If there is no such method or flux, or the level is not between 0 and 1.
     """
 
     def __init__(
@@ -57,6 +64,15 @@ class GapFiller:
         seed: int = 0,
         n_jobs: int = 2,
     ) -> None:
+        for name, known_names in ((method, get_args(Method)), *((f, tuple(ALIKE)) for f in fluxes)):
+            if name not in known_names:
+                near = get_close_matches(name, known_names, 1)
+                raise ConfigurationError(
+                    f"gap_filling: expected one of {', '.join(known_names)}, found {name!r}"
+                    + (f"; did you mean {near[0]!r}?" if near else "")
+                )
+        if not 0 < level < 1:
+            raise ConfigurationError(f"gap_filling: level: expected 0 to 1, found {level}")
         self.method = method
         self.fluxes = tuple(fluxes)
         self.level = level
@@ -66,6 +82,7 @@ class GapFiller:
         known = [p for p in place if p is not None]
         self._place = (known[0], known[1], known[2]) if len(known) == len(place) else None
         self.fillers: dict[str, FluxFiller] = {}
+        self._unseen: dict[str, NDArray[np.bool_]] = {}
         self.filled: pd.DataFrame | None = None
 
     def fit(self, table: pd.DataFrame) -> Self:
@@ -81,13 +98,15 @@ class GapFiller:
         steps_a_day = steps_of(table)
         self.fillers = {}
         for flux in self.fluxes:
-            if flux in table and table[flux].notna().sum() >= _LEAST_RECORDS:
+            if _measured(table, flux) >= _LEAST_RECORDS:
                 record = self._record(table, flux, steps_a_day)
+                seen = np.bincount(record.day[np.isfinite(record.flux)], minlength=2)
+                self._unseen[flux] = seen < _LEAST_OF_PART
                 self.fillers[flux] = fit_flux(
                     record, self.method, level=self.level, seed=self.seed, n_jobs=self.n_jobs
                 )
         if not self.fillers:
-            found = {f: int(table[f].notna().sum()) for f in self.fluxes if f in table}
+            found = {f: _measured(table, f) for f in self.fluxes if f in table}
             raise InputError(
                 "record",
                 ", ".join(self.fluxes),
@@ -104,9 +123,13 @@ class GapFiller:
 
         Returns:
             For each flux F, (steps, columns): ``F_F`` measured or filled, ``F_F_QC`` (0 measured, 1 good,
-            2 medium, 3 poor; NaN where nothing could be filled), ``F_F_METHOD``, ``F_F_SD`` (standard
-            deviation of the filling error, 0 where measured), ``F_F_LOWER``, ``F_F_UPPER`` and
-            ``F_RANDUNC`` (random uncertainty of measured records).
+            2 medium, 3 poor, as by night if next to no night was measured; NaN where nothing could be
+            filled), ``F_F_METHOD`` (NaN likewise), ``F_F_SD`` (standard deviation of the filling error,
+            0 where measured), ``F_F_LOWER``, ``F_F_UPPER`` and ``F_RANDUNC`` (random uncertainty of
+            measured records).
+
+        Raises:
+            InputError: If the table has nothing of a driver that the fit had.
         """
         if not self.fillers:
             raise RuntimeError("fill comes after fit")
@@ -121,11 +144,12 @@ class GapFiller:
                 record.flux, one["value"], *record.drivers, steps_a_day, alike=ALIKE[flux]
             )
             measured = np.isfinite(record.flux)
+            unseen = self._unseen[flux][record.day.astype(int)]
             columns |= {
                 f"{flux}_F": one["value"].to_numpy(),
-                f"{flux}_F_QC": _quality(one, measured, self.method),
-                f"{flux}_F_METHOD": pd.Categorical(
-                    np.where(measured, "measured", self.method),
+                f"{flux}_F_QC": _quality(one, measured, self.method, unseen),
+                f"{flux}_F_METHOD": pd.Categorical.from_codes(
+                    np.where(np.isfinite(one["value"]), ~measured, -1),
                     categories=["measured", self.method],
                 ),
                 f"{flux}_F_SD": one["sd"].to_numpy(),
@@ -139,8 +163,9 @@ class GapFiller:
     def sums(self, period: str) -> pd.DataFrame:
         """Sum up what was filled last, with the errors of sums.
 
-        Random errors of measured records are independent; errors of filling are correlated as those
-        of hidden records are, and never cancel as independent ones would.
+        Random errors of measured records are independent, and of the usual size where they are not
+        known; errors of filling are correlated as those of hidden records are, and never cancel as
+        independent ones would.
 
         Args:
             period: ``DD``, ``MM`` or ``YY``.
@@ -149,7 +174,8 @@ class GapFiller:
             A row for each flux and period: ``time`` (its start), ``flux``, ``value`` (gC m-2 in the
             period for NEE, mean in W m-2 for LE and H; NaN where a step has no value), ``measured``
             (share of the steps), ``random``, ``filling`` and ``total`` standard deviations, ``lower``,
-            ``upper``.
+            ``upper``. Without SW_IN, TA or VPD no random error is known: ``random`` is NaN then, and
+            ``total`` is of filling alone.
         """
         if self.filled is None:
             raise RuntimeError("sums come after fill")
@@ -166,11 +192,13 @@ class GapFiller:
             values = self.filled[f"{flux}_F"].to_numpy()
             sd = self.filled[f"{flux}_F_SD"].to_numpy()
             measured = (self.filled[f"{flux}_F_QC"] == 0).to_numpy()
-            random = np.nan_to_num(self.filled[f"{flux}_RANDUNC"].to_numpy())
+            random = self.filled[f"{flux}_RANDUNC"]
+            random = random.fillna(random.median()).where(measured, 0.0)
             value = np.bincount(number, values) * unit
             of_random = np.sqrt(np.bincount(number, random**2)) * unit
             filling = filler.correlation.sd_of_sums(np.nan_to_num(sd), number, len(steps)) * unit
-            total = np.hypot(of_random, filling)
+            filling[np.isnan(value)] = np.nan
+            total = np.where(np.isnan(of_random), filling, np.hypot(of_random, filling))
             table = {
                 "time": starts,
                 "flux": flux,
@@ -194,9 +222,13 @@ class GapFiller:
     ) -> Record:
         values = table[flux].to_numpy(dtype=float)
         missing = ~np.isfinite(values)
-        predictors = predictors_of(table, missing, steps_a_day, self._place)
-        if fitted is not None:
-            predictors = predictors.reindex(columns=list(fitted.predictors))
+        drivers = None if fitted is None else [n for n in WEATHER if n in fitted.predictors]
+        for name in drivers or ():
+            if self.method == "uflux" and not np.isfinite(joined_driver(table, name)).any():
+                raise InputError(
+                    "record", name, expected="a driver, as the fit had it", found="no value of it"
+                )
+        predictors = predictors_of(table, missing, steps_a_day, self._place, drivers)
         # ONEFlux leaves the gaps of drivers open; what is stacked needs none.
         source = predictors if self.method == "uflux" else table
         sw_in, ta, vpd = (
@@ -242,12 +274,22 @@ def steps_of(table: pd.DataFrame) -> int:
     return int(24 / hours)
 
 
-def _quality(one: pd.DataFrame, measured: np.ndarray, method: str) -> np.ndarray:
-    """Return the quality of each value: ONEFlux's for its method, else by the length of the gap."""
+def _measured(table: pd.DataFrame, flux: str) -> int:
+    """Return how many records of a flux were measured."""
+    return int(np.isfinite(table[flux].to_numpy(dtype=float)).sum()) if flux in table else 0
+
+
+def _quality(
+    one: pd.DataFrame, measured: np.ndarray, method: str, unseen: np.ndarray
+) -> np.ndarray:
+    """Return the quality of each value: ONEFlux's for its method, else by the length of the gap.
+
+    It is poor where the fit had seen too few records of the same part of the day.
+    """
     if method.startswith("mds"):
         quality = one["mds"].to_numpy(dtype=float)
     else:
         days = one["days"].to_numpy()
-        quality = 1.0 + (days > _MEDIUM) + (days > _POOR)
+        quality = np.where(unseen, 3.0, 1.0 + (days > _MEDIUM) + (days > _POOR))
     quality = np.where(measured, 0.0, quality)
     return np.where(np.isfinite(one["value"]), quality, np.nan)

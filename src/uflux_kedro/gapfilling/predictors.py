@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -27,13 +29,16 @@ def predictors_of(
     missing: NDArray[np.bool_],
     steps_a_day: int,
     place: tuple[float, float, float] | None = None,
+    drivers: Collection[str] | None = None,
 ) -> pd.DataFrame:
     """Return the predictors of each step, none of them from a flux.
 
     Gaps of a driver are closed first: by its companion from reanalysis, fitted by a line to what
-    was measured; what is left by marginal distribution sampling on the other drivers. A driver that
+    was measured; what is left by marginal distribution sampling on the other drivers, and beyond its
+    reach by the mean of the month and time of day. A driver that
     is known at less than three tenths of the steps, or of those to fill, is left out: instruments that
-    fail with the flux, such as the anemometer, say nothing in its gaps.
+    fail with the flux, such as the anemometer, say nothing in its gaps. Steps without any driver, such
+    as a year of none, do not count: they say nothing of one more than of another.
 
     Args:
         table: Record of a tower, (steps, columns).
@@ -41,19 +46,21 @@ def predictors_of(
         steps_a_day: 48 or 24.
         place: Latitude, longitude (degrees) and hours ahead of UTC, for potential radiation; None
             goes without.
+        drivers: Drivers to take, however little is known of them; None chooses.
 
     Returns:
-        (steps, predictors), float32, finite but where nothing is known of a driver.
+        (steps, predictors), float32, finite but for drivers of which nothing is known.
     """
     times = pd.DatetimeIndex(table.index)
-    weather = _weather(table, missing, steps_a_day)
+    weather = _weather(table, missing, steps_a_day, drivers)
     columns: dict[str, NDArray | pd.Series] = dict(weather)
     if place is not None:
         columns["SW_IN_POT"] = potential_radiation(times, *place)
     hour = np.asarray((times - times.normalize()) / pd.Timedelta(hours=1))
     columns["hour_sin"] = np.sin(2 * np.pi * hour / 24)
     columns["hour_cos"] = np.cos(2 * np.pi * hour / 24)
-    columns["day"] = np.arange(len(table)) / steps_a_day
+    # From the first of January, so that another record of the tower has the same day in its season.
+    columns["day"] = np.asarray((times - pd.Timestamp(times[0].year, 1, 1)) / pd.Timedelta(days=1))
     for name in _FOLLOWED:
         if name not in weather:
             continue
@@ -72,26 +79,46 @@ def predictors_of(
 
 
 def _weather(
-    table: pd.DataFrame, missing: NDArray[np.bool_], steps_a_day: int
+    table: pd.DataFrame,
+    missing: NDArray[np.bool_],
+    steps_a_day: int,
+    drivers: Collection[str] | None,
 ) -> dict[str, NDArray[np.float64]]:
     """Return the drivers that can serve, without gaps where they can be closed."""
-    known = {}
-    for name in WEATHER:
-        values = _joined(table, name)
-        present = np.isfinite(values)
-        gaps = present[missing].mean() if missing.any() else 1.0
-        if present.mean() >= _LEAST_KNOWN and gaps >= _LEAST_KNOWN:
-            known[name] = values
+    joined = {name: joined_driver(table, name) for name in WEATHER}
+    if drivers is None:
+        drivers = _serving(joined, missing)
+    known = {name: values for name, values in joined.items() if name in drivers}
     similar = [known.get(name) for name in _FOLLOWED]
+    times = pd.DatetimeIndex(table.index)
     return {
         name: values
         if np.isfinite(values).all()
-        else fill_mds(values, *similar, steps_a_day=steps_a_day).value
+        else _closed(fill_mds(values, *similar, steps_a_day=steps_a_day).value, times)
         for name, values in known.items()
     }
 
 
-def _joined(table: pd.DataFrame, name: str) -> NDArray[np.float64]:
+def _serving(joined: dict[str, NDArray[np.float64]], missing: NDArray[np.bool_]) -> list[str]:
+    """Return the drivers of which enough is known, where anything is known of the weather."""
+    present = pd.DataFrame({name: np.isfinite(values) for name, values in joined.items()})
+    present = present[present.any(axis=1)]
+    wanted = present[missing[present.index]]
+    serves = present.mean() >= _LEAST_KNOWN
+    if len(wanted):
+        serves &= wanted.mean() >= _LEAST_KNOWN
+    return [str(name) for name in serves.index[serves]]
+
+
+def _closed(values: NDArray[np.float64], times: pd.DatetimeIndex) -> NDArray[np.float64]:
+    """Return a driver with the mean of the month and time of day, else of the time, where it is missing."""
+    series, clock = pd.Series(values), times - times.normalize()
+    for keys in ([times.month, clock], [clock]):
+        series = series.fillna(series.groupby(keys).transform("mean"))
+    return series.fillna(series.mean()).to_numpy()
+
+
+def joined_driver(table: pd.DataFrame, name: str) -> NDArray[np.float64]:
     """Return a driver, with its companion where it is missing, fitted to what was measured."""
     values = np.full(len(table), np.nan)
     if name in table:

@@ -13,7 +13,8 @@ _DECAYS = (1.0, 4.0, 24.0, 96.0, 360.0, 1440.0, np.inf)
 """Hours in which parts of the correlation decay; infinity is an error that all gaps share."""
 _LONGEST_LAG = 60
 """Days up to which the correlation is estimated."""
-_LEAST_PAIRS = 200
+_ENOUGH_PAIRS = 200
+"""Pairs from which a distance counts fully; with fewer, as few records have, it counts for less."""
 
 
 @dataclass(frozen=True)
@@ -76,12 +77,12 @@ def fit_correlation(
     roots = np.concatenate([decay, decay * np.exp(2j * np.pi / steps_a_day)]).astype(complex)
     products, pairs = _lagged(z, step, turn)
     lags = np.arange(1, min(_LONGEST_LAG * steps_a_day, len(pairs) - 1) + 1)
-    lags = lags[pairs[lags] >= _LEAST_PAIRS]
-    if not len(lags):
+    lags = lags[pairs[lags] > 0]
+    if pairs[lags].sum() < _ENOUGH_PAIRS:
         return Correlation(roots, np.zeros(len(roots)))
     found = products[lags] / pairs[lags] / max(products[0] / pairs[0], 1e-12)
     # Distances of a day count as much as those of a month.
-    weight = 1 / np.sqrt(lags)
+    weight = np.sqrt(np.minimum(pairs[lags] / _ENOUGH_PAIRS, 1.0) / lags)
     shapes = np.real(roots[None, :] ** lags[:, None])
     weights, _ = nnls(weight[:, None] * shapes, weight * found)
     return Correlation(roots, weights / max(weights.sum(), 1.0))
@@ -116,6 +117,8 @@ def scaled(
         found = np.bincount(month[step[own]], error[own], minlength=len(expected))
         ratios.append((found / np.where(expected > 0, expected, 1.0))[expected > 0])
     ratio = np.concatenate(ratios)
+    if not len(ratio):  # a flux that is always the same
+        return correlation
     return Correlation(
         correlation.roots, correlation.weights, max(1.0, float(np.sqrt(np.mean(ratio**2))))
     )
