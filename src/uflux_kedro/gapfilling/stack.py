@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from uflux_kedro.gapfilling.held_out import LENGTH_CLASSES, length_class
+from uflux_kedro.gapfilling.pooled import POOLED
 
 _PRIOR = 500.0
 """Hidden records of a class at which its own errors count as much as those of all classes."""
@@ -62,8 +63,11 @@ def fit_stack(rows: pd.DataFrame, day: NDArray[np.bool_], fillers: Sequence[str]
     kind = length_class(rows["days"].to_numpy())
     usual = [number for number, name in enumerate(fillers) if name != INTERPOLATED]
     everywhere = np.zeros(len(fillers))
-    equal = np.full(len(usual), 1 / len(usual))
-    everywhere[usual] = _least_squares(values[known][:, usual], truth[known], equal)
+    # What other towers say must earn its weight.
+    own_tower = np.array([fillers[number] != POOLED for number in usual])
+    everywhere[usual] = _least_squares(
+        values[known][:, usual], truth[known], own_tower / own_tower.sum()
+    )
     weights = np.tile(everywhere, (len(LENGTH_CLASSES) + 1, 2, 1))
     for number in range(len(LENGTH_CLASSES) + 1):
         # Across a night nothing can be interpolated.
