@@ -21,6 +21,8 @@ from uflux_kedro.gapfilling.sums import numbered_periods
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from uflux_kedro.gapfilling.pooled import Pooled
+
 FLUXES = ("NEE", "LE", "H")
 _LEAST_RECORDS = 500
 _LEAST_OF_PART = 100
@@ -52,9 +54,12 @@ class GapFiller:
         level: Coverage of the intervals.
         seed: Seed of all draws; the same gives the same values.
         n_jobs: Threads.
+        pooled: Trees of other towers (:func:`uflux_kedro.gapfilling.pooled.fit_pooled`), a further filler
+            of the default method, tuned to this tower.
 
     Raises:
-        ConfigurationError: If there is no such method or flux, or the level is not between 0 and 1.
+        ConfigurationError: If there is no such method or flux, the level is not between 0 and 1, or
+            the trees of other towers saw one at this place.
     """
 
     def __init__(
@@ -67,6 +72,7 @@ class GapFiller:
         level: float = 0.9,
         seed: int = 0,
         n_jobs: int = 2,
+        pooled: Pooled | None = None,
     ) -> None:
         for name, known_names in ((method, get_args(Method)), *((f, tuple(ALIKE)) for f in fluxes)):
             if name not in known_names:
@@ -77,11 +83,17 @@ class GapFiller:
                 )
         if not 0 < level < 1:
             raise ConfigurationError(f"gap_filling: level: expected 0 to 1, found {level}")
+        if pooled is not None and pooled.saw(latitude, longitude):
+            raise ConfigurationError(
+                "gap_filling: the trees of other towers saw one at this place:"
+                f" {latitude}, {longitude}"
+            )
         self.method = method
         self.fluxes = tuple(fluxes)
         self.level = level
         self.seed = seed
         self.n_jobs = n_jobs
+        self.pooled = pooled
         place = (latitude, longitude, utc_offset)
         known = [p for p in place if p is not None]
         self._place = (known[0], known[1], known[2]) if len(known) == len(place) else None
@@ -306,7 +318,10 @@ class GapFiller:
             source[name].to_numpy(dtype=float) if name in source else None
             for name in ("SW_IN", "TA", "VPD")
         )
-        return Record(values, predictors, (sw_in, ta, vpd), steps_a_day)
+        pooled = None
+        if self.pooled is not None and self.method == "uflux":
+            pooled = self.pooled.predict(flux, predictors)
+        return Record(values, predictors, (sw_in, ta, vpd), steps_a_day, pooled)
 
 
 def sum_unit(table: pd.DataFrame, flux: str) -> float:

@@ -14,6 +14,7 @@ from uflux_kedro.gapfilling.errors_of_filling import ErrorModel, conditions_of, 
 from uflux_kedro.gapfilling.held_out import LENGTH_CLASSES, around, hide_and_fill, length_class
 from uflux_kedro.gapfilling.learnt import LEARNERS, Learnt, fit_learners
 from uflux_kedro.gapfilling.mds import Filled, fill_mds
+from uflux_kedro.gapfilling.pooled import POOLED, tuned
 from uflux_kedro.gapfilling.stack import INTERPOLATED, Stack, fit_stack
 from uflux_kedro.gapfilling.sums import Correlation, fit_correlation, scaled
 
@@ -37,12 +38,15 @@ class Record:
         predictors: Predictors of every step, (steps, predictors).
         drivers: SW_IN, TA, VPD for marginal distribution sampling, None where there is none.
         steps_a_day: 48 or 24.
+        pooled: What trees of other towers say of each step, in standard deviations, (steps,);
+            None without.
     """
 
     flux: NDArray[np.float64]
     predictors: pd.DataFrame
     drivers: tuple[Driver, Driver, Driver]
     steps_a_day: int
+    pooled: NDArray[np.float64] | None = None
 
     @property
     def day(self) -> NDArray[np.bool_]:
@@ -85,7 +89,7 @@ def fit_flux(record: Record, method: Method, *, level: float, seed: int, n_jobs:
 
     All that is weighted or calibrated comes from records that the base fillers did not see.
     """
-    fillers = _names(method)
+    fillers = _names(method, pooled=record.pooled is not None)
 
     def fill(
         flux: NDArray[np.float64], wanted: NDArray[np.bool_], turn: int
@@ -145,8 +149,10 @@ def fill_flux(filler: FluxFiller, record: Record) -> pd.DataFrame:
     return out
 
 
-def _names(method: Method) -> tuple[str, ...]:
-    return ("mds", *LEARNERS, INTERPOLATED) if method == "uflux" else ("mds",)
+def _names(method: Method, *, pooled: bool) -> tuple[str, ...]:
+    if method != "uflux":
+        return ("mds",)
+    return ("mds", *LEARNERS, *([POOLED] if pooled else []), INTERPOLATED)
 
 
 def _learn(
@@ -191,6 +197,8 @@ def _base(
         steps, known = np.arange(len(flux)), np.isfinite(flux)
         context = _context(record, flux, gaps_of(known))
         values |= learnt.predict(record.predictors.to_numpy()[wanted], context[wanted])
+        if record.pooled is not None:
+            values[POOLED] = tuned(record.pooled, flux, record.day)[wanted]
         # Of another period, nothing may have been measured: there is nothing to interpolate.
         values[INTERPOLATED] = (
             np.interp(steps[wanted], steps[known], flux[known])

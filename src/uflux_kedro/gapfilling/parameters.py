@@ -82,6 +82,11 @@ class GapFillingParameters(Parameters):
     n_jobs: int = 2
     """Threads."""
 
+    pooled: Literal["auto", "never"] = "never"
+    """Whether method ``uflux`` also takes trees of the other towers of a run, tuned to each by a line:
+    ``auto`` for records with less than half a year of measured values of a flux, if there are three
+    towers or more; ``never`` since few towers hardly help one another."""
+
     ustar: UstarParameters = UstarParameters()
     """Still nights."""
 

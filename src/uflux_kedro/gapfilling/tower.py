@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -19,6 +20,7 @@ from uflux_kedro.gapfilling.mds import fill_mds
 from uflux_kedro.gapfilling.parameters import GapFillingParameters, Method
 from uflux_kedro.gapfilling.partitioning.day import partition_day
 from uflux_kedro.gapfilling.partitioning.night import partition_night
+from uflux_kedro.gapfilling.pooled import Pooled, pools_of
 from uflux_kedro.gapfilling.scoreboard import score_record
 from uflux_kedro.gapfilling.thresholds import SPREAD, without_still_nights
 from uflux_kedro.readers.towers.half_hours import HalfHours
@@ -27,7 +29,32 @@ _LEAST_TO_COMPARE = 1000
 """Measured records of a flux from which methods are compared, since up to half of them are hidden."""
 
 
-def filler_of(record: HalfHours, parameters: GapFillingParameters, method: Method) -> GapFiller:
+def pools_of_run(
+    records: Sequence[HalfHours], thresholds: pd.DataFrame, parameters: GapFillingParameters
+) -> dict[str, Pooled]:
+    """Return trees of the other towers for each short record, by its name, where the method takes any.
+
+    Args:
+        records: All records of a run, as measured.
+        thresholds: Their thresholds of USTAR, with ``record``.
+        parameters: Fluxes and seed; whether towers learn from one another.
+    """
+    if parameters.pooled == "never":
+        return {}
+    filtered = []
+    for record in records:
+        own = thresholds[thresholds["record"] == record.name]
+        filtered.append(replace(record, table=without_still_nights(record, own, parameters.ustar)))
+    return pools_of(filtered, parameters.fluxes, parameters.seed)
+
+
+def filler_of(
+    record: HalfHours,
+    parameters: GapFillingParameters,
+    method: Method,
+    *,
+    pooled: Pooled | None = None,
+) -> GapFiller:
     """Return the filler of a tower, not fitted yet."""
     return GapFiller(
         method=method,
@@ -38,6 +65,7 @@ def filler_of(record: HalfHours, parameters: GapFillingParameters, method: Metho
         level=parameters.level,
         seed=parameters.seed,
         n_jobs=parameters.n_jobs,
+        pooled=pooled,
     )
 
 
@@ -59,7 +87,10 @@ class FilledTower(NamedTuple):
 
 
 def fill_tower(
-    record: HalfHours, thresholds: pd.DataFrame, parameters: GapFillingParameters
+    record: HalfHours,
+    thresholds: pd.DataFrame,
+    parameters: GapFillingParameters,
+    pooled: Pooled | None = None,
 ) -> FilledTower:
     """Fill the fluxes of a record.
 
@@ -67,12 +98,13 @@ def fill_tower(
         record: The record, as measured.
         thresholds: Its thresholds of USTAR; none leaves still nights in.
         parameters: Method, fluxes, level, seed; which thresholds.
+        pooled: Trees of other towers, if the record is short.
 
     Raises:
         InputError: If no flux has enough measured values.
     """
     table = without_still_nights(record, thresholds, parameters.ustar)
-    filler = filler_of(record, parameters, parameters.method)
+    filler = filler_of(record, parameters, parameters.method, pooled=pooled)
     try:
         filled = filler.fit(table).fill(table)
     except InputError as error:  # which tower it is, a filler does not know
@@ -91,7 +123,10 @@ def fill_tower(
 
 
 def score_tower(
-    record: HalfHours, thresholds: pd.DataFrame, parameters: GapFillingParameters
+    record: HalfHours,
+    thresholds: pd.DataFrame,
+    parameters: GapFillingParameters,
+    pooled: Pooled | None = None,
 ) -> pd.DataFrame:
     """Compare the methods on artificial gaps of a record, without still nights.
 
@@ -99,6 +134,7 @@ def score_tower(
         record: The record, as measured.
         thresholds: Its thresholds of USTAR.
         parameters: Methods, scenarios, draws.
+        pooled: Trees of other towers, if the record is short.
 
     Returns:
         As of :func:`uflux_kedro.gapfilling.scoreboard.score_record`; no rows without scenarios, or
@@ -112,7 +148,12 @@ def score_tower(
         return pd.DataFrame()
     return score_record(
         table.drop(columns=[f for f in FLUXES if f in table and f not in enough]),
-        partial(filler_of, record, parameters.model_copy(update={"fluxes": tuple(enough)})),
+        partial(
+            filler_of,
+            record,
+            parameters.model_copy(update={"fluxes": tuple(enough)}),
+            pooled=pooled,
+        ),
         board.methods,
         board.scenarios,
         parameters.scenarios,

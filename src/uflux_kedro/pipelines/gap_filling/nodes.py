@@ -43,13 +43,17 @@ def fill_records(
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Fill the fluxes of each record, and sum them up by day, month, year and to date."""
     from uflux_kedro.gapfilling.collection import records_of, stacked
-    from uflux_kedro.gapfilling.tower import fill_tower
+    from uflux_kedro.gapfilling.tower import fill_tower, pools_of_run
 
     steps: list[pd.DataFrame] = []
     others: list[list[pd.DataFrame]] = [[], [], []]
-    for record in records_of(rows, properties):
+    records = list(records_of(rows, properties))
+    pools = {}
+    if parameters.method == "uflux":
+        pools = pools_of_run(records, thresholds, parameters)
+    for record in records:
         own = thresholds[thresholds["record"] == record.name]
-        filled = fill_tower(record, own, parameters)
+        filled = fill_tower(record, own, parameters, pools.get(record.name))
         steps.append(stacked(record.name, filled.steps))
         for tables, table in zip(others, filled[1:], strict=True):
             table.insert(0, "record", record.name)
@@ -177,12 +181,16 @@ def score_methods(
 ) -> pd.DataFrame:
     """Compare the methods on artificial gaps of each record."""
     from uflux_kedro.gapfilling.collection import records_of
-    from uflux_kedro.gapfilling.tower import score_tower
+    from uflux_kedro.gapfilling.tower import pools_of_run, score_tower
 
     tables: list[pd.DataFrame] = []
-    for record in records_of(rows, properties):
+    records = list(records_of(rows, properties))
+    pools = {}
+    if parameters.scoreboard.scenarios and "uflux" in parameters.scoreboard.methods:
+        pools = pools_of_run(records, thresholds, parameters)
+    for record in records:
         own = thresholds[thresholds["record"] == record.name]
-        scores = score_tower(record, own, parameters)
+        scores = score_tower(record, own, parameters, pools.get(record.name))
         if len(scores):
             scores.insert(0, "record", record.name)
             tables.append(scores)
