@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.testing.records import make_table
+from tests.testing.records import PLACE, make_table
 from uflux_kedro.gapfilling import GapFiller, errors_of_filling, held_out, learnt, one_flux
-
-PLACE = {"latitude": 50.96, "longitude": 13.57, "utc_offset": 1.0}
 
 
 @pytest.fixture(autouse=True, scope="package")

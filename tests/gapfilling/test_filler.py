@@ -9,8 +9,7 @@ import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal
 
-from tests.gapfilling.conftest import PLACE
-from tests.testing.records import make_table
+from tests.testing.records import PLACE, make_table
 from uflux_kedro.errors import ConfigurationError, InputError
 from uflux_kedro.gapfilling import GapFiller
 from uflux_kedro.gapfilling.held_out import gaps_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from pandas.testing import assert_frame_equal
 
-from tests.gapfilling.conftest import PLACE
+from tests.testing.records import PLACE
 from uflux_kedro.gapfilling import GapFiller
 from uflux_kedro.gapfilling.held_out import around, gaps_of, hide_and_fill, length_class
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+PLACE = {"latitude": 50.96, "longitude": 13.57, "utc_offset": 1.0}
+"""Of the record of Tharandt, as a filler takes it."""
+
 
 def make_record(n_days, steps_a_day, seed=0):
     """Weather with days and noise, a flux that follows it, and gaps in all of them."""
