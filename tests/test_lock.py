@@ -50,13 +50,14 @@ def test_a_second_run_in_a_folder_is_refused_until_the_first_one_ends(hooks, tmp
 
 
 WORK = """
+import os
 import time
 from concurrent.futures import ProcessPoolExecutor
 from uflux_kedro.hooks import LockHooks
 
 def work(hooks):
     hooks.before_node_run()
-    print("works", flush=True)
+    os.write(1, b"works\\n")  # at once: both write into one pipe
     time.sleep(60)
 
 with ProcessPoolExecutor(2) as pool:

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from tests.testing.servers import QUICK, Broken, Corrupted, Running, Stalled
+from tests.testing.servers import QUICK, Broken, Corrupted, Running, Stalled, size_of
 from tests.testing.store_server import ClimateDataStore
 from uflux_kedro.downloads import ClimateDataStoreFetcher, ClimateDataStoreYears, download
 from uflux_kedro.downloads.manifest import Manifest
@@ -220,14 +220,14 @@ def test_a_killed_run_waits_for_the_same_request_again(store, tmp_path, killed):
 
     def waits():
         if killed == "in mid-file":
-            return not part.exists() or part.stat().st_size < 2**16
+            return size_of(part) < 2**16
         return not any(a.path.endswith("000001") for a in store.received)
 
     while waits() and time.monotonic() < until:
         time.sleep(0.01)
     process.kill()
     process.communicate()
-    kept = part.stat().st_size if part.exists() else 0
+    kept = size_of(part)
     store.waits = 0
     assert not (tmp_path / "ERA5" / ZIP).exists()
 

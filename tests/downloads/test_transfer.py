@@ -12,7 +12,16 @@ from dataclasses import replace
 
 import pytest
 
-from tests.testing.servers import QUICK, Broken, Corrupted, Refused, Running, Stalled, Unmeasured
+from tests.testing.servers import (
+    QUICK,
+    Broken,
+    Corrupted,
+    Refused,
+    Running,
+    Stalled,
+    Unmeasured,
+    size_of,
+)
 from tests.testing.zenodo_server import RECORD, Zenodo
 from uflux_kedro.downloads import ZenodoFetcher, ZenodoRecord
 from uflux_kedro.downloads.partial import Partial
@@ -251,7 +260,7 @@ def test_a_killed_process_leaves_nothing_that_looks_finished_and_the_next_goes_o
     assert zenodo.stalled.wait(30)
     part = tmp_path / "UFLUX" / f"{NAME}.part"
     until = time.monotonic() + 30
-    while (not part.exists() or part.stat().st_size < 2**16) and time.monotonic() < until:
+    while size_of(part) < 2**16 and time.monotonic() < until:
         time.sleep(0.01)
     process.kill()
     process.communicate()

@@ -8,6 +8,7 @@ import threading
 from collections import defaultdict, deque
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -15,6 +16,14 @@ from uflux_kedro.downloads import Patience
 
 # Retries almost at once, and gives up soon.
 QUICK = Patience(retries=3, backoff=0.001, longest_wait=2, timeout=5)
+
+
+def size_of(path: Path) -> int:
+    """Return the size of a file that another process may put away meanwhile; 0 without one."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 @dataclass(frozen=True)
