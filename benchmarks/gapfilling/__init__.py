@@ -14,7 +14,7 @@ from pathlib import Path
 from benchmarks.command import chosen_names
 from benchmarks.data import PROJECT
 
-TABLES = ("scoreboard", "sums", "pooled", "speed", "partitioning")
+TABLES = ("scoreboard", "sums", "years", "pooled", "speed", "partitioning")
 """Modules of this folder."""
 
 HALF_HOURLY = Path("../shared/data/half_hourly")
