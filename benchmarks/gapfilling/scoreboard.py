@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from benchmarks.gapfilling.records import read_records
 from benchmarks.table import line
-from uflux_kedro.gapfilling.filler import FLUXES, GapFiller
+from uflux_kedro.gapfilling.filler import GapFiller
 from uflux_kedro.gapfilling.scoreboard import score_record
-from uflux_kedro.readers.towers.half_hours import HalfHours
+from uflux_kedro.readers.towers.half_hours import FLUXES, HalfHours
 
 METHODS = ("mds", "mds_symmetric", "uflux")
 SCENARIOS = ("uflux", "long", "one_month", "two_months", "three_months")

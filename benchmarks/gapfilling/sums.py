@@ -15,10 +15,11 @@ import pandas as pd
 
 from benchmarks.gapfilling.records import read_records
 from benchmarks.table import line
-from uflux_kedro.gapfilling.filler import FLUXES, GapFiller, sum_unit
+from uflux_kedro.gapfilling.filler import GapFiller, sum_unit
+from uflux_kedro.gapfilling.predictors import place_of
 from uflux_kedro.gapfilling.sums import numbered_periods
 from uflux_kedro.gapfilling.synthetic import Simulated, simulate
-from uflux_kedro.readers.towers.half_hours import HalfHours
+from uflux_kedro.readers.towers.half_hours import FLUXES, HalfHours
 
 METHODS = ("uflux", "mds", "mds_symmetric")
 LEVEL, REACH = 0.9, 1.645
@@ -57,7 +58,7 @@ def errors_of_sums(
     """
     place = (record.latitude, record.longitude, record.utc_offset)
     steps_a_day = record.steps_a_day
-    simulated = simulate(record.table, steps_a_day, None if None in place else place, seed)  # type: ignore[arg-type]
+    simulated = simulate(record.table, steps_a_day, place_of(*place), seed)
     for method in methods:
         filler = GapFiller(method, FLUXES, *place, level=LEVEL, seed=seed, n_jobs=n_jobs)  # type: ignore[arg-type]
         filler.fit(simulated.record).fill(simulated.record)

@@ -17,7 +17,28 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-class TableFolderDataset(AbstractDataset["Mapping[str, pd.DataFrame]", Path]):
+class _Folder:
+    """A folder of files of one kind."""
+
+    pattern: str
+    """Of the files that kedro-viz lists."""
+
+    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        self._path = Path(filepath)
+        self.metadata = metadata
+
+    def preview(self) -> TablePreview:
+        """List the files for kedro-viz."""
+        return files_preview(sorted(self._path.glob(self.pattern)))
+
+    def _exists(self) -> bool:
+        return self._path.is_dir()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._path)}
+
+
+class TableFolderDataset(_Folder, AbstractDataset["Mapping[str, pd.DataFrame]", Path]):
     """Tables as CSV in one folder: saved by their paths in it, loaded as the path of the folder.
 
     Args:
@@ -25,9 +46,7 @@ class TableFolderDataset(AbstractDataset["Mapping[str, pd.DataFrame]", Path]):
         metadata: Kedro's metadata, such as the layer in kedro-viz.
     """
 
-    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
-        self._path = Path(filepath)
-        self.metadata = metadata
+    pattern = "**/*.csv"
 
     def load(self) -> Path:
         """Return the path of the folder."""
@@ -42,18 +61,8 @@ class TableFolderDataset(AbstractDataset["Mapping[str, pd.DataFrame]", Path]):
                 file.parent.mkdir(parents=True, exist_ok=True)
                 table.to_csv(file, index=False)
 
-    def preview(self) -> TablePreview:
-        """List the files for kedro-viz."""
-        return files_preview(sorted(f for f in self._path.rglob("*.csv")))
 
-    def _exists(self) -> bool:
-        return self._path.is_dir()
-
-    def _describe(self) -> dict[str, Any]:
-        return {"filepath": str(self._path)}
-
-
-class FigureFolderDataset(AbstractDataset["Mapping[str, Figure]", "dict[str, bytes]"]):
+class FigureFolderDataset(_Folder, AbstractDataset["Mapping[str, Figure]", "dict[str, bytes]"]):
     """Figures as PNG in one folder: saved by name, loaded as the files' bytes by name.
 
     Args:
@@ -62,16 +71,17 @@ class FigureFolderDataset(AbstractDataset["Mapping[str, Figure]", "dict[str, byt
         metadata: Kedro's metadata, such as the layer in kedro-viz.
     """
 
+    pattern = "*.png"
+
     def __init__(
         self, *, filepath: str, dpi: int = 110, metadata: dict[str, Any] | None = None
     ) -> None:
-        self._path = Path(filepath)
+        super().__init__(filepath=filepath, metadata=metadata)
         self._dpi = dpi
-        self.metadata = metadata
 
     def load(self) -> dict[str, bytes]:
         """Return the figures' bytes, sorted by name, for embedding in a page."""
-        return {file.stem: file.read_bytes() for file in sorted(self._path.glob("*.png"))}
+        return {file.stem: file.read_bytes() for file in sorted(self._path.glob(self.pattern))}
 
     def save(self, data: Mapping[str, Figure]) -> None:
         """Write all figures without date and software version, in place of those of an earlier run."""
@@ -84,13 +94,3 @@ class FigureFolderDataset(AbstractDataset["Mapping[str, Figure]", "dict[str, byt
                     bbox_inches="tight",
                     metadata={"Software": None},
                 )
-
-    def preview(self) -> TablePreview:
-        """List the files for kedro-viz."""
-        return files_preview(sorted(self._path.glob("*.png")))
-
-    def _exists(self) -> bool:
-        return self._path.is_dir()
-
-    def _describe(self) -> dict[str, Any]:
-        return {"filepath": str(self._path)}

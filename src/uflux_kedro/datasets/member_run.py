@@ -73,7 +73,33 @@ class MemberRun:
     model: FittedMember | None = None
 
 
-class MemberRunDataset(AbstractDataset[MemberRun, dict[str, Any]]):
+class _Receipt:
+    """What is kept on disk of the runs that were logged: a JSON file."""
+
+    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        self._path = Path(filepath)
+        self.metadata = metadata
+
+    def load(self) -> dict[str, Any]:
+        """Read the receipt."""
+        return json.loads(self._path.read_text())
+
+    def preview(self) -> JSONPreview:
+        """Return the receipt for kedro-viz."""
+        return JSONPreview(json.dumps(self.load()))
+
+    def _write(self, receipt: Mapping[str, Any]) -> None:
+        with replacing(self._path) as temporary:
+            temporary.write_text(json.dumps(receipt, indent=2, sort_keys=True) + "\n")
+
+    def _exists(self) -> bool:
+        return self._path.is_file()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._path)}
+
+
+class MemberRunDataset(_Receipt, AbstractDataset[MemberRun, dict[str, Any]]):
     """Log a :class:`MemberRun` to MLflow and keep a receipt on disk.
 
     If tracking is disabled (``tracking.disable_tracking`` in ``mlflow.yml``) only the receipt is
@@ -84,39 +110,14 @@ class MemberRunDataset(AbstractDataset[MemberRun, dict[str, Any]]):
         metadata: Kedro's metadata, such as the layer in kedro-viz.
     """
 
-    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
-        self._path = Path(filepath)
-        self.metadata = metadata
-
-    def load(self) -> dict[str, Any]:
-        """Read the receipt."""
-        return json.loads(self._path.read_text())
-
     def save(self, data: MemberRun) -> None:
         """Log the member as a finished child run, then write the receipt."""
         parent = os.environ.get(PARENT_RUN)
         run_id = _log(data, parent, times_of(self._path, parent)) if parent else None
-        receipt = {
-            "member": data.name,
-            "run_id": run_id,
-            "parent_run_id": parent or None,
-            "metrics": _finite(data.metrics),
-        }
-        with replacing(self._path) as temporary:
-            temporary.write_text(json.dumps(receipt, indent=2, sort_keys=True) + "\n")
-
-    def preview(self) -> JSONPreview:
-        """Return the receipt for kedro-viz."""
-        return JSONPreview(json.dumps(self.load()))
-
-    def _exists(self) -> bool:
-        return self._path.is_file()
-
-    def _describe(self) -> dict[str, Any]:
-        return {"filepath": str(self._path)}
+        self._write({"member": data.name} | _receipt(data, run_id, parent))
 
 
-class MemberRunsDataset(AbstractDataset[Sequence[MemberRun], dict[str, Any]]):
+class MemberRunsDataset(_Receipt, AbstractDataset[Sequence[MemberRun], dict[str, Any]]):
     """Log any number of :class:`MemberRun` to MLflow, as :class:`MemberRunDataset` does one.
 
     Args:
@@ -124,37 +125,15 @@ class MemberRunsDataset(AbstractDataset[Sequence[MemberRun], dict[str, Any]]):
         metadata: Kedro's metadata, such as the layer in kedro-viz.
     """
 
-    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
-        self._path = Path(filepath)
-        self.metadata = metadata
-
-    def load(self) -> dict[str, Any]:
-        """Read the receipt."""
-        return json.loads(self._path.read_text())
-
     def save(self, data: Sequence[MemberRun]) -> None:
         """Log each as a finished child run, then write the receipt."""
         parent = os.environ.get(PARENT_RUN)
-        receipt = {
-            one.name: {
-                "run_id": _log(one, parent, {}) if parent else None,
-                "parent_run_id": parent or None,
-                "metrics": _finite(one.metrics),
-            }
-            for one in data
-        }
-        with replacing(self._path) as temporary:
-            temporary.write_text(json.dumps(receipt, indent=2, sort_keys=True) + "\n")
+        runs = {one.name: (one, _log(one, parent, {}) if parent else None) for one in data}
+        self._write({name: _receipt(one, run_id, parent) for name, (one, run_id) in runs.items()})
 
-    def preview(self) -> JSONPreview:
-        """Return the receipt for kedro-viz."""
-        return JSONPreview(json.dumps(self.load()))
 
-    def _exists(self) -> bool:
-        return self._path.is_file()
-
-    def _describe(self) -> dict[str, Any]:
-        return {"filepath": str(self._path)}
+def _receipt(run: MemberRun, run_id: str | None, parent: str | None) -> dict[str, Any]:
+    return {"run_id": run_id, "parent_run_id": parent or None, "metrics": _finite(run.metrics)}
 
 
 def _finite(metrics: Mapping[str, float]) -> dict[str, float]:

@@ -12,7 +12,7 @@ import pandas as pd
 from uflux_kedro.biophysics.solar_clock import around, read_solar_clock
 from uflux_kedro.gapfilling.record import check_record
 from uflux_kedro.readers.towers.half_hours import HalfHours
-from uflux_kedro.readers.towers.remarks import Remark
+from uflux_kedro.readers.towers.remarks import Remark, remark
 
 _PROPERTIES = tuple(f.name for f in fields(HalfHours) if f.name not in ("table", "findings"))
 
@@ -49,7 +49,9 @@ def _utc_offset(record: HalfHours) -> tuple[float | None, list[Remark]]:
     offset = float(np.round(2 * around(zone if clock is None else clock.ahead + zone))) / 2 + 0.0
     how = "the zone of the longitude" if clock is None else "the hour of highest SW_IN"
     found = f"none: {offset:+g} h are assumed, from {how}"
-    return offset, [_remark("place", "utc_offset", record, "the clock's distance from UTC", found)]
+    return offset, [
+        remark("place", "utc_offset", record.site_id, "the clock's distance from UTC", found)
+    ]
 
 
 def _no_place(record: HalfHours) -> list[Remark]:
@@ -60,13 +62,7 @@ def _no_place(record: HalfHours) -> list[Remark]:
         return []
     expected = "the tower's place and land cover in its metadata or in a sites.csv beside it"
     found = f"no {missing}: what needs the sun's height is left out, and the main chain cannot take the filled tower"
-    return [_remark("place", missing, record, expected, found)]
-
-
-def _remark(check: str, variable: str, record: HalfHours, expected: str, found: str) -> Remark:
-    return Remark(
-        check=check, variable=variable, sites=[record.site_id], expected=expected, found=found
-    )
+    return [remark("place", missing, record.site_id, expected, found)]
 
 
 def as_tables(records: Sequence[HalfHours]) -> tuple[pd.DataFrame, pd.DataFrame, list[Remark]]:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from uflux_kedro.gapfilling.mds import fill_mds
+from uflux_kedro.gapfilling.steps import steps_of
 
 _BY_MDS = ("TA", "SW_IN", "VPD", "LW_IN")
 """Drivers whose gaps similar weather fills; others have reanalysis or nothing."""
@@ -30,7 +31,7 @@ def fill_drivers(record: pd.DataFrame) -> pd.DataFrame:
         ``<driver>_F`` and ``<driver>_F_QC`` (0 measured, 1 MDS, 2 reanalysis; NaN where missing) of
         the drivers of :data:`CONSOLIDATED` that the record has or its reanalysis offers.
     """
-    steps_a_day = int(pd.Timedelta("1D") / (record.index[1] - record.index[0]))
+    steps_a_day = steps_of(record)
     filled: dict[str, np.ndarray] = {}
     for name in CONSOLIDATED:
         if name not in record and f"{name}_ERA" not in record:

@@ -9,21 +9,24 @@ from typing import TYPE_CHECKING, Self, get_args
 import numpy as np
 import pandas as pd
 
-from uflux_kedro.biophysics.constants import CARBON_MOLAR_MASS
 from uflux_kedro.errors import ConfigurationError, InputError
 from uflux_kedro.gapfilling.held_out import classes_of_gaps
 from uflux_kedro.gapfilling.one_flux import FluxFiller, Record, fill_flux, fit_flux
 from uflux_kedro.gapfilling.parameters import Method
-from uflux_kedro.gapfilling.predictors import WEATHER, joined_driver, predictors_of
+from uflux_kedro.gapfilling.predictors import WEATHER, joined_driver, place_of, predictors_of
 from uflux_kedro.gapfilling.random_uncertainty import ALIKE, random_uncertainty
+from uflux_kedro.gapfilling.steps import steps_of
 from uflux_kedro.gapfilling.sums import numbered_periods
+from uflux_kedro.readers.towers.half_hours import FLUXES
+from uflux_kedro.readers.towers.single_tower import CARBON_BY_SECOND
+from uflux_kedro.readers.units import conversion
+from uflux_kedro.variables import VARIABLES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from uflux_kedro.gapfilling.pooled import Pooled
 
-FLUXES = ("NEE", "LE", "H")
 _LEAST_RECORDS = 500
 _LEAST_OF_PART = 100
 """Measured records of night, or of day, with fewer of which what is filled there is poor."""
@@ -94,9 +97,7 @@ class GapFiller:
         self.seed = seed
         self.n_jobs = n_jobs
         self.pooled = pooled
-        place = (latitude, longitude, utc_offset)
-        known = [p for p in place if p is not None]
-        self._place = (known[0], known[1], known[2]) if len(known) == len(place) else None
+        self._place = place_of(latitude, longitude, utc_offset)
         self.fillers: dict[str, FluxFiller] = {}
         self._unseen: dict[str, NDArray[np.bool_]] = {}
         self.filled: pd.DataFrame | None = None
@@ -254,7 +255,7 @@ class GapFiller:
             value = np.cumsum(filled[f"{flux}_F"].to_numpy())[ends] * unit
             sd = np.nan_to_num(filled[f"{flux}_F_SD"].to_numpy())
             random = filler.correlation.of_noise().sd_to_date(self._random(flux))
-            kind = classes_of_gaps((filled[f"{flux}_F_QC"] == 0).to_numpy(), steps_of(filled))
+            kind = classes_of_gaps((filled[f"{flux}_F_QC"] == 0).to_numpy(), steps_a_day)
             filling = filler.correlation.sd_to_date(sd, kind=kind)
             total = np.hypot(filling, np.nan_to_num(random))[ends] * unit
             table = {
@@ -331,33 +332,7 @@ def sum_unit(table: pd.DataFrame, flux: str) -> float:
 
 def _grams(seconds: float) -> float:
     """Return the gC m-2 of a flux of 1 umol m-2 s-1 over so many seconds."""
-    return CARBON_MOLAR_MASS * 1e-6 * seconds
-
-
-def steps_of(table: pd.DataFrame) -> int:
-    """Return the steps of a day of a record, 48 or 24.
-
-    Raises:
-        InputError: If the index has no regular step of an hour or half an hour.
-    """
-    index = table.index
-    if not isinstance(index, pd.DatetimeIndex) or len(index) < 2:
-        raise InputError(
-            "record",
-            "time",
-            expected="an index of times",
-            found=f"{type(index).__name__} of {len(index)}",
-        )
-    apart = np.unique(np.diff(index))
-    hours = apart[0] / np.timedelta64(1, "h")
-    if len(apart) != 1 or hours not in (0.5, 1.0):
-        raise InputError(
-            "record",
-            "time",
-            expected="a regular step of an hour or half an hour, without missing steps",
-            found=f"steps of {', '.join(str(pd.Timedelta(a)) for a in apart[:3])}",
-        )
-    return int(24 / hours)
+    return conversion(CARBON_BY_SECOND, VARIABLES["NEE"].unit)[0] * seconds / 86400
 
 
 def _measured(table: pd.DataFrame, flux: str) -> int:

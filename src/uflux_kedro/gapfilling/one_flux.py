@@ -25,7 +25,7 @@ Driver = NDArray[np.float64] | None
 """Values of each step, (steps,), or None."""
 
 _BAGS = 3
-_DAYLIGHT = 20.0
+DAYLIGHT = 20.0
 """W m-2 from which it is day."""
 
 
@@ -53,7 +53,7 @@ class Record:
         """Whether the sun shines at each step."""
         for name in ("SW_IN", "SW_IN_POT", "PPFD_IN"):
             if name in self.predictors:
-                return self.predictors[name].to_numpy() > _DAYLIGHT
+                return self.predictors[name].to_numpy() > DAYLIGHT
         return np.ones(len(self.flux), dtype=bool)
 
     def days(self) -> NDArray[np.int64]:

@@ -11,8 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from uflux_kedro.errors import InputError
-from uflux_kedro.gapfilling.predictors import joined_driver, predictors_of
-from uflux_kedro.readers.towers.half_hours import HalfHours
+from uflux_kedro.gapfilling.predictors import joined_driver, place_of, predictors_of
+from uflux_kedro.readers.towers.half_hours import FLUXES, HalfHours
 
 POOLED = "pooled"
 """Name of the filler."""
@@ -85,7 +85,7 @@ class _Lesson:
 
 
 def fit_pooled(
-    records: Sequence[HalfHours], fluxes: Sequence[str] = ("NEE", "LE", "H"), seed: int = 0
+    records: Sequence[HalfHours], fluxes: Sequence[str] = FLUXES, seed: int = 0
 ) -> Pooled:
     """Learn how fluxes follow the weather at many towers.
 
@@ -214,13 +214,11 @@ def _is_short(record: HalfHours, fluxes: Sequence[str]) -> bool:
 def _predictors(record: HalfHours) -> pd.DataFrame:
     """Return the predictors that a record has and another tower may have."""
     columns = [c for c in record.table if c.removesuffix("_ERA") in _DRIVERS]
-    place = (record.latitude, record.longitude, record.utc_offset)
-    known = [p for p in place if p is not None]
     predictors = predictors_of(
         record.table[columns],
         np.zeros(len(record.table), dtype=bool),
         record.steps_a_day,
-        (known[0], known[1], known[2]) if len(known) == len(place) else None,
+        place_of(record.latitude, record.longitude, record.utc_offset),
     )
     return predictors.drop(columns="day")
 

@@ -78,6 +78,15 @@ def predictors_of(
     return pd.DataFrame(arrays, index=times)
 
 
+def place_of(
+    latitude: float | None, longitude: float | None, utc_offset: float | None
+) -> tuple[float, float, float] | None:
+    """Return a place with its clock; None if any of it is unknown."""
+    if latitude is None or longitude is None or utc_offset is None:
+        return None
+    return latitude, longitude, utc_offset
+
+
 def _weather(
     table: pd.DataFrame,
     missing: NDArray[np.bool_],

@@ -17,10 +17,11 @@ from uflux_kedro.biophysics.radiation import potential_radiation
 from uflux_kedro.biophysics.solar_clock import SolarClock, around, read_solar_clock
 from uflux_kedro.biophysics.vapour_pressure import saturation_vapour_pressure
 from uflux_kedro.errors import InputError
-from uflux_kedro.readers.towers.remarks import Remark
+from uflux_kedro.gapfilling.steps import steps_of
+from uflux_kedro.readers.towers.half_hours import FLUXES
+from uflux_kedro.readers.towers.remarks import Remark, remark
 from uflux_kedro.variables import bounds_of_step
 
-FLUXES = ("NEE", "LE", "H")
 _MAIN_DRIVERS = ("SW_IN", "TA", "VPD")
 _STEPS = (pd.Timedelta("30min"), pd.Timedelta("60min"))
 _FEW = 0.02
@@ -93,8 +94,8 @@ def check_record(
     findings += found
     for flux in [f for f in FLUXES if f in table and table[f].isna().all()]:
         table = table.drop(columns=flux)
-        findings.append(_remark("flux", flux, site, f"measured {flux}",
-                                "none in the whole record: it is not filled"))  # fmt: skip
+        findings.append(remark("flux", flux, site, f"measured {flux}",
+                               "none in the whole record: it is not filled"))  # fmt: skip
     if not set(FLUXES) & set(table):
         raise InputError(
             where,
@@ -199,15 +200,15 @@ def _possible(table: pd.DataFrame, site: str, where: str) -> tuple[pd.DataFrame,
                 hint=f"Convert {column} to {_UNITS[name]}",
             )
         table[column] = values.mask(wrong)
-        findings.append(_remark("bounds", str(column), site, f"{lower:g} to {upper:g} {_UNITS[name]}",
-                                f"{int(wrong.sum())} values outside, such as {example:g} on "
-                                f"{first:%Y-%m-%d %H:%M}; made missing"))  # fmt: skip
+        findings.append(remark("bounds", str(column), site, f"{lower:g} to {upper:g} {_UNITS[name]}",
+                               f"{int(wrong.sum())} values outside, such as {example:g} on "
+                               f"{first:%Y-%m-%d %H:%M}; made missing"))  # fmt: skip
     return table, findings
 
 
 def _levels(table: pd.DataFrame, site: str) -> Iterator[Remark]:
     """Yield findings on variables whose possible values have the level of another unit."""
-    least = _LEAST_DAYS * _steps_a_day(table)
+    least = _LEAST_DAYS * steps_of(table)
 
     def known(name: str) -> pd.Series | None:
         values = table[name].dropna() if name in table else pd.Series(dtype=float)
@@ -216,25 +217,25 @@ def _levels(table: pd.DataFrame, site: str) -> Iterator[Remark]:
     if (carbon := known("NEE")) is not None:
         scatter, top = float(carbon.diff().abs().quantile(0.9)), float(carbon.abs().quantile(0.99))
         if scatter < 0.4 or top < 2:
-            yield _remark("units", "NEE", site, "NEE in umol CO2 m-2 s-1, as measured",
-                          f"99 % of the values within {top:.2g}, 90 % within {scatter:.2g} of the one "
-                          "before: mg CO2 m-2 s-1, or filled values?")  # fmt: skip
+            yield remark("units", "NEE", site, "NEE in umol CO2 m-2 s-1, as measured",
+                         f"99 % of the values within {top:.2g}, 90 % within {scatter:.2g} of the one "
+                         "before: mg CO2 m-2 s-1, or filled values?")  # fmt: skip
     for name in ("LE", "H"):
         if (flux := known(name)) is not None and (top := float(flux.abs().quantile(0.99))) < 15:
-            yield _remark("units", name, site, f"{name} in W m-2",
-                          f"99 % of the values within {top:.2g}: another unit")  # fmt: skip
+            yield remark("units", name, site, f"{name} in W m-2",
+                         f"99 % of the values within {top:.2g}: another unit")  # fmt: skip
     deficit, warm = known("VPD"), known("TA")
     if deficit is not None and warm is not None:
         saturated = saturation_vapour_pressure(float(warm.quantile(0.9)))
         if (top := float(deficit.quantile(0.99))) < 0.1 * saturated:
-            yield _remark("units", "VPD", site, f"VPD in hPa, up to {saturated:.0f} hPa in dry air",
-                          f"99 % of the values below {top:.2g}: kPa?")  # fmt: skip
+            yield remark("units", "VPD", site, f"VPD in hPa, up to {saturated:.0f} hPa in dry air",
+                         f"99 % of the values below {top:.2g}: kPa?")  # fmt: skip
     if (sun := known("SW_IN")) is not None and (top := float(sun.quantile(0.99))) < 30:
-        yield _remark("units", "SW_IN", site, "SW_IN in W m-2",
-                      f"99 % of the values below {top:.2g}: another unit")  # fmt: skip
+        yield remark("units", "SW_IN", site, "SW_IN in W m-2",
+                     f"99 % of the values below {top:.2g}: another unit")  # fmt: skip
     for name in ("RH", "SWC"):
         if (share := known(name)) is not None and (top := float(share.quantile(0.99))) <= 1.05:
-            yield _remark(
+            yield remark(
                 "units",
                 name,
                 site,
@@ -251,7 +252,7 @@ def _missing_drivers(table: pd.DataFrame, site: str) -> Iterator[Remark]:
         names, found = ", ".join(absent), f"no values of {', '.join(absent)} in the record"
         if any(f"{v}_ERA" not in table for v in absent):
             found += ": random errors, which need all three, are not estimated and count as 0"
-        yield _remark("drivers", names, site, f"the drivers {', '.join(_MAIN_DRIVERS)}", found)
+        yield remark("drivers", names, site, f"the drivers {', '.join(_MAIN_DRIVERS)}", found)
     for year, rows in table.groupby(table.index.year):
         empty = [v for v in offered if rows[v].isna().all()]
         if not empty:
@@ -261,7 +262,7 @@ def _missing_drivers(table: pd.DataFrame, site: str) -> Iterator[Remark]:
         found = f"no values of {', '.join(empty)} in {year}"
         if none:
             found += ", nor of any other driver: gaps there are filled without weather, if at all"
-        yield _remark("drivers", ", ".join(empty), site, "drivers in every year", found)
+        yield remark("drivers", ", ".join(empty), site, "drivers in every year", found)
 
 
 def _sun(table: pd.DataFrame, place: Place, site: str) -> Iterator[Remark]:
@@ -270,17 +271,17 @@ def _sun(table: pd.DataFrame, place: Place, site: str) -> Iterator[Remark]:
         return
     clock = read_solar_clock(table.index, table["SW_IN"])
     if clock is not None and 0.7 < clock.jump < 1.4:
-        yield _remark("clock", "SW_IN", site, "one clock all year",
-                      f"solar noon moves by {clock.jump:.1f} h during the year, as with summer time")  # fmt: skip
+        yield remark("clock", "SW_IN", site, "one clock all year",
+                     f"solar noon moves by {clock.jump:.1f} h during the year, as with summer time")  # fmt: skip
     if place.longitude is None:
         return
     off = clock is not None and _off(clock, place.longitude, place.utc_offset)
     if clock is not None and off:
         zone = float(around(clock.ahead + place.longitude / 15))
         stated = place.longitude / 15 if place.utc_offset is None else place.utc_offset
-        yield _remark("clock", "SW_IN", site, f"local standard time, about UTC{stated:+.1f} h",
-                      f"solar noon fits a clock of UTC{zone:+.1f} h ({clock.days} days): SW_IN is of "
-                      "another time zone than the record's place")  # fmt: skip
+        yield remark("clock", "SW_IN", site, f"local standard time, about UTC{stated:+.1f} h",
+                     f"solar noon fits a clock of UTC{zone:+.1f} h ({clock.days} days): SW_IN is of "
+                     "another time zone than the record's place")  # fmt: skip
     if place.latitude is None or off:
         return
     offset = round(place.longitude / 15) if place.utc_offset is None else place.utc_offset
@@ -288,9 +289,9 @@ def _sun(table: pd.DataFrame, place: Place, site: str) -> Iterator[Remark]:
     night = table.loc[dark, "SW_IN"].dropna()
     bright = night.abs() > _DARK
     if len(night) >= _LEAST_DAYS and bright.mean() > _SHARE_OF_NIGHTS:
-        yield _remark("night", "SW_IN", site, "no radiation at night",
-                      f"more than {_DARK:g} W m-2 in {bright.mean():.0%} of the nights' steps, median "
-                      f"{night.median():.3g} W m-2")  # fmt: skip
+        yield remark("night", "SW_IN", site, "no radiation at night",
+                     f"more than {_DARK:g} W m-2 in {bright.mean():.0%} of the nights' steps, median "
+                     f"{night.median():.3g} W m-2")  # fmt: skip
 
 
 def _off(clock: SolarClock, longitude: float, utc_offset: float | None) -> bool:
@@ -311,7 +312,7 @@ def _nights(potential: np.ndarray) -> np.ndarray:
 
 def _long_gap(flux: pd.Series, site: str) -> Iterator[Remark]:
     """Yield a finding if the longest gap is longer than the rest of the record."""
-    steps = int(pd.Timedelta("1D") / (flux.index[1] - flux.index[0]))
+    steps = steps_of(flux)
     known = np.flatnonzero(flux.notna())
     edges = np.r_[-1, known, len(flux)]
     lengths = np.diff(edges) - 1
@@ -319,14 +320,6 @@ def _long_gap(flux: pd.Series, site: str) -> Iterator[Remark]:
     gap, rest = int(lengths[longest]), len(flux) - int(lengths[longest])
     if gap > rest:
         first, last = flux.index[edges[longest] + 1], flux.index[edges[longest + 1] - 1]
-        yield _remark("gap", str(flux.name), site, "gaps shorter than the record around them",
-                      f"a gap of {gap / steps:.0f} days from {first:%Y-%m-%d} to {last:%Y-%m-%d}, and "
-                      f"{rest / steps:.0f} days of record: what fills it rests on other seasons")  # fmt: skip
-
-
-def _steps_a_day(table: pd.DataFrame) -> int:
-    return int(pd.Timedelta("1D") / (table.index[1] - table.index[0]))
-
-
-def _remark(check: str, variable: str, site: str, expected: str, found: str) -> Remark:
-    return Remark(check=check, variable=variable, sites=[site], expected=expected, found=found)
+        yield remark("gap", str(flux.name), site, "gaps shorter than the record around them",
+                     f"a gap of {gap / steps:.0f} days from {first:%Y-%m-%d} to {last:%Y-%m-%d}, and "
+                     f"{rest / steps:.0f} days of record: what fills it rests on other seasons")  # fmt: skip

@@ -9,17 +9,18 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from uflux_kedro.gapfilling.artificial_gaps import draw_gaps, scenario_of
-from uflux_kedro.gapfilling.filler import FLUXES, GapFiller, steps_of, sum_unit
+from uflux_kedro.gapfilling.filler import GapFiller, sum_unit
 from uflux_kedro.gapfilling.held_out import classes_of_gaps
+from uflux_kedro.gapfilling.one_flux import DAYLIGHT
 from uflux_kedro.gapfilling.parameters import Scenario
+from uflux_kedro.gapfilling.steps import steps_of
+from uflux_kedro.readers.towers.half_hours import FLUXES
 from uflux_kedro.validation.metrics import score
 
 _SEASONS = ("winter", "spring", "summer", "autumn")
 _METRICS = ("n", "RMSE", "NSE", "r2", "MBE")
 _NORMAL = 1.645
 """Standard deviations within which nine tenths of a normal distribution lie."""
-_NIGHT = 20.0
-"""W m-2 below which it is night."""
 
 
 def score_record(
@@ -120,8 +121,8 @@ def _parts(table: pd.DataFrame, hidden: NDArray[np.bool_]) -> dict[str, NDArray[
     sun = next((table[c] for c in ("SW_IN", "SW_IN_ERA", "PPFD_IN") if c in table), None)
     if sun is not None:
         parts |= {
-            "day": hidden & (sun >= _NIGHT).to_numpy(),
-            "night": hidden & (sun < _NIGHT).to_numpy(),
+            "day": hidden & (sun >= DAYLIGHT).to_numpy(),
+            "night": hidden & (sun < DAYLIGHT).to_numpy(),
         }
     season = pd.DatetimeIndex(table.index).month.to_numpy() % 12 // 3
     return parts | {name: hidden & (season == n) for n, name in enumerate(_SEASONS)}

@@ -7,7 +7,7 @@ import pandas as pd
 from uflux_kedro.gapfilling.parameters import UstarParameters
 from uflux_kedro.gapfilling.ustar import filter_by_ustar, ustar_thresholds
 from uflux_kedro.readers.towers.half_hours import HalfHours
-from uflux_kedro.readers.towers.remarks import Remark
+from uflux_kedro.readers.towers.remarks import Remark, remark
 
 REFERENCE = 50.0
 """Percentile of the thresholds whose NEE is filled and partitioned."""
@@ -81,11 +81,11 @@ def remarks_on_ustar(
         return []
     listed = ", ".join(map(str, limit.index[limit.isna()]))
     return [
-        Remark(
-            check="ustar",
-            variable="NEE",
-            sites=[record.site_id],
-            expected="a threshold of USTAR",
-            found=f"none for {listed}: NEE of still nights stays",
+        remark(
+            "ustar",
+            "NEE",
+            record.site_id,
+            "a threshold of USTAR",
+            f"none for {listed}: NEE of still nights stays",
         )
     ]

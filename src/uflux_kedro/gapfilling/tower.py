@@ -14,7 +14,7 @@ from uflux_kedro.errors import InputError
 from uflux_kedro.gapfilling.artificial_gaps import scenario_of
 from uflux_kedro.gapfilling.companions import driver
 from uflux_kedro.gapfilling.drivers import fill_drivers
-from uflux_kedro.gapfilling.filler import FLUXES, GapFiller
+from uflux_kedro.gapfilling.filler import GapFiller
 from uflux_kedro.gapfilling.fluxnet_tables import PERIODS, as_text, file_name, half_hours, periods
 from uflux_kedro.gapfilling.mds import fill_mds
 from uflux_kedro.gapfilling.parameters import GapFillingParameters, Method
@@ -23,7 +23,7 @@ from uflux_kedro.gapfilling.partitioning.night import partition_night
 from uflux_kedro.gapfilling.pooled import Pooled, pools_of
 from uflux_kedro.gapfilling.scoreboard import score_record
 from uflux_kedro.gapfilling.thresholds import SPREAD, without_still_nights
-from uflux_kedro.readers.towers.half_hours import HalfHours
+from uflux_kedro.readers.towers.half_hours import FLUXES, HalfHours
 
 _LEAST_TO_COMPARE = 1000
 """Measured records of a flux from which methods are compared, since up to half of them are hidden."""
@@ -213,7 +213,7 @@ def partition_tower(
     if "night" in parameters.partition:
         partitioned = partitioned.join(partition_night(table, **place))
     if "day" in parameters.partition:
-        known = "NEE_RANDUNC" in filled  # which needs VPD
+        known = "NEE_RANDUNC" in filled  # not where no records are alike
         table = table.assign(NEE_RANDUNC=filled["NEE_RANDUNC"]) if known else table
         error = "NEE_RANDUNC" if known else None
         partitioned = partitioned.join(partition_day(table, **place, error=error))

@@ -10,10 +10,10 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
+from uflux_kedro.readers.towers.half_hours import FLUXES
 from uflux_kedro.report.page import fill_page
 from uflux_kedro.report.tables import html_table
 
-FLUXES = ("NEE", "LE", "H")
 CAPTIONS = {
     "fingerprint": "Each row of a panel is a time of day, each column a day; grey is missing",
     "cumulative": "Sum from the start, with its interval; measured and filled",

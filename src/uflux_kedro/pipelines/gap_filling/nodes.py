@@ -122,11 +122,12 @@ def draw_records(
     )
     from uflux_kedro.gapfilling.collection import part_of, records_of
     from uflux_kedro.gapfilling.tower import scores_by_length
+    from uflux_kedro.readers.towers.half_hours import FLUXES
 
     figures = {}
     for record in records_of(rows, properties):
         after = part_of(filled, record.name)
-        fluxes = [f for f in ("NEE", "LE", "H") if f in record.table and f"{f}_F" in after]
+        fluxes = [f for f in FLUXES if f in record.table and f"{f}_F" in after]
         figures[f"{record.name}.fingerprint"] = fingerprint_figure(record.table[fluxes], after)
         first = fluxes[0]  # NEE, where there is one
         own = to_date[(to_date["record"] == record.name) & (to_date["flux"] == first)]

@@ -28,7 +28,7 @@ from uflux_kedro.readers.towers.csv_columns import Header, read_header
 from uflux_kedro.readers.towers.families import header_of
 from uflux_kedro.readers.towers.impossible import Impossible, in_words, without_impossible
 from uflux_kedro.readers.towers.places import metadata_of, read_metadata
-from uflux_kedro.readers.towers.remarks import Remark
+from uflux_kedro.readers.towers.remarks import Remark, remark
 from uflux_kedro.readers.towers.single_tower import (
     CARBON_BY_SECOND,
     DAY,
@@ -234,8 +234,8 @@ def _only_filled(table: TowerFile, header: Header, record: pd.DataFrame) -> list
         return []
     offered = ameriflux.columns_of(table, header, TowerParameters()).variables
     return [
-        _remark("units", flux, table.site, f"a measured column of {flux}",
-                f"only {offered[flux]}, whose gaps are filled: {flux} is left out")
+        remark("units", flux, table.site, f"a measured column of {flux}",
+               f"only {offered[flux]}, whose gaps are filled: {flux} is left out")
         for flux in FLUXES if flux in offered and flux not in record
     ]  # fmt: skip
 
@@ -259,7 +259,7 @@ def _completed(hours: pd.DataFrame, site: str) -> tuple[pd.DataFrame, list[Remar
 
     hours["SW_IN"] = shortwave_from_ppfd(hours["PPFD_IN"])
     found = "none: computed from PPFD_IN, at 2.04 umol of photons per joule"
-    return hours, [_remark("units", "SW_IN", site, "measured SW_IN", found)]
+    return hours, [remark("units", "SW_IN", site, "measured SW_IN", found)]
 
 
 def _companion(table: TowerFile) -> pd.DataFrame:
@@ -325,14 +325,10 @@ def _mapped(column: pd.Series, spec: ColumnSpec, length: pd.Timedelta, where: st
 
 def _left_out(impossible: Sequence[Impossible], where: str) -> list[Remark]:
     return [
-        _remark("bounds", one["variable"], one["site_id"], "possible values",
-                f"{in_words(one)} in {where}; made missing")
+        remark("bounds", one["variable"], one["site_id"], "possible values",
+               f"{in_words(one)} in {where}; made missing")
         for one in impossible if not one["variable"].endswith("_QC")
     ]  # fmt: skip
-
-
-def _remark(check: str, variable: str, site: str, expected: str, found: str) -> Remark:
-    return Remark(check=check, variable=variable, sites=[site], expected=expected, found=found)
 
 
 def _stretches(parts: Sequence[_Part]) -> Iterator[list[_Part]]:

@@ -19,6 +19,11 @@ class Remark(TypedDict):
     found: str
 
 
+def remark(check: str, variable: str, site: str, expected: str, found: str) -> Remark:
+    """Return a remark on one tower."""
+    return Remark(check=check, variable=variable, sites=[site], expected=expected, found=found)
+
+
 def stands_still(
     flux: str, site: str, values: NDArray[np.float64], times: pd.Series, least: int
 ) -> list[Remark]:
