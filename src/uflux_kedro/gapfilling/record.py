@@ -251,7 +251,10 @@ def _missing_drivers(table: pd.DataFrame, site: str) -> Iterator[Remark]:
     if absent:
         names, found = ", ".join(absent), f"no values of {', '.join(absent)} in the record"
         if any(f"{v}_ERA" not in table for v in absent):
-            found += ": random errors, which need all three, are not estimated and count as 0"
+            found += (
+                ": random errors, which need all three, are not estimated as ONEFlux has them, but "
+                "from records that are alike in the others"
+            )
         yield remark("drivers", names, site, f"the drivers {', '.join(_MAIN_DRIVERS)}", found)
     for year, rows in table.groupby(table.index.year):
         empty = [v for v in offered if rows[v].isna().all()]
