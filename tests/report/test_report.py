@@ -15,7 +15,10 @@ from tests.testing.synthetic import SETS, make_leaderboard, make_sites, make_tra
 from uflux_kedro.ensemble import Member
 from uflux_kedro.errors import ConfigurationError, InputError
 from uflux_kedro.figures.labels import MINUS
-from uflux_kedro.report import FIGURES, ReportContext, render_report
+from uflux_kedro.figures.picture import Picture
+from uflux_kedro.report import FIGURES, UNCERTAINTY_FIGURES, ReportContext, render_report
+from uflux_kedro.report.captions import caption_of
+from uflux_kedro.report.numbering import linked, number, numbered
 from uflux_kedro.report.tables import (
     comparison_table,
     data_table,
@@ -55,7 +58,7 @@ def context() -> ReportContext:
         training_table=make_training_table(make_sites()),
         leaderboard=make_leaderboard(),
         comparison=make_comparison(),
-        figures=dict.fromkeys(FIGURES, PIXEL),
+        figures=dict.fromkeys(FIGURES, Picture(PIXEL)),
         sources={"ERA5": "monthly means"},
         skill={"By IGBP class": pd.DataFrame({"IGBP": ["ENF"], "sites": [2], "NSE": [0.5]})},
         left_out=["OCO-2-CSIF-ERA5: no column OCO2_CSIF"],
@@ -111,9 +114,46 @@ def test_captions_name_units_and_n(outline):
     assert "n is the number of site-months with both values" in words
     assert "GPP, RECO, NEE in gC m⁻² d⁻¹; H, LE in W m⁻²" in words
     for caption in FIGURES.values():
-        assert f"{caption.number}. {caption.title}." in words
+        assert f"{caption.title}." in words
     assert "{" not in " ".join(c.text.format(scheme="", shown="", records="", units="")
                                for c in FIGURES.values())  # fmt: skip
+
+
+def test_figures_are_numbered_in_the_order_of_the_page(page, context):
+    places = re.findall(r'<figure id="figure-(\w+)">.*?<b>(Figure \d+)\. ', page, re.DOTALL)
+    assert [number for _, number in places] == [f"Figure {n}" for n in range(1, len(FIGURES) + 1)]
+    assert {key for key, _ in places} == set(FIGURES)
+    fewer = {key: context.figures[key] for key in ("mean_maps", "site_skill")}
+    words = Outline(render_report(replace(context, figures=fewer))).words
+    assert "Figure 1. Skill at each tower." in words
+    assert "Figure 2. Multi-year mean of the ensemble. (Figure 4a of UFLUX.)" in words
+
+
+def test_a_text_refers_to_a_figure_by_its_number():
+    with_links = linked({"figure-b"}, {"b": "Bee", "c": "<Sea>"}.get)
+    text = with_links("See [figure:b], not [figure:c] & [x].")
+    html = f'<figure id="figure-a"></figure><p>{text}</p><figure id="figure-b"></figure>'
+    assert '<p>See <a href="#figure-b">Figure 2</a>, not' in numbered(html)
+    assert "the figure \u201c&lt;Sea&gt;\u201d &amp; [x]." in numbered(html)
+    with pytest.raises(KeyError):
+        numbered(str(number("table", "a")))
+
+
+def test_every_reference_in_a_caption_is_to_a_figure_that_the_report_has():
+    captions = [*FIGURES.values(), *UNCERTAINTY_FIGURES.values()]
+    for key in (k for c in captions for k in re.findall(r"\[figure:([^\]]*)\]", c.text)):
+        assert caption_of(key).title
+
+
+def test_a_figure_says_what_is_seen_and_is_small(context):
+    seen = Picture(PIXEL, b"<svg/>", alt='Six panels; "GPP" lies on the line')
+    figures = {"scatter": seen, "profiles": Picture(PIXEL)}
+    page = render_report(replace(context, figures=figures))
+    assert (
+        'alt="Six panels; &#34;GPP&#34; lies on the line" src="data:image/svg+xml;base64,' in page
+    )
+    assert 'alt="Latitudinal profiles" src="data:image/png;base64,' in page
+    assert 'width="1" height="1"' in page
 
 
 def test_resolution_changes_the_name_of_rows(context):
@@ -185,7 +225,7 @@ def test_bare_run_omits_empty_sections(context):
 
 def test_unknown_figure_is_refused(context):
     with pytest.raises(ConfigurationError, match="no figure 'scater'"):
-        render_report(replace(context, figures={"scater": PIXEL}))
+        render_report(replace(context, figures={"scater": Picture(PIXEL)}))
 
 
 def test_leaderboard_with_other_columns_is_refused(context):

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 from importlib import resources
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+
+from uflux_kedro.figures.picture import Picture
+from uflux_kedro.report.numbering import number, numbered
 
 
 def fill_page(package: str, template: str, **content: Any) -> str:
@@ -13,22 +17,32 @@ def fill_page(package: str, template: str, **content: Any) -> str:
 
     Args:
         package: Package with a folder ``templates``.
-        template: File in that folder.
+        template: File in that folder. It imports macros from ``frame.html.j2`` of this package, and
+            its figures and tables get the numbers of their places.
         **content: Variables of the template other than ``style`` and ``script``.
 
     Returns:
         Complete HTML with style and script inside.
     """
     environment = Environment(
-        loader=PackageLoader(package),
+        loader=ChoiceLoader([PackageLoader(package), PackageLoader("uflux_kedro.report")]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals["number"] = number
+    environment.filters["source"] = source
     assets = resources.files(__package__) / "templates"
-    return environment.get_template(template).render(
+    html = environment.get_template(template).render(
         **content,
         style=(assets / "report.css").read_text(encoding="utf-8"),
         script=(assets / "report.js").read_text(encoding="utf-8"),
     )
+    return numbered(html)
+
+
+def source(picture: Picture) -> str:
+    """Return a picture as the address that holds it: the SVG where there is one, else the PNG."""
+    kind, content = ("svg+xml", picture.svg) if picture.svg else ("png", picture.png)
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}"

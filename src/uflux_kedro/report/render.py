@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-
 import pandas as pd
 from markupsafe import Markup
 
@@ -11,6 +9,7 @@ from uflux_kedro.figures.inputs import ordered_fluxes
 from uflux_kedro.figures.labels import RECORDS, SCHEMES
 from uflux_kedro.report.captions import FIGURES, UNCERTAINTY_FIGURES, caption_of, units_text
 from uflux_kedro.report.context import ReportContext
+from uflux_kedro.report.numbering import linked
 from uflux_kedro.report.page import fill_page
 from uflux_kedro.report.tables import (
     comparison_table,
@@ -104,7 +103,7 @@ def _comparison(context: ReportContext) -> Markup | None:
 
 
 def _figures(context: ReportContext, records: str) -> list[dict[str, object]]:
-    """Return the figures in the order of the page, with their captions and PNG as base64."""
+    """Return the figures in the order of their sections, with their captions."""
     captions = {key: caption_of(key) for key in context.figures}
     places = [*FIGURES, *UNCERTAINTY_FIGURES]
     order = sorted(captions, key=lambda k: places.index(k) if k in places else len(places))
@@ -114,15 +113,16 @@ def _figures(context: ReportContext, records: str) -> list[dict[str, object]]:
         "records": records,
         "units": units_text(ordered_fluxes(context.leaderboard["flux"], "leaderboard")),
     }
+    with_links = linked({f"figure-{key}" for key in captions}, lambda key: caption_of(key).title)
     return [
         {
             "key": key,
             "gridded": caption.gridded,
             "section": caption.section,
-            "number": caption.number,
+            "uflux": caption.uflux,
             "title": caption.title,
-            "text": caption.text.format(**fields),
-            "png": base64.b64encode(context.figures[key]).decode("ascii"),
+            "text": with_links(caption.text.format(**fields)),
+            "picture": context.figures[key],
         }
         for key, caption in ((k, captions[k]) for k in order)
     ]

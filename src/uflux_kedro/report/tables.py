@@ -164,7 +164,7 @@ def members_table(
 
 
 def html_table(table: pd.DataFrame, table_id: str, decimals: int = 2) -> Markup:
-    """Return a table as HTML: numbers aligned and rounded, skill coloured as in Figure 3.
+    """Return a table as HTML: numbers aligned and rounded, skill coloured.
 
     The page's style sheet formats the table, so that it follows light and dark mode; the style
     sheet of great-tables is removed.
