@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import re
 from dataclasses import replace
 
@@ -22,6 +23,7 @@ from uflux_kedro.report.numbering import linked, number, numbered
 from uflux_kedro.report.tables import (
     comparison_table,
     data_table,
+    html_table,
     leaderboard_table,
     members_table,
     pooled_table,
@@ -81,14 +83,16 @@ def test_page_is_well_formed_with_unique_ids_and_valid_links(page, outline):
     assert page.startswith("<!DOCTYPE html>")
     assert page.rstrip().endswith("</html>")
     assert len(outline.ids) == len(set(outline.ids))
-    assert {link.removeprefix("#") for link in outline.links} <= set(outline.ids)
-    assert outline.links
+    inside = {link.removeprefix("#") for link in outline.links if link.startswith("#")}
+    assert inside <= set(outline.ids)
+    assert "skill" in inside
 
 
 def test_page_needs_nothing_beside_it(page, outline):
     assert all(source.startswith("data:image/png;base64,") for source in outline.sources)
     assert len(outline.sources) == len(FIGURES)
     assert base64.b64decode(outline.sources[0].partition(",")[2]) == PIXEL
+    assert all(link.startswith(("#", "data:text/csv;")) for link in outline.links)
     assert not re.search(r"https?://|@import|url\(|<link", page)
 
 
@@ -154,6 +158,39 @@ def test_a_figure_says_what_is_seen_and_is_small(context):
     )
     assert 'alt="Latitudinal profiles" src="data:image/png;base64,' in page
     assert 'width="1" height="1"' in page
+
+
+def test_tables_are_numbered_and_saved_as_csv_in_full(page, outline, context):
+    saved = re.findall(
+        r'download="([^"]+)" href="data:text/csv;charset=utf-8;base64,([^"]+)"', page
+    )
+    assert len(saved) == outline.tags.count("table")
+    numbers = re.findall(r'id="table-[^"]+-title"><b>(Table \d+)\.', page)
+    assert numbers == [f"Table {n}" for n in range(1, len(saved) + 1)]
+    content = base64.b64decode(dict(saved)["leaderboard.csv"]).decode()
+    found = pd.read_csv(io.StringIO(content))
+    pd.testing.assert_frame_equal(found, leaderboard_table(context.leaderboard), check_dtype=False)
+
+
+def test_the_contents_are_the_sections_of_the_page(page):
+    entries = re.findall(r'<li><a href="#([^"]+)">([^<]+)</a></li>', page)
+    sections = re.findall(r'<section id="([^"]+)">\s*<h2>([^<]+)</h2>', page)
+    assert entries == sections
+    assert ("breakdown", "Skill in detail") in entries
+
+
+@pytest.mark.parametrize("value", np.linspace(0, 1, 6))
+def test_coloured_cells_are_readable(value):
+    html = html_table(pd.DataFrame({"NSE": [value]}), "cell")
+    ink, fill = re.findall(r"color: #(\w{6}); background-color: #(\w{6})", html)[0]
+
+    def luminance(colour):
+        parts = np.array([int(colour[i : i + 2], 16) / 255 for i in (0, 2, 4)])
+        linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+        return linear @ [0.2126, 0.7152, 0.0722]
+
+    low, high = sorted((luminance(ink), luminance(fill)))
+    assert (high + 0.05) / (low + 0.05) > 4.5
 
 
 def test_resolution_changes_the_name_of_rows(context):

@@ -119,14 +119,16 @@ def _saved(figure: Figure, form: str, dpi: int, names: dict[str, Any]) -> bytes:
 
 def _rasterise(figure: Figure) -> bool:
     """Let what consists of very many marks be drawn as a picture; say whether there are pictures."""
+    import numpy as np
     from matplotlib.collections import Collection, QuadMesh
     from matplotlib.image import _ImageBase
 
     found = bool(figure.findobj(_ImageBase))
     for collection in figure.findobj(Collection):
-        marks = max(len(collection.get_offsets()), len(collection.get_paths() or ()))
         if isinstance(collection, QuadMesh):
-            marks = collection.get_coordinates()[..., 0].size
+            marks = np.asarray(collection.get_coordinates()).size // 2
+        else:
+            marks = max(np.asarray(collection.get_offsets()).size // 2, len(collection.get_paths()))
         if marks > _MANY:
             collection.set_rasterized(True)
         found |= marks > _MANY

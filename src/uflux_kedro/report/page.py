@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import re
 from importlib import resources
 from typing import Any
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from uflux_kedro.figures.picture import Picture
 from uflux_kedro.report.numbering import number, numbered
@@ -17,8 +19,8 @@ def fill_page(package: str, template: str, **content: Any) -> str:
 
     Args:
         package: Package with a folder ``templates``.
-        template: File in that folder. It imports macros from ``frame.html.j2`` of this package, and
-            its figures and tables get the numbers of their places.
+        template: File in that folder. It extends ``frame.html.j2`` of this package. Its figures and
+            tables get the numbers of their places, and its sections stand in the contents.
         **content: Variables of the template other than ``style`` and ``script``.
 
     Returns:
@@ -39,7 +41,17 @@ def fill_page(package: str, template: str, **content: Any) -> str:
         style=(assets / "report.css").read_text(encoding="utf-8"),
         script=(assets / "report.js").read_text(encoding="utf-8"),
     )
-    return numbered(html)
+    return numbered(html.replace("<!--contents-->", contents(html)))
+
+
+_SECTION = re.compile(r'<section id="([^"]+)"[^>]*>\s*<h2>(.*?)</h2>', re.DOTALL)
+_ENTRY = Markup('<li><a href="#{}">{}</a></li>')
+
+
+def contents(html: str) -> Markup:
+    """Return links to the sections of a page, which have an identifier and begin with an ``h2``."""
+    entries = [_ENTRY.format(key, Markup(title)) for key, title in _SECTION.findall(html)]
+    return Markup('<ol id="sections">\n{}\n</ol>').format(Markup("\n").join(entries))
 
 
 def source(picture: Picture) -> str:

@@ -20,9 +20,6 @@ from uflux_kedro.report.tables import (
     pooled_table,
 )
 
-_LONG_TABLE = 25
-"""Rows beyond which a table is folded at first."""
-
 
 def render_report(context: ReportContext) -> str:
     """Render the report.
@@ -50,11 +47,15 @@ def render_report(context: ReportContext) -> str:
         schemes={key: SCHEMES.get(key, key) for key in leaderboard["scheme"].unique()},
         records=records,
         facts=_facts(context, records),
-        members=html_table(members_table(context.members, context.dates), "members"),
-        data=html_table(data_table(context.training_table, records), "data"),
-        leaderboard=html_table(leaderboard_table(leaderboard), "leaderboard"),
+        members=html_table(
+            members_table(context.members, context.dates), "members", title="Members"
+        ),
+        data=html_table(
+            data_table(context.training_table, records), "data", title="Towers by flux"
+        ),
+        leaderboard=html_table(leaderboard_table(leaderboard), "leaderboard", title="Leaderboard"),
         comparison=_comparison(context),
-        pooled=html_table(pooled_table(of_scheme), "pooled"),
+        pooled=html_table(pooled_table(of_scheme), "pooled", title="Pooled skill by flux"),
         figures=_figures(context, records),
         sections=[
             {
@@ -63,18 +64,14 @@ def render_report(context: ReportContext) -> str:
                 "text": section.text,
                 "notes": section.notes,
                 "tables": [
-                    (
-                        title,
-                        html_table(table, f"{section.key}-{place}", decimals),
-                        len(table) > _LONG_TABLE,
-                    )
+                    html_table(table, f"{section.key}-{place}", decimals, title)
                     for place, (title, table, decimals) in enumerate(section.tables)
                 ],
             }
             for section in context.sections
         ],
         skill=[
-            (title, html_table(table, f"skill-{place}"), len(table) > _LONG_TABLE)
+            html_table(table, f"skill-{place}", title=title)
             for place, (title, table) in enumerate(context.skill.items())
         ],
     )
@@ -99,7 +96,9 @@ def _comparison(context: ReportContext) -> Markup | None:
     """Return the comparison of members, with 3 decimals as differences are small."""
     if context.comparison.empty:
         return None
-    return html_table(comparison_table(context.comparison), "comparison", decimals=3)
+    return html_table(
+        comparison_table(context.comparison), "comparison", 3, "Members compared with the first"
+    )
 
 
 def _figures(context: ReportContext, records: str) -> list[dict[str, object]]:
