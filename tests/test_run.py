@@ -82,7 +82,9 @@ def test_leaderboard_has_one_row_a_member(results):
     )
     assert (table["sites"] == 10).all()
     assert (table["n"] > 100).all()
-    assert table[["r2", "NSE", "KGE", "CCC"]].notna().all(axis=None)
+    assert table[["r2", "NSE", "CCC"]].notna().all(axis=None)
+    assert table.loc[table["flux"] == "GPP", "KGE"].notna().all()
+    assert table.loc[table["flux"] == "NEE", "KGE"].isna().all(), "its mean is near zero"
 
 
 def test_members_are_compared_with_the_first_of_their_flux(results):

@@ -56,6 +56,7 @@ from uflux_kedro.products.regions import (
     write_region,
 )
 from uflux_kedro.products.store import ProductStore
+from uflux_kedro.simulated import mark_of
 
 if TYPE_CHECKING:
     from uflux_kedro.models.fitted import FittedMember
@@ -229,6 +230,7 @@ def _template(plan: Plan, dims: Sequence[str]) -> xr.Dataset:
         parameters={"quantiles": list(plan.quantiles), "keep_members": plan.keep_members},
         checksums=dict(_members(plan)) | _uncertainty(plan),
         institution=plan.institution,
+        simulated=mark_of(*(model.card for model in plan.members.values()), plan.drivers),
     )
     level = level_of(plan.uncertainty)
     if level is not None:

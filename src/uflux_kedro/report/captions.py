@@ -46,14 +46,15 @@ FIGURES: Mapping[str, Caption] = {
         "Pooled skill of each member at towers that it was not trained on ({scheme}). Colour and "
         "upper number: R² (Pearson's r, squared). Area and lower number: MRAE, the mean absolute "
         "error divided by the mean absolute flux at the towers; the area is proportional to it. "
-        "Both have no unit. The leaderboard gives n and the number of towers of each member.",
+        "Both have no unit. White: fewer than ten towers or records. The leaderboard gives n and the "
+        "number of towers of each member.",
         uflux="3",
     ),
     "mean_maps": Caption(
         "Multi-year mean of the ensemble",
         "Mean over all mapped periods, weighted by their length. The land mean is weighted by the "
         "area of cells. Coastlines are the edges of the product's land cells. Colour scales are "
-        "the same in every run. {units}.",
+        "the same in every run, except that of NEE, which follows its values. {units}.",
         gridded=True,
         uflux="4a",
     ),

@@ -24,8 +24,9 @@ _TOTALS = (
 )
 _PEERS = (
     "Each map is compared with another product on the coarser of both grids, over the cells and "
-    "months that both have; totals therefore differ from those of the complete map. Scores use the "
-    "other product as the reference and are weighted by area and days. They compare values of "
+    "months that both have; totals therefore differ from those of the complete map. A bias is "
+    "product minus other product. Scores use the other product as the reference and are weighted by "
+    "area and days. They compare values of "
     "cells and months, means of cells (spatial), and mean seasonal cycles of cells minus their "
     "means (seasonal). Coverage is the share of the other product's values that are within two "
     "standard deviations among members of the ensemble mean; if this spread were the uncertainty, "

@@ -32,6 +32,7 @@ from uflux_kedro.pipelines.reporting.nodes import (
     draw_spread_maps,
     join_leaderboards,
     join_tables,
+    score_ensemble,
     tabulate_peers,
     write_report,
 )
@@ -62,7 +63,15 @@ def create_pipeline(**_: object) -> Pipeline:
             inputs=[f"leaderboard_{flux}" for flux in fluxes],
             outputs="leaderboard",
             name="join_leaderboards",
-        )
+        ),
+        node(
+            score_ensemble,
+            inputs={"leaderboard": "leaderboard", "training": "params:training"}
+            | ({"closed": "carbon_closed"} if closed else {})
+            | shown,
+            outputs="ensemble_skill",
+            name="score_ensemble",
+        ),
     ]
     figures: dict[str, tuple[Callable[..., Any], list[str] | dict[str, str]]] = {
         "scatter": (draw_scatter, shown),
@@ -92,8 +101,8 @@ def create_pipeline(**_: object) -> Pipeline:
             for table in ("aggregates", "aggregates_monthly")
         ]
         tables.append("aggregates")
+    drivers = "product_drivers" if parameters["inference"].get("grid") else "drivers"
     if {"GPP", "RECO", "NEE"} <= products.keys() or {"H", "LE"} <= products.keys():
-        drivers = "product_drivers" if parameters["inference"].get("grid") else "drivers"
         nodes.append(
             node(check_budgets, {"drivers": drivers} | products, "budgets", name="check_budgets")
         )
@@ -141,6 +150,8 @@ def create_pipeline(**_: object) -> Pipeline:
                 "missing_columns": "missing_columns",
                 "data_folder": "data_folder",
                 "parameters": "parameters",
+                "ensemble_skill": "ensemble_skill",
+                **({"drivers": drivers} if parameters["grids"] else {}),
                 **{f"members_{flux}": f"members_{flux}" for flux in fluxes},
                 **{f"comparison_{flux}": f"comparison_{flux}" for flux in fluxes},
                 **{f"held_out_{flux}": name for flux, name in shown.items()},
