@@ -14,7 +14,7 @@ from uflux_kedro.figures.skill_groups import LOWEST_NSE, skill_groups_figure
 from uflux_kedro.figures.taylor import taylor_figure
 from uflux_kedro.figures.tower_map import frame_of, land_outlines, tower_map_figure
 from uflux_kedro.validation.by_site import skill_by_site
-from uflux_kedro.validation.skill_intervals import skill_intervals
+from uflux_kedro.validation.skill_groups import skill_intervals
 
 
 def offsets(axis):

@@ -10,7 +10,7 @@ from tests.testing.synthetic import make_predictions, make_sites, make_training_
 from uflux_kedro.errors import ConfigurationError
 from uflux_kedro.validation.by_site import SITE_COLUMNS, choose_sites, skill_by_site
 from uflux_kedro.validation.metrics import score
-from uflux_kedro.validation.skill_intervals import skill_intervals
+from uflux_kedro.validation.skill_groups import skill_intervals
 from uflux_kedro.validation.taylor import taylor_statistics
 
 

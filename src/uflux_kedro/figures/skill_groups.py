@@ -12,7 +12,7 @@ from uflux_kedro.figures.inputs import ordered_fluxes
 from uflux_kedro.figures.labels import MINUS, number
 from uflux_kedro.figures.style import FLUX_COLOURS, PAGE_WIDTH, styled
 from uflux_kedro.validation.by_site import FEWEST_VALUES
-from uflux_kedro.validation.skill_intervals import INTERVAL_COLUMNS, KINDS
+from uflux_kedro.validation.skill_groups import INTERVAL_COLUMNS, KINDS
 
 LOWEST_NSE = -1.0
 """Left end of the axis, since NSE has no lower limit."""
@@ -26,7 +26,7 @@ def skill_groups_figure(table: pd.DataFrame) -> Figure:
     """Draw the NSE of each group as a dot with its interval, a column of panels per flux.
 
     Args:
-        table: Result of :func:`uflux_kedro.validation.skill_intervals.skill_intervals`.
+        table: Result of :func:`uflux_kedro.validation.skill_groups.skill_intervals`.
 
     Returns:
         The figure: coloured dots are of ten towers or more, hollow grey ones of fewer; triangles

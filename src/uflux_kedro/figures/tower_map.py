@@ -71,9 +71,7 @@ def frame_of(longitude: np.ndarray, latitude: np.ndarray) -> Frame:
     west, width = _shortest_arc(longitude)
     if width > _GLOBE_FROM[0] or np.ptp(latitude) > _GLOBE_FROM[1]:
         globe = ccrs.EqualEarth()
-        ends = np.array([min(-57.0, latitude.min() - 2), max(82.0, latitude.max() + 4)]).clip(
-            -90, 90
-        )
+        ends = np.array([min(-57.0, latitude.min() - 2), 90.0]).clip(-90, 90)
         south, north = globe.transform_points(ccrs.PlateCarree(), np.zeros(2), ends)[:, 1]
         return Frame(globe, (*globe.x_limits, south, north), (0.0, 0.0))
     centre = ((west + width / 2 + 180) % 360 - 180, float(latitude.min() + np.ptp(latitude) / 2))

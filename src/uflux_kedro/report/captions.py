@@ -76,7 +76,7 @@ FIGURES: Mapping[str, Caption] = {
         "Skill at each tower",
         "Nash-Sutcliffe efficiency (NSE) at each tower ({scheme}). Model: {shown}. Boxes: "
         "quartiles and median; whiskers: 5th to 95th percentile; triangles: towers below "
-        "\N{MINUS SIGN}1.",
+        "\N{MINUS SIGN}1. Towers with fewer than ten {records} are left out.",
     ),
     **{
         f"seasons_{flux}": Caption(
@@ -206,7 +206,8 @@ _FLUX_FIGURES = {
         "Response of {flux} to {driver} by IGBP class",
         "Polynomials of second order, fitted to the same rows of towers that the model was not trained "
         "on ({{scheme}}): towers, model ({{shown}}), and baseline if there is one. In brackets: number of "
-        "towers; number of site-years. Bands: intervals from a bootstrap over towers. Dots: tower "
+        "towers; number of site-years. Bands: intervals from a bootstrap over towers, where a class has "
+        "five or more. Dots: tower "
         "values. {flux} in {unit}.",
         section="explanation",
     ),

@@ -59,7 +59,7 @@ def score_sites(sites: pd.DataFrame, **held_out: pd.DataFrame) -> pd.DataFrame:
 
 def score_groups(sites: pd.DataFrame, **held_out: pd.DataFrame) -> pd.DataFrame:
     """Score the ensemble by part of the signal, IGBP class and climate, with intervals."""
-    from uflux_kedro.validation.skill_intervals import skill_intervals
+    from uflux_kedro.validation.skill_groups import skill_intervals
 
     return skill_intervals(held_out, sites)
 
