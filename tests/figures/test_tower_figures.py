@@ -44,6 +44,18 @@ def test_ratios_name_their_units_and_count_towers_and_months(predictions, key):
     assert "Energy-balance ratio of 8 towers: r²" in figure.get_label()
 
 
+def test_no_line_where_towers_were_corrected_for_closure(predictions, key):
+    energy = energy_rows(predictions["H"], predictions["LE"], key.assign(energy=90.0))
+    closed = energy.assign(truth_above=energy["truth_below"])
+    figure = ratios_figure(water_use(None), energy_balance(closed, "Rn of the towers"))
+    axis = next(axis for axis in figure.axes if axis.get_xlabel())
+    assert [line.get_label() for line in axis.get_lines()] == ["1:1"]
+    model = offsets(axis)[0][:, 1]
+    assert axis.texts[0].get_text() == (
+        f"towers 1.00, all alike: no line\nmodel {model.mean():.2f} ± {model.std():.2f}"
+    )
+
+
 def test_a_ratio_without_values_says_what_to_provide(predictions, key):
     water = water_use_rows(predictions["GPP"], predictions["LE"], key.assign(TA=12.0))
     figure = ratios_figure(water_use(water), energy_balance(None))

@@ -61,6 +61,10 @@ class Line(NamedTuple):
     r2: float
 
 
+NO_LINE = Line(*[np.nan] * 5)
+"""What stands for a line that is not defined."""
+
+
 def water_use_rows(gpp: pd.DataFrame, le: pd.DataFrame, temperature: pd.DataFrame) -> pd.DataFrame:
     """Return GPP and evapotranspiration of towers and model, where both have both.
 
@@ -231,7 +235,7 @@ def reduced_major_axis(
         The line; NaN where it is not defined, as for fewer than three rows or no variation.
     """
     if len(rows) < 3:
-        return Line(*[np.nan] * 5)
+        return NO_LINE
     site, names = pd.factorize(rows["site_id"], sort=True)
     sums = PairSums.of(rows["truth"], rows["prediction"], site)
     whole = sums.weighted(np.ones((1, len(names))))

@@ -15,6 +15,7 @@ from matplotlib.ticker import MaxNLocator, NullLocator, StrMethodFormatter
 from uflux_kedro.explanation.ratios import (
     LEAST_ENERGY,
     LEAST_WATER,
+    NO_LINE,
     Line,
     ratio_by_period,
     ratio_by_tower,
@@ -29,6 +30,8 @@ WATER_UNIT = "gC kg⁻¹"
 _AXIS: dict[str, Any] = {"color": "#D55E00", "linewidth": 1.3}
 _DOT: dict[str, Any] = {"s": 12, "color": "#0072B2", "alpha": 0.65, "linewidths": 0}
 _PAPER: dict[str, Any] = {"facecolor": "white", "alpha": 0.75, "linewidth": 0, "pad": 1.5}
+_STEEPEST = 0.1
+"""Standard deviation of towers, as a share of the model's, below which there is no line."""
 _SHARE_SHOWN = 0.99
 """Share of the values of either side inside the axes, since ratios have long tails."""
 
@@ -132,19 +135,27 @@ def _draw(axis: Axes, title: str, ratio: Ratio, rows: pd.DataFrame, counted: str
         bar.ax.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
         bar.ax.yaxis.set_minor_locator(NullLocator())
     axis.plot((low, high), (low, high), label="1:1", **IDENTITY)
-    line = reduced_major_axis(rows)
+    alike = float(np.std(x)) < _STEEPEST * float(np.std(y))
+    line = NO_LINE if alike else reduced_major_axis(rows)
     if np.isfinite(line.slope):
         ends = np.array([max(x.min(), low), min(x.max(), high)])
         axis.plot(ends, line.intercept + line.slope * ends, label="reduced major axis", **_AXIS)
-    axis.text(
-        0.04, 0.97, line_text(line), transform=axis.transAxes, va="top", size=6.5, bbox=_PAPER
-    )
+    text = _constant_text(x, y) if alike else line_text(line)
+    axis.text(0.04, 0.97, text, transform=axis.transAxes, va="top", size=6.5, bbox=_PAPER)
     axis.set(xlim=(low, high), ylim=(low, high), aspect="equal", adjustable="box")
     name, _, source = ratio.label.partition("\n")
     axis.set(xlabel=f"{name}, tower\n{source}".strip(), ylabel=f"{name}, model")
     axis.xaxis.set_major_locator(MaxNLocator(5))
     axis.yaxis.set_major_locator(MaxNLocator(5))
-    return f"{ratio.title} of {count}: r² {number(line.r2)}, slope {number(line.slope)}"
+    return f"{ratio.title} of {count}: {text}".replace("\n", ", ")
+
+
+def _constant_text(x: np.ndarray, y: np.ndarray) -> str:
+    """Return means where towers hardly differ, as those do whose fluxes were corrected for closure."""
+    return (
+        f"towers {number(float(x.mean()))}, all alike: no line\n"
+        f"model {number(float(y.mean()))} ± {number(float(y.std()))}"
+    )
 
 
 def _limits(x: np.ndarray, y: np.ndarray, share: float) -> tuple[float, float]:

@@ -89,14 +89,12 @@ def _draw(axis: Axes, rows: pd.DataFrame, colour: str, level: float) -> None:
         time, low, high, color=colour, alpha=0.22, linewidth=0,
         label=f"{level:.0%} interval of the prediction",
     )  # fmt: skip
-    axis.plot(
-        time,
-        rows["prediction"],
-        color=colour,
-        linewidth=1.4,
-        label="predicted by models that never saw the tower",
-    )
+    # Without dots, a period between two missing ones would not be seen.
     many = np.isfinite(rows["truth"].to_numpy(float)).sum() > 400
+    axis.plot(
+        time, rows["prediction"], color=colour, linewidth=1.4, marker="" if many else "o",
+        markersize=1.8, label="predicted by models that never saw the tower",
+    )  # fmt: skip
     axis.plot(
         time, rows["truth"], color=_TOWER, linewidth=0.5, marker="" if many else "o",
         markersize=1.6, label="measured",

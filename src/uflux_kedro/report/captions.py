@@ -122,7 +122,8 @@ FIGURES: Mapping[str, Caption] = {
         "available energy; up to one in a hundred is outside the axes, but counted. ET is LE "
         "divided by the latent heat of vaporisation, 2.501 \N{MINUS SIGN} 0.00237 TA MJ kg⁻¹. Available energy "
         "is the same for both: net radiation Rn, less ground heat flux G where towers have it. "
-        "Towers corrected for closure have an energy-balance ratio near 1 by construction. Solid: "
+        "Towers corrected for closure have an energy-balance ratio near 1 by construction, and then "
+        "only the mean and standard deviation of the model's are given. Solid: "
         "reduced major axis, slope = sd(model) / sd(tower) with the sign of the correlation, through "
         "the means (Warton et al., 2006), with the interval of its slope over bootstrap draws of "
         "towers; dashed: 1:1. r² is Pearson's r, squared.",
