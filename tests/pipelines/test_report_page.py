@@ -25,6 +25,7 @@ from uflux_kedro.pipelines.uncertainty.nodes import (
 from uflux_kedro.uncertainty.learning_curve import no_curve
 from uflux_kedro.uncertainty.parameters import UncertaintyParameters
 from uflux_kedro.validation.parameters import TrainingParameters
+from uflux_kedro.validation.by_site import skill_by_site
 
 ENSEMBLE = {
     "predictor_sets": [{"name": SETS[0], "predictors": ["MODIS_NIRv"]}],
@@ -87,6 +88,7 @@ def test_the_report_has_the_same_bytes(tmp_path):
         "ensemble_skill": score_ensemble(
             board, TrainingParameters.model_validate(parameters["training"]), GPP=held_out
         ),
+        "skill_by_site": skill_by_site({"GPP": held_out}, sites),
         "members_GPP": of_cards,
     }
     pages = [
@@ -97,3 +99,4 @@ def test_the_report_has_the_same_bytes(tmp_path):
     names = re.findall(r"<dt>(\w+)</dt>", pages[0].partition("Parameters")[2])
     assert names == ["areas", "ensemble", "training", "uncertainty"]
     assert "Maps against a known truth: kedro run --pipelines closed_loop" in pages[0]
+    assert "<h3>By tower</h3>" in pages[0]

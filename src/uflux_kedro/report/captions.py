@@ -78,7 +78,7 @@ FIGURES: Mapping[str, Caption] = {
         "Skill at each tower",
         "Nash-Sutcliffe efficiency (NSE) at each tower ({scheme}). Model: {shown}. Boxes: "
         "quartiles and median; whiskers: 5th to 95th percentile; triangles: towers below "
-        "\N{MINUS SIGN}1.",
+        "\N{MINUS SIGN}1. Towers with fewer than ten {records} are left out.",
     ),
     **{
         f"seasons_{flux}": Caption(
@@ -89,6 +89,57 @@ FIGURES: Mapping[str, Caption] = {
             f"{flux} in {flux_unit(flux)}.",
         )
         for flux in FLUXES
+    },
+    "tower_map": Caption(
+        "Figure S10",
+        "Skill on the map",
+        "Nash-Sutcliffe efficiency (NSE) at each tower that the model was not trained on ({scheme}), "
+        "on a scale from 0 to 1. Model: {shown}. Triangles: towers below 0, where the mean of the "
+        "tower would be the better prediction; hollow circles: towers with fewer than ten "
+        "{records}. Towers in one place cover each other, the lowest NSE on top. Land: Natural Earth.",
+    ),
+    "taylor": Caption(
+        "Figure S11",
+        "Members and ensemble in Taylor diagrams",
+        "Correlation (angle), standard deviation divided by that of the towers (distance from the "
+        "origin), and centred root mean squared error in the same unit (distance from the star; blue "
+        "arcs every quarter) of held-out predictions ({scheme}), all towers pooled; after Taylor "
+        "(2001). Bias is not shown. Each member has its own {records}; the ensemble has all.",
+    ),
+    "skill_by_group": Caption(
+        "Figure S12",
+        "Skill by part of the signal, IGBP class and climate",
+        "NSE at towers that the model was not trained on ({scheme}). Model: {shown}. Parts: mean of "
+        "each tower, mean seasonal cycle, departures from it, yearly means and their trend, after "
+        "Jung et al. (2020). Lines: 95 % of bootstrap draws of towers. Hollow and grey: fewer than "
+        "ten towers, whose score may be chance. At the right: number of towers.",
+    ),
+    "ratios": Caption(
+        "Figure 9",
+        "Water-use efficiency and energy-balance ratio",
+        "Ratios of fluxes at towers that no model was trained on ({scheme}). Model: {shown}. Left: "
+        "ratio of the sums of each tower with ten {records} or more. Right: each of the {records} "
+        "with at least 0.5 mm d⁻¹ of evapotranspiration (ET) at tower and model, or 20 W m⁻² of "
+        "available energy; up to one in a hundred is outside the axes, but counted. ET is LE "
+        "divided by the latent heat of vaporisation, 2.501 \N{MINUS SIGN} 0.00237 TA MJ kg⁻¹. Available energy "
+        "is the same for both: net radiation Rn, less ground heat flux G where towers have it. "
+        "Towers corrected for closure have an energy-balance ratio near 1 by construction, and then "
+        "only the mean and standard deviation of the model's are given. Solid: "
+        "reduced major axis, slope = sd(model) / sd(tower) with the sign of the correlation, through "
+        "the means (Warton et al., 2006), with the interval of its slope over bootstrap draws of "
+        "towers; dashed: 1:1. r² is Pearson's r, squared.",
+    ),
+    **{
+        f"series_{flux}": Caption(
+            f"Figure S{place}",
+            f"Series of {flux} at chosen towers",
+            "Measured, and predicted by models that were not trained on the tower ({scheme}), with "
+            "the interval of the prediction, whose calibration did not see the tower either. "
+            "Model: {shown}. Without a choice of towers: those with the highest, the median and the lowest "
+            "NSE among towers with 24 {records} or more. Each panel has its own scale. "
+            f"{flux} in {flux_unit(flux)}.",
+        )
+        for place, flux in enumerate(FLUXES, start=13)
     },
 }  # fmt: skip
 """Key of a figure -> its caption, in the order of the page."""
@@ -151,7 +202,8 @@ _FLUX_FIGURES = {
         "Response of {flux} to {driver} by IGBP class",
         "Polynomials of second order, fitted to the same rows of towers that the model was not trained "
         "on ({{scheme}}): towers, model ({{shown}}), and baseline if there is one. In brackets: number of "
-        "towers; number of site-years. Bands: intervals from a bootstrap over towers. Dots: tower "
+        "towers; number of site-years. Bands: intervals from a bootstrap over towers, where a class has "
+        "five or more. Dots: tower "
         "values. {flux} in {unit}.",
         section="explanation",
     ),

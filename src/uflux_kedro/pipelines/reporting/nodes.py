@@ -198,6 +198,7 @@ def write_report(
     }.items():
         tables = {flux: of(table) for flux, table in held_out.items()}
         skill[title] = pd.concat(tables, names=["flux"]).reset_index()
+    skill["By tower"] = parts["skill_by_site"]
     return render_report(
         ReportContext(
             title="UFLUX ensemble",

@@ -37,6 +37,7 @@ from uflux_kedro.pipelines.reporting.nodes import (
     write_report,
 )
 from uflux_kedro.pipelines.reporting.peers import project_peers
+from uflux_kedro.pipelines.reporting.towers import tower_figures, tower_tables
 from uflux_kedro.pipelines.reporting.uncertainty import (
     optional_figures,
     uncertainty_figures,
@@ -72,6 +73,7 @@ def create_pipeline(**_: object) -> Pipeline:
             outputs="ensemble_skill",
             name="score_ensemble",
         ),
+        *tower_tables(fluxes).nodes,
     ]
     figures: dict[str, tuple[Callable[..., Any], list[str] | dict[str, str]]] = {
         "scatter": (draw_scatter, shown),
@@ -82,6 +84,7 @@ def create_pipeline(**_: object) -> Pipeline:
             for flux in fluxes
         },
     }
+    figures |= tower_figures(fluxes)
     if products:
         figures |= {
             "mean_maps": (draw_mean_maps, products),
@@ -156,6 +159,7 @@ def create_pipeline(**_: object) -> Pipeline:
                 **{f"comparison_{flux}": f"comparison_{flux}" for flux in fluxes},
                 **{f"held_out_{flux}": name for flux, name in shown.items()},
                 **{f"figure_{name}": f"figure_{name}" for name in figures},
+                "skill_by_site": "skill_by_site",
                 **{name: name for name in optional_figures(fluxes if products else [])},
                 **{name: name for name in [*tables, *uncertainty_tables(members, closed)]},
             },
