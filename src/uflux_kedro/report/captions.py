@@ -71,6 +71,21 @@ FIGURES: Mapping[str, Caption] = {
         "the same weight. {units}.",
         gridded=True,
     ),
+    "interannual": Caption(
+        "Figure 6",
+        "Interannual variability",
+        "Left: total over the mapped land (energy: its mean, weighted by area) of each full calendar "
+        "year. Band or bar of the ensemble: 90 % interval of the annual value. Members in groups by "
+        "what they know of time, with one standard deviation among them: the season, the year, or "
+        "neither; a group without a member is not shown, and none is if the fields of members were "
+        "not kept. Other products cover the cells and months that both have; of three or more "
+        "the band is one standard deviation among them. Middle: departure of the means from their "
+        "mean over the years. Right: departure at the towers, each calendar month from that tower's own "
+        "mean; observed, and predicted by {shown} ({scheme}); bands are one standard deviation among "
+        "towers. Years with fewer than three towers of nine months are left out. Where there are not "
+        "two years the panel says so. Numbers: 08_reporting/interannual.csv. {units}.",
+        gridded=True,
+    ),
     "site_skill": Caption(
         "Figure S1",
         "Skill at each tower",

@@ -23,6 +23,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "aggregates": ["aggregate", "aggregate_tables"],
         "correlated": ["SumErrors"],
         "budgets": ["budget_residuals", "energy_closure", "nee_residual"],
+        "interannual": ["annual_of_members", "interannual_table", "tower_anomalies"],
         "means": [
             "area_mean",
             "interannual_variability",

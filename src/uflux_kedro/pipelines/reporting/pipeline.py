@@ -18,6 +18,7 @@ from uflux_kedro.members import (
     derived_products,
     project_members,
 )
+from uflux_kedro.pipelines.reporting.maps import map_figures, map_tables, nodes_of_products
 from uflux_kedro.pipelines.reporting.nodes import (
     check_budgets,
     compare_product,
@@ -79,6 +80,7 @@ def create_pipeline(**_: object) -> Pipeline:
             "spread_maps": (draw_spread_maps, products),
             "profiles": (draw_profiles, {"training_table": "training_table"} | products),
         }
+    figures |= map_figures(products)
     figures |= uncertainty_figures(members, products)
     if parameters["grids"]:
         derived = [name for name in derived_products(members) if name == "ET"]
@@ -110,7 +112,8 @@ def create_pipeline(**_: object) -> Pipeline:
             tags=peer.flux,
         )
         for peer, name in comparisons.items()
-    ]
+    ] + nodes_of_products(products, closed)
+    nodes += map_tables(products, comparisons)
     if peers:
         nodes.append(
             node(
