@@ -23,6 +23,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "completeness": ["completeness_maps_figure", "completeness_series_figure"],
         "closed_loop": ["closed_loop_figure"],
         "calibration": ["calibration_figure"],
+        "latitude_seasons": ["latitude_seasons_figure"],
+        "literature": ["literature_figure"],
         "learning_curve": ["learning_curve_figure"],
         "explanation": ["effects_figure", "importance_figure", "shap_figure"],
         "gap_filling": [

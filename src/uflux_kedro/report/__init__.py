@@ -26,6 +26,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "context": ["ReportContext"],
         "explanation": ["explanation_section"],
         "gap_filling": ["FilledTowers", "render_gap_filling"],
+        "literature": ["beside_literature", "literature_section", "published_values"],
         "parameters": ["PeerParameters", "PeerVariable", "ReportingParameters"],
         "render": ["render_report"],
         "sections": ["Section", "map_sections"],

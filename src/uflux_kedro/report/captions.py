@@ -71,6 +71,14 @@ FIGURES: Mapping[str, Caption] = {
         "the same weight. {units}.",
         gridded=True,
     ),
+    "latitude_seasons": Caption(
+        "Figure 5, companion",
+        "Seasonal cycle by latitude",
+        "Mean of each calendar month over the mapped years and the land of each band of latitude, weighted by "
+        "area and days. Grey-blue: no land, or a month that is not mapped. Colours end at the 1st "
+        "and 99th percentile of a panel; those of NEE are equal on both sides of zero. {units}.",
+        gridded=True,
+    ),
     "interannual": Caption(
         "Figure 6",
         "Interannual variability",
@@ -194,6 +202,20 @@ def _flux_caption(kind: str, flux: str) -> Caption:
     )
 
 
+COMPARISON_FIGURES: Mapping[str, Caption] = {
+    "literature": Caption(
+        "Figure S10",
+        "Global totals and means beside published ones",
+        "Circle: mean of the full calendar years of this product; line and shade: its 90 % interval. "
+        "Diamonds: published values with one standard deviation, of other years and over the "
+        "land of other products. The table above names their sources.",
+        gridded=True,
+        section="literature",
+    ),
+}
+"""Key of a figure of a section about other products -> its caption."""
+
+
 UNCERTAINTY_FIGURES: Mapping[str, Caption] = {
     "calibration": Caption(
         "Figure U1",
@@ -273,7 +295,7 @@ def caption_of(key: str) -> Caption:
             title=caption.title.format(peer=peer),
             text=caption.text.format(peer=peer),
         )
-    known = {**FIGURES, **UNCERTAINTY_FIGURES}
+    known = {**FIGURES, **COMPARISON_FIGURES, **UNCERTAINTY_FIGURES}
     if key not in known:
         raise ConfigurationError(
             f"The report has no figure {key!r}: expected one of {', '.join(known)}"

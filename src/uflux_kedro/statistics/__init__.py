@@ -24,6 +24,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "correlated": ["SumErrors"],
         "budgets": ["budget_residuals", "energy_closure", "nee_residual"],
         "interannual": ["annual_of_members", "interannual_table", "tower_anomalies"],
+        "latitude_seasons": ["latitude_seasons"],
         "means": [
             "area_mean",
             "interannual_variability",

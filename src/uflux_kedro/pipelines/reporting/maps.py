@@ -1,4 +1,4 @@
-"""Figures and tables of the maps: years beside each other.
+"""Figures and tables of the maps: years and seasons, totals beside published ones.
 
 Every figure is drawn from a dataset of the catalog, which a node of its own makes from the products.
 """
@@ -25,23 +25,43 @@ def nodes_of_products(products: Mapping[str, str], closed: Collection[str]) -> l
     """
     return [
         node(
-            bound(tabulate_members, flux),
+            bound(tabulate, flux),
             inputs=product,
-            outputs=f"annual_members_{flux}",
-            name=f"tabulate_members_{flux.lower()}",
+            outputs=f"{table}_{flux}",
+            name=f"tabulate_{table}_{flux.lower()}",
             namespace="derived" if flux in closed else flux,
             tags=flux,
         )
         for flux, product in products.items()
+        for table, tabulate in {
+            "annual_members": tabulate_members,
+            "latitude_seasons": tabulate_latitudes,
+        }.items()
     ]
 
 
-def map_tables(products: Mapping[str, str], comparisons: Mapping[Peer, str]) -> list[Node]:
+def covers_globe(parameters: Mapping[str, Any]) -> bool:
+    """Return whether the products of a run cover all longitudes, and latitudes from 60 S to 75 N."""
+    from uflux_kedro.gridding.grids import TargetGrid
+
+    given = parameters["inference"].get("grid") or parameters["features"]["target_grid"]
+    grid = TargetGrid.model_validate(given)
+    return grid.east - grid.west == 360 and grid.south <= -60 and grid.north >= 75
+
+
+def map_tables(
+    products: Mapping[str, str],
+    comparisons: Mapping[Peer, str],
+    parameters: Mapping[str, Any],
+    tables: Collection[str],
+) -> list[Node]:
     """Return the nodes of tables over all fluxes; none without maps.
 
     Args:
         products: Flux -> dataset of its product.
         comparisons: Peer -> dataset of its comparison with the product.
+        parameters: All parameters of the run.
+        tables: Datasets of tables that the run makes, such as ``budgets``.
     """
     if not products:
         return []
@@ -53,7 +73,7 @@ def map_tables(products: Mapping[str, str], comparisons: Mapping[Peer, str]) -> 
             f"held_out_{flux}": f"held_out_{flux}",
         }
     beside = {f"beside_{i}": name for i, name in enumerate(comparisons.values())}
-    return [
+    nodes = [
         node(
             bound(tabulate_years, tuple(comparisons)),
             inputs=inputs | beside,
@@ -61,15 +81,34 @@ def map_tables(products: Mapping[str, str], comparisons: Mapping[Peer, str]) -> 
             name="tabulate_years",
         )
     ]
+    if covers_globe(parameters):
+        nodes.append(
+            node(
+                tabulate_literature,
+                inputs={name: name for name in ("aggregates", "budgets") if name in tables},
+                outputs="literature",
+                name="tabulate_literature",
+            )
+        )
+    return nodes
 
 
 def map_figures(
-    products: Mapping[str, str],
+    products: Mapping[str, str], parameters: Mapping[str, Any]
 ) -> dict[str, tuple[Callable[..., Any], Any]]:
     """Return key of a figure -> the function that draws it, and its inputs; none without maps."""
     if not products:
         return {}
-    return {"interannual": (bound(draw_interannual, tuple(products)), ["interannual"])}
+    found: dict[str, tuple[Callable[..., Any], Any]] = {
+        "interannual": (bound(draw_interannual, tuple(products)), ["interannual"]),
+        "latitude_seasons": (
+            draw_latitude_seasons,
+            {flux: f"latitude_seasons_{flux}" for flux in products},
+        ),
+    }
+    if covers_globe(parameters):
+        found["literature"] = (draw_literature, ["literature"])
+    return found
 
 
 def tabulate_members(flux: str, product: xr.Dataset) -> pd.DataFrame:
@@ -77,6 +116,13 @@ def tabulate_members(flux: str, product: xr.Dataset) -> pd.DataFrame:
     from uflux_kedro.statistics.interannual import annual_of_members
 
     return annual_of_members(product, flux)
+
+
+def tabulate_latitudes(flux: str, product: xr.Dataset) -> pd.DataFrame:
+    """Return the mean seasonal cycle of one flux by latitude."""
+    from uflux_kedro.statistics.latitude_seasons import latitude_seasons
+
+    return latitude_seasons(product, flux)
 
 
 def tabulate_years(peers: tuple[Peer, ...], aggregates: pd.DataFrame, **parts: Any) -> pd.DataFrame:
@@ -109,3 +155,40 @@ def draw_interannual(fluxes: tuple[str, ...], interannual: pd.DataFrame) -> mpl_
     from uflux_kedro.figures.interannual import interannual_figure
 
     return interannual_figure(interannual, fluxes)
+
+
+def draw_latitude_seasons(**tables: pd.DataFrame) -> mpl_figure.Figure:
+    """Draw the seasonal cycle of every flux by latitude."""
+    from uflux_kedro.figures.latitude_seasons import latitude_seasons_figure
+
+    return latitude_seasons_figure(tables)
+
+
+def tabulate_literature(
+    aggregates: pd.DataFrame, budgets: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """Return global totals and means beside published ones."""
+    from uflux_kedro.report.literature import beside_literature
+
+    return beside_literature(aggregates, budgets)
+
+
+def draw_literature(literature: pd.DataFrame) -> mpl_figure.Figure:
+    """Draw global totals and means beside published ones."""
+    from uflux_kedro.figures.literature import literature_figure
+
+    return literature_figure(literature)
+
+
+def further_sections(parts: Mapping[str, Any], training_table: pd.DataFrame) -> list[Any]:
+    """Return the sections about the maps beside those of totals, peers and budgets.
+
+    Args:
+        parts: Name of a dataset of the report -> its value.
+        training_table: The training table, which says what of the data is simulated.
+    """
+    from uflux_kedro.report.literature import literature_section
+
+    if "literature" not in parts:
+        return []
+    return [literature_section(parts["literature"], training_table.attrs.get("simulated", ""))]

@@ -155,6 +155,7 @@ def write_report(
     Its members are those that were trained; ``members`` are the configured ones.
     """
     from uflux_kedro.pipelines.reporting.made_of import dates_of, trained_members, warnings_about
+    from uflux_kedro.pipelines.reporting.maps import further_sections
     from uflux_kedro.pipelines.reporting.uncertainty import uncertainty_sections
     from uflux_kedro.report import ReportContext, map_sections, render_report
     from uflux_kedro.validation.skill import skill_by_group, skill_by_part
@@ -189,6 +190,7 @@ def write_report(
             skill=skill,
             sections=[
                 *map_sections(*(parts.get(k) for k in ("aggregates", "peers", "budgets"))),
+                *further_sections(parts, training_table),
                 *uncertainty_sections(members, parameters, parts, figures),
             ],
             left_out=_left_out(members, missing_columns, parameters),

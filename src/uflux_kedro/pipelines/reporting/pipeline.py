@@ -80,7 +80,7 @@ def create_pipeline(**_: object) -> Pipeline:
             "spread_maps": (draw_spread_maps, products),
             "profiles": (draw_profiles, {"training_table": "training_table"} | products),
         }
-    figures |= map_figures(products)
+    figures |= map_figures(products, parameters)
     figures |= uncertainty_figures(members, products)
     if parameters["grids"]:
         derived = [name for name in derived_products(members) if name == "ET"]
@@ -113,7 +113,9 @@ def create_pipeline(**_: object) -> Pipeline:
         )
         for peer, name in comparisons.items()
     ] + nodes_of_products(products, closed)
-    nodes += map_tables(products, comparisons)
+    nodes += map_tables(products, comparisons, parameters, tables)
+    if "literature" in figures:
+        tables.append("literature")
     if peers:
         nodes.append(
             node(
