@@ -41,6 +41,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "peers": ["peer_density_figure", "peer_maps_figure"],
         "profiles": ["profiles_figure", "tower_means"],
         "ranking": ["ranking_figure"],
+        "resolutions": ["resolutions_figure"],
         "response": ["response_figure"],
         "scatter": ["scatter_figure"],
         "seasons": ["seasonal_cycles", "seasons_figure"],

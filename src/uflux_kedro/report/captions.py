@@ -203,6 +203,17 @@ def _flux_caption(kind: str, flux: str) -> Caption:
 
 
 COMPARISON_FIGURES: Mapping[str, Caption] = {
+    "resolutions": Caption(
+        "Figure 7",
+        "Coarse against fine",
+        "Left: the map over the region of a product of smaller cells. Middle: that product, averaged to at most 400 "
+        "cells on a side for display, in its own projection. Both are means over the time that "
+        "both have, on one colour scale. Right: each coarse cell against the mean of the fine cells in it, weighted by "
+        "area, where they cover half of it or more; dashed line: 1:1. R², bias and RMSE are weighted "
+        "by area; R² is given for ten cells or more. {units}.",
+        gridded=True,
+        section="resolutions",
+    ),
     "literature": Caption(
         "Figure S10",
         "Global totals and means beside published ones",

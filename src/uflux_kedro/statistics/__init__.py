@@ -33,6 +33,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "zonal_mean",
         ],
         "peers": ["compare_with_peer"],
+        "resolutions": ["compare_resolutions"],
         "zone_sums": ["ZoneSums", "sum_over_zones"],
         "zones": ["AllCells", "Areas", "Bands", "LandCover", "Tile", "Zones"],
     },

@@ -6,6 +6,7 @@ Every figure is drawn from a dataset of the catalog, which a node of its own mak
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
 from typing import Any
 
 from kedro.pipeline import node
@@ -54,6 +55,7 @@ def map_tables(
     comparisons: Mapping[Peer, str],
     parameters: Mapping[str, Any],
     tables: Collection[str],
+    fine: Peer | None,
 ) -> list[Node]:
     """Return the nodes of tables over all fluxes; none without maps.
 
@@ -62,6 +64,7 @@ def map_tables(
         comparisons: Peer -> dataset of its comparison with the product.
         parameters: All parameters of the run.
         tables: Datasets of tables that the run makes, such as ``budgets``.
+        fine: A product of smaller cells; None without one.
     """
     if not products:
         return []
@@ -90,11 +93,20 @@ def map_tables(
                 name="tabulate_literature",
             )
         )
+    if fine is not None:
+        nodes.append(
+            node(
+                bound(compare_fine_product, fine),
+                inputs=products[fine.flux],
+                outputs="resolutions",
+                name="compare_resolutions",
+            )
+        )
     return nodes
 
 
 def map_figures(
-    products: Mapping[str, str], parameters: Mapping[str, Any]
+    products: Mapping[str, str], parameters: Mapping[str, Any], fine: Peer | None
 ) -> dict[str, tuple[Callable[..., Any], Any]]:
     """Return key of a figure -> the function that draws it, and its inputs; none without maps."""
     if not products:
@@ -108,6 +120,8 @@ def map_figures(
     }
     if covers_globe(parameters):
         found["literature"] = (draw_literature, ["literature"])
+    if fine is not None:
+        found["resolutions"] = (draw_resolutions, ["resolutions"])
     return found
 
 
@@ -173,6 +187,36 @@ def tabulate_literature(
     return beside_literature(aggregates, budgets)
 
 
+def compare_fine_product(fine: Peer, product: xr.Dataset) -> xr.Dataset:
+    """Compare one flux with that of a product of smaller cells.
+
+    Raises:
+        InputError: If there are no files of it.
+    """
+    from uflux_kedro.errors import InputError
+    from uflux_kedro.readers.grids.fine_products import read_fine_product
+    from uflux_kedro.statistics.resolutions import compare_resolutions
+
+    if not fine.paths:
+        raise InputError(
+            fine.where,
+            fine.flux,
+            expected="a Zarr store, netCDF files or GeoTIFF files",
+            found="none",
+            hint="Set reporting.fine_product to the product's files, or to null",
+        )
+    paths, how = [Path(path) for path in fine.paths], fine.variable
+    theirs = read_fine_product(paths, fine.flux, how.variable, unit=how.unit, sign=how.sign)
+    return compare_resolutions(product, theirs, fine.flux)
+
+
+def draw_resolutions(resolutions: xr.Dataset) -> mpl_figure.Figure:
+    """Draw Figure 7: a coarse product beside a fine one."""
+    from uflux_kedro.figures.resolutions import resolutions_figure
+
+    return resolutions_figure(resolutions.compute())
+
+
 def draw_literature(literature: pd.DataFrame) -> mpl_figure.Figure:
     """Draw global totals and means beside published ones."""
     from uflux_kedro.figures.literature import literature_figure
@@ -180,15 +224,24 @@ def draw_literature(literature: pd.DataFrame) -> mpl_figure.Figure:
     return literature_figure(literature)
 
 
-def further_sections(parts: Mapping[str, Any], training_table: pd.DataFrame) -> list[Any]:
+def further_sections(
+    parts: Mapping[str, Any], figures: Collection[str], training_table: pd.DataFrame
+) -> list[Any]:
     """Return the sections about the maps beside those of totals, peers and budgets.
 
     Args:
         parts: Name of a dataset of the report -> its value.
+        figures: Keys of the report's figures.
         training_table: The training table, which says what of the data is simulated.
     """
     from uflux_kedro.report.literature import literature_section
+    from uflux_kedro.report.others import fine_section, no_peers_section
 
-    if "literature" not in parts:
-        return []
-    return [literature_section(parts["literature"], training_table.attrs.get("simulated", ""))]
+    found = []
+    if "mean_maps" in figures:
+        found += [] if "peers" in parts else [no_peers_section()]
+        found.append(fine_section("resolutions" in figures))
+    if "literature" in parts:
+        simulated = training_table.attrs.get("simulated", "")
+        found.append(literature_section(parts["literature"], simulated))
+    return found

@@ -190,7 +190,7 @@ def write_report(
             skill=skill,
             sections=[
                 *map_sections(*(parts.get(k) for k in ("aggregates", "peers", "budgets"))),
-                *further_sections(parts, training_table),
+                *further_sections(parts, figures, training_table),
                 *uncertainty_sections(members, parameters, parts, figures),
             ],
             left_out=_left_out(members, missing_columns, parameters),

@@ -36,7 +36,7 @@ from uflux_kedro.pipelines.reporting.nodes import (
     tabulate_peers,
     write_report,
 )
-from uflux_kedro.pipelines.reporting.peers import project_peers
+from uflux_kedro.pipelines.reporting.peers import project_fine_product, project_peers
 from uflux_kedro.pipelines.reporting.uncertainty import (
     optional_figures,
     uncertainty_figures,
@@ -80,7 +80,8 @@ def create_pipeline(**_: object) -> Pipeline:
             "spread_maps": (draw_spread_maps, products),
             "profiles": (draw_profiles, {"training_table": "training_table"} | products),
         }
-    figures |= map_figures(products, parameters)
+    fine = project_fine_product(products)
+    figures |= map_figures(products, parameters, fine)
     figures |= uncertainty_figures(members, products)
     if parameters["grids"]:
         derived = [name for name in derived_products(members) if name == "ET"]
@@ -113,7 +114,7 @@ def create_pipeline(**_: object) -> Pipeline:
         )
         for peer, name in comparisons.items()
     ] + nodes_of_products(products, closed)
-    nodes += map_tables(products, comparisons, parameters, tables)
+    nodes += map_tables(products, comparisons, parameters, tables, fine)
     if "literature" in figures:
         tables.append("literature")
     if peers:
