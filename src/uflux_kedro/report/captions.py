@@ -74,7 +74,6 @@ FIGURES: Mapping[str, Caption] = {
         uflux="5",
     ),
     "latitude_seasons": Caption(
-        "Figure 5, companion",
         "Seasonal cycle by latitude",
         "Mean of each calendar month over the mapped years and the land of each band of latitude, weighted by "
         "area and days. Grey-blue: no land, or a month that is not mapped. Colours end at the 1st "
@@ -82,7 +81,6 @@ FIGURES: Mapping[str, Caption] = {
         gridded=True,
     ),
     "interannual": Caption(
-        "Figure 6",
         "Interannual variability",
         "Left: total over the mapped land (energy: its mean, weighted by area) of each full calendar "
         "year. Band or bar of the ensemble: 90 % interval of the annual value. Members in groups by "
@@ -95,6 +93,7 @@ FIGURES: Mapping[str, Caption] = {
         "towers. Years with fewer than three towers of nine months are left out. Where there are not "
         "two years the panel says so. Numbers: 08_reporting/interannual.csv. {units}.",
         gridded=True,
+        uflux="6",
     ),
     "site_skill": Caption(
         "Skill at each tower",
@@ -199,7 +198,6 @@ def _flux_caption(kind: str, flux: str) -> Caption:
 
 COMPARISON_FIGURES: Mapping[str, Caption] = {
     "resolutions": Caption(
-        "Figure 7",
         "Coarse against fine",
         "Left: the map over the region of a product of smaller cells. Middle: that product, averaged to at most 400 "
         "cells on a side for display, in its own projection. Both are means over the time that "
@@ -208,9 +206,9 @@ COMPARISON_FIGURES: Mapping[str, Caption] = {
         "by area; R² is given for ten cells or more. {units}.",
         gridded=True,
         section="resolutions",
+        uflux="7",
     ),
     "literature": Caption(
-        "Figure S10",
         "Global totals and means beside published ones",
         "Circle: mean of the full calendar years of this product; line and shade: its 90 % interval. "
         "Diamonds: published values with one standard deviation, of other years and over the "
