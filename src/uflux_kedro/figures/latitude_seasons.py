@@ -14,8 +14,8 @@ from matplotlib.ticker import MaxNLocator
 from uflux_kedro.errors import require_columns
 from uflux_kedro.figures.inputs import ordered_fluxes
 from uflux_kedro.figures.labels import flux_unit, number
-from uflux_kedro.figures.maps import MEAN_SCALES, WATER
-from uflux_kedro.figures.style import PAGE_WIDTH, styled
+from uflux_kedro.figures.maps import WATER
+from uflux_kedro.figures.style import MAP_COLOURS, PAGE_WIDTH, styled
 from uflux_kedro.statistics.latitude_seasons import COLUMNS
 
 _MONTHS = "JFMAMJJASOND"
@@ -70,7 +70,7 @@ def _draw(axis: Axes, table: pd.DataFrame, flux: str) -> QuadMesh:
         np.arange(13) + 0.5,
         edges,
         np.ma.masked_invalid(grid),
-        cmap=MEAN_SCALES[flux][0],
+        cmap=MAP_COLOURS[flux],
         vmin=low,
         vmax=high,
         rasterized=True,

@@ -13,9 +13,9 @@ from matplotlib.ticker import MaxNLocator
 from uflux_kedro.errors import InputError
 from uflux_kedro.figures.inputs import ordered_fluxes
 from uflux_kedro.figures.labels import axis_label, flux_unit, number
-from uflux_kedro.figures.maps import MEAN_SCALES, WATER
+from uflux_kedro.figures.maps import WATER
 from uflux_kedro.figures.scatter import IDENTITY
-from uflux_kedro.figures.style import FLUX_COLOURS, PAGE_WIDTH, styled
+from uflux_kedro.figures.style import FLUX_COLOURS, MAP_COLOURS, PAGE_WIDTH, styled
 from uflux_kedro.gridding.cells import cell_edges
 from uflux_kedro.gridding.projections import DEGREES
 
@@ -42,7 +42,7 @@ def resolutions_figure(comparison: xr.Dataset) -> Figure:
     figure = Figure(figsize=(PAGE_WIDTH, 2.6), layout="constrained")
     left, middle, right = figure.subplots(1, 3)
     limits = _limits(comparison, flux)
-    look: dict[str, Any] = {"cmap": MEAN_SCALES[flux][0], "vmin": limits[0], "vmax": limits[1], "rasterized": True}  # fmt: skip
+    look: dict[str, Any] = {"cmap": MAP_COLOURS[flux], "vmin": limits[0], "vmax": limits[1], "rasterized": True}  # fmt: skip
     shown = comparison["coarse"].where(comparison["share"] > 0)
     picture = _draw_map(left, shown, ("latitude", "longitude"), look)
     left.set(title="coarse", xlabel="longitude (° east)", ylabel="latitude (° north)")
