@@ -209,7 +209,8 @@ def _handles(table: pd.DataFrame, peers: Sequence[str]) -> list[Any]:
         Patch(color="#6E6E6E", alpha=0.4, linewidth=0, label="its 90 % interval; others ±1 sd"),
     ]  # fmt: skip
     groups = set(table["group"].dropna())
-    counts = table[table["kind"] == "member"].groupby("group")["name"].nunique()
+    members = table[table["kind"] == "member"].groupby(["group", "flux"])["name"].nunique()
+    counts = members.groupby("group").max()  # of one flux
     for group, style in _GROUPS.items():
         if group in groups:
             label = f"members, {group} ({counts[group]})"

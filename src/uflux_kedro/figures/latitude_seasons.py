@@ -20,6 +20,8 @@ from uflux_kedro.statistics.latitude_seasons import COLUMNS
 
 _MONTHS = "JFMAMJJASOND"
 _SIGNED = "NEE"
+_LEAST_AREA = 0.1
+"""Share of the widest band's area that a band needs to be named in words."""
 
 
 @styled()
@@ -91,7 +93,8 @@ def _limits(values: np.ndarray, flux: str) -> tuple[float, float]:
 
 
 def _in_words(table: pd.DataFrame, flux: str) -> str:
-    top = table.loc[table["value"].idxmax()]
+    wide = table[table["area_km2"] >= _LEAST_AREA * table["area_km2"].max()]
+    top = wide.loc[wide["value"].idxmax()]
     place = (top["south"] + top["north"]) / 2
     where = f"{number(abs(place), 0)}° {'north' if place >= 0 else 'south'}"
     month = pd.Timestamp(2001, int(top["month"]), 1).month_name()

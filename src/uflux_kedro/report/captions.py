@@ -69,7 +69,7 @@ FIGURES: Mapping[str, Caption] = {
         "Latitudinal profiles",
         "Multi-year mean over the land cells of each latitude. Thin lines: members; thick line: "
         "their mean. Circles: towers with values in all twelve calendar months, each month with "
-        "the same weight. {units}.",
+        "the same weight. Drawn from 60° south to 85° north at most. {units}.",
         gridded=True,
         uflux="5",
     ),
