@@ -24,8 +24,8 @@ from uflux_kedro.pipelines.uncertainty.nodes import (
 )
 from uflux_kedro.uncertainty.learning_curve import no_curve
 from uflux_kedro.uncertainty.parameters import UncertaintyParameters
-from uflux_kedro.validation.parameters import TrainingParameters
 from uflux_kedro.validation.by_site import skill_by_site
+from uflux_kedro.validation.parameters import TrainingParameters
 
 ENSEMBLE = {
     "predictor_sets": [{"name": SETS[0], "predictors": ["MODIS_NIRv"]}],

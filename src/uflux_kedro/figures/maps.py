@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from uflux_kedro.figures.inputs import ordered_fluxes
-from uflux_kedro.figures.labels import flux_unit, number
+from uflux_kedro.figures.labels import flux_unit, number, range_in_words
 from uflux_kedro.figures.style import PAGE_WIDTH, styled
 from uflux_kedro.gridding.cells import cell_edges
 from uflux_kedro.statistics.means import area_mean, multi_year_mean
@@ -282,7 +282,21 @@ def draw_maps(
             pad=0.03,
             aspect=35,
         )
+    figure.set_label(_in_words(fields, label))
     return figure
+
+
+def _in_words(fields: Mapping[str, xr.DataArray], label: str | None) -> str:
+    """Return what maps show: the mean over land and where most cells lie."""
+    said = []
+    for flux, field in fields.items():
+        unit = flux_unit(flux) if label is None else ""
+        mean = f"{number(float(area_mean(field)))} {unit}".rstrip()
+        said.append(
+            f"{flux}: land mean {mean}, 98 % of cells {range_in_words(field.values, unit)}."
+        )
+    what = "" if label is None else f" of {label}"
+    return f"Maps{what}. {' '.join(said)}"
 
 
 def _hatch(axis: GeoAxes, view: _View, cells: xr.DataArray) -> None:

@@ -219,11 +219,11 @@ def _tiles(
         classes = None
         if land_cover is not None:
             classes = land_cover.transpose(*axes).isel(place).fillna(0).to_numpy()
-        own = area[inside] if area is not None else _projected_area(rows, columns, str(crs))
+        own = area[inside] if area is not None else projected_area(rows, columns, str(crs))
         yield place, Tile(rows, columns, own, classes, crs)
 
 
-def _projected_area(rows: np.ndarray, columns: np.ndarray, crs: str) -> np.ndarray:
+def projected_area(rows: np.ndarray, columns: np.ndarray, crs: str) -> np.ndarray:
     """Return the area of cells (ny, nx) on the Earth: that in the projection over its scale."""
     from pyproj import CRS, Proj
     from scipy.interpolate import RectBivariateSpline

@@ -174,6 +174,7 @@ def write_report(
     maps may be simulated where those of the towers are not.
     """
     from uflux_kedro.pipelines.reporting.made_of import dates_of, trained_members, warnings_about
+    from uflux_kedro.pipelines.reporting.maps import further_sections
     from uflux_kedro.pipelines.reporting.uncertainty import uncertainty_sections
     from uflux_kedro.report import (
         ReportContext,
@@ -215,6 +216,7 @@ def write_report(
             skill=skill,
             sections=[
                 *map_sections(*(parts.get(k) for k in ("aggregates", "peers", "budgets"))),
+                *further_sections(parts, figures, training_table),
                 *uncertainty_sections(members, parameters, parts, figures),
                 glossary_section(
                     trained, leaderboard["scheme"].unique(), mapped="aggregates" in parts

@@ -18,6 +18,7 @@ from uflux_kedro.members import (
     derived_products,
     project_members,
 )
+from uflux_kedro.pipelines.reporting.maps import map_figures, map_tables, nodes_of_products
 from uflux_kedro.pipelines.reporting.nodes import (
     check_budgets,
     compare_product,
@@ -36,7 +37,7 @@ from uflux_kedro.pipelines.reporting.nodes import (
     tabulate_peers,
     write_report,
 )
-from uflux_kedro.pipelines.reporting.peers import project_peers
+from uflux_kedro.pipelines.reporting.peers import project_fine_product, project_peers
 from uflux_kedro.pipelines.reporting.towers import tower_figures, tower_tables
 from uflux_kedro.pipelines.reporting.uncertainty import (
     optional_figures,
@@ -91,6 +92,8 @@ def create_pipeline(**_: object) -> Pipeline:
             "spread_maps": (draw_spread_maps, products),
             "profiles": (draw_profiles, {"training_table": "training_table"} | products),
         }
+    fine = project_fine_product(products)
+    figures |= map_figures(products, parameters, fine)
     figures |= uncertainty_figures(members, products)
     if parameters["grids"]:
         derived = [name for name in derived_products(members) if name == "ET"]
@@ -122,7 +125,10 @@ def create_pipeline(**_: object) -> Pipeline:
             tags=peer.flux,
         )
         for peer, name in comparisons.items()
-    ]
+    ] + nodes_of_products(products, closed)
+    nodes += map_tables(products, comparisons, parameters, tables, fine)
+    if "literature" in figures:
+        tables.append("literature")
     if peers:
         nodes.append(
             node(
