@@ -49,6 +49,7 @@ def test_blocks_that_are_not_run_say_why_and_are_few():
         "docs/download.md": 1,
         "docs/products.md": 1,
         "docs/sources/sentinel2.md": 1,
+        "docs/tasks/source.md": 1,
     }
     assert all(len(block.why_not.split()) > 4 for block in marked)
 
@@ -160,7 +161,7 @@ def test_the_files_that_a_page_names_exist(page):
     assert not {name for name in named if not any((root / name).exists() for root in roots)}
 
 
-READER_PAGE = "docs/adding_a_reader.md"
+READER_PAGE, TOWERS_PAGE = "docs/adding_a_reader.md", "docs/tasks/towers.md"
 
 
 @pytest.fixture
@@ -239,11 +240,35 @@ def few_trees(monkeypatch):
     monkeypatch.setattr(errors_of_filling, "_TREES", few)
 
 
+def test_the_example_of_own_towers_is_admitted_and_serves_its_members(tmp_path, monkeypatch):
+    """Its table and settings, through the functions that the page's commands call."""
+    from uflux_kedro.features import build_training_table
+    from uflux_kedro.quality import QualityParameters, check_towers
+    from uflux_kedro.readers import read_towers
+    from uflux_kedro.validation import usable_rows
+
+    monkeypatch.chdir(tmp_path)
+    run_python(PYTHON[TOWERS_PAGE], {})
+    settings = next(yaml.safe_load(b.code) for b in YAML[TOWERS_PAGE] if "towers:" in b.code)
+    parameters = model_of("towers").model_validate(settings["towers"])
+    towers, sites = read_towers("my_towers.csv", parameters, outside="keep")
+    checked = check_towers(towers, sites, QualityParameters())
+    assert not [finding for finding in checked.findings if finding.open]
+    table = build_training_table(checked.towers, sites)
+    members = model_of("ensemble").model_validate(settings["ensemble"]).members()
+    assert [member.name for member in members] == ["NIRv-MINE.GPP.XGB", "MINE.GPP.XGB"]
+    for member in members:
+        usable, _ = usable_rows(table, member.predictors, member.flux, min_qc=0.5)
+        assert usable.sum() == 12 * 48
+
+
 PREPARED = {"docs/gap_filling.md": write_half_hours}
 """Page -> what writes the files that its code reads."""
 
 
-@pytest.mark.parametrize("page", PYTHON.keys() - {READER_PAGE, *WITHOUT_KEDRO, *ON_RESULTS})
+@pytest.mark.parametrize(
+    "page", PYTHON.keys() - {READER_PAGE, TOWERS_PAGE, *WITHOUT_KEDRO, *ON_RESULTS}
+)
 def test_python_on_the_pages_runs(page, tmp_path, monkeypatch, few_trees):
     monkeypatch.chdir(tmp_path)
     PREPARED.get(page, lambda folder: None)(tmp_path)
