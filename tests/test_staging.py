@@ -6,12 +6,14 @@ import errno
 import json
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
 from kedro.io import DataCatalog, DatasetError, MemoryDataset
 from kedro.pipeline import Pipeline, node
 from kedro.runner import SequentialRunner
+from matplotlib.figure import Figure
 
 from tests.testing.products import plan, tree, write_world
 from uflux_kedro import staging
@@ -249,9 +251,10 @@ def test_what_another_pipeline_may_have_made_need_not_be_there(project, tmp_path
     table = OptionalCSVDataset(filepath=str(tmp_path / "data" / "02" / "loop.csv"))
     figure = FigureDataset(filepath=str(tmp_path / "data" / "02" / "loop.png"), optional=True)
     catalog = DataCatalog({"loop": table, "picture": figure})
-    page = Pipeline([node(lambda *parts: list(map(len, parts)), ["loop", "picture"], "page")])
+    page = Pipeline([node(lambda *parts: str(parts), ["loop", "picture"], "page")])
     Staging(tmp_path / "data").begin(page, catalog, resume=False)
-    assert len(catalog.load("loop")) == len(catalog.load("picture")) == 0
+    assert catalog.load("loop").empty
+    assert catalog.load("picture") is None
     needed = DataCatalog({"loop": table, "picture": FigureDataset(filepath=str(figure._path))})
     with pytest.raises(ConfigurationError, match=r"^02/loop.png: not there"):
         Staging(tmp_path / "data").begin(page, needed, resume=False)
@@ -304,6 +307,40 @@ def test_what_changes_no_number_changes_no_fingerprint(project):
     project.made.append([])  # the toy's n_jobs
     assert origins(PIPELINE, project.catalog(), {}) == first
     assert origins(PIPELINE, project.catalog(factor=2), {})["page"] != first["page"]
+
+
+def test_files_beside_an_output_come_and_go_with_it(tmp_path):
+    """A figure is a PNG, and a PDF and an SVG beside it."""
+    crowd = np.random.default_rng(0).normal(size=(2, 4000))
+
+    def run(points, *, resume=False, finish=True):
+        figure = FigureDataset(filepath=str(tmp_path / "08" / "figure_a.png"), dpi=400)
+        pipeline = Pipeline(
+            [node(lambda settings: plot(*settings["xy"]), "params:plot", "figure_a")]
+        )
+        catalog = DataCatalog({"figure_a": figure, "params:plot": MemoryDataset({"xy": points})})
+        places = Staging(tmp_path)
+        places.begin(pipeline, catalog, resume=resume)
+        if not places.kept:
+            SequentialRunner().run(pipeline, catalog)
+        if finish:
+            places.finish(whole=True)
+        return places, sorted(p.name for p in tmp_path.glob("08/*"))
+
+    assert run(crowd[:, :5])[1] == ["figure_a.pdf", "figure_a.png", "figure_a.svg"]
+    before = tree(tmp_path / "08")
+    assert run(crowd, finish=False)[1] == ["figure_a.pdf", "figure_a.png", "figure_a.svg"]
+    assert tree(tmp_path / "08") == before
+    places, names = run(crowd, resume=True)
+    assert places.kept == ["figure_a"]
+    assert names == ["figure_a.pdf", "figure_a.png"], "no SVG of the figure that was there before"
+    assert not (tmp_path / "unfinished").exists()
+
+
+def plot(x, y):
+    figure = Figure(figsize=(3, 3))
+    figure.subplots().scatter(x, y)
+    return figure
 
 
 class ProductProject:

@@ -129,7 +129,7 @@ class Staging:
                     "name": name,
                     "fingerprint": found[name].fingerprint,
                     "inputs": {keys.get(n, n): f for n, f in found[name].inputs.items()},
-                    "product": hasattr(datasets[name], "reopen"),
+                    "beside": list(getattr(datasets[name], "beside", ())),
                 }
         for name in outputs - paths.keys():
             # A product in an object store is made again in its place, region by region.
@@ -158,6 +158,12 @@ class Staging:
         """
         plan = self._plan()
         plan["finished"] = self.names
+        plan["gone"] = [
+            part.as_posix()
+            for key in self.names
+            for part in _parts(self.data / key, plan["outputs"][key].get("beside", ()))
+            if part.exists() and not self._staged(part).exists()
+        ]
         plan["whole"] = whole
         self._write_plan(plan)
         count = self.complete()
@@ -178,9 +184,11 @@ class Staging:
         replaced = []
         for key in finished:
             final = self.data / key
-            for part in _parts(final, product=plan["outputs"][key]["product"]):
+            for part in _parts(final, plan["outputs"][key].get("beside", ())):
                 if self._staged(part).exists():
                     replaced.append(put(self._staged(part), part))
+        for part in plan.get("gone", ()):
+            remove(Path(part))
         now = time.strftime("%Y-%m-%d %H:%M:%S")
         for key in finished:
             made[key] = {k: plan["outputs"][key][k] for k in ("name", "fingerprint", "inputs")}
@@ -190,7 +198,7 @@ class Staging:
         plan["outputs"] = {k: v for k, v in plan["outputs"].items() if k not in finished}
         if plan["whole"]:
             for key, output in plan["outputs"].items():
-                self._discard(self.data / key, product=output["product"])
+                self._discard(self.data / key, output.get("beside", ()))
             plan["outputs"] = {}
         plan = {k: plan[k] for k in ("started", "outputs")}
         if plan["outputs"]:
@@ -220,18 +228,18 @@ class Staging:
         begins with those of the last run, which it shares on the disk.
         """
         staged = self._staged(path)
-        product = hasattr(dataset, "reopen")
+        beside = getattr(dataset, "beside", ())
         there = staged.exists()
         if resume and there and _is_from(plan["outputs"], self._key(path), origin):
             self.kept.append(name)
             return
         last = path.exists() and not _is_from(self._record(), self._key(path), origin)
         (self.outdated if there or last else self.missing).append(name)
-        if not product:
-            remove(staged)
+        if not hasattr(dataset, "reopen"):
+            self._discard(path, beside)
             return
         if not there:
-            for part in _parts(path, product=True):
+            for part in _parts(path, beside):
                 remove(self._staged(part))
                 if part.exists():
                     link(part, self._staged(part))
@@ -239,8 +247,8 @@ class Staging:
         dataset.reopen()
         set_local_path(dataset, path)
 
-    def _discard(self, final: Path, *, product: bool) -> None:
-        for part in _parts(final, product=product):
+    def _discard(self, final: Path, beside: Iterable[str]) -> None:
+        for part in _parts(final, beside):
             remove(self._staged(part))
 
     def _key(self, path: Path) -> str:
@@ -271,12 +279,10 @@ class Staging:
             temporary.write_text(json.dumps(plan, indent=1, sort_keys=True))
 
 
-def _parts(path: Path, *, product: bool) -> list[Path]:
-    """Paths of an output: one, but three of a product (store, marks of its regions, record)."""
-    if not product:
-        return [path]
-    stem = str(path).removesuffix(".zarr")
-    return [path, Path(f"{stem}.regions"), Path(f"{stem}.stac.json")]
+def _parts(path: Path, beside: Iterable[str]) -> list[Path]:
+    """Paths of an output: its own, and those beside it, which its dataset names by their ends."""
+    stem = str(path).removesuffix(path.suffix)
+    return [path, *(Path(f"{stem}{end}") for end in beside)]
 
 
 def _is_from(made: Mapping[str, Mapping[str, Any]], key: str, origin: Origin) -> bool:

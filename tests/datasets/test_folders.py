@@ -30,11 +30,11 @@ def test_a_failed_save_leaves_the_tables_that_are_there(tmp_path):
     assert [f.name for f in dataset.load().iterdir()] == ["a.csv"]
 
 
-def test_figures_come_back_as_bytes_by_name(tmp_path):
+def test_figures_come_back_by_name(tmp_path):
     dataset = FigureFolderDataset(filepath=str(tmp_path / "figures"))
     dataset.save({"b": Figure(figsize=(1, 1)), "a": Figure(figsize=(1, 1))})
     found = dataset.load()
     assert list(found) == ["a", "b"]
-    assert found["a"].startswith(b"\x89PNG")
+    assert found["a"].png.startswith(b"\x89PNG")
     assert found["a"] == found["b"]
     assert dataset.exists()

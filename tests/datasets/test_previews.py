@@ -128,4 +128,4 @@ def test_figures_are_shown_as_they_are(tmp_path):
 
     figure = FigureDataset(filepath=str(tmp_path / "figure.png"))
     figure.save(Figure())
-    assert base64.b64decode(figure.preview()) == figure.load()
+    assert base64.b64decode(figure.preview()) == figure.load().png

@@ -80,7 +80,7 @@ def test_the_report_has_the_same_bytes(tmp_path):
         "learning_curve_GPP": no_curve(),
         "target_shares": share_of_targets(table, GPP=held_out),
         "closed_loop_maps": pd.DataFrame(),
-        "figure_closed_loop": b"",
+        "figure_closed_loop": None,
         "comparison_GPP": board.head(0),
         "held_out_GPP": held_out,
         "members_GPP": of_cards,

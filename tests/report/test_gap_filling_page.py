@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.testing.pages import PIXEL
+from uflux_kedro.figures.picture import Picture
 from uflux_kedro.report.gap_filling import FilledTowers, render_gap_filling, shares
 
 
@@ -29,10 +31,10 @@ def towers() -> FilledTowers:
         "found": "long",
     }
     records = pd.DataFrame({"record": ["US-Xyz_2011-2011"], "site_id": ["US-Xyz"]})
-    png = b"\x89PNG"
+    picture = Picture(PIXEL)
     return FilledTowers(
         "downloads", "mds", 0.9, records, filled, sums, pd.DataFrame(), [finding],
-        {"US-Xyz_2011-2011.fingerprint": png},
+        {"US-Xyz_2011-2011.fingerprint": picture},
     )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import re
 from dataclasses import replace
 
@@ -15,10 +16,14 @@ from tests.testing.synthetic import SETS, make_leaderboard, make_sites, make_tra
 from uflux_kedro.ensemble import Member
 from uflux_kedro.errors import ConfigurationError, InputError
 from uflux_kedro.figures.labels import MINUS
-from uflux_kedro.report import FIGURES, ReportContext, render_report
+from uflux_kedro.figures.picture import Picture
+from uflux_kedro.report import FIGURES, UNCERTAINTY_FIGURES, ReportContext, render_report
+from uflux_kedro.report.captions import caption_of
+from uflux_kedro.report.numbering import linked, number, numbered
 from uflux_kedro.report.tables import (
     comparison_table,
     data_table,
+    html_table,
     leaderboard_table,
     members_table,
     pooled_table,
@@ -55,7 +60,7 @@ def context() -> ReportContext:
         training_table=make_training_table(make_sites()),
         leaderboard=make_leaderboard(),
         comparison=make_comparison(),
-        figures=dict.fromkeys(FIGURES, PIXEL),
+        figures=dict.fromkeys(FIGURES, Picture(PIXEL)),
         sources={"ERA5": "monthly means"},
         skill={"By IGBP class": pd.DataFrame({"IGBP": ["ENF"], "sites": [2], "NSE": [0.5]})},
         left_out=["OCO-2-CSIF-ERA5: no column OCO2_CSIF"],
@@ -78,14 +83,16 @@ def test_page_is_well_formed_with_unique_ids_and_valid_links(page, outline):
     assert page.startswith("<!DOCTYPE html>")
     assert page.rstrip().endswith("</html>")
     assert len(outline.ids) == len(set(outline.ids))
-    assert {link.removeprefix("#") for link in outline.links} <= set(outline.ids)
-    assert outline.links
+    inside = {link.removeprefix("#") for link in outline.links if link.startswith("#")}
+    assert inside <= set(outline.ids)
+    assert "skill" in inside
 
 
 def test_page_needs_nothing_beside_it(page, outline):
     assert all(source.startswith("data:image/png;base64,") for source in outline.sources)
     assert len(outline.sources) == len(FIGURES)
     assert base64.b64decode(outline.sources[0].partition(",")[2]) == PIXEL
+    assert all(link.startswith(("#", "data:text/csv;")) for link in outline.links)
     assert not re.search(r"https?://|@import|url\(|<link", page)
 
 
@@ -111,9 +118,79 @@ def test_captions_name_units_and_n(outline):
     assert "n is the number of site-months with both values" in words
     assert "GPP, RECO, NEE in gC m⁻² d⁻¹; H, LE in W m⁻²" in words
     for caption in FIGURES.values():
-        assert f"{caption.number}. {caption.title}." in words
+        assert f"{caption.title}." in words
     assert "{" not in " ".join(c.text.format(scheme="", shown="", records="", units="")
                                for c in FIGURES.values())  # fmt: skip
+
+
+def test_figures_are_numbered_in_the_order_of_the_page(page, context):
+    places = re.findall(r'<figure id="figure-(\w+)">.*?<b>(Figure \d+)\. ', page, re.DOTALL)
+    assert [number for _, number in places] == [f"Figure {n}" for n in range(1, len(FIGURES) + 1)]
+    assert {key for key, _ in places} == set(FIGURES)
+    fewer = {key: context.figures[key] for key in ("mean_maps", "site_skill")}
+    words = Outline(render_report(replace(context, figures=fewer))).words
+    assert "Figure 1. Skill at each tower." in words
+    assert "Figure 2. Multi-year mean of the ensemble. (Figure 4a of UFLUX.)" in words
+
+
+def test_a_text_refers_to_a_figure_by_its_number():
+    with_links = linked({"figure-b"}, {"b": "Bee", "c": "<Sea>"}.get)
+    text = with_links("See [figure:b], not [figure:c] & [x].")
+    html = f'<figure id="figure-a"></figure><p>{text}</p><figure id="figure-b"></figure>'
+    assert '<p>See <a href="#figure-b">Figure 2</a>, not' in numbered(html)
+    assert "the figure \u201c&lt;Sea&gt;\u201d &amp; [x]." in numbered(html)
+    with pytest.raises(KeyError):
+        numbered(str(number("table", "a")))
+
+
+def test_every_reference_in_a_caption_is_to_a_figure_that_the_report_has():
+    captions = [*FIGURES.values(), *UNCERTAINTY_FIGURES.values()]
+    for key in (k for c in captions for k in re.findall(r"\[figure:([^\]]*)\]", c.text)):
+        assert caption_of(key).title
+
+
+def test_a_figure_says_what_is_seen_and_is_small(context):
+    seen = Picture(PIXEL, b"<svg/>", alt='Six panels; "GPP" lies on the line')
+    figures = {"scatter": seen, "profiles": Picture(PIXEL)}
+    page = render_report(replace(context, figures=figures))
+    assert (
+        'alt="Six panels; &#34;GPP&#34; lies on the line" src="data:image/svg+xml;base64,' in page
+    )
+    assert 'alt="Latitudinal profiles" src="data:image/png;base64,' in page
+    assert 'width="1" height="1"' in page
+
+
+def test_tables_are_numbered_and_saved_as_csv_in_full(page, outline, context):
+    saved = re.findall(
+        r'download="([^"]+)" href="data:text/csv;charset=utf-8;base64,([^"]+)"', page
+    )
+    assert len(saved) == outline.tags.count("table")
+    numbers = re.findall(r'id="table-[^"]+-title"><b>(Table \d+)\.', page)
+    assert numbers == [f"Table {n}" for n in range(1, len(saved) + 1)]
+    content = base64.b64decode(dict(saved)["leaderboard.csv"]).decode()
+    found = pd.read_csv(io.StringIO(content))
+    pd.testing.assert_frame_equal(found, leaderboard_table(context.leaderboard), check_dtype=False)
+
+
+def test_the_contents_are_the_sections_of_the_page(page):
+    entries = re.findall(r'<li><a href="#([^"]+)">([^<]+)</a></li>', page)
+    sections = re.findall(r'<section id="([^"]+)">\s*<h2>([^<]+)</h2>', page)
+    assert entries == sections
+    assert ("breakdown", "Skill in detail") in entries
+
+
+@pytest.mark.parametrize("value", np.linspace(0, 1, 6))
+def test_coloured_cells_are_readable(value):
+    html = html_table(pd.DataFrame({"NSE": [value]}), "cell")
+    ink, fill = re.findall(r"color: #(\w{6}); background-color: #(\w{6})", html)[0]
+
+    def luminance(colour):
+        parts = np.array([int(colour[i : i + 2], 16) / 255 for i in (0, 2, 4)])
+        linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+        return linear @ [0.2126, 0.7152, 0.0722]
+
+    low, high = sorted((luminance(ink), luminance(fill)))
+    assert (high + 0.05) / (low + 0.05) > 4.5
 
 
 def test_resolution_changes_the_name_of_rows(context):
@@ -185,7 +262,7 @@ def test_bare_run_omits_empty_sections(context):
 
 def test_unknown_figure_is_refused(context):
     with pytest.raises(ConfigurationError, match="no figure 'scater'"):
-        render_report(replace(context, figures={"scater": PIXEL}))
+        render_report(replace(context, figures={"scater": Picture(PIXEL)}))
 
 
 def test_leaderboard_with_other_columns_is_refused(context):

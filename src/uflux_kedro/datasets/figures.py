@@ -1,4 +1,4 @@
-"""Dataset of figures: PNG files, with the same bytes for the same figure."""
+"""Dataset of figures: PNG, PDF and SVG files, with the same bytes for the same figure."""
 
 from __future__ import annotations
 
@@ -8,21 +8,24 @@ from typing import TYPE_CHECKING, Any
 from kedro.io import AbstractDataset
 from kedro_datasets._typing import ImagePreview
 
-from uflux_kedro.files import replacing
+from uflux_kedro.figures.picture import VECTORS, Picture, read_picture, write_picture
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-class FigureDataset(AbstractDataset["Figure", bytes]):
-    """A matplotlib figure: saved as PNG, loaded as the file's bytes, shown by kedro-viz.
+class FigureDataset(AbstractDataset["Figure", "Picture | None"]):
+    """A matplotlib figure: saved as PNG and PDF, and as SVG where that is small; shown by kedro-viz.
 
     Args:
-        filepath: The file; its suffix sets the format.
+        filepath: The PNG; the other files have its name and their own suffixes.
         dpi: Dots per inch.
-        optional: Whether a figure that was never drawn loads as no bytes, which is an error otherwise.
+        optional: Whether a figure that was never drawn loads as None, which is an error otherwise.
         metadata: Kedro's metadata, such as the layer in kedro-viz.
     """
+
+    beside = VECTORS
+    """Ends of the paths of the other files."""
 
     def __init__(
         self,
@@ -37,20 +40,19 @@ class FigureDataset(AbstractDataset["Figure", bytes]):
         self.optional = optional
         self.metadata = metadata
 
-    def load(self) -> bytes:
-        """Return the file's bytes, for embedding in a page."""
-        return b"" if self.optional and not self._exists() else self._path.read_bytes()
+    def load(self) -> Picture | None:
+        """Return the figure, for embedding in a page."""
+        return None if self.optional and not self._exists() else read_picture(self._path)
 
     def save(self, data: Figure) -> None:
-        """Write the figure without date and software version."""
-        with replacing(self._path) as temporary:
-            data.savefig(temporary, dpi=self._dpi, bbox_inches="tight", metadata={"Software": None})
+        """Write the files without date and software version."""
+        write_picture(data, self._path, self._dpi)
 
     def preview(self) -> ImagePreview:
-        """Return the figure for kedro-viz."""
+        """Return the PNG for kedro-viz."""
         import base64
 
-        return ImagePreview(base64.b64encode(self.load()).decode())
+        return ImagePreview(base64.b64encode(self._path.read_bytes()).decode())
 
     def _exists(self) -> bool:
         return self._path.is_file()

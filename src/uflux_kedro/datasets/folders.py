@@ -10,6 +10,7 @@ from kedro.io import AbstractDataset
 from kedro_datasets._typing import TablePreview
 
 from uflux_kedro.datasets.previews import files_preview
+from uflux_kedro.figures.picture import Picture, read_picture, write_picture
 from uflux_kedro.files import replacing
 
 if TYPE_CHECKING:
@@ -62,8 +63,8 @@ class TableFolderDataset(_Folder, AbstractDataset["Mapping[str, pd.DataFrame]", 
                 table.to_csv(file, index=False)
 
 
-class FigureFolderDataset(_Folder, AbstractDataset["Mapping[str, Figure]", "dict[str, bytes]"]):
-    """Figures as PNG in one folder: saved by name, loaded as the files' bytes by name.
+class FigureFolderDataset(_Folder, AbstractDataset["Mapping[str, Figure]", "dict[str, Picture]"]):
+    """Figures as PNG and PDF in one folder, as SVG where that is small: saved and loaded by name.
 
     Args:
         filepath: The folder.
@@ -79,18 +80,13 @@ class FigureFolderDataset(_Folder, AbstractDataset["Mapping[str, Figure]", "dict
         super().__init__(filepath=filepath, metadata=metadata)
         self._dpi = dpi
 
-    def load(self) -> dict[str, bytes]:
-        """Return the figures' bytes, sorted by name, for embedding in a page."""
-        return {file.stem: file.read_bytes() for file in sorted(self._path.glob(self.pattern))}
+    def load(self) -> dict[str, Picture]:
+        """Return the figures, sorted by name, for embedding in a page."""
+        return {file.stem: read_picture(file) for file in sorted(self._path.glob(self.pattern))}
 
     def save(self, data: Mapping[str, Figure]) -> None:
         """Write all figures without date and software version, in place of those of an earlier run."""
         with replacing(self._path) as temporary:
             temporary.mkdir()
             for name, figure in data.items():
-                figure.savefig(
-                    temporary / f"{name}.png",
-                    dpi=self._dpi,
-                    bbox_inches="tight",
-                    metadata={"Software": None},
-                )
+                write_picture(figure, temporary / f"{name}.png", self._dpi)

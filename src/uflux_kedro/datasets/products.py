@@ -73,6 +73,9 @@ class ProductDataset(_InStore, AbstractDataset[ProductStore, xr.Dataset]):
         metadata: Kedro's metadata, such as the layer in kedro-viz.
     """
 
+    beside = (".regions", ".stac.json")
+    """Ends of the paths of marks of regions and of the record."""
+
     def load(self) -> xr.Dataset:
         """Open the finished product lazily.
 

@@ -36,6 +36,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "members": ["leaderboard_figure"],
         "next_tower": ["next_tower_figure"],
         "peers": ["peer_density_figure", "peer_maps_figure"],
+        "picture": ["Picture", "read_picture", "write_picture"],
         "profiles": ["profiles_figure", "tower_means"],
         "ranking": ["ranking_figure"],
         "response": ["response_figure"],

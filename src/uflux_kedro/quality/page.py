@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-
 import pandas as pd
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
+from uflux_kedro.figures.picture import Picture
 from uflux_kedro.figures.style import png_bytes
 from uflux_kedro.quality.check import Checked
 from uflux_kedro.quality.figures import coverage_figure, suspicious_years_figure
@@ -38,21 +37,21 @@ def render_quality(checked: Checked, where: str) -> str:
         where=where,
         facts=_facts(checked),
         undecided=[f for f in checked.findings if f.open],
-        findings=_table(findings, "findings"),
-        coverage=_png(coverage_figure(checked)),
-        suspicious=_png(years) if years is not None else None,
-        phase=_table(_phase(checked), "phase"),
-        towers=_table(towers, "towers"),
-        columns=_table(_columns(checked), "columns"),
+        findings=_table(findings, "findings", "Findings"),
+        coverage=_picture(coverage_figure(checked)),
+        suspicious=_picture(years) if years is not None else None,
+        phase=_table(_phase(checked), "phase", "Seasons compared"),
+        towers=_table(towers, "towers", "Towers"),
+        columns=_table(_columns(checked), "columns", "Columns"),
     )
 
 
-def _png(figure: Figure) -> str:
-    return base64.b64encode(png_bytes(figure)).decode("ascii")
+def _picture(figure: Figure) -> Picture:
+    return Picture(png_bytes(figure), alt=str(figure.get_label()))
 
 
-def _table(table: pd.DataFrame, name: str) -> Markup | None:
-    return None if table.empty else html_table(table, name)
+def _table(table: pd.DataFrame, name: str, title: str) -> Markup | None:
+    return None if table.empty else html_table(table, name, title=title)
 
 
 def _facts(checked: Checked) -> list[tuple[str, str]]:

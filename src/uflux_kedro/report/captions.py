@@ -1,4 +1,4 @@
-"""Numbers, titles and captions of the report's figures."""
+"""Titles and captions of the report's figures."""
 
 from __future__ import annotations
 
@@ -13,66 +13,67 @@ from uflux_kedro.variables import FLUXES
 
 @dataclass(frozen=True)
 class Caption:
-    """Caption of one figure.
+    """Caption of one figure. Its number is its place on the page, which only the page knows.
 
     Attributes:
-        number: Number in the report; figures of the UFLUX publication keep their number.
-        title: Short title, also the alternative text.
-        text: Text with the fields ``{shown}``, ``{scheme}``, ``{records}``, ``{units}``.
+        title: Short title, also the alternative text of a figure that has none.
+        text: Text with the fields ``{shown}``, ``{scheme}``, ``{records}``, ``{units}``. A reference
+            ``[figure:scatter]`` becomes the number of that figure, and a link.
         gridded: Whether the figure requires grids.
         section: Key of the section that shows it; empty for the main part of the page.
+        uflux: Number of the figure in the UFLUX publication that it corresponds to; empty if there
+            is none.
     """
 
-    number: str
     title: str
     text: str
     gridded: bool = False
     section: str = ""
+    uflux: str = ""
 
 
 FIGURES: Mapping[str, Caption] = {
     "scatter": Caption(
-        "Figure 2",
         "Tower against model",
         "Held-out predictions at towers that the model was not trained on ({scheme}). Model: "
         "{shown}. Colour is the number of {records} in a hexagon, on one logarithmic scale; n is "
         "the number of {records} with both values, all of which are drawn. Solid line: ordinary "
         "least squares of model on tower; dashed line: 1:1. r² is Pearson's r, squared. {units}.",
+        uflux="2",
     ),
     "leaderboard": Caption(
-        "Figure 3",
         "Skill of members by flux",
         "Pooled skill of each member at towers that it was not trained on ({scheme}). Colour and "
         "upper number: R² (Pearson's r, squared). Area and lower number: MRAE, the mean absolute "
         "error divided by the mean absolute flux at the towers; the area is proportional to it. "
         "Both have no unit. The leaderboard gives n and the number of towers of each member.",
+        uflux="3",
     ),
     "mean_maps": Caption(
-        "Figure 4a",
         "Multi-year mean of the ensemble",
         "Mean over all mapped periods, weighted by their length. The land mean is weighted by the "
         "area of cells. Coastlines are the edges of the product's land cells. Colour scales are "
         "the same in every run. {units}.",
         gridded=True,
+        uflux="4a",
     ),
     "spread_maps": Caption(
-        "Figure 4b",
         "Spread among members",
         "Standard deviation among the members in each period, averaged over time. It measures how "
         "much the members differ from each other, not from the truth. Fluxes of the same unit "
         "share a colour scale. {units}.",
         gridded=True,
+        uflux="4b",
     ),
     "profiles": Caption(
-        "Figure 5",
         "Latitudinal profiles",
         "Multi-year mean over the land cells of each latitude. Thin lines: members; thick line: "
         "their mean. Circles: towers with values in all twelve calendar months, each month with "
         "the same weight. {units}.",
         gridded=True,
+        uflux="5",
     ),
     "site_skill": Caption(
-        "Figure S1",
         "Skill at each tower",
         "Nash-Sutcliffe efficiency (NSE) at each tower ({scheme}). Model: {shown}. Boxes: "
         "quartiles and median; whiskers: 5th to 95th percentile; triangles: towers below "
@@ -80,14 +81,13 @@ FIGURES: Mapping[str, Caption] = {
     ),
     **{
         f"seasons_{flux}": Caption(
-            f"Figure S{place}",
             f"Seasonal cycle of {flux} by IGBP class",
             "Mean of each calendar month at towers that the model was not trained on ({scheme}). "
             "Model: {shown}. Towers have equal weight; bands are one standard deviation among "
             "towers; the number beside the class is that of its towers. "
             f"{flux} in {flux_unit(flux)}.",
         )
-        for place, flux in enumerate(FLUXES, start=2)
+        for flux in FLUXES
     },
 }  # fmt: skip
 """Key of a figure -> its caption, in the order of the page."""
@@ -95,16 +95,15 @@ FIGURES: Mapping[str, Caption] = {
 
 _PEER_FIGURES = {
     "difference": Caption(
-        "Figure 8",
         "Product minus {peer}",
         "Difference of multi-year means over the months and cells that both products have. "
         "Spatial R² compares the means of cells, weighted by area. Below each map: means by "
         "longitude; beside it: means by latitude. {{units}}.",
         gridded=True,
         section="peers",
+        uflux="8",
     ),
     "density": Caption(
-        "Figure 8, companion",
         "Product against {peer}, by cell and month",
         "Colour is the area times months with a pair of values, on a logarithmic scale; dashed "
         "line: 1:1. r² is Pearson's r, squared; all scores are weighted by area and days. Values "
@@ -119,7 +118,6 @@ _PEER_FIGURES = {
 
 _FLUX_FIGURES = {
     "importance": Caption(
-        "Figure S7, {flux}",
         "Importance of predictors of {flux}",
         "Increase of the RMSE of boosted trees at towers that they were not trained on (folds of towers) "
         "when the values of a predictor are shuffled. Lines: intervals from a bootstrap over towers. Of "
@@ -127,7 +125,6 @@ _FLUX_FIGURES = {
         section="explanation",
     ),
     "shap": Caption(
-        "Figure S8, {flux}",
         "SHAP values of {flux}",
         "Contribution of each predictor to each prediction of one member, exact for its trees. Each dot "
         "is a site-month at a tower; colour is the rank of the predictor's value. With the mean, the "
@@ -135,7 +132,6 @@ _FLUX_FIGURES = {
         section="explanation",
     ),
     "effects": Caption(
-        "Figure S9, {flux}",
         "Effects of predictors on {flux}",
         "Accumulated local effects of one member: change of the prediction with a predictor, against its "
         "mean, where towers have data; the predictors with the widest effect. Bands and lines: intervals "
@@ -143,7 +139,6 @@ _FLUX_FIGURES = {
         section="explanation",
     ),
     "next_tower": Caption(
-        "Figure U7, {flux}",
         "Where to build the next tower for {flux}",
         "Share of the expected squared error of {flux} over all land that a tower at a place would take "
         "away: large where conditions are common, errors large and few towers know them. Dots: places that "
@@ -152,7 +147,6 @@ _FLUX_FIGURES = {
         section="uncertainty",
     ),
     "response": Caption(
-        "{number}",
         "Response of {flux} to {driver} by IGBP class",
         "Polynomials of second order, fitted to the same rows of towers that the model was not trained "
         "on ({{scheme}}): towers, model ({{shown}}), and baseline if there is one. In brackets: number of "
@@ -163,17 +157,18 @@ _FLUX_FIGURES = {
 }
 """Kind of a figure of one flux -> its caption; the figure's key is ``<kind>_<flux>``."""
 
-_RESPONSE_NUMBERS = {"NEE": "Figure 10", "RECO": "Figure 11"}
+_RESPONSES = {"NEE": "10", "RECO": "11"}
+"""Flux with a figure of its response -> number of that figure in the UFLUX publication."""
 
 
 def _flux_caption(kind: str, flux: str) -> Caption:
     caption = _FLUX_FIGURES[kind]
     fields = {"flux": flux, "unit": flux_unit(flux)}
     if kind == "response":
-        fields |= {"number": _RESPONSE_NUMBERS[flux], "driver": RESPONSES[flux].driver}
+        fields["driver"] = RESPONSES[flux].driver
     return replace(
         caption,
-        number=caption.number.format(**fields),
+        uflux=_RESPONSES[flux] if kind == "response" else "",
         title=caption.title.format(**fields),
         text=caption.text.format(**fields),
     )
@@ -181,7 +176,6 @@ def _flux_caption(kind: str, flux: str) -> Caption:
 
 UNCERTAINTY_FIGURES: Mapping[str, Caption] = {
     "calibration": Caption(
-        "Figure U1",
         "Coverage of unseen towers against the nominal level",
         "Above: share of values inside the intervals against the share that they are to contain; "
         "dashed line: 1:1. Thick line and band: all towers, with 95 % of bootstrap draws of towers; "
@@ -192,7 +186,6 @@ UNCERTAINTY_FIGURES: Mapping[str, Caption] = {
         section="uncertainty",
     ),
     "error_ranking": Caption(
-        "Figure U2",
         "Which measure foretells the error of an unseen tower",
         "Above: rank correlation between the mean of a measure at a tower and the mean error there; "
         "lines: 95 % of bootstrap draws of towers. Below: mean error of the rows that remain when those "
@@ -202,7 +195,6 @@ UNCERTAINTY_FIGURES: Mapping[str, Caption] = {
         section="uncertainty",
     ),
     "completeness_maps": Caption(
-        "Figure U3",
         "Completeness of the sampling space",
         "Number n of distinct towers in conditions like those of a cell and month, as n / (n + n0), "
         "averaged over time: 0 where no tower resembles the place, near 1 where many do. Low values "
@@ -212,14 +204,12 @@ UNCERTAINTY_FIGURES: Mapping[str, Caption] = {
         section="uncertainty",
     ),
     "completeness_series": Caption(
-        "Figure U4",
         "Completeness over the record",
         "Mean over land, weighted by the area of cells, of each period.",
         gridded=True,
         section="uncertainty",
     ),
     "learning_curves": Caption(
-        "Figure U5",
         "Skill by number of training towers",
         "NSE at towers kept aside by models trained on part of the others. Thick line: all towers; "
         "band: 5 to 95 % of the draws of towers; grey: IGBP classes. A line that still rises at its "
@@ -227,7 +217,6 @@ UNCERTAINTY_FIGURES: Mapping[str, Caption] = {
         section="uncertainty",
     ),
     "closed_loop": Caption(
-        "Figure U6",
         "Networks of towers in the demo world",
         "Maps made from drawn networks of towers against the known truth, by flux. Left: error of the "
         "map over vegetated land. Middle: coverage of the intervals of pixels on the map, and dashed at "
@@ -248,7 +237,7 @@ def caption_of(key: str) -> Caption:
     kind, _, peer = key.partition("_")
     if key.rpartition("_")[0] in _FLUX_FIGURES:
         kind, _, peer = key.rpartition("_")
-    fluxes = _RESPONSE_NUMBERS if kind == "response" else FLUXES
+    fluxes = _RESPONSES if kind == "response" else FLUXES
     if kind in _FLUX_FIGURES and peer in fluxes:
         return _flux_caption(kind, peer)
     if kind in _PEER_FIGURES and peer:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from uflux_kedro.ensemble import Member
+from uflux_kedro.figures.picture import Picture
 from uflux_kedro.report.sections import Section
 
 
@@ -26,7 +27,8 @@ class ReportContext:
         comparison: Members compared with the first of their flux, from
             :func:`uflux_kedro.validation.comparison.compare_with_first`, with ``flux`` and
             ``predictor_set`` as columns.
-        figures: Key of a figure (see :func:`uflux_kedro.report.captions.caption_of`) -> PNG.
+        figures: Key of a figure (see :func:`uflux_kedro.report.captions.caption_of`) -> the
+            figure.
         shown: Predictions shown in the figures of tower against model, such as "the mean of
             all members".
         sources: Name of a data source -> description or origin.
@@ -46,7 +48,7 @@ class ReportContext:
     leaderboard: pd.DataFrame
     dates: Mapping[str, str] = field(default_factory=dict)
     comparison: pd.DataFrame = field(default_factory=pd.DataFrame)
-    figures: Mapping[str, bytes] = field(default_factory=dict)
+    figures: Mapping[str, Picture] = field(default_factory=dict)
     shown: str = "the mean of all members"
     sources: Mapping[str, str] = field(default_factory=dict)
     skill: Mapping[str, pd.DataFrame] = field(default_factory=dict)

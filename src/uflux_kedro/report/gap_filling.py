@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
+from uflux_kedro.figures.picture import Picture
 from uflux_kedro.readers.towers.half_hours import FLUXES
 from uflux_kedro.report.page import fill_page
 from uflux_kedro.report.tables import html_table
@@ -36,7 +36,7 @@ class FilledTowers:
         sums: Sums by record, period and flux.
         scoreboard: Methods on artificial gaps; no rows if none were compared.
         findings: Remarks on the records.
-        figures: ``<record>.<kind>`` or ``<kind>`` -> PNG.
+        figures: ``<record>.<kind>`` or ``<kind>`` -> the figure.
     """
 
     where: str
@@ -47,7 +47,7 @@ class FilledTowers:
     sums: pd.DataFrame
     scoreboard: pd.DataFrame
     findings: Sequence[Mapping[str, Any]]
-    figures: Mapping[str, bytes]
+    figures: Mapping[str, Picture]
 
 
 def render_gap_filling(towers: FilledTowers) -> str:
@@ -64,11 +64,13 @@ def render_gap_filling(towers: FilledTowers) -> str:
             ("half-hours and hours", f"{len(towers.filled):,}"),
             ("findings", f"{len(towers.findings):,}"),
         ],
-        records=html_table(shares(towers.filled), "records"),
-        sums=_table(annual_sums(towers.sums), "sums", 1),
-        figures=[_figure(name, png) for name, png in towers.figures.items()],
-        scoreboard=_table(whole_records(towers.scoreboard), "scoreboard", 3),
-        findings=_table(findings_table(towers.findings), "findings", 2),
+        records=html_table(shares(towers.filled), "records", title="Shares of the records"),
+        sums=_table(annual_sums(towers.sums), "sums", 1, "Sums and means of years"),
+        figures=[_figure(*figure) for figure in towers.figures.items()],
+        scoreboard=_table(
+            whole_records(towers.scoreboard), "scoreboard", 3, "Methods on artificial gaps"
+        ),
+        findings=_table(findings_table(towers.findings), "findings", 2, "Findings"),
     )
 
 
@@ -121,12 +123,12 @@ def findings_table(findings: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _table(table: pd.DataFrame, name: str, decimals: int) -> Markup | None:
-    return None if table.empty else html_table(table, name, decimals)
+def _table(table: pd.DataFrame, name: str, decimals: int, title: str) -> Markup | None:
+    return None if table.empty else html_table(table, name, decimals, title=title)
 
 
-def _figure(name: str, png: bytes) -> tuple[str, str, str]:
-    """Return title, caption and content of a figure."""
+def _figure(name: str, picture: Picture) -> dict[str, object]:
+    """Return key, title, caption and content of a figure."""
     record, _, kind = name.rpartition(".")
     title = f"{record or 'All records'}: {kind.replace('_', ' ')}"
-    return title, CAPTIONS[kind], base64.b64encode(png).decode("ascii")
+    return {"key": name, "picture": picture, "title": title, "text": CAPTIONS[kind]}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-
 import pandas as pd
 from markupsafe import Markup
 
@@ -11,6 +9,7 @@ from uflux_kedro.figures.inputs import ordered_fluxes
 from uflux_kedro.figures.labels import RECORDS, SCHEMES
 from uflux_kedro.report.captions import FIGURES, UNCERTAINTY_FIGURES, caption_of, units_text
 from uflux_kedro.report.context import ReportContext
+from uflux_kedro.report.numbering import linked
 from uflux_kedro.report.page import fill_page
 from uflux_kedro.report.tables import (
     comparison_table,
@@ -20,9 +19,6 @@ from uflux_kedro.report.tables import (
     members_table,
     pooled_table,
 )
-
-_LONG_TABLE = 25
-"""Rows beyond which a table is folded at first."""
 
 
 def render_report(context: ReportContext) -> str:
@@ -51,11 +47,15 @@ def render_report(context: ReportContext) -> str:
         schemes={key: SCHEMES.get(key, key) for key in leaderboard["scheme"].unique()},
         records=records,
         facts=_facts(context, records),
-        members=html_table(members_table(context.members, context.dates), "members"),
-        data=html_table(data_table(context.training_table, records), "data"),
-        leaderboard=html_table(leaderboard_table(leaderboard), "leaderboard"),
+        members=html_table(
+            members_table(context.members, context.dates), "members", title="Members"
+        ),
+        data=html_table(
+            data_table(context.training_table, records), "data", title="Towers by flux"
+        ),
+        leaderboard=html_table(leaderboard_table(leaderboard), "leaderboard", title="Leaderboard"),
         comparison=_comparison(context),
-        pooled=html_table(pooled_table(of_scheme), "pooled"),
+        pooled=html_table(pooled_table(of_scheme), "pooled", title="Pooled skill by flux"),
         figures=_figures(context, records),
         sections=[
             {
@@ -64,18 +64,14 @@ def render_report(context: ReportContext) -> str:
                 "text": section.text,
                 "notes": section.notes,
                 "tables": [
-                    (
-                        title,
-                        html_table(table, f"{section.key}-{place}", decimals),
-                        len(table) > _LONG_TABLE,
-                    )
+                    html_table(table, f"{section.key}-{place}", decimals, title)
                     for place, (title, table, decimals) in enumerate(section.tables)
                 ],
             }
             for section in context.sections
         ],
         skill=[
-            (title, html_table(table, f"skill-{place}"), len(table) > _LONG_TABLE)
+            html_table(table, f"skill-{place}", title=title)
             for place, (title, table) in enumerate(context.skill.items())
         ],
     )
@@ -100,11 +96,13 @@ def _comparison(context: ReportContext) -> Markup | None:
     """Return the comparison of members, with 3 decimals as differences are small."""
     if context.comparison.empty:
         return None
-    return html_table(comparison_table(context.comparison), "comparison", decimals=3)
+    return html_table(
+        comparison_table(context.comparison), "comparison", 3, "Members compared with the first"
+    )
 
 
 def _figures(context: ReportContext, records: str) -> list[dict[str, object]]:
-    """Return the figures in the order of the page, with their captions and PNG as base64."""
+    """Return the figures in the order of their sections, with their captions."""
     captions = {key: caption_of(key) for key in context.figures}
     places = [*FIGURES, *UNCERTAINTY_FIGURES]
     order = sorted(captions, key=lambda k: places.index(k) if k in places else len(places))
@@ -114,15 +112,16 @@ def _figures(context: ReportContext, records: str) -> list[dict[str, object]]:
         "records": records,
         "units": units_text(ordered_fluxes(context.leaderboard["flux"], "leaderboard")),
     }
+    with_links = linked({f"figure-{key}" for key in captions}, lambda key: caption_of(key).title)
     return [
         {
             "key": key,
             "gridded": caption.gridded,
             "section": caption.section,
-            "number": caption.number,
+            "uflux": caption.uflux,
             "title": caption.title,
-            "text": caption.text.format(**fields),
-            "png": base64.b64encode(context.figures[key]).decode("ascii"),
+            "text": with_links(caption.text.format(**fields)),
+            "picture": context.figures[key],
         }
         for key, caption in ((k, captions[k]) for k in order)
     ]

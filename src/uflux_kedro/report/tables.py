@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -9,12 +10,13 @@ from types import MappingProxyType
 import numpy as np
 import pandas as pd
 from great_tables import GT
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from uflux_kedro.ensemble import Member
 from uflux_kedro.errors import require_columns
 from uflux_kedro.figures.inputs import ordered_fluxes
 from uflux_kedro.figures.labels import flux_unit
+from uflux_kedro.report.numbering import number
 from uflux_kedro.validation.comparison import METRICS_COMPARED
 from uflux_kedro.validation.metrics import LEADERBOARD_COLUMNS
 from uflux_kedro.variables import FLUXES
@@ -163,16 +165,18 @@ def members_table(
     return table if dates else table.drop(columns="trained", errors="ignore")
 
 
-def html_table(table: pd.DataFrame, table_id: str, decimals: int = 2) -> Markup:
-    """Return a table as HTML: numbers aligned and rounded, skill coloured as in Figure 3.
+def html_table(table: pd.DataFrame, table_id: str, decimals: int = 2, title: str = "") -> Markup:
+    """Return a table as HTML with number, title and a link that saves it as CSV.
 
-    The page's style sheet formats the table, so that it follows light and dark mode; the style
-    sheet of great-tables is removed.
+    Numbers are aligned and rounded, skill coloured; the CSV has them in full. The page's style sheet
+    formats the table, so that it follows light and dark mode; the style sheet of great-tables is
+    removed.
 
     Args:
         table: Any table.
         table_id: Identifier in the page, from which great-tables derives those of cells.
         decimals: Decimals of floating-point numbers.
+        title: Title; that of the identifier if empty.
     """
     whole = [name for name in table if pd.api.types.is_integer_dtype(table[name])]
     real = [name for name in table if pd.api.types.is_float_dtype(table[name])]
@@ -188,4 +192,59 @@ def html_table(table: pd.DataFrame, table_id: str, decimals: int = 2) -> Markup:
             coloured, palette="viridis", domain=[0, 1], truncate=True, na_color="#BBBBBB"
         )
     html = styled.as_raw_html()
-    return Markup(re.sub(r"<style>.*?</style>\s*", "", html, flags=re.DOTALL))
+    bare = Markup(_readable(re.sub(r"<style>.*?</style>\s*", "", html, flags=re.DOTALL).strip()))
+    return framed(bare, table, table_id, title or table_id.replace("-", " ").capitalize())
+
+
+_COLOURED = re.compile(r"color: #\w{6}; background-color: #(\w{6})")
+
+
+def _readable(html: str) -> str:
+    """Write in black or white on each coloured cell, whichever has the larger contrast (WCAG 2.2)."""
+
+    def ink(found: re.Match[str]) -> str:
+        fill = found.group(1)
+        parts = [int(fill[at : at + 2], 16) / 255 for at in (0, 2, 4)]
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+        luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+        black = (luminance + 0.05) / 0.05 > 1.05 / (luminance + 0.05)
+        return f"color: #{'000000' if black else 'FFFFFF'}; background-color: #{fill}"
+
+    return _COLOURED.sub(ink, html)
+
+
+_LONG_TABLE = 25
+"""Rows beyond which a table is folded at first."""
+
+_FRAME = Markup(
+    """<figure id="table-{key}" class="table">
+<figcaption><span id="table-{key}-title"><b>{number}.</b> {title}</span>
+<a class="csv" download="{key}.csv" href="data:text/csv;charset=utf-8;base64,{csv}">CSV<span class="unseen"> of {number}</span></a></figcaption>
+{before}{table}{after}
+</figure>"""
+)
+_FOLD = Markup("<details><summary>{} rows</summary>\n")
+_BOX = '<div id="{}"'
+
+
+def framed(html: Markup, table: pd.DataFrame, key: str, title: str) -> Markup:
+    """Return a table with its number, title and CSV; a long one is folded.
+
+    Args:
+        html: The table, in a box with the identifier.
+        table: The same, for the CSV.
+        key: Its identifier.
+        title: Its title.
+    """
+    fold = len(table) > _LONG_TABLE
+    box = _BOX.format(escape(key))
+    inside = f'{box} class="scroll" role="group" tabindex="0" aria-labelledby="table-{key}-title"'
+    return _FRAME.format(
+        key=key,
+        number=number("table", key),
+        title=title,
+        csv=base64.b64encode(table.to_csv(index=False).encode()).decode("ascii"),
+        before=_FOLD.format(len(table)) if fold else "",
+        table=Markup(str(html).replace(box, inside, 1)),
+        after=Markup("\n</details>") if fold else "",
+    )

@@ -153,7 +153,7 @@ def render_page(
     scoreboard: pd.DataFrame,
     findings: list[dict[str, Any]],
     ustar_findings: list[dict[str, Any]],
-    figures: dict[str, bytes],
+    figures: dict[str, Any],
     parameters: GapFillingParameters,
 ) -> str:
     """Render the page of what was filled, and how well."""
