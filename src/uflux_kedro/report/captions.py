@@ -17,8 +17,9 @@ class Caption:
 
     Attributes:
         number: Number in the report; figures of the UFLUX publication keep their number.
-        title: Short title, also the alternative text.
-        text: Text with the fields ``{shown}``, ``{scheme}``, ``{records}``, ``{units}``.
+        title: Short title, also the alternative text, with the fields of ``text``.
+        text: Text with the fields ``{shown}``, ``{scheme}``, ``{records}``, ``{units}``, ``{mean_of}``
+            and ``{period}``.
         gridded: Whether the figure requires grids.
         section: Key of the section that shows it; empty for the main part of the page.
     """
@@ -49,9 +50,9 @@ FIGURES: Mapping[str, Caption] = {
     ),
     "mean_maps": Caption(
         "Figure 4a",
-        "Multi-year mean of the ensemble",
-        "Mean over all mapped periods, weighted by their length. The land mean is weighted by the "
-        "area of cells. Coastlines are the edges of the product's land cells. Colour scales are "
+        "{mean_of} of the ensemble",
+        "Mean over all mapped periods ({period}), weighted by their length. The land mean is weighted by the "
+        "area of cells. Grey: land without a value, of carbon fluxes snow, ice and barren land. Coastlines are the edges of the product's land cells. Colour scales are "
         "the same in every run, except that of NEE, which follows its values. {units}.",
         gridded=True,
     ),
@@ -66,7 +67,7 @@ FIGURES: Mapping[str, Caption] = {
     "profiles": Caption(
         "Figure 5",
         "Latitudinal profiles",
-        "Multi-year mean over the land cells of each latitude. Thin lines: members; thick line: "
+        "{mean_of} ({period}) over the land cells of each latitude. Thin lines: members; thick line: "
         "their mean. Circles: towers with values in all twelve calendar months, each month with "
         "the same weight. {units}.",
         gridded=True,
@@ -97,7 +98,7 @@ _PEER_FIGURES = {
     "difference": Caption(
         "Figure 8",
         "Product minus {peer}",
-        "Difference of multi-year means over the months and cells that both products have. "
+        "Difference of means over the months and cells that both products have. "
         "Spatial R² compares the means of cells, weighted by area. Below each map: means by "
         "longitude; beside it: means by latitude. {{units}}.",
         gridded=True,

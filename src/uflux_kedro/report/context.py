@@ -28,6 +28,7 @@ class ReportContext:
         comparison: Members compared with the first of their flux, from
             :func:`uflux_kedro.validation.comparison.compare_with_first`, with ``flux`` and
             ``predictor_set`` as columns.
+        mapped: First and last month of the maps, YYYY-MM; None without maps.
         figures: Key of a figure (see :func:`uflux_kedro.report.captions.caption_of`) -> PNG.
         shown: Predictions shown in the figures of tower against model, such as "the mean of
             all members".
@@ -51,6 +52,7 @@ class ReportContext:
     dates: Mapping[str, str] = field(default_factory=dict)
     ensemble: pd.DataFrame = field(default_factory=pd.DataFrame)
     comparison: pd.DataFrame = field(default_factory=pd.DataFrame)
+    mapped: tuple[str, str] | None = None
     figures: Mapping[str, bytes] = field(default_factory=dict)
     shown: str = "the mean of all members"
     sources: Mapping[str, str] = field(default_factory=dict)

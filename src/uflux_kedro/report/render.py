@@ -14,6 +14,7 @@ from uflux_kedro.report.captions import FIGURES, UNCERTAINTY_FIGURES, caption_of
 from uflux_kedro.report.context import ReportContext
 from uflux_kedro.report.headline import headline_table, headline_text
 from uflux_kedro.report.page import fill_page
+from uflux_kedro.report.period import mean_in_words
 from uflux_kedro.report.tables import (
     comparison_table,
     data_table,
@@ -122,7 +123,10 @@ def _figures(context: ReportContext, records: str) -> list[dict[str, object]]:
     captions = {key: caption_of(key) for key in context.figures}
     places = [*FIGURES, *UNCERTAINTY_FIGURES]
     order = sorted(captions, key=lambda k: places.index(k) if k in places else len(places))
+    mean_of, period = mean_in_words(*context.mapped) if context.mapped else ("Mean", "the record")
     fields = {
+        "mean_of": mean_of,
+        "period": period,
         "scheme": SCHEMES.get(context.scheme, context.scheme),
         "shown": context.shown,
         "records": records,
@@ -134,7 +138,7 @@ def _figures(context: ReportContext, records: str) -> list[dict[str, object]]:
             "gridded": caption.gridded,
             "section": caption.section,
             "number": caption.number,
-            "title": caption.title,
+            "title": caption.title.format(**fields),
             "text": caption.text.format(**fields),
             "png": base64.b64encode(context.figures[key]).decode("ascii"),
         }
