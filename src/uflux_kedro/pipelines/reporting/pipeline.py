@@ -18,6 +18,7 @@ from uflux_kedro.members import (
     derived_products,
     project_members,
 )
+from uflux_kedro.pipelines.reporting.explorer import explorer_node
 from uflux_kedro.pipelines.reporting.maps import map_figures, map_tables, nodes_of_products
 from uflux_kedro.pipelines.reporting.nodes import (
     check_budgets,
@@ -139,6 +140,8 @@ def create_pipeline(**_: object) -> Pipeline:
             )
         )
         tables.append("peers")
+    if parameters["grids"] and parameters["reporting"].get("map", {}).get("show", True):
+        nodes.append(explorer_node(fluxes, comparisons))
     for name in dict.fromkeys(peer.name for peer in peers):
         of_peer = {
             peer.flux: comparison for peer, comparison in comparisons.items() if peer.name == name
