@@ -43,6 +43,17 @@ def test_scales_are_those_published(figure):
         assert (picture.get_cmap().name, *picture.get_clim()) == (colours, low, high)
 
 
+def test_land_without_a_value_is_no_sea(products):
+    heat = products["H"]
+    carbon = products["GPP"].copy()
+    carbon["GPP"] = carbon["GPP"].where(abs(carbon["latitude"]) < 30)
+    panels = maps(mean_maps_figure({"GPP": carbon, "H": heat}))
+    empty, _ = panels["GPP"].get_images()
+    assert 0 < empty.get_array().count() < empty.get_array().size
+    assert tuple(round(255 * c) for c in empty.get_cmap()(0.0)[:3]) == (200, 200, 200)
+    assert len(panels["H"].get_images()) == 1
+
+
 @pytest.mark.parametrize("factor", [0.01, 1, 100])
 def test_the_scale_of_nee_follows_its_values(products, factor):
     scaled = products["NEE"].assign(NEE=products["NEE"]["NEE"] * factor)

@@ -16,9 +16,11 @@ class Caption:
     """Caption of one figure. Its number is its place on the page, which only the page knows.
 
     Attributes:
-        title: Short title, also the alternative text of a figure that has none.
-        text: Text with the fields ``{shown}``, ``{scheme}``, ``{records}``, ``{units}``. A reference
-            ``[figure:scatter]`` becomes the number of that figure, and a link.
+        title: Short title, also the alternative text of a figure that has none; with the fields of
+            ``text``.
+        text: Text with the fields ``{shown}``, ``{scheme}``, ``{records}``, ``{units}``, ``{mean_of}``
+            and ``{period}``. A reference ``[figure:scatter]`` becomes the number of that figure, and
+            a link.
         gridded: Whether the figure requires grids.
         section: Key of the section that shows it; empty for the main part of the page.
         uflux: Number of the figure in the UFLUX publication that it corresponds to; empty if there
@@ -51,9 +53,10 @@ FIGURES: Mapping[str, Caption] = {
         uflux="3",
     ),
     "mean_maps": Caption(
-        "Multi-year mean of the ensemble",
-        "Mean over all mapped periods, weighted by their length. The land mean is weighted by the "
-        "area of cells. Coastlines are the edges of the product's land cells. Colour scales are "
+        "{mean_of} of the ensemble",
+        "Mean over all mapped periods ({period}), weighted by their length. The land mean is weighted "
+        "by the area of cells. Grey: land without a value, of carbon fluxes snow, ice and barren land. "
+        "Coastlines are the edges of the product's land cells. Colour scales are "
         "the same in every run, except that of NEE, which follows its values. {units}.",
         gridded=True,
         uflux="4a",
@@ -68,7 +71,7 @@ FIGURES: Mapping[str, Caption] = {
     ),
     "profiles": Caption(
         "Latitudinal profiles",
-        "Multi-year mean over the land cells of each latitude. Thin lines: members; thick line: "
+        "{mean_of} ({period}) over the land cells of each latitude. Thin lines: members; thick line: "
         "their mean. Circles: towers with values in all twelve calendar months, each month with "
         "the same weight. Drawn from 60° south to 85° north at most. {units}.",
         gridded=True,
@@ -170,7 +173,7 @@ FIGURES: Mapping[str, Caption] = {
 _PEER_FIGURES = {
     "difference": Caption(
         "Product minus {peer}",
-        "Difference of multi-year means over the months and cells that both products have. "
+        "Difference of means over the months and cells that both products have. "
         "Spatial R² compares the means of cells, weighted by area. Below each map: means by "
         "longitude; beside it: means by latitude. {{units}}.",
         gridded=True,

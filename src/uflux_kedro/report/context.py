@@ -29,6 +29,7 @@ class ReportContext:
         comparison: Members compared with the first of their flux, from
             :func:`uflux_kedro.validation.comparison.compare_with_first`, with ``flux`` and
             ``predictor_set`` as columns.
+        mapped: First and last month of the maps, YYYY-MM; None without maps.
         figures: Key of a figure (see :func:`uflux_kedro.report.captions.caption_of`) -> the
             figure.
         shown: Predictions shown in the figures of tower against model, such as "the mean of
@@ -53,6 +54,7 @@ class ReportContext:
     dates: Mapping[str, str] = field(default_factory=dict)
     ensemble: pd.DataFrame = field(default_factory=pd.DataFrame)
     comparison: pd.DataFrame = field(default_factory=pd.DataFrame)
+    mapped: tuple[str, str] | None = None
     figures: Mapping[str, Picture] = field(default_factory=dict)
     shown: str = "the mean of all members"
     sources: Mapping[str, str] = field(default_factory=dict)

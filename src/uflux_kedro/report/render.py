@@ -14,6 +14,7 @@ from uflux_kedro.report.context import ReportContext
 from uflux_kedro.report.headline import headline_table, headline_text
 from uflux_kedro.report.numbering import linked
 from uflux_kedro.report.page import fill_page
+from uflux_kedro.report.period import mean_in_words
 from uflux_kedro.report.tables import (
     comparison_table,
     data_table,
@@ -123,7 +124,10 @@ def _figures(context: ReportContext, records: str) -> list[dict[str, object]]:
     captions = {key: caption_of(key) for key in context.figures}
     places = [*FIGURES, *UNCERTAINTY_FIGURES]
     order = sorted(captions, key=lambda k: places.index(k) if k in places else len(places))
+    mean_of, period = mean_in_words(*context.mapped) if context.mapped else ("Mean", "the record")
     fields = {
+        "mean_of": mean_of,
+        "period": period,
         "scheme": SCHEMES.get(context.scheme, context.scheme),
         "shown": context.shown,
         "records": records,
@@ -136,7 +140,7 @@ def _figures(context: ReportContext, records: str) -> list[dict[str, object]]:
             "gridded": caption.gridded,
             "section": caption.section,
             "uflux": caption.uflux,
-            "title": caption.title,
+            "title": caption.title.format(**fields),
             "text": with_links(caption.text.format(**fields)),
             "picture": context.figures[key],
         }

@@ -44,8 +44,11 @@ _COUNTS = ("sites", "towers", "n", "rows")
 
 
 def _heading(name: str) -> str:
-    """Return the heading of a column; ± alone for a deviation, which follows its value."""
-    return "±" if name.endswith(" ±") else _HEADINGS.get(name, name)
+    """Return the heading of a column; what follows a flux's value does not repeat its name."""
+    for ending in ("±", "extrapolated"):
+        if name.endswith(f" {ending}"):
+            return ending
+    return _HEADINGS.get(name, name)
 
 
 def leaderboard_table(leaderboard: pd.DataFrame) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from uflux_kedro.ensemble import EnsembleParameters, Member
 from uflux_kedro.installed import version_of
 from uflux_kedro.lazy import mpl_figure, pd, xr
 from uflux_kedro.pipelines.reporting.peers import Peer
-from uflux_kedro.simulated import mark_of
+from uflux_kedro.simulated import mark_of, marked
 from uflux_kedro.staging import Staging
 from uflux_kedro.validation.parameters import TrainingParameters
 
@@ -126,7 +126,7 @@ def compare_product(peer: Peer, product: xr.Dataset) -> xr.Dataset:
         )
     paths, variable = [Path(p) for p in peer.paths], peer.variable
     theirs = read_peer(paths, peer.flux, variable.variable, unit=variable.unit, sign=variable.sign)
-    return compare_with_peer(product, peer.flux, theirs)
+    return compare_with_peer(product, peer.flux, theirs).assign_attrs(marked(mark_of(product)))
 
 
 def tabulate_peers(peers: tuple[Peer, ...], *comparisons: xr.Dataset) -> pd.DataFrame:
@@ -212,10 +212,14 @@ def write_report(
             ensemble=ensemble_skill,
             # A flux with one member has an empty table, in which columns have no type.
             comparison=pd.concat(comparisons, ignore_index=True).infer_objects(),
+            mapped=_mapped(parameters) if drivers is not None else None,
             figures=figures,
             skill=skill,
             sections=[
-                *map_sections(*(parts.get(k) for k in ("aggregates", "peers", "budgets"))),
+                *map_sections(
+                    *(parts.get(k) for k in ("aggregates", "peers", "budgets")),
+                    unvegetated=parameters.get("inference", {}).get("unvegetated", "mask"),
+                ),
                 *further_sections(parts, figures, training_table),
                 *uncertainty_sections(members, parameters, parts, figures),
                 glossary_section(
@@ -227,6 +231,12 @@ def write_report(
             provenance={"Versions": _versions(), "Parameters": in_order(parameters)},
         )
     )
+
+
+def _mapped(parameters: dict[str, Any]) -> tuple[str, str]:
+    """Return the first and the last month of the maps."""
+    inference = parameters["inference"]
+    return str(inference["first_month"]), str(inference["last_month"])
 
 
 def _left_out(
