@@ -32,6 +32,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "others": ["fine_section", "no_peers_section"],
         "parameters": [
             "FineProductParameters",
+            "MapParameters",
             "PeerParameters",
             "PeerVariable",
             "ReportingParameters",

@@ -25,6 +25,7 @@ from uflux_kedro.pipelines.reporting.documents import (
     list_sites,
     print_report,
 )
+from uflux_kedro.pipelines.reporting.explorer import explorer_node
 from uflux_kedro.pipelines.reporting.maps import map_figures, map_tables, nodes_of_products
 from uflux_kedro.pipelines.reporting.nodes import (
     check_budgets,
@@ -148,6 +149,8 @@ def create_pipeline(**_: object) -> Pipeline:
             )
         )
         tables.append("peers")
+    if parameters["grids"] and parameters["reporting"].get("map", {}).get("show", True):
+        nodes.append(explorer_node(fluxes, comparisons))
     for name in dict.fromkeys(peer.name for peer in peers):
         of_peer = {
             peer.flux: comparison for peer, comparison in comparisons.items() if peer.name == name
