@@ -46,6 +46,8 @@ def covers_globe(parameters: Mapping[str, Any]) -> bool:
     from uflux_kedro.gridding.grids import TargetGrid
 
     given = parameters["inference"].get("grid") or parameters["features"]["target_grid"]
+    if "crs" in given:
+        return False
     grid = TargetGrid.model_validate(given)
     return grid.east - grid.west == 360 and grid.south <= -60 and grid.north >= 75
 
