@@ -25,6 +25,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "captions": ["FIGURES", "UNCERTAINTY_FIGURES", "Caption"],
         "context": ["ReportContext"],
         "explanation": ["explanation_section"],
+        "glossary": ["glossary_section"],
         "gap_filling": ["FilledTowers", "render_gap_filling"],
         "literature": ["beside_literature", "literature_section", "published_values"],
         "others": ["fine_section", "no_peers_section"],

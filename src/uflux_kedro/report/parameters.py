@@ -67,3 +67,6 @@ class ReportingParameters(Parameters):
     peers: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+$")], PeerParameters | None] = {}
     """Name -> product to compare the maps with; null removes a peer that another environment
     defines."""
+    towers: list[str] = []
+    """Towers whose series the report shows; an empty list takes, of each flux, those with the highest,
+    the median and the lowest NSE."""
