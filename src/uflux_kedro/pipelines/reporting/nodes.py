@@ -200,6 +200,7 @@ def write_report(
         tables = {flux: of(table) for flux, table in held_out.items()}
         skill[title] = pd.concat(tables, names=["flux"]).reset_index()
     skill["By tower"] = parts["skill_by_site"]
+    mark = mark_of(training_table, *([] if drivers is None else [drivers]))
     return render_report(
         ReportContext(
             title="UFLUX ensemble",
@@ -220,13 +221,13 @@ def write_report(
                     *(parts.get(k) for k in ("aggregates", "peers", "budgets")),
                     unvegetated=parameters.get("inference", {}).get("unvegetated", "mask"),
                 ),
-                *further_sections(parts, figures, training_table),
+                *further_sections(parts, figures, mark),
                 *uncertainty_sections(members, parameters, parts, figures),
                 glossary_section(
                     trained, leaderboard["scheme"].unique(), mapped="aggregates" in parts
                 ),
             ],
-            simulated=mark_of(training_table, *([] if drivers is None else [drivers])),
+            simulated=mark,
             left_out=_left_out(members, missing_columns, parameters),
             provenance={"Versions": _versions()},
             settings=as_yaml(parameters),

@@ -26,7 +26,12 @@ from uflux_kedro.pipelines.reporting.documents import (
     print_report,
 )
 from uflux_kedro.pipelines.reporting.explorer import explorer_node
-from uflux_kedro.pipelines.reporting.maps import map_figures, map_tables, nodes_of_products
+from uflux_kedro.pipelines.reporting.maps import (
+    draw_seasonal_differences,
+    map_figures,
+    map_tables,
+    nodes_of_products,
+)
 from uflux_kedro.pipelines.reporting.nodes import (
     check_budgets,
     compare_product,
@@ -156,6 +161,7 @@ def create_pipeline(**_: object) -> Pipeline:
             peer.flux: comparison for peer, comparison in comparisons.items() if peer.name == name
         }
         figures[f"difference_{name}"] = (bound(draw_difference, name), of_peer)
+        figures[f"differences_{name}"] = (bound(draw_seasonal_differences, name), of_peer)
         figures[f"density_{name}"] = (bound(draw_peer_density, name), of_peer)
     nodes += [
         node(draw, inputs=inputs, outputs=f"figure_{name}", name=f"draw_{name}")
