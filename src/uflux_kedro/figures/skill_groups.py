@@ -17,6 +17,9 @@ from uflux_kedro.validation.skill_groups import INTERVAL_COLUMNS, KINDS
 LOWEST_NSE = -1.0
 """Left end of the axis, since NSE has no lower limit."""
 
+_RIGHT = 1.45
+"""Place of the numbers of towers, right of the highest NSE."""
+
 _FEW = "#9A9A9A"
 _TITLES = {"part": "part of the signal", "IGBP": "IGBP class", "climate": "climate"}
 
@@ -82,10 +85,16 @@ def _draw(axis: Axes, table: pd.DataFrame, colour: str) -> None:
         axis.scatter(np.full(below.sum(), LOWEST_NSE), place[below], s=14, marker="<", linewidths=0.8, zorder=3, clip_on=False, **colours)  # fmt: skip
     for at, count in zip(place, sites, strict=True):
         if np.isfinite(count):
-            axis.text(1.03, at, f"{count:.0f}", transform=axis.get_yaxis_transform(), size=5, va="center", color="#595959")  # fmt: skip
+            # Inside the axes, so that the layout need not measure each.
+            text = axis.text(_RIGHT, at, f"{count:.0f}", size=5, va="center", ha="right", color="#595959")  # fmt: skip
+            text.set_in_layout(False)
     axis.axvline(0, color="#BBBBBB", linewidth=0.6, zorder=0)
     axis.grid(axis="y")
-    axis.set(xlim=(LOWEST_NSE - 0.05, 1.05), xticks=[-1, 0, 1], xticklabels=[f"{MINUS}1", "0", "1"])
+    axis.set(
+        xlim=(LOWEST_NSE - 0.05, _RIGHT + 0.03),
+        xticks=[-1, 0, 1],
+        xticklabels=[f"{MINUS}1", "0", "1"],
+    )
 
 
 def _said(table: pd.DataFrame, fluxes: list[str]) -> str:
