@@ -11,7 +11,7 @@ from uflux_kedro.errors import require_columns
 from uflux_kedro.figures.inputs import ordered_fluxes
 from uflux_kedro.figures.labels import MINUS, number
 from uflux_kedro.figures.style import FLUX_COLOURS, PAGE_WIDTH, styled
-from uflux_kedro.validation.by_site import FEWEST_VALUES
+from uflux_kedro.validation.metrics import LEAST_SCORED
 from uflux_kedro.validation.skill_groups import INTERVAL_COLUMNS, KINDS
 
 LOWEST_NSE = -1.0
@@ -76,7 +76,7 @@ def _draw(axis: Axes, table: pd.DataFrame, colour: str) -> None:
     low = table["low"].to_numpy(float).clip(LOWEST_NSE, 1)
     high = table["high"].to_numpy(float).clip(LOWEST_NSE, 1)
     for many in (True, False):
-        of_kind = (sites >= FEWEST_VALUES) == many
+        of_kind = (sites >= LEAST_SCORED) == many
         colours = {"color": colour} if many else {"facecolors": "white", "edgecolors": _FEW}
         line = of_kind & np.isfinite(nse)
         axis.hlines(place[line], low[line], high[line], color=colour if many else _FEW, linewidth=1.0, alpha=0.7)  # fmt: skip
@@ -99,9 +99,7 @@ def _draw(axis: Axes, table: pd.DataFrame, colour: str) -> None:
 
 def _said(table: pd.DataFrame, fluxes: list[str]) -> str:
     """Return the NSE of the parts of each flux as text."""
-    parts = table[(table["kind"] == "part") & (table["sites"] >= FEWEST_VALUES)].dropna(
-        subset="NSE"
-    )
+    parts = table[(table["kind"] == "part") & (table["sites"] >= LEAST_SCORED)].dropna(subset="NSE")
     said = [
         f"{flux}: "
         + ", ".join(
