@@ -64,7 +64,17 @@ def peer_maps_figure(comparisons: Mapping[str, xr.Dataset], peer: str) -> Figure
     )
     for row, flux in enumerate(fluxes):
         _draw_flux(figure, grid, 3 * row, comparisons[flux], flux, peer)
+    said = [_in_words(comparisons[flux], flux, "bias", "spatial_r2") for flux in fluxes]
+    figure.set_label(
+        f"Maps of product minus {peer}, with means by longitude and latitude. {' '.join(said)}"
+    )
     return figure
+
+
+def _in_words(one: xr.Dataset, flux: str, *scores: str) -> str:
+    """Return scores of a comparison as a sentence."""
+    names = {"bias": f"bias {{}} {flux_unit(flux)}", "spatial_r2": "spatial R² {}", "NSE": "NSE {}"}
+    return f"{flux}: {', '.join(names[s].format(number(float(one[s]))) for s in scores)}."
 
 
 def _draw_flux(
@@ -151,6 +161,8 @@ def peer_density_figure(comparisons: Mapping[str, xr.Dataset], peer: str) -> Fig
         _draw_density(figure, axis, comparisons[flux], flux, peer)
     for axis in axes[len(fluxes) :]:
         axis.set_axis_off()
+    said = [_in_words(comparisons[flux], flux, "NSE", "bias") for flux in fluxes]
+    figure.set_label(f"Cells and months of the product against those of {peer}. {' '.join(said)}")
     return figure
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 from markupsafe import Markup
 
@@ -9,16 +11,18 @@ from uflux_kedro.figures.inputs import ordered_fluxes
 from uflux_kedro.figures.labels import RECORDS, SCHEMES
 from uflux_kedro.report.captions import FIGURES, UNCERTAINTY_FIGURES, caption_of, units_text
 from uflux_kedro.report.context import ReportContext
+from uflux_kedro.report.headline import headline_table, headline_text
 from uflux_kedro.report.numbering import linked
 from uflux_kedro.report.page import fill_page
+from uflux_kedro.report.period import mean_in_words
 from uflux_kedro.report.tables import (
     comparison_table,
     data_table,
     html_table,
     leaderboard_table,
     members_table,
-    pooled_table,
 )
+from uflux_kedro.simulated import notice, titled
 
 
 def render_report(context: ReportContext) -> str:
@@ -36,13 +40,14 @@ def render_report(context: ReportContext) -> str:
         ConfigurationError: If a key of ``context.figures`` is unknown.
         InputError: If a column is missing in the leaderboard or the training table.
     """
+    context = replace(context, title=titled(context.title, context.simulated))
     leaderboard = context.leaderboard
-    of_scheme = leaderboard[leaderboard["scheme"] == context.scheme]
     records = RECORDS[context.training_table.attrs.get("resolution", "MM")]
     return fill_page(
         "uflux_kedro.report",
         "report.html.j2",
         context=context,
+        notice=notice(context.simulated),
         scheme=SCHEMES.get(context.scheme, context.scheme),
         schemes={key: SCHEMES.get(key, key) for key in leaderboard["scheme"].unique()},
         records=records,
@@ -55,7 +60,7 @@ def render_report(context: ReportContext) -> str:
         ),
         leaderboard=html_table(leaderboard_table(leaderboard), "leaderboard", title="Leaderboard"),
         comparison=_comparison(context),
-        pooled=html_table(pooled_table(of_scheme), "pooled", title="Pooled skill by flux"),
+        headline=_headline(context, records),
         figures=_figures(context, records),
         sections=[
             {
@@ -92,6 +97,19 @@ def _facts(context: ReportContext, records: str) -> list[tuple[str, str]]:
     ]
 
 
+def _headline(context: ReportContext, records: str) -> dict[str, object] | None:
+    """Return text and table of the ensemble's skill; None without."""
+    if context.ensemble.empty:
+        return None
+    scheme = SCHEMES.get(context.scheme, context.scheme)
+    return {
+        "text": headline_text(context.ensemble, scheme, records),
+        "table": html_table(
+            headline_table(context.ensemble), "headline", title="Skill of the ensemble"
+        ),
+    }
+
+
 def _comparison(context: ReportContext) -> Markup | None:
     """Return the comparison of members, with 3 decimals as differences are small."""
     if context.comparison.empty:
@@ -106,7 +124,10 @@ def _figures(context: ReportContext, records: str) -> list[dict[str, object]]:
     captions = {key: caption_of(key) for key in context.figures}
     places = [*FIGURES, *UNCERTAINTY_FIGURES]
     order = sorted(captions, key=lambda k: places.index(k) if k in places else len(places))
+    mean_of, period = mean_in_words(*context.mapped) if context.mapped else ("Mean", "the record")
     fields = {
+        "mean_of": mean_of,
+        "period": period,
         "scheme": SCHEMES.get(context.scheme, context.scheme),
         "shown": context.shown,
         "records": records,
@@ -119,7 +140,7 @@ def _figures(context: ReportContext, records: str) -> list[dict[str, object]]:
             "gridded": caption.gridded,
             "section": caption.section,
             "uflux": caption.uflux,
-            "title": caption.title,
+            "title": caption.title.format(**fields),
             "text": with_links(caption.text.format(**fields)),
             "picture": context.figures[key],
         }

@@ -18,6 +18,7 @@ from uflux_kedro.members import (
     derived_products,
     project_members,
 )
+from uflux_kedro.pipelines.reporting.maps import map_figures, map_tables, nodes_of_products
 from uflux_kedro.pipelines.reporting.nodes import (
     check_budgets,
     compare_product,
@@ -32,10 +33,12 @@ from uflux_kedro.pipelines.reporting.nodes import (
     draw_spread_maps,
     join_leaderboards,
     join_tables,
+    score_ensemble,
     tabulate_peers,
     write_report,
 )
-from uflux_kedro.pipelines.reporting.peers import project_peers
+from uflux_kedro.pipelines.reporting.peers import project_fine_product, project_peers
+from uflux_kedro.pipelines.reporting.towers import tower_figures, tower_tables
 from uflux_kedro.pipelines.reporting.uncertainty import (
     optional_figures,
     uncertainty_figures,
@@ -62,7 +65,16 @@ def create_pipeline(**_: object) -> Pipeline:
             inputs=[f"leaderboard_{flux}" for flux in fluxes],
             outputs="leaderboard",
             name="join_leaderboards",
-        )
+        ),
+        node(
+            score_ensemble,
+            inputs={"leaderboard": "leaderboard", "training": "params:training"}
+            | ({"closed": "carbon_closed"} if closed else {})
+            | shown,
+            outputs="ensemble_skill",
+            name="score_ensemble",
+        ),
+        *tower_tables(fluxes).nodes,
     ]
     figures: dict[str, tuple[Callable[..., Any], list[str] | dict[str, str]]] = {
         "scatter": (draw_scatter, shown),
@@ -73,12 +85,15 @@ def create_pipeline(**_: object) -> Pipeline:
             for flux in fluxes
         },
     }
+    figures |= tower_figures(fluxes)
     if products:
         figures |= {
             "mean_maps": (draw_mean_maps, products),
             "spread_maps": (draw_spread_maps, products),
             "profiles": (draw_profiles, {"training_table": "training_table"} | products),
         }
+    fine = project_fine_product(products)
+    figures |= map_figures(products, parameters, fine)
     figures |= uncertainty_figures(members, products)
     if parameters["grids"]:
         derived = [name for name in derived_products(members) if name == "ET"]
@@ -92,8 +107,8 @@ def create_pipeline(**_: object) -> Pipeline:
             for table in ("aggregates", "aggregates_monthly")
         ]
         tables.append("aggregates")
+    drivers = "product_drivers" if parameters["inference"].get("grid") else "drivers"
     if {"GPP", "RECO", "NEE"} <= products.keys() or {"H", "LE"} <= products.keys():
-        drivers = "product_drivers" if parameters["inference"].get("grid") else "drivers"
         nodes.append(
             node(check_budgets, {"drivers": drivers} | products, "budgets", name="check_budgets")
         )
@@ -110,7 +125,10 @@ def create_pipeline(**_: object) -> Pipeline:
             tags=peer.flux,
         )
         for peer, name in comparisons.items()
-    ]
+    ] + nodes_of_products(products, closed)
+    nodes += map_tables(products, comparisons, parameters, tables, fine)
+    if "literature" in figures:
+        tables.append("literature")
     if peers:
         nodes.append(
             node(
@@ -141,10 +159,13 @@ def create_pipeline(**_: object) -> Pipeline:
                 "missing_columns": "missing_columns",
                 "data_folder": "data_folder",
                 "parameters": "parameters",
+                "ensemble_skill": "ensemble_skill",
+                **({"drivers": drivers} if parameters["grids"] else {}),
                 **{f"members_{flux}": f"members_{flux}" for flux in fluxes},
                 **{f"comparison_{flux}": f"comparison_{flux}" for flux in fluxes},
                 **{f"held_out_{flux}": name for flux, name in shown.items()},
                 **{f"figure_{name}": f"figure_{name}" for name in figures},
+                "skill_by_site": "skill_by_site",
                 **{name: name for name in optional_figures(fluxes if products else [])},
                 **{name: name for name in [*tables, *uncertainty_tables(members, closed)]},
             },
