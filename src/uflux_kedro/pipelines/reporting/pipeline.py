@@ -60,7 +60,6 @@ from uflux_kedro.pipelines.reporting.uncertainty import (
 from uflux_kedro.report.parameters import ReportingParameters
 from uflux_kedro.report.pdf import find_chromium
 
-
 _Drawn = tuple[Callable[..., Any], list[str] | dict[str, str]]
 """Function that draws a figure, and its inputs."""
 
