@@ -21,7 +21,7 @@ def test_a_run_knows_what_its_hooks_say(monkeypatch):
     monkeypatch.setenv(RUN_FACTS, json.dumps({"started": 1, "commit": "c0ffee"}))
     assert facts.load() == {"started": 1, "commit": "c0ffee"}
     with pytest.raises(DatasetError, match="its hooks provide them"):
-        facts.save(None)
+        facts.save({})
 
 
 def test_a_document_that_cannot_be_made_takes_the_last_one_with_it(tmp_path):

@@ -81,7 +81,7 @@ RUN = SimpleNamespace(info=SimpleNamespace(run_id="ab12", experiment_id="7"))
     ("store", "page"),
     [
         ("sqlite:///mlflow.db", "http://127.0.0.1:5000/#/experiments/7/runs/ab12"),
-        ("https://me:secret@mlflow.org/", "https://***@mlflow.org/#/experiments/7/runs/ab12"),
+        ("https://me:secret@mlflow.org/", "https://mlflow.org/#/experiments/7/runs/ab12"),
     ],
 )
 def test_the_report_learns_of_the_run_where_its_page_is(tmp_path, monkeypatch, store, page):
