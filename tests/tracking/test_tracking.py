@@ -18,11 +18,12 @@ from uflux_kedro.configuration import PARENT_RUN
 from uflux_kedro.datasets.member_run import MemberRunDataset
 from uflux_kedro.datasets.member_times import times_of
 from uflux_kedro.datasets.raw_files import FolderDataset, RawFilesDataset
+from uflux_kedro.files import checksums
 from uflux_kedro.tracking.__main__ import address, experiment_id
 from uflux_kedro.tracking.hooks import TrackingHooks
-from uflux_kedro.tracking.inputs import checksums, dataset_input, inputs_of
+from uflux_kedro.tracking.inputs import dataset_input, inputs_of
 from uflux_kedro.tracking.killed import end_killed_runs
-from uflux_kedro.tracking.provenance import flat, git_commit, title_of
+from uflux_kedro.tracking.provenance import facts_of, flat, git_commit, title_of
 from uflux_kedro.validation.comparison import mean_of_members
 from uflux_kedro.validation.ensemble import ensemble_skill
 
@@ -73,6 +74,31 @@ def test_the_commit_says_whether_files_differ(tmp_path):
     assert len(commit) == 40
     (tmp_path / "code.py").write_text("2")
     assert git_commit(tmp_path) == f"{commit}+"
+
+
+RUN = SimpleNamespace(info=SimpleNamespace(run_id="ab12", experiment_id="7"))
+
+
+@pytest.mark.parametrize(
+    ("store", "page"),
+    [
+        ("sqlite:///mlflow.db", "http://127.0.0.1:5000/#/experiments/7/runs/ab12"),
+        ("https://me:secret@mlflow.org/", "https://mlflow.org/#/experiments/7/runs/ab12"),
+    ],
+)
+def test_the_report_learns_of_the_run_where_its_page_is(tmp_path, monkeypatch, store, page):
+    monkeypatch.delenv("SOURCE_DATE_EPOCH", raising=False)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
+    facts = facts_of(tmp_path, "base", RUN)
+    assert facts["mlflow_page"] == page
+    assert facts["started"] > 1_700_000_000
+    assert "commit" not in facts, "outside of git"
+    assert "mlflow_run" not in facts_of(tmp_path, "base", None)
+
+
+def test_with_a_date_of_the_source_equal_runs_have_equal_facts(tmp_path, monkeypatch):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "86400")
+    assert facts_of(tmp_path, "base", RUN) == {"started": 86400, "environment": "base"}
 
 
 def test_a_changed_file_has_another_checksum(tmp_path):
