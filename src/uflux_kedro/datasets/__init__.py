@@ -17,6 +17,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "cubes": ["GeoTIFFDataset", "NetCDFCubeDataset", "ZarrCubeDataset"],
+        "documents": ["DocumentDataset", "RunFactsDataset"],
         "figures": ["FigureDataset"],
         "fitted": ["FittedMemberDataset", "FluxUncertaintyDataset"],
         "folders": ["FigureFolderDataset", "MapDataset", "TableFolderDataset"],

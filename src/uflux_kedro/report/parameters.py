@@ -77,6 +77,9 @@ class ReportingParameters(Parameters):
     """Product of smaller cells to compare the maps with, such as one at 100 m; a path alone is that of
     GPP. Null for none."""
 
+    pdf: Literal["auto", "always", "never"] = "auto"
+    """Whether the report is printed as PDF too: ``auto`` where Chromium or Chrome is installed;
+    ``always`` stops a run at its start where neither is."""
     peers: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+$")], PeerParameters | None] = {}
     """Name -> product to compare the maps with; null removes a peer that another environment
     defines."""
