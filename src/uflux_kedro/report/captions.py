@@ -176,6 +176,14 @@ _PEER_FIGURES = {
         section="peers",
         uflux="8",
     ),
+    "differences": Caption(
+        "Product minus {peer}, by season",
+        "Difference of the means over the months of a season and the cells that both products have; at the "
+        "right above a map: its mean, weighted by area. One colour scale a flux, to a round number near "
+        "the 98th percentile. {{units}}.",
+        gridded=True,
+        section="peers",
+    ),
     "density": Caption(
         "Product against {peer}, by cell and month",
         "Colour is the area times months with a pair of values, on a logarithmic scale; dashed "
