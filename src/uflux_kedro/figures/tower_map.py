@@ -178,7 +178,7 @@ def _draw_towers(axis: Axes, frame: Frame, skill: pd.DataFrame, flux: str) -> st
         (skill.loc[nse[nse < 0].index], {"marker": "v", "color": _BELOW_ZERO, **_EDGE}),
     ):
         x, y = frame.place(*(rows[c].to_numpy(float) for c in ("longitude", "latitude"))).T
-        colours = (
+        colours: dict[str, Any] = (
             {} if style is _UNSCORED or "color" in style else {"c": _SKILL.to_rgba(rows["NSE"])}
         )
         axis.scatter(x, y, s=size, zorder=3, **style, **colours)
