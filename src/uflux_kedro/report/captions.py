@@ -126,7 +126,7 @@ FIGURES: Mapping[str, Caption] = {
         "Members and ensemble in Taylor diagrams",
         "Correlation (angle), standard deviation divided by that of the towers (distance from the "
         "origin), and centred root mean squared error in the same unit (distance from the star; blue "
-        "arcs every quarter) of held-out predictions ({scheme}), all towers pooled; after Taylor "
+        "arcs at the same steps) of held-out predictions ({scheme}), all towers pooled; after Taylor "
         "(2001). Bias is not shown. Each member has its own {records}; the ensemble has all.",
     ),
     "skill_by_group": Caption(
