@@ -19,7 +19,7 @@ import xarray as xr
 from kedro_viz.integrations.kedro.hooks_utils import hash_node
 from playwright.sync_api import expect
 
-from tests.testing.browser import answer
+from tests.testing.browser import answer, chromium, needs_chromium
 from tests.testing.project import PROJECT
 from tests.testing.screens import (
     copy_of_project,
