@@ -282,5 +282,6 @@ map.on("load", () => {
 map.on("idle", () => {
   document.documentElement.dataset.drawn = shown ? `${shown.layer.label} ${shown.period}` : "";
 });
+at("waiting").remove();
 chooseFlux(); // before the map asks for its first tile
 window.uflux = { map }; // for tests, and for whoever looks under the bonnet

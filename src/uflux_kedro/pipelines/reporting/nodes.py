@@ -174,11 +174,13 @@ def write_report(
     """
     from uflux_kedro.figures.labels import unit_text
     from uflux_kedro.pipelines.reporting.documents import as_yaml
+    from uflux_kedro.pipelines.reporting.explorer import map_is_made
     from uflux_kedro.pipelines.reporting.made_of import dates_of, trained_members, warnings_about
     from uflux_kedro.pipelines.reporting.maps import further_sections
     from uflux_kedro.pipelines.reporting.uncertainty import uncertainty_sections
     from uflux_kedro.report import (
         ReportContext,
+        explorer_section,
         glossary_section,
         map_sections,
         render_report,
@@ -224,6 +226,7 @@ def write_report(
                     unvegetated=parameters.get("inference", {}).get("unvegetated", "mask"),
                 ),
                 *further_sections(parts, figures, mark),
+                *([explorer_section()] if map_is_made(parameters) else []),
                 *uncertainty_sections(members, parameters, parts, figures),
                 glossary_section(
                     trained, leaderboard["scheme"].unique(), mapped="aggregates" in parts
