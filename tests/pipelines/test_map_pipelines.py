@@ -10,8 +10,7 @@ import pytest
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 
-from tests.statistics.test_interannual import held_out, product_of
-from tests.statistics.test_resolutions import in_projection
+from tests.testing.maps import held_out, in_projection, product_of
 from tests.testing.project import PROJECT
 from tests.testing.synthetic import make_product
 from uflux_kedro import configuration
