@@ -272,7 +272,7 @@ COMPARISON_FIGURES: Mapping[str, Caption] = {
         "Global totals and means beside published ones",
         "Circle: mean of the full calendar years of this product; line and shade: its 90 % interval. "
         "Diamonds: published values with one standard deviation, of other years and over the "
-        "land of other products. The table above names their sources.",
+        "land of other products. Their sources are named below the table.",
         gridded=True,
         section="literature",
     ),
