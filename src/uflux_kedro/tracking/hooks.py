@@ -29,7 +29,15 @@ _NOTE = "mlflow.note.content"
 _LONGEST = 6000  # characters of a parameter; MLflow refuses longer values
 _BATCH = 100  # parameters; MLflow refuses more at a time
 _SHOWN = (
-    *("report", "ensemble_skill", "leaderboard", "aggregates", "peers", "quality_report"),
+    *(
+        "report",
+        "report_pdf",
+        "ensemble_skill",
+        "leaderboard",
+        "aggregates",
+        "peers",
+        "quality_report",
+    ),
     *("gap_filling_page", "gap_filling_scoreboard", "gap_filling_sums"),
 )
 """Outputs that are kept as artifacts of the parent run."""
@@ -45,6 +53,7 @@ class TrackingHooks:
     @hook_impl
     def after_context_created(self, context: Any) -> None:
         """Note what the run is made of."""
+        self._context = context
         loader = context.config_loader
         self._project = Path(context.project_path)
         self._environment = context.env if context.env not in (None, "local") else "base"
@@ -62,6 +71,9 @@ class TrackingHooks:
             return
         # MLflow itself would mark a run as finished that the user interrupts.
         atexit.register(self._end_unfinished)
+        # Before each node kedro-mlflow starts the run for the node's thread. If it may be nested in
+        # itself, it is read from the database and opened again, though it is active already.
+        self._context.mlflow.tracking.run.nested = False
         names = [n.strip("_") for n in run_params.get("pipeline_names") or ["__default__"]]
         title = title_of(members_of(pipeline), names, self._environment, self._parameters)
         self._describe(self._client(), self._run_id, title)
@@ -185,3 +197,7 @@ class TrackingHooks:
             if name in made:
                 for file in files_of(catalog.get(name)):
                     client.log_artifact(run_id, str(file))
+        for name in sorted(made):
+            if name.startswith("figure_"):
+                for file in files_of(catalog.get(name)):
+                    client.log_artifact(run_id, str(file), "figures")
