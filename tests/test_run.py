@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ import xarray as xr
 from kedro_viz.integrations.kedro.hooks_utils import hash_node
 from playwright.sync_api import expect
 
+from tests.testing.blocks import ON_RESULTS, blocks_of, run_python
 from tests.testing.browser import answer, chromium, needs_chromium
 from tests.testing.project import PROJECT
 from tests.testing.screens import (
@@ -296,6 +298,17 @@ def test_model_is_registered_under_its_members_name(results, runs, tracking):
     assert float(version.tags["NSE"]) == pytest.approx(board["NSE"]["LE", SETS[0]], abs=1e-3)
     best = tracking.pyfunc.load_model(f"models:/{version.name}@champion")
     assert best.metadata.run_id == version.run_id
+
+
+@pytest.mark.parametrize("page", ON_RESULTS)
+def test_code_of_the_pages_works_with_results(results, tracking, page, tmp_path, monkeypatch):
+    """As in the project's folder after ``kedro run``, but for the environment's name."""
+    (tmp_path / "data").symlink_to(results)
+    (tmp_path / "mlflow.db").symlink_to(results / "mlflow.db")
+    monkeypatch.chdir(tmp_path)
+    blocks = [b for b in blocks_of(PROJECT / page) if b.language == "python" and not b.why_not]
+    assert blocks
+    run_python([replace(b, code=b.code.replace(".base.", ".test.")) for b in blocks], {})
 
 
 def test_receipts_agree_with_the_leaderboard(results):
