@@ -22,7 +22,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 FLAGS = ["--disable-gpu", "--disable-quic"]
 
-expect.set_options(timeout=60_000)  # a busy machine draws slowly
+expect.set_options(timeout=120_000)  # a busy machine draws slowly
 
 needs_chromium = pytest.mark.skipif(not CHROMIUM, reason="Chromium is not installed")
 
@@ -35,7 +35,7 @@ def chromium(width: int = 1500, height: int = 950) -> Iterator[Page]:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         try:
             page = browser.new_page(viewport={"width": width, "height": height})
-            page.set_default_timeout(60_000)
+            page.set_default_timeout(120_000)
             yield page
         finally:
             browser.close()
