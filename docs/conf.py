@@ -61,8 +61,9 @@ html_static_path = ["_static"]
 html_css_files = ["wide.css"]
 html_show_sourcelink = False
 html_copy_source = False
-html_sidebars = {"settings": []}  # no pages below it
+html_sidebars = {"start": [], "settings": [], "glossary": []}  # no pages below them
 html_theme_options = {
+    "header_links_before_dropdown": 8,
     "show_prev_next": False,
     "navigation_with_keys": False,
     "secondary_sidebar_items": ["page-toc"],

@@ -55,6 +55,13 @@ def parsed(text):
                 "inference": {"quantiles": [0.05]},
             },
         ),
+        (
+            "ensemble.fluxes=[GPP,LE],ensemble.model=XGB, grids={A: {reader: b, options: {c: 1}}},",
+            {
+                "ensemble": {"fluxes": ["GPP", "LE"], "model": "XGB"},
+                "grids": {"A": {"reader": "b", "options": {"c": 1}}},
+            },
+        ),
         ("towers_path=/a b/c=d.csv", {"towers_path": "/a b/c=d.csv"}),
         ("features.carry_over=null", {"features": {"carry_over": None}}),
     ],

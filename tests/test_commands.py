@@ -32,7 +32,7 @@ PAGES = [PROJECT / "README.md", PROJECT / "CONTRIBUTING.md", *sorted(PROJECT.glo
 BLOCK = re.compile(r"^( *)```sh\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 WORDS = re.compile(
     r"`((?:[A-Z_]+=\S+ )?(?:kedro|make|mlflow|pip|python3?|\.venv/bin/[a-z-]+) [^`]+"
-    r"|--(?:env|params) [^`]+|--only-missing-outputs)`"
+    r"|--(?:env|params)\s[^`]+|--only-missing-outputs)`"
 )
 PROGRAMS = ("kedro", "lint-imports", "mlflow", "mypy", "pip", "pre-commit", "pytest", "ruff")
 SHELLS = {

@@ -137,6 +137,16 @@ def test_the_parameters_of_a_run_reach_the_pipelines(monkeypatch):
     assert project_parameters() == parameters
 
 
+@pytest.mark.parametrize(
+    ("grids", "used"),
+    [({"ERA5": {"reader": "era5"}, "CFSV2": None}, ["ERA5"]), ({"CFSV2": None}, []), (None, [])],
+)
+def test_sources_that_are_switched_off_are_no_sources(monkeypatch, grids, used):
+    monkeypatch.setattr(configuration, "_from_hook", {"grids": grids, "towers": {}})
+    assert [*(project_parameters()["grids"] or {})] == used
+    assert project_parameters()["towers"] == {}
+
+
 def test_without_a_run_the_environment_names_the_parameters(monkeypatch):
     """``kedro registry list`` and kedro-viz run no hooks."""
     monkeypatch.setattr(configuration, "_from_hook", None)

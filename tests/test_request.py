@@ -80,6 +80,10 @@ def test_a_misspelt_parameter_is_refused(base, dotted, value, meant):
     assert dotted.split(".")[0] in str(refusal.value)
 
 
+def test_a_source_can_be_switched_off(base):
+    check_parameters(given(base, "grids.CFSV2", None), references(CONF, "base"))
+
+
 def test_a_parameter_of_the_catalog_belongs_to_the_environments_that_use_it(base):
     check_parameters(given(base, "towers_path", "x"), references(CONF, "base"))
     uk = parameters_of("uk_daily")

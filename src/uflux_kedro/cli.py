@@ -19,7 +19,7 @@ from typing import Any
 
 import click
 from kedro.framework.cli.project import run as kedro_run
-from kedro.framework.cli.utils import CONTEXT_SETTINGS, split_string
+from kedro.framework.cli.utils import CONTEXT_SETTINGS
 from kedro_viz.launchers.cli.lazy_default_group import LazyDefaultGroup
 from kedro_viz.launchers.cli.main import viz as kedro_viz
 from pydantic import ValidationError
@@ -108,6 +108,8 @@ def _in_database(error: sqlite3.Error) -> InputError:
 def plain_values(ctx: click.Context, param: Any, value: Any) -> Any:
     """Parse ``--params``: a value that is not YAML, such as ``*-SIF-*.GPP.*``, is text.
 
+    Commas part values, except within the brackets of a list or mapping.
+
     Returns:
         Nested parameters, dots in their names resolved.
     """
@@ -117,7 +119,7 @@ def plain_values(ctx: click.Context, param: Any, value: Any) -> Any:
     from yaml import YAMLError
 
     found: Any = OmegaConf.create({})
-    for item in split_string(ctx, param, value):
+    for item in _at_commas(value or ""):
         name, equals, text = (part.strip() for part in item.partition("="))
         if not (equals and name):
             ctx.fail(f"--params: expected name=value, found {item!r}")
@@ -128,6 +130,18 @@ def plain_values(ctx: click.Context, param: Any, value: Any) -> Any:
             OmegaConf.update(one, name, text)
         found = OmegaConf.merge(found, one)
     return OmegaConf.to_container(found)
+
+
+def _at_commas(text: str) -> list[str]:
+    """Split at commas that are in no brackets."""
+    parts, depth = [""], 0
+    for character in text:
+        depth += (character in "[{") - (character in "]}")
+        if character == "," and depth <= 0:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return [part.strip() for part in parts if part.strip()]
 
 
 class Interrupted(click.ClickException):

@@ -51,8 +51,16 @@ def set_parameters(parameters: dict[str, Any]) -> None:
 
 
 def project_parameters() -> dict[str, Any]:
-    """Return the parameters of this run, or else those of the environment ``KEDRO_ENV``."""
-    return _from_hook if _from_hook is not None else _read(os.environ.get("KEDRO_ENV"))
+    """Return the parameters of this run, or else those of the environment ``KEDRO_ENV``.
+
+    Sources that an environment has set to null, since it cannot remove a key of ``conf/base``, are
+    left out of ``grids``.
+    """
+    found = _from_hook if _from_hook is not None else _read(os.environ.get("KEDRO_ENV"))
+    if not found.get("grids"):
+        return found
+    used = {name: value for name, value in found["grids"].items() if value is not None}
+    return found | {"grids": used or None}
 
 
 @cache

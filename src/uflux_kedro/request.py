@@ -177,7 +177,9 @@ def check_raw_data(datasets: Mapping[str, Any]) -> None:
 
 def _check_block(block: str, value: Any, known: list[str]) -> None:
     model = model_of(block)
-    entries = {f"{block}.{k}": v for k, v in value.items()} if block == "grids" else {block: value}
+    entries = {block: value}
+    if block == "grids":  # of which an environment switches some off by null
+        entries = {f"{block}.{k}": v for k, v in value.items() if v is not None}
     for path, entry in entries.items():
         try:
             model.model_validate(entry)

@@ -265,6 +265,9 @@ IGBP_CLASSES: Mapping[str, int] = {
 }  # fmt: skip
 """IGBP class -> code as in MCD12C1; the readers change 17, water in MCD12Q1, to 0."""
 
+UNVEGETATED = ("SNO", "BSV")
+"""IGBP classes of land without plants: no tower of carbon fluxes stands there."""
+
 IGBP_NAMES: Mapping[int, str] = {code: name for name, code in IGBP_CLASSES.items()}
 """Code -> IGBP class."""
 

@@ -42,6 +42,7 @@ def test_a_flux_has_a_row_of_error_and_coverage(tables):
     np.testing.assert_allclose(on_map.get_ydata(), [0.95, 0.95])
     np.testing.assert_allclose(unseen.get_ydata(), [0.9, 0.9])
     assert [len(line.get_xdata()) for line in by_completeness.get_lines()[:2]] == [1, 1]
+    assert "GPP: RMSE 0.20 to 0.20 gC m⁻² d⁻¹, coverage 0.80 to 0.95." in figure.get_label()
 
 
 def test_a_missing_column_is_refused(tables):

@@ -15,6 +15,7 @@ from uflux_kedro.figures.explanation import (
     importance_figure,
     shap_figure,
 )
+from uflux_kedro.figures.labels import number
 from uflux_kedro.figures.response import response_figure
 from uflux_kedro.figures.style import FLUX_COLOURS, png_bytes
 from uflux_kedro.report.captions import caption_of
@@ -40,6 +41,7 @@ def test_the_most_important_predictor_is_on_top(importance):
     assert len(lines) == MOST_PREDICTORS - 1, "what has no interval has no line"
     assert lines[0][:, 0].tolist() == [18.5, 19.5]
     assert axis.get_xlabel() == "GPP, increase of RMSE (gC m⁻² d⁻¹)"
+    assert axis.figure.get_label().endswith("the largest: P19 20, P18 19, P17 18")
 
 
 def test_dots_of_contributions_are_at_their_values():
@@ -112,9 +114,20 @@ def test_a_panel_has_the_curves_of_its_class_and_its_counts(rows):
 def test_a_wild_band_does_not_set_the_scale(rows):
     found = response_curves(rows)
     found.curves.loc[0, "high"] = 1e6
+    found.fits["towers"] = 5
     low, high = response_figure(found, "RECO").axes[0].get_ylim()
     assert found.curves["effect"].max() < high < 10
     assert low < found.curves["effect"].min()
+
+
+def test_the_band_of_few_towers_is_not_drawn(rows):
+    found = response_curves(rows)
+    found.fits.loc[found.fits["IGBP"] == "GRA", "towers"] = 5
+    figure = response_figure(found, "RECO")
+    assert [len(axis.collections) for axis in figure.axes[:2]] == [0, 3], "bands of three sources"
+    curves = found.curves.query("IGBP == 'GRA'").groupby("source")["effect"].mean()
+    difference = curves["prediction"] - curves["truth"]
+    assert f"GRA {number(difference)}" in figure.get_label()
 
 
 def test_the_same_input_gives_the_same_picture(rows):

@@ -17,7 +17,6 @@ from uflux_kedro.statistics.means import area_mean, multi_year_mean
 SCALES = {
     "GPP": ("YlGn", 0, 10),
     "RECO": ("YlOrBr", 0, 10),
-    "NEE": ("PRGn_r", -5, 5),
     "H": ("hot_r", 0, 100),
     "LE": ("Blues", 0, 100),
 }
@@ -38,10 +37,32 @@ def figure(products):
 
 def test_scales_are_those_published(figure):
     panels = maps(figure)
-    assert list(panels) == list(SCALES)
+    assert list(panels) == ["GPP", "RECO", "NEE", "H", "LE"]
     for flux, (colours, low, high) in SCALES.items():
         (picture,) = panels[flux].get_images()
         assert (picture.get_cmap().name, *picture.get_clim()) == (colours, low, high)
+
+
+def test_land_without_a_value_is_no_sea(products):
+    heat = products["H"]
+    carbon = products["GPP"].copy()
+    carbon["GPP"] = carbon["GPP"].where(abs(carbon["latitude"]) < 30)
+    panels = maps(mean_maps_figure({"GPP": carbon, "H": heat}))
+    empty, _ = panels["GPP"].get_images()
+    assert 0 < empty.get_array().count() < empty.get_array().size
+    assert tuple(round(255 * c) for c in empty.get_cmap()(0.0)[:3]) == (200, 200, 200)
+    assert len(panels["H"].get_images()) == 1
+
+
+@pytest.mark.parametrize("factor", [0.01, 1, 100])
+def test_the_scale_of_nee_follows_its_values(products, factor):
+    scaled = products["NEE"].assign(NEE=products["NEE"]["NEE"] * factor)
+    (picture,) = maps(mean_maps_figure({"NEE": scaled}))["NEE"].get_images()
+    low, high = picture.get_clim()
+    size = abs(multi_year_mean(scaled, "NEE"))
+    assert low == -high
+    assert picture.get_cmap().name == "PRGn_r"
+    assert float(size.quantile(0.98)) <= high <= 2 * float(size.quantile(0.98))
 
 
 def test_each_colour_bar_names_its_unit(figure):

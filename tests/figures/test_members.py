@@ -55,6 +55,17 @@ def test_colour_is_r2_between_0_and_1(figure):
     assert dots.get_facecolors() == pytest.approx(colormaps["viridis"](board["r2"].to_numpy()))
 
 
+@pytest.mark.parametrize("count", ["sites", "n"])
+def test_scores_of_few_towers_or_rows_have_no_colour(count):
+    board = make_leaderboard()
+    board.loc[2, count] = 9
+    board.loc[3, count] = 10
+    dots, _ = dots_and_legend(leaderboard_figure(board))
+    coloured = colormaps["viridis"](board["r2"].to_numpy())
+    coloured[2] = 1
+    assert dots.get_facecolors() == pytest.approx(coloured)
+
+
 def test_both_numbers_are_beside_each_dot(figure):
     dots, _ = dots_and_legend(figure)
     words = [text.get_text() for text in dots.axes.texts]

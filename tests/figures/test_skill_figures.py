@@ -47,6 +47,20 @@ def test_nse_of_a_site_is_against_its_own_mean(predictions):
     assert site_nse(flat).size == one["site_id"].nunique() - 1
 
 
+def test_a_score_of_fewer_than_ten_values_is_left_out(predictions):
+    one = predictions["GPP"]
+    few = one[(one["site_id"] != "XX-000") | (one.groupby("site_id").cumcount() < 9)]
+    assert site_nse(few).size == site_nse(one).size - 1 == 7
+    assert "GPP" in site_skill_figure({"GPP": few}).get_label()
+
+
+def test_classes_above_an_empty_panel_have_their_months(sites, predictions):
+    figure = seasons_figure(predictions["LE"], sites.assign(IGBP=list("ABCDEFGG")), "LE")
+    shown = [axis.xaxis.get_tick_params()["labelbottom"] for axis in figure.axes if axis.axison]
+    assert shown == [False] * 3 + [True] * 4
+    assert figure.get_label().startswith("Seasonal cycle of LE, tower and model. G: tower ")
+
+
 def test_sites_beyond_the_edge_are_drawn_at_it(predictions):
     bad = predictions["GPP"].copy()
     bad.loc[bad["site_id"] == "XX-003", "prediction"] += 1000

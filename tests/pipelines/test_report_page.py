@@ -16,7 +16,7 @@ from tests.testing.synthetic import (
 )
 from uflux_kedro.configuration import in_order
 from uflux_kedro.ensemble import Member
-from uflux_kedro.pipelines.reporting.nodes import write_report
+from uflux_kedro.pipelines.reporting.nodes import score_ensemble, write_report
 from uflux_kedro.pipelines.uncertainty.nodes import (
     correlate_errors,
     judge_intervals,
@@ -25,6 +25,8 @@ from uflux_kedro.pipelines.uncertainty.nodes import (
 )
 from uflux_kedro.uncertainty.learning_curve import no_curve
 from uflux_kedro.uncertainty.parameters import UncertaintyParameters
+from uflux_kedro.validation.by_site import skill_by_site
+from uflux_kedro.validation.parameters import TrainingParameters
 
 ENSEMBLE = {
     "predictor_sets": [{"name": SETS[0], "predictors": ["MODIS_NIRv"]}],
@@ -84,6 +86,10 @@ def test_the_report_has_the_same_bytes(tmp_path):
         "figure_closed_loop": None,
         "comparison_GPP": board.head(0),
         "held_out_GPP": held_out,
+        "ensemble_skill": score_ensemble(
+            board, TrainingParameters.model_validate(parameters["training"]), GPP=held_out
+        ),
+        "skill_by_site": skill_by_site({"GPP": held_out}, sites),
         "members_GPP": of_cards,
     }
     pages = [
@@ -95,3 +101,4 @@ def test_the_report_has_the_same_bytes(tmp_path):
     names = list(yaml.safe_load(text))
     assert names == ["areas", "ensemble", "training", "uncertainty"]
     assert "Maps against a known truth: kedro run --pipelines closed_loop" in pages[0]
+    assert "<h3>By tower</h3>" in pages[0]

@@ -44,6 +44,29 @@ def test_global_attributes_hold_the_provenance(product):
         assert attributes[name]
 
 
+@pytest.mark.parametrize(
+    ("mark", "source", "cites"),
+    [
+        ("", "trained on eddy-covariance towers", True),
+        ("ERA5, MODIS", "trained on eddy-covariance towers", True),
+        ("some towers, ERA5", "trained on towers, some of them simulated", True),
+        ("towers, ERA5", "trained on simulated towers", False),
+    ],
+)
+def test_simulated_data_are_said_to_be(product, mark, source, cites):
+    settings = {"members": ["a"], "parameters": {}, "checksums": {}, "simulated": mark}
+    attributes = finish_product(product, title="GPP", **settings).attrs
+    assert attributes["source"].endswith(source)
+    assert ("FLUXNET2015" in attributes["references"]) == cites
+    if mark:
+        assert attributes["title"] == "Simulated data: GPP"
+        assert attributes["comment"].startswith(f"Simulated data: {mark} come from the demo world")
+        assert attributes["simulated"] == mark
+    else:
+        assert attributes["title"] == "GPP"
+        assert not {"comment", "simulated"} & set(attributes)
+
+
 def test_units_are_those_that_cf_tools_read(product):
     for name in ("GPP", "GPP_std", "GPP_member"):
         assert product[name].attrs["units"] == "g m-2 d-1"

@@ -46,6 +46,8 @@ def wanted(folder, flux, uncertainty=None, **settings):
     """Return the plan of a product as predicted, of four regions."""
     own = folder / f"members_{flux}"
     members = {name: FittedMember.load(own / of) for name, of in MEMBERS[flux].items()}
+    for member in members.values():
+        member.card["simulated"] = "towers"
     asked = plan(folder, regions={"time": 3}, **settings)
     return replace(asked, flux=flux, members=members, uncertainty=uncertainty, chunks={})
 
@@ -191,6 +193,9 @@ def test_the_attributes_say_what_was_done(closed, after, before):
         assert flags["flag_meanings"].split()[-1] == "budget_not_closed"
         record = json.loads((closed / f"{flux}.stac.json").read_text())["properties"]
         assert json.loads(record["uflux:budget"]) == about
+        assert attrs["simulated"] == record["uflux:simulated"] == "towers"
+        assert record["title"] == f"Simulated data: UFLUX ensemble: {flux}"
+        assert record["description"] == attrs["comment"]
         xr.testing.assert_equal(after[flux].coords.to_dataset(), before[flux].coords.to_dataset())
 
 

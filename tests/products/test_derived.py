@@ -55,6 +55,19 @@ def test_et_is_le_by_the_latent_heat():
     assert '"LE": "abc"' in found.attrs["input_checksums"]
 
 
+def test_what_follows_from_simulated_products_is_simulated_too(tmp_path):
+    latent, gpp = product("LE", 60.0), product("GPP", 4.0, "gC m-2 d-1")
+    warmth = drivers(ERA5_TA=20.0)["ERA5_TA"]
+    assert "simulated" not in water_use_efficiency(gpp, evapotranspiration(latent, warmth)).attrs
+    water = evapotranspiration(latent.assign_attrs(simulated="towers"), warmth)
+    both = water_use_efficiency(gpp.assign_attrs(simulated="ERA5"), water)
+    assert [found.attrs["simulated"] for found in (water, both)] == ["towers", "ERA5, towers"]
+    assert water.attrs["title"] == "Simulated data: UFLUX ensemble: ET from LE"
+    write_netcdf(water, tmp_path / "ET.nc")
+    with xr.open_dataset(tmp_path / "ET.nc") as read:
+        assert read.attrs["simulated"] == "towers"
+
+
 def test_wue_is_missing_where_et_is_small(tmp_path):
     latent = product("LE", 60.0)
     latent["LE"][:, 0] = 1.0
@@ -91,6 +104,7 @@ def test_et_in_a_projection_is_a_geotiff(tmp_path):
         members=["A"],
         parameters={},
         checksums={},
+        simulated="towers",
     )
     warmth = xr.DataArray(np.full(shape, 20.0), {"time": TIME, **axes}, dims, name="ERA5_TA")
     # The drivers have latitude and longitude of the projection's cells; the product has not.
@@ -102,6 +116,9 @@ def test_et_in_a_projection_is_a_geotiff(tmp_path):
     assert [f.name for f in files][:1] == ["ET_2003-01-01.tif"]
     with rasterio.open(files[0]) as file:
         assert file.crs.to_epsg() == 3035
+        assert file.tags()["title"] == "Simulated data: UFLUX ensemble: ET from LE"
+        assert file.tags()["simulated"] == "towers"
+        assert "FLUXNET2015" not in file.tags()["references"]
         np.testing.assert_allclose(file.read(1), 60 * 0.0864 / 2.4536, rtol=1e-6)
 
 

@@ -75,6 +75,20 @@ def test_a_healthy_page_says_so(healthy):
     assert "No finding requires a decision" in render_quality(checked, "towers.csv")
 
 
+def test_a_page_of_simulated_towers_says_so_first(healthy):
+    towers, sites = healthy
+    page = render_quality(check_towers(towers, sites, QualityParameters()), "towers.csv")
+    assert "<title>Quality of the towers</title>" in page
+    assert "Simulated" not in page
+    towers = towers.copy()
+    towers.attrs = {**towers.attrs, "simulated": "some towers"}
+    checked = check_towers(towers, sites, QualityParameters())
+    assert drop_suspects(checked.towers, checked.findings)[0].attrs["simulated"] == "some towers"
+    page = render_quality(checked, "towers.csv")
+    assert "<title>Simulated data: Quality of the towers</title>" in page
+    assert page.index("Simulated data: some towers come from") < page.index("towers.csv")
+
+
 def test_three_hundred_towers_make_a_page_of_readable_size():
     towers, sites = simulate_towers(n_sites=300, n_years=3)
     page = render_quality(check_towers(towers, sites, QualityParameters()), "towers.csv")

@@ -30,16 +30,17 @@ from uflux_kedro.report import (
 )
 from uflux_kedro.report.captions import caption_of
 from uflux_kedro.report.data_sheets import megabytes
+from uflux_kedro.report.headline import headline_table
 from uflux_kedro.report.numbering import linked, number, numbered
+from uflux_kedro.report.sections import Section
 from uflux_kedro.report.tables import (
     comparison_table,
     data_table,
     html_table,
     leaderboard_table,
     members_table,
-    pooled_table,
 )
-from uflux_kedro.variables import FLUXES
+from uflux_kedro.variables import FLUXES, VARIABLES
 
 TIMES = "\N{MULTIPLICATION SIGN}"
 
@@ -61,6 +62,23 @@ def make_comparison() -> pd.DataFrame:
     return table.assign(n=table["n"].where(table["NSE"].notna(), 0))
 
 
+def make_skill() -> pd.DataFrame:
+    """Return the skill of ensembles, those of carbon reconciled."""
+    row = {
+        "scheme": "loso", "members": 3, "sites": 12, "n": 271,
+        "NSE": 0.84, "NSE_low": 0.8, "NSE_high": 0.87, "r2": 0.86, "r2_low": 0.82, "r2_high": 0.89,
+        "RMSE": 1.2, "RMSE_low": 1.1, "RMSE_high": 1.3, "MBE": -0.1, "MBE_low": -0.3, "MBE_high": 0.1,
+        "best_member": "MODIS-NIRv-ERA5 · DF21", "best_NSE": 0.88, "best_RMSE": 1.0,
+        "median_NSE": 0.84, "lowest_NSE": 0.8,
+    }  # fmt: skip
+    carbon = ("GPP", "RECO", "NEE")
+    fluxes = reversed(FLUXES)
+    rows = [
+        {"flux": f, "unit": VARIABLES[f].unit, "reconciled": f in carbon, **row} for f in fluxes
+    ]
+    return pd.DataFrame(rows)
+
+
 @pytest.fixture(scope="module")
 def context() -> ReportContext:
     members = [
@@ -72,6 +90,7 @@ def context() -> ReportContext:
         scheme="loso",
         training_table=make_training_table(make_sites()),
         leaderboard=make_leaderboard(),
+        ensemble=make_skill(),
         comparison=make_comparison(),
         figures=dict.fromkeys(FIGURES, Picture(PIXEL)),
         sources={"ERA5": "monthly means"},
@@ -129,6 +148,16 @@ def test_members_and_data_are_described(outline):
     assert "is not an uncertainty" in words
 
 
+def test_a_report_of_simulated_data_says_so_first(context, page):
+    assert "Simulated" not in page
+    found = render_report(replace(context, simulated="towers, ERA5"))
+    assert f"<title>Simulated data: {context.title}</title>" in found
+    words = Outline(found).words
+    title = f"Simulated data: {context.title}"
+    first = words[words.rindex(title) + len(title) :].strip()
+    assert first.startswith("Simulated data: towers, ERA5 come from the demo world")
+
+
 def test_captions_name_units_and_n(outline):
     words = outline.words
     assert "n is the number of site-months with both values" in words
@@ -157,6 +186,18 @@ def test_a_text_refers_to_a_figure_by_its_number():
     assert "the figure \u201c&lt;Sea&gt;\u201d &amp; [x]." in numbered(html)
     with pytest.raises(KeyError):
         numbered(str(number("table", "a")))
+
+
+def test_the_text_of_a_section_refers_to_figures(context):
+    section = Section(
+        "peers", "Peers", "See [figure:scatter] & [figure:mean_maps].", [], ["As [figure:scatter]"]
+    )
+    figures = {"scatter": Picture(PIXEL)}
+    page = render_report(replace(context, sections=[section], figures=figures))
+    link = '<a href="#figure-scatter">Figure 1</a>'
+    title = FIGURES["mean_maps"].title.format(mean_of="Mean", period="the record")
+    assert f"See {link} &amp; the figure \u201c{title}\u201d." in page
+    assert f"<li>As {link}</li>" in page
 
 
 def test_every_reference_in_a_caption_is_to_a_figure_that_the_report_has():
@@ -197,7 +238,7 @@ def test_the_contents_are_the_sections_of_the_page(page):
 
 @pytest.mark.parametrize("value", np.linspace(0, 1, 6))
 def test_coloured_cells_are_readable(value):
-    html = html_table(pd.DataFrame({"NSE": [value]}), "cell")
+    html = html_table(pd.DataFrame({"NSE": [value], "towers": 10, "n": 10}), "cell")
     ink, fill = re.findall(r"color: #(\w{6}); background-color: #(\w{6})", html)[0]
 
     def luminance(colour):
@@ -354,8 +395,9 @@ def test_bare_run_omits_empty_sections(context):
         leaderboard=context.leaderboard,
     )
     outline = Outline(render_report(bare))
-    assert {"skill", "leaderboard-section", "run"} <= set(outline.ids)
+    assert {"leaderboard-section", "run"} <= set(outline.ids)
     assert not {
+        "skill",
         "comparison-section",
         "towers",
         "maps",
@@ -421,19 +463,41 @@ def test_members_are_compared_flux_by_flux_best_first():
     assert table["unit"].tolist() == ["gC m⁻² d⁻¹"] * 2 + ["W m⁻²"] * 2
 
 
-def test_pooled_table_gives_the_best_member_and_the_range():
-    table = pooled_table(make_leaderboard()).set_index("flux")
-    assert table.loc["GPP", "best member"] == "MODIS-NIRv-ERA5 · DF21"
-    assert table.loc["GPP", ["NSE", "median NSE", "lowest NSE"]].tolist() == pytest.approx(
-        [0.88, 0.84, 0.80]
+def test_the_headline_is_the_ensemble_with_its_interval(outline):
+    first = headline_table(make_skill()).iloc[0]
+    assert first["flux"] == "GPP"
+    assert first["NSE"] == 0.84
+    assert first["NSE 95 %"] == "0.80 to 0.87"
+    assert first["MBE 95 %"] == f"{MINUS}0.30 to 0.10"
+    assert first["best member, picked afterwards"] == "MODIS-NIRv-ERA5 · DF21"
+    assert (first["its NSE"], first["lowest NSE of members"]) == (0.88, 0.80)
+    assert (first["towers"], first["rows"], first["members"]) == (12, 271, 3)
+    words = outline.words
+    assert words.index("Skill of the ensemble, the mean of all members") < words.index(
+        "Leaderboard One"
     )
-    assert table.loc["GPP", "members"] == len(SETS)
+    assert f"GPP, RECO, NEE are reconciled so that NEE = RECO {MINUS} GPP" in words
+    assert "0.84 0.80 to 0.87" in words
 
 
-def test_pooled_table_leaves_out_a_flux_without_score():
-    board = make_leaderboard()
-    board.loc[board["flux"] == "H", "NSE"] = np.nan
-    assert "H" not in set(pooled_table(board)["flux"])
+def test_unknown_ranges_are_blank_and_large_ones_short():
+    skill = make_skill().assign(NSE_low=np.nan, RMSE_low=101.25, RMSE_high=120.0)
+    found = headline_table(skill)
+    assert set(found["NSE 95 %"]) == {""}
+    assert set(found["RMSE 95 %"]) == {"101.2 to 120.0"}
+    with pytest.raises(InputError, match="skill of the ensemble: reconciled"):
+        headline_table(skill.drop(columns="reconciled"))
+
+
+def test_only_scores_of_enough_towers_and_rows_are_coloured():
+    def coloured(**columns):
+        html = html_table(pd.DataFrame({"NSE": [0.5, 0.9], **columns}), "t")
+        return ["background-color" in cell for cell in re.findall(r"<td[^>]*>0[.][59]0</td>", html)]
+
+    assert coloured(sites=[9, 10]) == [False, True]
+    assert coloured(towers=[30, 10], n=[9, 200]) == [False, True]
+    assert coloured(rows=[2, 3]) == [False, False]
+    assert coloured(flux=["GPP", "LE"]) == [False, False], "of how many is unknown"
 
 
 def test_data_table_counts_rows_with_a_value():

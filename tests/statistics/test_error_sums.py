@@ -208,6 +208,26 @@ def test_completeness_is_the_mean_over_area_and_time():
     assert of_year(table, "all cells")["completeness"] == pytest.approx(expected)
 
 
+def test_shares_of_extrapolation_and_of_land_are_by_area_and_time():
+    cube, classes = continent()
+    classes[:2] = 0  # water, as far as nothing is predicted there
+    cube = cube.where((classes > 0) | (cube["GPP"].dims == ()), drop=False)
+    cube["time_bnds"] = continent()[0]["time_bnds"]
+    cube["GPP_completeness"] = cube["GPP_completeness"].where(cube["latitude"] > 40, 0.0)
+    table = aggregate(cube, "GPP", [AllCells()], classes, ERRORS)
+    inside = cube.isel(time=slice(0, 12))
+    days = inside["time"].dt.days_in_month
+    weights = cell_area(cube) * inside["GPP"].notnull() * days
+    row = of_year(table, "all cells")
+    south = weights.where(cube["latitude"] <= 40).sum()
+    assert row["extrapolated"] == pytest.approx(float(south / weights.sum()))
+    land = (cell_area(cube) * (classes.to_numpy() > 0) * days).sum()
+    assert row["coverage"] == pytest.approx(float(weights.sum() / land))
+    assert row["coverage"] < 0.85, "gaps of land count"
+    of_values = of_year(aggregate(cube, "GPP", [AllCells()]), "all cells")
+    assert of_values["coverage"] > 0.98, "without a map land is where there is a value"
+
+
 def test_without_correlation_or_bounds_there_are_no_intervals():
     cube, classes = continent()
     plain = aggregate(cube, "GPP", [AllCells()], classes)
@@ -216,6 +236,7 @@ def test_without_correlation_or_bounds_there_are_no_intervals():
     assert plain["completeness"].notna().all()
     assert bare[list(INTERVAL_COLUMNS)].isna().all(axis=None)
     known = aggregate(cube, "GPP", [AllCells()], classes, ERRORS)
+    assert bare["extrapolated"].isna().all()
     same = [c for c in plain if c not in INTERVAL_COLUMNS]
     pd.testing.assert_frame_equal(plain[same], known[same])
 

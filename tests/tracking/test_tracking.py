@@ -24,6 +24,8 @@ from uflux_kedro.tracking.hooks import TrackingHooks
 from uflux_kedro.tracking.inputs import dataset_input, inputs_of
 from uflux_kedro.tracking.killed import end_killed_runs
 from uflux_kedro.tracking.provenance import facts_of, flat, git_commit, title_of
+from uflux_kedro.validation.comparison import mean_of_members
+from uflux_kedro.validation.ensemble import ensemble_skill
 
 PARAMETERS = {"ensemble": {"model": "XGB", "groups": {}}, "training": {"scheme": "loso"}}
 
@@ -164,13 +166,14 @@ def project(tmp_path):
     """A run that trains one member, its catalog and its context."""
     times = pd.date_range("2001-01-01", periods=3)
     board = pd.DataFrame(
-        {"flux": ["GPP", "GPP"], "predictor_set": ["A", "B"], "sites": 1, "NSE": [0.7, 0.4],
+        {"flux": ["GPP", "GPP"], "predictor_set": ["A", "B"], "model": "XGB", "scheme": "loso", "sites": 1, "NSE": [0.7, 0.4],
          "RMSE": 1.0, "r2": 0.8, "KGE": 0.5, "MBE": [float("nan"), 0.0]}
     )  # fmt: skip
     predictions = pd.DataFrame(
         {"site_id": "S", "time": [*times, *times], "truth": [1.0, 2, 3, 1, 2, 3],
          "prediction": [0.0, 2, 3, 2, 2, 3]}
     )  # fmt: skip
+    skill = ensemble_skill({"GPP": mean_of_members(predictions)}, board)
     intervals = pd.DataFrame(
         {"coverage": [0.91], "interval_score": 4.0, "interval_score_constant": float("nan")}
     )
@@ -184,6 +187,7 @@ def project(tmp_path):
             "leaderboard": CSVDataset(filepath=str(tmp_path / "leaderboard.csv")),
             "predictions_GPP": ParquetDataset(filepath=str(tmp_path / "predictions.parquet")),
             "interval_scores_GPP": CSVDataset(filepath=str(tmp_path / "interval_scores.csv")),
+            "ensemble_skill": CSVDataset(filepath=str(tmp_path / "ensemble_skill.csv")),
             "report": TextDataset(filepath=str(tmp_path / "report.html")),
             "GPP.A.mlflow_run": MemberRunDataset(filepath=str(tmp_path / "mlflow_run.json")),
         }
@@ -193,6 +197,7 @@ def project(tmp_path):
             node(lambda raw: (board, board, predictions, intervals, "<p>"), "raw_towers",
                  ["leaderboard_GPP", "leaderboard", "predictions_GPP", "interval_scores_GPP", "report"],
                  name="all"),
+            node(lambda board: skill, "leaderboard", "ensemble_skill", name="score_ensemble"),
             member_node(lambda board: board, "leaderboard", "GPP.A.model", "fit"),
         ]
     )  # fmt: skip
@@ -201,7 +206,12 @@ def project(tmp_path):
         env=None,
         config_loader={"globals": {"data": "data"}, "parameters": PARAMETERS},
     )
-    for name, data in (("leaderboard_GPP", board), ("leaderboard", board), ("report", "<p>")):
+    for name, data in (
+        ("leaderboard_GPP", board),
+        ("ensemble_skill", skill.assign(NSE_low=0.5)),
+        ("leaderboard", board),
+        ("report", "<p>"),
+    ):
         catalog.save(name, data)
     catalog.save("predictions_GPP", predictions)
     catalog.save("interval_scores_GPP", intervals)
@@ -221,6 +231,8 @@ def test_a_run_carries_what_it_was_and_what_came_out(project, client):
     assert run.data.params["training.scheme"] == "loso"
     assert run.data.metrics["GPP.best.NSE"] == 0.7
     assert run.data.metrics["GPP.ensemble.NSE"] == pytest.approx(1.0), "two errors cancel"
+    assert run.data.metrics["GPP.ensemble.NSE_low"] == 0.5
+    assert "GPP.ensemble.NSE_high" not in run.data.metrics, "one tower has no interval"
     assert run.data.metrics["GPP.members"] == 2
     assert run.data.metrics["GPP.ensemble.coverage"] == 0.91
     assert run.data.metrics["GPP.ensemble.interval_score"] == 4.0
@@ -231,7 +243,9 @@ def test_a_run_carries_what_it_was_and_what_came_out(project, client):
     (used,) = run.inputs.dataset_inputs
     assert used.dataset.name == "raw_towers"
     artifacts = {file.path for file in client.list_artifacts(run.info.run_id)}
-    assert artifacts == {"environment.txt", "inputs.json", "leaderboard.csv", "report.html"}
+    assert artifacts == {
+        "ensemble_skill.csv", "environment.txt", "inputs.json", "leaderboard.csv", "report.html",
+    }  # fmt: skip
     kept = client.download_artifacts(run.info.run_id, "inputs.json")
     with open(kept) as stream:
         assert len(json.load(stream)["raw_towers"][0]["sha256"]) == 64

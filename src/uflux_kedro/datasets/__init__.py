@@ -20,7 +20,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "documents": ["DocumentDataset", "RunFactsDataset"],
         "figures": ["FigureDataset"],
         "fitted": ["FittedMemberDataset", "FluxUncertaintyDataset"],
-        "folders": ["FigureFolderDataset", "TableFolderDataset"],
+        "folders": ["FigureFolderDataset", "MapDataset", "TableFolderDataset"],
         "member_run": ["MemberRunDataset", "MemberRunsDataset"],
         "products": ["ProductDataset", "ProductStoreDataset"],
         "raw_files": ["FolderDataset", "RawFilesDataset"],

@@ -15,6 +15,7 @@ import pandas as pd
 import xarray as xr
 
 from uflux_kedro.errors import InputError
+from uflux_kedro.simulated import SIMULATED
 
 LEDGER = ".demo_world"
 """File in the raw folder that lists what an earlier demo world wrote there."""
@@ -35,14 +36,15 @@ class NetCDF:
     encoding: Mapping[str, Mapping[str, Any]]
 
     def write(self, path: Path) -> None:
-        """Write to ``path``, compressed."""
+        """Write to ``path``, compressed, with the mark of simulated data."""
         encoding = {name: dict(settings) for name, settings in self.encoding.items()}
         for name in self.dataset.data_vars:
             encoding.setdefault(str(name), {}).update(zlib=True, complevel=1, shuffle=True)
         for name in self.dataset.coords:
             if self.dataset[name].dtype.kind == "f":
                 encoding.setdefault(str(name), {})["_FillValue"] = None
-        self.dataset.to_netcdf(path, engine="netcdf4", encoding=encoding)
+        dataset = self.dataset.assign_attrs({SIMULATED: "by the demo world of uflux_kedro"})
+        dataset.to_netcdf(path, engine="netcdf4", encoding=encoding)
 
 
 def month_starts(year: int) -> pd.DatetimeIndex:

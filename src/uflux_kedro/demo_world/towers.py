@@ -16,6 +16,7 @@ from uflux_kedro.demo_world.files import zip_bytes
 from uflux_kedro.demo_world.parameters import DemoWorldParameters
 from uflux_kedro.demo_world.simulation import World
 from uflux_kedro.errors import ConfigurationError
+from uflux_kedro.simulated import WORD
 from uflux_kedro.variables import IGBP_CLASSES, IGBP_NAMES
 
 _MISSING = -9999.0
@@ -70,12 +71,16 @@ class Tower:
     table: pd.DataFrame
 
     def archive(self) -> tuple[str, bytes]:
-        """Return name and bytes of the table's zip, as FLUXNET2015 distributes it."""
+        """Return name and bytes of the table's zip, as FLUXNET2015 distributes it.
+
+        A last column says that the tower is simulated.
+        """
         years = (
             f"{self.table['TIMESTAMP'].iloc[0] // 100}-{self.table['TIMESTAMP'].iloc[-1] // 100}"
         )
         stem = f"FLX_{self.site_id}_FLUXNET2015_FULLSET"
-        text = self.table.to_csv(index=False, float_format="%.6g", lineterminator="\n")
+        table = self.table.assign(**{WORD: 1})
+        text = table.to_csv(index=False, float_format="%.6g", lineterminator="\n")
         return f"{stem}_{years}_1-4.zip", zip_bytes(f"{stem}_MM_{years}_1-4.csv", text)
 
 

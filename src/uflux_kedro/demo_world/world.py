@@ -17,6 +17,7 @@ from uflux_kedro.demo_world.reanalyses import cfsv2_files, era5_files
 from uflux_kedro.demo_world.satellites import land_cover_files, reflectance_files, sif_files
 from uflux_kedro.demo_world.simulation import World, simulate
 from uflux_kedro.demo_world.towers import make_towers, site_table
+from uflux_kedro.simulated import WORD
 from uflux_kedro.variables import VARIABLES
 
 SOURCES = (
@@ -93,7 +94,7 @@ def _grids(world: World, sources: Collection[str] = SOURCES) -> Iterator[NetCDF]
 def _noaa_table(world: World) -> str:
     """Return CO2 in the format of NOAA's global monthly means."""
     lines = [
-        "# Simulated CO2, in the format of the NOAA Global Monitoring Laboratory's co2_mm_gl.txt",
+        f"# {WORD}: CO2 in the format of the NOAA Global Monitoring Laboratory's co2_mm_gl.txt",
         "# CO2 expressed as a mole fraction in dry air, micromol/mol, abbreviated as ppm",
         "#            year month     decimal     average  average_unc       trend   trend_unc",
     ]

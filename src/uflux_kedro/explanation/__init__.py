@@ -26,6 +26,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "effects": ["accumulated_effects"],
         "shapley": ["contributions", "mean_contributions"],
         "member": ["Explanation", "explain"],
+        "ratios": ["energy_rows", "ratio_by_tower", "reduced_major_axis", "water_use_rows"],
         "responses": ["Response", "ResponseCurves", "response_curves", "response_rows"],
     },
 )

@@ -14,6 +14,7 @@ from uflux_kedro.gridding.grids import ProjectedGrid, TargetGrid
 from uflux_kedro.gridding.means import monthly_means
 from uflux_kedro.gridding.regrid import align
 from uflux_kedro.lazy import xr
+from uflux_kedro.simulated import mark_of, marked
 from uflux_kedro.variables import VARIABLES
 
 
@@ -39,7 +40,8 @@ def build_drivers(
     Returns:
         Dataset of predictors, float32 (time, latitude, longitude), lazy; ``IGBP`` (latitude,
         longitude) int8, 0 where there is no land; ``Latitude`` (latitude); ``DoY_sin``,
-        ``DoY_cos``, ``Year`` (time); ``time_bnds``.
+        ``DoY_cos``, ``Year`` (time); ``time_bnds``. ``attrs["simulated"]`` names the sources that
+        are simulated.
 
     Raises:
         ConfigurationError: If the land cover map, or any other source, is absent.
@@ -56,10 +58,16 @@ def build_drivers(
     co2 = align(sources.pop(CO2), grid)["CO2"] if CO2 in sources else None
     aligned = {p: derive_predictors(align(cube, grid), co2=co2) for p, cube in sources.items()}
     drivers = merge_drivers(aligned, align(cubes[LAND_COVER], grid))
+    drivers = drivers.assign_attrs(marked(simulated_sources(cubes)))
     if carry_over is None:
         return drivers
     inputs = drivers if co2 is None else drivers.assign(CO2=co2)
     return drivers.merge(carry_over_predictors(inputs, carry_over))
+
+
+def simulated_sources(cubes: Mapping[str, xr.Dataset]) -> str:
+    """Return the mark of simulated data of drivers: the sources that have one."""
+    return ", ".join(prefix for prefix, cube in cubes.items() if mark_of(cube))
 
 
 def merge_drivers(sources: Mapping[str, xr.Dataset], land_cover: xr.Dataset) -> xr.Dataset:

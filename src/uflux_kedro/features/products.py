@@ -8,12 +8,13 @@ from typing import Literal
 
 from uflux_kedro.errors import InputError
 from uflux_kedro.features.derived import CO2, LAND_COVER, derive_predictors
-from uflux_kedro.features.drivers import merge_drivers
+from uflux_kedro.features.drivers import merge_drivers, simulated_sources
 from uflux_kedro.gridding.grids import ProjectedGrid, TargetGrid
 from uflux_kedro.gridding.means import means_of_steps
 from uflux_kedro.gridding.regrid import align
 from uflux_kedro.lazy import pd, xr
 from uflux_kedro.products.fingerprints import SOURCES, STORES, fingerprint, store_fingerprint
+from uflux_kedro.simulated import marked
 
 Step = Literal["month", "day", "half-year"]
 
@@ -139,6 +140,7 @@ def product_drivers(
     drivers = drivers.drop_vars([n for n in drivers.data_vars if n not in {*wanted, "IGBP"}])
     made_from = {p: _identity(cubes[p]) for p in cubes}
     attrs = {SOURCES: fingerprint([made_from, str(grid), [str(e) for e in edges]])}
+    attrs |= marked(simulated_sources(cubes))
     if isinstance(grid, ProjectedGrid):
         attrs["crs"] = grid.crs
     drivers = drivers.drop_encoding().assign_attrs(attrs)

@@ -12,6 +12,7 @@ from uflux_kedro.features.parameters import CarryOverParameters
 from uflux_kedro.gridding.sampling import sample_at_sites
 from uflux_kedro.lazy import pd, xr
 from uflux_kedro.readers.towers.sites import check_igbp, check_metadata
+from uflux_kedro.simulated import mark_of, marked
 from uflux_kedro.variables import FLUXES, IGBP_CLASSES, flux_beside, parse_predictor
 
 logger = logging.getLogger(__name__)
@@ -42,7 +43,8 @@ def build_training_table(
     Returns:
         ``site_id``, ``time``, ``latitude``, ``longitude`` (of the tower), ``climate``, fluxes,
         their ``_QC`` and the columns beside them such as ``NEE_RANDUNC``, predictors. IGBP is the code of the tower's own class, since a cell of the
-        map covers many classes; Latitude is the cell's, or without a cube the tower's.
+        map covers many classes; Latitude is the cell's, or without a cube the tower's. ``attrs``
+        are the towers', with the mark of simulated data of both.
 
     Raises:
         ConfigurationError: If months are required and the towers have another resolution.
@@ -69,7 +71,8 @@ def build_training_table(
     first = [*keys, "latitude", "longitude", "climate", *fluxes]
     rest = [c for c in table if c not in first and c != "elevation"]
     table = table[first + rest].sort_values(keys, ignore_index=True)
-    table.attrs = dict(towers.attrs)
+    mark = mark_of(towers, *([] if drivers is None else [drivers]))
+    table.attrs = {**towers.attrs, **marked(mark)}
     return table
 
 

@@ -11,7 +11,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from uflux_kedro.errors import require_columns
 from uflux_kedro.figures.inputs import ordered_fluxes
-from uflux_kedro.figures.labels import flux_unit
+from uflux_kedro.figures.labels import flux_unit, range_in_words
 from uflux_kedro.figures.style import PAGE_WIDTH, styled
 
 NETWORK_COLOURS = {"random": "#0072B2", "real": "#D55E00", "no tropics": "#009E73"}
@@ -60,7 +60,24 @@ def closed_loop_figure(on_map: pd.DataFrame, at_towers: pd.DataFrame, level: flo
             row[2].plot(classes, bins["coverage"], **line)
         _finish(row, flux, sorted(maps["towers"].unique()), level)
     axes[0][0].legend()
+    figure.set_label(_in_words(on_map, fluxes))
     return figure
+
+
+def _in_words(on_map: pd.DataFrame, fluxes: list[str]) -> str:
+    """Return the coverage and error of the largest networks."""
+    whole = on_map[on_map["by"] == "vegetation"]
+    largest = whole[whole["towers"] == whole["towers"].max()]
+    said = [
+        f"{flux}: RMSE {range_in_words(part['RMSE'].to_numpy(), flux_unit(flux))}, coverage "
+        f"{range_in_words(part['coverage'].to_numpy())}."
+        for flux in fluxes
+        if len(part := largest[largest["flux"] == flux])
+    ]
+    return (
+        "Error of the map, coverage, and coverage by completeness, by the number of towers. With the "
+        f"largest networks: {' '.join(said)}"
+    )
 
 
 def _finish(row: Any, flux: str, sizes: list[int], level: float) -> None:

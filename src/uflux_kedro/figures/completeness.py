@@ -8,6 +8,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from uflux_kedro.figures.inputs import ordered_fluxes
+from uflux_kedro.figures.labels import range_in_words
 from uflux_kedro.figures.maps import draw_maps, mean_map
 from uflux_kedro.figures.style import FLUX_COLOURS, PAGE_WIDTH, styled
 from uflux_kedro.statistics.means import area_mean, multi_year_mean
@@ -64,10 +65,15 @@ def completeness_series_figure(products: Mapping[str, xr.Dataset]) -> Figure:
     fluxes = ordered_fluxes(products, "products")
     figure = Figure(figsize=(PAGE_WIDTH, 2.4), layout="constrained")
     axis = figure.subplots()
+    said = []
     for flux in fluxes:
         multi_year_mean(products[flux], f"{flux}_completeness")  # checks the variable
-        series = area_mean(products[flux][f"{flux}_completeness"])
+        series = area_mean(products[flux][f"{flux}_completeness"]).compute()
+        said.append(f"{flux} {range_in_words(series.to_numpy())}")
         axis.plot(series["time"], series, color=FLUX_COLOURS[flux], label=flux)
     axis.set(ylim=(0, 1), ylabel="completeness, land mean")
     figure.legend(loc="outside upper right", ncols=len(fluxes))
+    figure.set_label(
+        f"Completeness of each period, land mean, a line for each flux: {'; '.join(said)}."
+    )
     return figure

@@ -56,6 +56,8 @@ def importance_figure(importance: pd.DataFrame, flux: str, measure: str) -> Figu
         ylim=(len(table) - 0.4, -0.6),
         xlabel=f"{flux}, {measure} ({flux_unit(flux)})",
     )
+    first = ", ".join(f"{name} {value:.2g}" for name, value in table["importance"].head(3).items())
+    figure.set_label(f"{flux}, {measure} in {flux_unit(flux)}; the largest: {first}")
     return figure
 
 
@@ -149,6 +151,8 @@ def effects_figure(effects: pd.DataFrame, flux: str) -> Figure:
     for axis in axes[len(names) :]:
         axis.set_axis_off()
     figure.supylabel(f"effect on {flux} ({flux_unit(flux)})", size=8)
+    widest = ", ".join(f"{name} {widths[name]:.2g}" for name in names[:3])
+    figure.set_label(f"Effects on {flux}; ranges of the widest in {flux_unit(flux)}: {widest}")
     return figure
 
 

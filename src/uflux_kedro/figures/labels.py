@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
+
 from uflux_kedro.variables import VARIABLES
 
 RECORDS = {
@@ -49,3 +51,15 @@ def axis_label(flux: str, what: str = "") -> str:
     """Return the label of an axis: ``GPP, tower (gC m⁻² d⁻¹)``."""
     name = f"{flux}, {what}" if what else flux
     return f"{name} ({flux_unit(flux)})"
+
+
+def range_in_words(values: np.ndarray, unit: str = "") -> str:
+    """Return where 98 % of the values lie, for the text that says what is seen: ``0.1 to 9.2 W m⁻²``."""
+    known = np.asarray(values, float)
+    known = known[np.isfinite(known)]
+    if not known.size:
+        return "no values"
+    low, high = np.percentile(known, (1, 99))
+    decimals = 2 if max(abs(low), abs(high)) < 10 else 1
+    words = f"{number(float(low), decimals)} to {number(float(high), decimals)}"
+    return f"{words} {unit}".rstrip()

@@ -5,7 +5,7 @@ Coastlines are the edges of the product's own land cells, so that nothing is dow
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import cast
 
@@ -15,11 +15,12 @@ import numpy as np
 import xarray as xr
 from cartopy.mpl.geoaxes import GeoAxes
 from matplotlib.collections import LineCollection
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from uflux_kedro.figures.inputs import ordered_fluxes
-from uflux_kedro.figures.labels import flux_unit, number
+from uflux_kedro.figures.labels import flux_unit, number, range_in_words
 from uflux_kedro.figures.style import PAGE_WIDTH, styled
 from uflux_kedro.gridding.cells import cell_edges
 from uflux_kedro.statistics.means import area_mean, multi_year_mean
@@ -27,16 +28,19 @@ from uflux_kedro.statistics.means import area_mean, multi_year_mean
 MEAN_SCALES = {
     "GPP": ("YlGn", 0.0, 10.0),
     "RECO": ("YlOrBr", 0.0, 10.0),
-    "NEE": ("PRGn_r", -5.0, 5.0),
     "H": ("hot_r", 0.0, 100.0),
     "LE": ("Blues", 0.0, 100.0),
 }
-"""Flux -> colour map and limits of the mean, equal in all runs so that runs can be compared."""
+"""Flux -> colour map and limits of the mean, equal in all runs so that runs can be compared. NEE has
+none: its means are small differences of large fluxes, which limits for all runs would not show."""
+
+NEE_COLOURS = "PRGn_r"
+"""White is zero."""
 
 SPREAD_COLOURS = "cividis_r"
 
-WATER, COAST = "#EEF1F3", "#4D4D4D"
-"""Colours of cells without land and of coastlines."""
+WATER, EMPTY, COAST = "#EEF1F3", "#C8C8C8", "#4D4D4D"
+"""Colours of cells without land, of land without a value, and of coastlines."""
 _PIXELS_ACROSS = 1000
 
 
@@ -56,7 +60,26 @@ def mean_maps_figure(products: Mapping[str, xr.Dataset]) -> Figure:
     """
     fluxes = ordered_fluxes(products, "products")
     fields = {flux: mean_map(products[flux], flux) for flux in fluxes}
-    return draw_maps(fields, {flux: MEAN_SCALES[flux] for flux in fluxes})
+    return draw_maps(fields, {flux: mean_scale(flux, field) for flux, field in fields.items()})
+
+
+def mean_scale(flux: str, field: xr.DataArray) -> tuple[str, float, float]:
+    """Return the colour map and limits of a flux's mean.
+
+    Those of NEE follow its values: as far on both sides of zero, to a round number near the 98th
+    percentile of their size.
+    """
+    if flux in MEAN_SCALES:
+        return MEAN_SCALES[flux]
+    top = _round_top([field])
+    return NEE_COLOURS, -top, top
+
+
+def _round_top(fields: Iterable[xr.DataArray]) -> float:
+    """Return a round number near the highest 98th percentile of the size of the fields' values."""
+    values = (abs(field.values[np.isfinite(field.values)]) for field in fields)
+    top = max((float(np.percentile(one, 98)) for one in values if one.size), default=0.0)
+    return float(MaxNLocator(5).tick_values(0, top or 1.0)[-1])
 
 
 def mean_map(product: xr.Dataset, variable: str) -> xr.DataArray:
@@ -82,15 +105,10 @@ def spread_maps_figure(products: Mapping[str, xr.Dataset]) -> Figure:
     """
     fluxes = ordered_fluxes(products, "products")
     fields = {flux: mean_map(products[flux], f"{flux}_std") for flux in fluxes}
-    tops: dict[str, float] = {}
-    for flux, field in fields.items():
-        values = field.values[np.isfinite(field.values)]
-        top = float(np.percentile(values, 98)) if values.size else 0.0
-        tops[flux_unit(flux)] = max(top, tops.get(flux_unit(flux), 0.0))
     scales = {}
     for flux in fluxes:
-        top = tops[flux_unit(flux)] or 1.0
-        scales[flux] = (SPREAD_COLOURS, 0.0, float(MaxNLocator(5).tick_values(0, top)[-1]))
+        alike = [field for f, field in fields.items() if flux_unit(f) == flux_unit(flux)]
+        scales[flux] = (SPREAD_COLOURS, 0.0, _round_top(alike))
     return draw_maps(fields, scales)
 
 
@@ -223,6 +241,16 @@ def draw_maps(
         axis.set_facecolor(WATER)
         axis.spines["geo"].set(linewidth=0.5, edgecolor="#999999")
         name, low, high = scales[flux]
+        empty = land & field.isnull()
+        if empty.any():
+            axis.imshow(
+                view.picture(empty.where(empty)),
+                extent=view.extent,
+                origin="lower",
+                transform=view.projection,
+                cmap=ListedColormap([EMPTY]),
+                interpolation="nearest",
+            )
         picture = axis.imshow(
             view.picture(field),
             extent=view.extent,
@@ -254,7 +282,21 @@ def draw_maps(
             pad=0.03,
             aspect=35,
         )
+    figure.set_label(_in_words(fields, label))
     return figure
+
+
+def _in_words(fields: Mapping[str, xr.DataArray], label: str | None) -> str:
+    """Return what maps show: the mean over land and where most cells lie."""
+    said = []
+    for flux, field in fields.items():
+        unit = flux_unit(flux) if label is None else ""
+        mean = f"{number(float(area_mean(field)))} {unit}".rstrip()
+        said.append(
+            f"{flux}: land mean {mean}, 98 % of cells {range_in_words(field.values, unit)}."
+        )
+    what = "" if label is None else f" of {label}"
+    return f"Maps{what}. {' '.join(said)}"
 
 
 def _hatch(axis: GeoAxes, view: _View, cells: xr.DataArray) -> None:

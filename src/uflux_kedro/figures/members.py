@@ -6,16 +6,18 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize
+from matplotlib.colors import Normalize, to_rgba
 from matplotlib.figure import Figure
 
 from uflux_kedro.errors import InputError, require_columns
 from uflux_kedro.figures.inputs import ordered_fluxes
 from uflux_kedro.figures.style import DENSITY_COLOURS, PAGE_WIDTH, styled
+from uflux_kedro.validation.metrics import LEAST_SCORED
 
 LARGEST_AREA = 300.0
 """Area of the dot with the highest MRAE, in points squared."""
 
+_NEEDED = ("predictor_set", "flux", "model", "sites", "n", "r2", "MRAE")
 _ROW_HEIGHT = 0.36
 _SKILL = ScalarMappable(Normalize(0, 1), DENSITY_COLOURS)
 
@@ -41,7 +43,9 @@ def leaderboard_figure(leaderboard: pd.DataFrame) -> Figure:
 
     Args:
         leaderboard: Pooled skill of one validation scheme, one row per member, with
-            ``predictor_set``, ``flux``, ``model``, ``r2`` and ``MRAE``.
+            ``predictor_set``, ``flux``, ``model``, ``sites``, ``n``, ``r2`` and ``MRAE``. Members
+            with a score of too few towers or rows
+            (:data:`~uflux_kedro.validation.metrics.LEAST_SCORED`) are white.
 
     Returns:
         The figure.
@@ -50,7 +54,7 @@ def leaderboard_figure(leaderboard: pd.DataFrame) -> Figure:
         InputError: If a column is missing, a flux is unknown, a member appears twice (for
             example under two schemes), or no member has a score.
     """
-    require_columns(leaderboard, ("predictor_set", "flux", "model", "r2", "MRAE"), "leaderboard")
+    require_columns(leaderboard, _NEEDED, "leaderboard")
     fluxes = ordered_fluxes(leaderboard["flux"], "leaderboard")
     duplicate = leaderboard.duplicated(["predictor_set", "flux", "model"])
     if duplicate.any():
@@ -112,7 +116,7 @@ def _draw_dots(axis: Axes, scored: pd.DataFrame, highest: float) -> None:
         scored["x"],
         scored["y"],
         s=dot_area(scored["MRAE"].to_numpy(), highest),
-        c=_SKILL.to_rgba(scored["r2"].to_numpy(float)),
+        c=_colours(scored),
         edgecolors="#4D4D4D",
         linewidths=0.4,
     )
@@ -126,6 +130,13 @@ def _draw_dots(axis: Axes, scored: pd.DataFrame, highest: float) -> None:
             size=6,
             color="#666666",
         )
+
+
+def _colours(scored: pd.DataFrame) -> np.ndarray:
+    """Return the colours (n, 4) of members; scores of too few towers or rows have none."""
+    colours = _SKILL.to_rgba(scored["r2"].to_numpy(float))
+    colours[(scored[["sites", "n"]] < LEAST_SCORED).any(axis=1).to_numpy()] = to_rgba("white")
+    return colours
 
 
 def _draw_size_legend(axis: Axes, highest: float) -> None:

@@ -9,6 +9,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from uflux_kedro.errors import InputError, require_columns
+from uflux_kedro.figures.labels import number, range_in_words
 from uflux_kedro.figures.maps import COAST, WATER, coast_segments
 from uflux_kedro.figures.style import PAGE_WIDTH, styled
 from uflux_kedro.gridding.cells import cell_edges
@@ -79,4 +80,13 @@ def next_tower_figure(maps: xr.Dataset, best: pd.DataFrame, land: xr.DataArray) 
         aspect="equal",
     )
     figure.colorbar(dots, ax=axis, shrink=0.7, label="expected squared error taken away (%)")
+    places = [
+        f"{row.rank}: {number(float(row.latitude), 0)}° north, {number(float(row.longitude), 0)}° east"
+        for row in best.itertuples()
+    ]
+    figure.set_label(
+        f"Map of {row.size} places for a tower; each would take away "
+        f"{range_in_words(100 * gain)} % of the expected squared error. Best places: "
+        f"{'; '.join(places) or 'none'}."
+    )
     return figure

@@ -15,7 +15,7 @@ from matplotlib.lines import Line2D
 
 from uflux_kedro.errors import require_columns
 from uflux_kedro.figures.inputs import ordered_fluxes
-from uflux_kedro.figures.labels import axis_label
+from uflux_kedro.figures.labels import axis_label, flux_unit, number
 from uflux_kedro.figures.style import FLUX_COLOURS, PAGE_WIDTH, styled
 from uflux_kedro.variables import FLUXES
 
@@ -83,7 +83,22 @@ def profiles_figure(profiles: Mapping[str, xr.DataArray], towers: pd.DataFrame) 
         loc="outside lower center",
         ncols=3,
     )
+    figure.set_label(_in_words({flux: profiles[flux] for flux in fluxes}))
     return figure
+
+
+def _in_words(profiles: Mapping[str, xr.DataArray]) -> str:
+    """Return where the ensemble's mean is highest."""
+    said = []
+    for flux, profile in profiles.items():
+        mean = profile.mean("member")
+        if not bool(mean.notnull().any()):
+            continue
+        top = mean.isel(latitude=int(mean.argmax("latitude")))
+        at = float(top["latitude"])
+        where = f"{number(abs(at), 0)}° {'north' if at >= 0 else 'south'}"
+        said.append(f"{flux} is highest at {where}, {number(float(top))} {flux_unit(flux)}.")
+    return f"Mean by latitude of each member, of the ensemble and at towers. {' '.join(said)}"
 
 
 def _draw_profile(axis: Axes, profile: xr.DataArray, flux: str) -> None:

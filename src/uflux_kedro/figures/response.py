@@ -12,11 +12,14 @@ from matplotlib.figure import Figure
 from uflux_kedro.errors import InputError, require_columns
 from uflux_kedro.explanation.responses import RESPONSES, ResponseCurves
 from uflux_kedro.figures.inputs import ordered_fluxes
-from uflux_kedro.figures.labels import axis_label, unit_text
+from uflux_kedro.figures.labels import axis_label, number, unit_text
 from uflux_kedro.figures.style import FLUX_COLOURS, PAGE_WIDTH, styled
 
 _DOTS = 400
 """Rows of a class that are drawn; of more, as many are drawn by chance."""
+
+_FEWEST_TOWERS = 5
+"""Fewest towers of a class whose interval is drawn: draws of two or three say nothing of others."""
 
 _LINES: dict[str, dict[str, Any]] = {
     "truth": {"color": "#262626", "label": "tower"},
@@ -38,7 +41,7 @@ def response_figure(found: ResponseCurves, flux: str, rows: pd.DataFrame | None 
 
     Returns:
         The figure; titles give the numbers of towers and site-years, bands the intervals over
-        towers.
+        towers where a class has five or more.
 
     Raises:
         InputError: If the flux has no response, a column is missing or no class has a curve.
@@ -61,7 +64,8 @@ def response_figure(found: ResponseCurves, flux: str, rows: pd.DataFrame | None 
     for axis, (name, counts) in zip(axes, classes.iterrows(), strict=False):
         if rows is not None:
             _draw_rows(axis, rows[rows["IGBP"] == name])
-        _draw_curves(axis, found.curves[found.curves["IGBP"] == name], FLUX_COLOURS[flux])
+        of_class = found.curves[found.curves["IGBP"] == name]
+        _draw_curves(axis, of_class, FLUX_COLOURS[flux], counts["towers"] >= _FEWEST_TOWERS)
         axis.set_title(f"{name}  ({counts['towers']}; {counts['site_years']})", size=8)
     for axis in axes[len(classes) :]:
         axis.set_axis_off()
@@ -72,19 +76,31 @@ def response_figure(found: ResponseCurves, flux: str, rows: pd.DataFrame | None 
     figure.supylabel(axis_label(flux), size=8)
     figure.supxlabel(f"{response.driver} ({unit_text(response.unit)})", size=8)
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper right", ncols=3)
+    figure.set_label(f"{flux} against {response.driver}, fitted curves. {_said(found.curves)}")
     return figure
 
 
-def _draw_curves(axis: Axes, curves: pd.DataFrame, colour: str) -> None:
+def _said(curves: pd.DataFrame) -> str:
+    """Return how far model and tower differ in each class, on average over its curve, as text."""
+    wide = curves.pivot_table(
+        index=["IGBP", "value"], columns="source", values="effect", sort=False
+    )
+    difference = (wide["prediction"] - wide["truth"]).groupby("IGBP", sort=False).mean()
+    shown = ", ".join(f"{name} {number(value)}" for name, value in difference.items())
+    return f"Mean difference, model minus tower: {shown}"
+
+
+def _draw_curves(axis: Axes, curves: pd.DataFrame, colour: str, bands: bool) -> None:
     for source, style in _LINES.items():
         curve = curves[curves["source"] == source]
         if curve.empty:
             continue
         (line,) = axis.plot(curve["value"], curve["effect"], **{"color": colour, **style})
-        axis.fill_between(
-            curve["value"], curve["low"], curve["high"],
-            color=line.get_color(), alpha=0.18, linewidth=0,
-        )  # fmt: skip
+        if bands:
+            axis.fill_between(
+                curve["value"], curve["low"], curve["high"],
+                color=line.get_color(), alpha=0.18, linewidth=0,
+            )  # fmt: skip
 
 
 def _draw_rows(axis: Axes, rows: pd.DataFrame) -> None:

@@ -46,7 +46,7 @@ def scatter_figure(predictions: Mapping[str, pd.DataFrame], resolution: str = "M
     figure = Figure(figsize=(PAGE_WIDTH * columns / 3, 2.55 * rows), layout="constrained")
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
 
-    hexagons = []
+    hexagons, said = [], []
     for axis, flux in zip(axes, fluxes, strict=False):
         pairs = held_out_pairs(predictions[flux], f"predictions of {flux}")
         x, y = pairs["truth"].to_numpy(float), pairs["prediction"].to_numpy(float)
@@ -58,6 +58,7 @@ def scatter_figure(predictions: Mapping[str, pd.DataFrame], resolution: str = "M
             size=6.5,
             weight="normal",
         )
+        said.append(f"{flux}: {fit_text(x, y)}".replace("\n", ", "))
         axis.text(
             0.04,
             0.97,
@@ -71,6 +72,7 @@ def scatter_figure(predictions: Mapping[str, pd.DataFrame], resolution: str = "M
     for axis in axes[len(fluxes) :]:
         axis.set_axis_off()
     _draw_key(figure, axes[len(fluxes)], hexagons, RECORDS[resolution])
+    figure.set_label("Tower (x) against model (y). " + "; ".join(said))
     return figure
 
 

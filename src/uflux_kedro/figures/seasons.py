@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from uflux_kedro.errors import require_columns
 from uflux_kedro.figures.inputs import held_out_pairs
-from uflux_kedro.figures.labels import axis_label
+from uflux_kedro.figures.labels import axis_label, number
 from uflux_kedro.figures.style import FLUX_COLOURS, PAGE_WIDTH, styled
 
 _TOWER_COLOUR = "#262626"
@@ -74,11 +74,29 @@ def seasons_figure(predictions: pd.DataFrame, sites: pd.DataFrame, flux: str) ->
         axis.set_title(f"{name}  ({count})")
     for axis in axes[len(classes) :]:
         axis.set_axis_off()
+    for axis in axes[max(0, len(classes) - columns) : len(classes)]:
+        axis.tick_params(labelbottom=True)  # also above an empty panel
     axes[0].set(xlim=(1, 12), xticks=[1, 4, 7, 10])
     figure.supylabel(axis_label(flux), size=8)
     figure.supxlabel("month (shifted by six months south of the equator)", size=8)
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper right", ncols=2)
+    figure.set_label(f"Seasonal cycle of {flux}, tower and model. {_said(cycles, classes.index)}")
     return figure
+
+
+def _said(cycles: pd.DataFrame, classes: pd.Index) -> str:
+    """Return the range of the mean cycle of each class, of towers and model, as text."""
+    means = cycles.groupby(["IGBP", "month"])[["truth", "prediction"]].mean().groupby("IGBP")
+    low, high = means.min(), means.max()
+    return "; ".join(
+        f"{name}: tower {_range(low['truth'][name], high['truth'][name])}, "
+        f"model {_range(low['prediction'][name], high['prediction'][name])}"
+        for name in classes
+    )
+
+
+def _range(low: float, high: float) -> str:
+    return f"{number(low, 1)} to {number(high, 1)}"
 
 
 def _draw_cycle(axis: Axes, by_month: pd.api.typing.SeriesGroupBy, colour: str, label: str) -> None:

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from uflux_kedro.figures.inputs import held_out_pairs, ordered_fluxes
 from uflux_kedro.figures.labels import number
 from uflux_kedro.figures.style import FLUX_COLOURS, PAGE_WIDTH, styled
-from uflux_kedro.validation.metrics import score_by_site
+from uflux_kedro.validation.metrics import LEAST_SCORED, score_by_site
 
 LOWEST_NSE = -1.0
 """Sites below this NSE are drawn here, as triangles, since NSE has no lower limit."""
@@ -21,7 +21,9 @@ NSE_LABEL = f"NSE of a tower; ◂ below {number(LOWEST_NSE, 0)}"
 
 
 def site_nse(predictions: pd.DataFrame) -> np.ndarray:
-    """Return the Nash-Sutcliffe efficiency of each site with a truth that varies.
+    """Return the Nash-Sutcliffe efficiency of each site with ten values or more that vary.
+
+    The score of fewer values is chance.
 
     Args:
         predictions: ``site_id``, ``time``, ``truth``, ``prediction``.
@@ -33,7 +35,8 @@ def site_nse(predictions: pd.DataFrame) -> np.ndarray:
         InputError: If a column is missing or no row has truth and prediction.
     """
     pairs = held_out_pairs(predictions, "predictions")
-    return score_by_site(pairs)["NSE"].dropna().to_numpy(float)
+    scores = score_by_site(pairs)
+    return scores["NSE"][scores["n"] >= LEAST_SCORED].dropna().to_numpy(float)
 
 
 @styled()
@@ -52,17 +55,22 @@ def site_skill_figure(predictions: Mapping[str, pd.DataFrame]) -> Figure:
     fluxes = ordered_fluxes(predictions, "predictions")
     figure = Figure(figsize=(PAGE_WIDTH, 0.55 * len(fluxes) + 0.6), layout="constrained")
     axis = figure.subplots()
-    labels = []
+    labels, said = [], []
     for row, flux in enumerate(fluxes):
         nse = site_nse(predictions[flux])
         draw_site_nse(axis, nse, row, FLUX_COLOURS[flux])
         labels.append(f"{flux}\n{nse.size} towers")
+        if nse.size:
+            said.append(
+                f"{flux} {number(np.median(nse))} at {nse.size} towers, {(nse < 0).sum()} of them below 0"
+            )
     axis.set(
         yticks=range(len(fluxes)),
         yticklabels=labels,
         ylim=(len(fluxes) - 0.45, -0.55),
         xlabel=NSE_LABEL,
     )
+    figure.set_label("Median NSE of a tower: " + "; ".join(said))
     return figure
 
 

@@ -21,6 +21,9 @@ FLUX_COLOURS = {
 }
 """Flux -> colour; the colours can be distinguished with any colour vision."""
 
+MAP_COLOURS = {"GPP": "YlGn", "RECO": "YlOrBr", "NEE": "PRGn_r", "H": "hot_r", "LE": "Blues"}
+"""Flux -> colour map of its values; white in that of NEE is zero."""
+
 DENSITY_COLOURS = "viridis"
 """Colour map of counts and of skill."""
 

@@ -23,6 +23,7 @@ from uflux_kedro.installed import version_of
 from uflux_kedro.models.card import read_card, write_card
 from uflux_kedro.models.packing import pack
 from uflux_kedro.models.persistence import RUN_SETTINGS, load_model, save_model
+from uflux_kedro.simulated import mark_of, marked
 from uflux_kedro.variables import IGBP_CLASSES, SITE_PREDICTORS, variable_of
 
 logger = logging.getLogger(__name__)
@@ -48,7 +49,8 @@ class FittedMember:
     Attributes:
         card: Description of the member: ``member``, ``flux``, ``unit``, ``predictors`` (name ->
             unit, minimum and maximum in training), ``parameters``, ``rows``, ``sites``,
-            ``scores``, ``versions``, ``seed``, ``checksum``.
+            ``scores``, ``versions``, ``seed``, ``checksum``; and ``simulated``, if it was trained
+            on simulated data.
     """
 
     def __init__(
@@ -310,5 +312,6 @@ def fit_member(
             **{name: version_of(name) for name in ("xgboost", "scikit-learn", "numba")},
         },
         "checksum": None,
+        **marked(mark_of(rows)),
     }
     return FittedMember(card, model)

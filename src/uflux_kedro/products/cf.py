@@ -16,6 +16,7 @@ from uflux_kedro.errors import InputError
 from uflux_kedro.files import replacing
 from uflux_kedro.gridding.cells import cell_area, cell_bounds
 from uflux_kedro.installed import version_of
+from uflux_kedro.simulated import SOME_TOWERS, TOWERS, marked, notice, titled
 
 FILL_VALUE = np.float32(-9999)
 
@@ -57,6 +58,7 @@ _PROJECTED = {
 }
 # UDUNITS, which CF requires, has no "gC"; the standard name says that the mass is carbon.
 _CF_UNITS = {"gC m-2 d-1": "g m-2 d-1"}
+_NO_REFERENCES = "none: the towers are simulated"
 _REFERENCES = "Flux-tower data: FLUXNET2015, https://doi.org/10.1038/s41597-020-0534-3"
 
 
@@ -70,6 +72,7 @@ def finish_product(
     institution: str = "not stated",
     history: str | None = None,
     references: str = _REFERENCES,
+    simulated: str = "",
 ) -> xr.Dataset:
     """Add CF attributes and provenance to a product.
 
@@ -86,6 +89,8 @@ def finish_product(
         institution: Institution that made it.
         history: CF's audit trail; None for one without a time stamp.
         references: CF's references: how the product was made.
+        simulated: Mark of simulated data of towers and drivers; empty for measured ones. Title,
+            source and comment say so, and simulated towers have no references.
 
     Returns:
         The same data with global attributes, attributes and bounds of the coordinates, the grid
@@ -119,13 +124,17 @@ def finish_product(
             field.attrs = field_attributes(field.attrs, list(axes))
     versions = {"python": platform.python_version(), **{n: version_of(n) for n in _LIBRARIES}}
     made_with = f"uflux_kedro {versions['uflux_kedro']}"
+    towers = {TOWERS: "simulated towers", SOME_TOWERS: "towers, some of them simulated"}
+    kind = next((towers[name] for name in simulated.split(", ") if name in towers), "")
     product.attrs = {
         "Conventions": "CF-1.11",
-        "title": title,
+        "title": titled(title, simulated),
         "institution": institution,
-        "source": f"{made_with}: {len(members)} models trained on eddy-covariance towers",
+        "source": f"{made_with}: {len(members)} models trained on {kind or 'eddy-covariance towers'}",
         "history": history or f"{made_with}: predicted by each member, then averaged",
-        "references": references,
+        "references": _NO_REFERENCES if kind == towers[TOWERS] else references,
+        **({"comment": notice(simulated)} if simulated else {}),
+        **marked(simulated),
         "members": ", ".join(members),
         "parameters": json.dumps(parameters, sort_keys=True, default=str),
         "software_versions": json.dumps(versions, sort_keys=True),

@@ -23,7 +23,7 @@ from uflux_kedro import __version__
 from uflux_kedro.errors import InputError
 from uflux_kedro.products.cf import field_attributes
 from uflux_kedro.products.execution import Execution
-from uflux_kedro.products.fields import NO_LAND, NOT_CLOSED, Field, product_fields
+from uflux_kedro.products.fields import BY_RULE, CARBON, NO_LAND, NOT_CLOSED, Field, product_fields
 from uflux_kedro.products.fingerprints import fingerprint
 from uflux_kedro.products.kernel import mean_and_spread
 from uflux_kedro.products.regions import (
@@ -38,9 +38,6 @@ from uflux_kedro.products.regions import (
 from uflux_kedro.products.store import CHECKSUM, FINISHED, STATUS, ProductStore
 
 logger = logging.getLogger(__name__)
-
-CARBON = ("GPP", "RECO", "NEE")
-"""Fluxes of the budget NEE = RECO - GPP, in the order of the closure's matrix."""
 
 _METHOD = (
     "minimum trace reconciliation by the covariance of errors at unseen towers, "
@@ -279,6 +276,7 @@ def _fields(flux: str, product: xr.Dataset, axes: Sequence[str]) -> tuple[Field,
         keep_members=f"{flux}_member" in product,
         level=level,
         closed=True,
+        ruled="unvegetated_land" in product[f"{flux}_flag"].attrs["flag_meanings"],
     )
     return tuple(replace(f, attrs=field_attributes(f.attrs, axes)) for f in found)
 
@@ -390,7 +388,8 @@ def _close(
             fields[bound][cells] = closed + width * half
         for values in fields.get("quantiles", ()):
             values[cells] = closed + (values[cells].astype(np.float64) - predicted)
-        fields["flag"][apart & (fields["flag"] & NO_LAND == 0)] |= np.int8(NOT_CLOSED)
+        empty = fields["flag"] & (NO_LAND | BY_RULE) != 0
+        fields["flag"][apart & ~empty] |= np.int8(NOT_CLOSED)
     for places in members:
         own = [fields["members"][i] for fields, i in zip(fluxes, places, strict=True)]
         rows = _known(own)

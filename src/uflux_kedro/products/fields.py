@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from uflux_kedro.variables import VARIABLES
+
+CARBON = ("GPP", "RECO", "NEE")
+"""Fluxes of the budget NEE = RECO - GPP, in the order of a closure's matrix."""
 
 INCOMPLETE, OUTSIDE, NO_MEMBER, NO_LAND = 1, 2, 4, 8
 """Bits of the flag: a predictor of some member is missing; a predictor lies outside the training
@@ -20,6 +23,12 @@ INAPPLICABLE = 16
 NOT_CLOSED = 32
 """Bit of the flag of products that close a budget: another flux of it is missing."""
 
+BY_RULE = 64
+"""Bit of the flag of carbon products: snow, ice or barren land, on which no member predicts."""
+
+Unvegetated = Literal["mask", "zero", "predict"]
+"""What a carbon flux is on snow, ice and barren land: missing, zero, or predicted like elsewhere."""
+
 _FLAGS = {
     "member_lacked_predictor": INCOMPLETE,
     "predictor_outside_training_range": OUTSIDE,
@@ -28,6 +37,7 @@ _FLAGS = {
 }
 _FLAGS_OF_INTERVALS = {"outside_area_of_applicability": INAPPLICABLE}
 _FLAGS_OF_BUDGETS = {"budget_not_closed": NOT_CLOSED}
+_FLAGS_OF_RULES = {"unvegetated_land": BY_RULE}
 
 _OF_INTERVALS = ("lower", "upper", "completeness")
 
@@ -68,6 +78,7 @@ def product_fields(
     keep_members: bool = False,
     level: float | None = None,
     closed: bool = False,
+    ruled: bool = False,
 ) -> tuple[Field, ...]:
     """Return the fields of a flux's product.
 
@@ -78,6 +89,7 @@ def product_fields(
         keep_members: Whether to keep the members' own fields.
         level: Level of the intervals, 0 to 1; None for a product without intervals.
         closed: Whether the product closes a budget with others.
+        ruled: Whether a rule says what the flux is on snow, ice and barren land.
     """
     flux = VARIABLES[variable]
     dims = ("time", *axes)
@@ -88,6 +100,7 @@ def product_fields(
     ancillary = [f"{variable}_{name}" for name in beside]
     flags = _FLAGS | ({} if level is None else _FLAGS_OF_INTERVALS)
     flags |= _FLAGS_OF_BUDGETS if closed else {}
+    flags |= _FLAGS_OF_RULES if ruled else {}
     real, nan = np.dtype("float32"), float("nan")
     fields = [
         Field(

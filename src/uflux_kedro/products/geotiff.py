@@ -11,9 +11,13 @@ import xarray as xr
 from uflux_kedro.errors import ConfigurationError
 from uflux_kedro.files import replacing
 from uflux_kedro.gridding.cells import cell_edges
+from uflux_kedro.simulated import SIMULATED
 
 _WINDOW = 1024
 """Edge of the window that is in memory at a time, cells."""
+
+_ABOUT = ("title", "source", "references", SIMULATED)
+"""Attributes of the product that each file has as tags."""
 
 
 def write_geotiffs(product: xr.Dataset, folder: Path) -> list[Path]:
@@ -31,13 +35,15 @@ def write_geotiffs(product: xr.Dataset, folder: Path) -> list[Path]:
     Raises:
         ConfigurationError: If the extra is not installed.
     """
+    about = {key: product.attrs[key] for key in _ABOUT if key in product.attrs}
     fields = [str(n) for n, v in product.data_vars.items() if v.dims == ("time", "y", "x")]
     with replacing(folder) as temporary:
         temporary.mkdir()
         for name in fields:
             for i, start in enumerate(product.indexes["time"]):
                 file = temporary / f"{name}_{start:%Y-%m-%d}.tif"
-                _write(product[name].isel(time=i), product["crs"].attrs["crs_wkt"], file)
+                field = product[name].isel(time=i).assign_attrs(about)
+                _write(field, product["crs"].attrs["crs_wkt"], file)
     return sorted(folder.glob("*.tif"))
 
 

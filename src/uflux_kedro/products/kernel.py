@@ -20,12 +20,24 @@ from numpy.typing import NDArray
 
 from uflux_kedro.errors import ConfigurationError, InputError
 from uflux_kedro.models.fitted import SUSPICIOUS_SHARE
-from uflux_kedro.products.fields import INAPPLICABLE, INCOMPLETE, NO_MEMBER, OUTSIDE, Field
-from uflux_kedro.variables import SITE_PREDICTORS
+from uflux_kedro.products.fields import (
+    BY_RULE,
+    INAPPLICABLE,
+    INCOMPLETE,
+    NO_MEMBER,
+    OUTSIDE,
+    Field,
+    Unvegetated,
+)
+from uflux_kedro.variables import IGBP_CLASSES, SITE_PREDICTORS, UNVEGETATED
 
 logger = logging.getLogger(__name__)
 
 WHERE = "drivers cube"
+
+_UNVEGETATED = [IGBP_CLASSES[name] for name in UNVEGETATED]
+_ZERO_BY_RULE = ("mean", "std", "lower", "upper", "quantiles", "members")
+"""Fields that are zero where a flux is zero by rule; no member predicts, and no tower supports it."""
 
 
 class Predictor(Protocol):
@@ -160,6 +172,7 @@ def predict_region(
     mask: NDArray[np.bool_] | None = None,
     timing: dict[str, float] | None = None,
     uncertainty: Calibrated | None = None,
+    unvegetated: Unvegetated = "predict",
 ) -> dict[str, NDArray]:
     """Predict all cells of a region.
 
@@ -174,6 +187,8 @@ def predict_region(
         timing: If given, its ``reading`` is set to the seconds spent on reading.
         uncertainty: Calibrated uncertainty, for the fields ``lower``, ``upper`` and
             ``completeness``.
+        unvegetated: What the flux is on snow, ice and barren land: ``mask`` and ``zero`` leave no
+            work for the members there, and set a bit of the flag.
 
     Returns:
         Name of the field -> its values, in the field's dimensions and type.
@@ -182,9 +197,12 @@ def predict_region(
     axes = fields[0].dims[-2:]
     # As a variable, without coordinates: those of a projection's cells are lazy as well.
     land_cover = drivers["IGBP"].variable.transpose(*axes)
-    land = (land_cover > 0).compute(scheduler="synchronous").to_numpy()
+    classes = land_cover.compute(scheduler="synchronous").to_numpy()
+    land = classes > 0
     if mask is not None:
         land &= mask
+    by_rule = land & np.isin(classes, _UNVEGETATED) & (unvegetated != "predict")
+    land &= ~by_rule
     shape = (drivers.sizes["time"], *land.shape)
     lengths = {"member": len(members), "quantile": len(quantiles)}
     grids = {
@@ -202,6 +220,11 @@ def predict_region(
             values = rows[f.key]
             flat = grids[f.name].reshape(*values.shape[:-1], shape[0], -1)
             flat[..., cells] = values.reshape(*values.shape[:-1], shape[0], -1)
+    for f in fields:
+        if f.key == "flag":
+            grids[f.name][..., by_rule] = BY_RULE
+        elif unvegetated == "zero" and f.key in _ZERO_BY_RULE:
+            grids[f.name][..., by_rule] = 0
     return grids
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, PositiveInt, field_validator, model_validator
 
 from uflux_kedro.gridding.grids import Grid
+from uflux_kedro.products.fields import Unvegetated
 from uflux_kedro.schemas import Parameters
 
 
@@ -52,6 +53,10 @@ class InferenceParameters(Parameters):
     close: tuple[Literal["carbon"], ...] = ("carbon",)
     """Budgets that the products are to close: ``carbon`` for NEE = RECO - GPP, where all three are
     made; empty leaves the fluxes as they were predicted."""
+    unvegetated: Unvegetated = "mask"
+    """What GPP, RECO and NEE are on snow, ice and barren land (IGBP classes SNO and BSV), where no
+    tower measures them: ``mask`` for missing, ``zero``, or ``predict`` for what the members
+    extrapolate."""
     whole: WholeProduct | None = None
     """Size of the whole product, if a run makes a part of it."""
 

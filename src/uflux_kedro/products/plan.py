@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import xarray as xr
 
 from uflux_kedro.products.execution import Execution
+from uflux_kedro.products.fields import CARBON, Unvegetated
 from uflux_kedro.products.parameters import WholeProduct
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class Plan:
         whole: Size of the whole product, if this is a part of it.
         uncertainty: Calibrated uncertainty of the flux, sent to workers like the members; None for
             a product without intervals.
+        unvegetated: What a carbon flux is on snow, ice and barren land; energy is predicted there.
     """
 
     flux: str
@@ -50,3 +52,9 @@ class Plan:
     institution: str = "not stated"
     whole: WholeProduct | None = None
     uncertainty: Calibrated | None = None
+    unvegetated: Unvegetated = "predict"
+
+    @property
+    def rule(self) -> Unvegetated:
+        """What this flux is on snow, ice and barren land."""
+        return self.unvegetated if self.flux in CARBON else "predict"

@@ -25,8 +25,10 @@ from uflux_kedro.products.cf import field_attributes, finish_product
 from uflux_kedro.products.cost import Production
 from uflux_kedro.products.execution import process_and_memory
 from uflux_kedro.products.fields import (
+    CARBON,
     INCOMPLETE,
     Field,
+    Unvegetated,
     about_intervals,
     label_coordinates,
     product_fields,
@@ -56,6 +58,7 @@ from uflux_kedro.products.regions import (
     write_region,
 )
 from uflux_kedro.products.store import ProductStore
+from uflux_kedro.simulated import mark_of
 
 if TYPE_CHECKING:
     from uflux_kedro.models.fitted import FittedMember
@@ -75,6 +78,7 @@ class _Work:
     store: ProductStore
     fingerprints: Mapping[str, str]
     uncertainty: Calibrated | None
+    unvegetated: Unvegetated
 
     @cached_property
     def arrays(self) -> dict[str, Any]:
@@ -111,6 +115,7 @@ def produce(plan: Plan, store: ProductStore) -> Production:
             quantiles=plan.quantiles,
             keep_members=plan.keep_members,
             level=level_of(plan.uncertainty),
+            ruled=plan.rule != "predict",
         )
     )
     sizes = {dim: plan.drivers.sizes[dim] for dim in dims}
@@ -124,7 +129,10 @@ def produce(plan: Plan, store: ProductStore) -> Production:
     regions = all_regions(sizes, shape)
     identity = DriverFingerprints(plan.drivers, predictors_of(plan.members, plan.uncertainty))
     made_by = fingerprint(
-        [__version__, layout, _members(plan), list(plan.quantiles), *_uncertainty(plan).values()]
+        [
+            *(__version__, layout, _members(plan), list(plan.quantiles), plan.rule),
+            *_uncertainty(plan).values(),
+        ]
     )
     fingerprints = {r.key: fingerprint([made_by, identity.of(r.slices)]) for r in regions}
     missing = regions
@@ -153,6 +161,7 @@ def produce(plan: Plan, store: ProductStore) -> Production:
             store,
             fingerprints,
             plan.uncertainty,
+            plan.rule,
         )
         done = plan.execution.run(_make_region, work, missing)
         try:
@@ -226,9 +235,14 @@ def _template(plan: Plan, dims: Sequence[str]) -> xr.Dataset:
         coords.assign_coords(label_coordinates(members, plan.quantiles)),
         title=plan.title or f"UFLUX ensemble: {plan.flux}",
         members=list(plan.members),
-        parameters={"quantiles": list(plan.quantiles), "keep_members": plan.keep_members},
+        parameters={
+            "quantiles": list(plan.quantiles),
+            "keep_members": plan.keep_members,
+            **({"unvegetated": plan.rule} if plan.flux in CARBON else {}),
+        },
         checksums=dict(_members(plan)) | _uncertainty(plan),
         institution=plan.institution,
+        simulated=mark_of(*(model.card for model in plan.members.values()), plan.drivers),
     )
     level = level_of(plan.uncertainty)
     if level is not None:
@@ -269,6 +283,7 @@ def _make_region(work: _Work, region: Region, threads: int) -> _RegionCost:
         block_rows=work.block_rows,
         timing=timing,
         uncertainty=work.uncertainty,
+        unvegetated=work.unvegetated,
     )
     predicted = time.perf_counter()
     mark = write_region(

@@ -9,6 +9,7 @@ import xarray as xr
 
 from uflux_kedro.gridding.cells import axis_edges
 from uflux_kedro.products.store import ProductStore
+from uflux_kedro.simulated import SIMULATED, mark_of, notice
 
 
 def stac_item(product: xr.Dataset, href: str) -> dict[str, Any]:
@@ -30,6 +31,7 @@ def stac_item(product: xr.Dataset, href: str) -> dict[str, Any]:
         "parameters",
         "uncertainty",
         "budget",
+        SIMULATED,
     )
     properties = {key: product.attrs[key] for key in kept if key in product.attrs}
     return {
@@ -40,6 +42,7 @@ def stac_item(product: xr.Dataset, href: str) -> dict[str, Any]:
         "bbox": [west, south, east, north],
         "properties": {
             "title": product.attrs["title"],
+            **({"description": notice(mark)} if (mark := mark_of(product)) else {}),
             "datetime": None,
             "start_datetime": f"{start}Z",
             "end_datetime": f"{end}Z",

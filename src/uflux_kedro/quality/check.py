@@ -36,6 +36,7 @@ from uflux_kedro.quality.values import check_bounds, mend_values
 from uflux_kedro.quality.years import Years
 from uflux_kedro.readers.towers.impossible import Impossible, in_words
 from uflux_kedro.readers.towers.sites import check_metadata
+from uflux_kedro.simulated import mark_of, marked
 from uflux_kedro.variables import VARIABLES, bounds_of_step, parse_predictor
 
 logger = logging.getLogger(__name__)
@@ -97,7 +98,8 @@ def check_towers(
     ]
     # What readers noticed is in the findings; pandas would copy it at every step of every check.
     towers = towers.copy(deep=False)
-    towers.attrs = {"resolution": resolution}
+    kept = {"resolution": resolution, **marked(mark_of(towers))}
+    towers.attrs = dict(kept)
     towers, findings = mend_values(towers)
     units = [
         *check_levels(towers, sites),
@@ -134,7 +136,7 @@ def check_towers(
         *check_still(towers, columns),
         *_steps(years, columns, parameters.false_alarm),
     ]
-    towers.attrs["resolution"] = resolution
+    towers.attrs |= kept
     return Checked(
         towers,
         tuple(findings),

@@ -15,6 +15,7 @@ from uflux_kedro.quality.natural import SUN
 from uflux_kedro.quality.shifts import pool
 from uflux_kedro.report.page import fill_page
 from uflux_kedro.report.tables import html_table
+from uflux_kedro.simulated import mark_of, notice, titled
 from uflux_kedro.variables import FLUXES
 
 
@@ -28,12 +29,15 @@ def render_quality(checked: Checked, where: str) -> str:
     Returns:
         Complete HTML with style, script and figures inside; equal results give equal text.
     """
+    mark = mark_of(checked.towers)
     years = suspicious_years_figure(checked)
     findings = as_table(checked.findings)
     towers = _towers(checked)
     return fill_page(
         "uflux_kedro.quality",
         "quality.html.j2",
+        title=titled("Quality of the towers", mark),
+        notice=notice(mark),
         where=where,
         facts=_facts(checked),
         undecided=[f for f in checked.findings if f.open],

@@ -16,9 +16,11 @@ class Caption:
     """Caption of one figure. Its number is its place on the page, which only the page knows.
 
     Attributes:
-        title: Short title, also the alternative text of a figure that has none.
-        text: Text with the fields ``{shown}``, ``{scheme}``, ``{records}``, ``{units}``. A reference
-            ``[figure:scatter]`` becomes the number of that figure, and a link.
+        title: Short title, also the alternative text of a figure that has none; with the fields of
+            ``text``.
+        text: Text with the fields ``{shown}``, ``{scheme}``, ``{records}``, ``{units}``, ``{mean_of}``
+            and ``{period}``. A reference ``[figure:scatter]`` becomes the number of that figure, and
+            a link.
         gridded: Whether the figure requires grids.
         section: Key of the section that shows it; empty for the main part of the page.
         uflux: Number of the figure in the UFLUX publication that it corresponds to; empty if there
@@ -46,14 +48,16 @@ FIGURES: Mapping[str, Caption] = {
         "Pooled skill of each member at towers that it was not trained on ({scheme}). Colour and "
         "upper number: R² (Pearson's r, squared). Area and lower number: MRAE, the mean absolute "
         "error divided by the mean absolute flux at the towers; the area is proportional to it. "
-        "Both have no unit. The leaderboard gives n and the number of towers of each member.",
+        "Both have no unit. White: fewer than ten towers or records. The leaderboard gives n and the "
+        "number of towers of each member.",
         uflux="3",
     ),
     "mean_maps": Caption(
-        "Multi-year mean of the ensemble",
-        "Mean over all mapped periods, weighted by their length. The land mean is weighted by the "
-        "area of cells. Coastlines are the edges of the product's land cells. Colour scales are "
-        "the same in every run. {units}.",
+        "{mean_of} of the ensemble",
+        "Mean over all mapped periods ({period}), weighted by their length. The land mean is weighted "
+        "by the area of cells. Grey: land without a value, of carbon fluxes snow, ice and barren land. "
+        "Coastlines are the edges of the product's land cells. Colour scales are "
+        "the same in every run, except that of NEE, which follows its values. {units}.",
         gridded=True,
         uflux="4a",
     ),
@@ -67,17 +71,39 @@ FIGURES: Mapping[str, Caption] = {
     ),
     "profiles": Caption(
         "Latitudinal profiles",
-        "Multi-year mean over the land cells of each latitude. Thin lines: members; thick line: "
+        "{mean_of} ({period}) over the land cells of each latitude. Thin lines: members; thick line: "
         "their mean. Circles: towers with values in all twelve calendar months, each month with "
-        "the same weight. {units}.",
+        "the same weight. Drawn from 60° south to 85° north at most. {units}.",
         gridded=True,
         uflux="5",
+    ),
+    "latitude_seasons": Caption(
+        "Seasonal cycle by latitude",
+        "Mean of each calendar month over the mapped years and the land of each band of latitude, weighted by "
+        "area and days. Grey-blue: no land, or a month that is not mapped. Colours end at the 1st "
+        "and 99th percentile of a panel; those of NEE are equal on both sides of zero. {units}.",
+        gridded=True,
+    ),
+    "interannual": Caption(
+        "Interannual variability",
+        "Left: total over the mapped land (energy: its mean, weighted by area) of each full calendar "
+        "year. Band or bar of the ensemble: 90 % interval of the annual value. Members in groups by "
+        "what they know of time, with one standard deviation among them: the season, the year, or "
+        "neither; a group without a member is not shown, and none is if the fields of members were "
+        "not kept. Other products cover the cells and months that both have; of three or more "
+        "the band is one standard deviation among them. Middle: departure of the means from their "
+        "mean over the years. Right: departure at the towers, each calendar month from that tower's own "
+        "mean; observed, and predicted by {shown} ({scheme}); bands are one standard deviation among "
+        "towers. Years with fewer than three towers of nine months are left out. Where there are not "
+        "two years the panel says so. Numbers: 08_reporting/interannual.csv. {units}.",
+        gridded=True,
+        uflux="6",
     ),
     "site_skill": Caption(
         "Skill at each tower",
         "Nash-Sutcliffe efficiency (NSE) at each tower ({scheme}). Model: {shown}. Boxes: "
         "quartiles and median; whiskers: 5th to 95th percentile; triangles: towers below "
-        "\N{MINUS SIGN}1.",
+        "\N{MINUS SIGN}1. Towers with fewer than ten {records} are left out.",
     ),
     **{
         f"seasons_{flux}": Caption(
@@ -89,6 +115,53 @@ FIGURES: Mapping[str, Caption] = {
         )
         for flux in FLUXES
     },
+    "tower_map": Caption(
+        "Skill on the map",
+        "Nash-Sutcliffe efficiency (NSE) at each tower that the model was not trained on ({scheme}), "
+        "on a scale from 0 to 1. Model: {shown}. Triangles: towers below 0, where the mean of the "
+        "tower would be the better prediction; hollow circles: towers with fewer than ten "
+        "{records}. Towers in one place cover each other, the lowest NSE on top. Land: Natural Earth.",
+    ),
+    "taylor": Caption(
+        "Members and ensemble in Taylor diagrams",
+        "Correlation (angle), standard deviation divided by that of the towers (distance from the "
+        "origin), and centred root mean squared error in the same unit (distance from the star; blue "
+        "arcs every quarter) of held-out predictions ({scheme}), all towers pooled; after Taylor "
+        "(2001). Bias is not shown. Each member has its own {records}; the ensemble has all.",
+    ),
+    "skill_by_group": Caption(
+        "Skill by part of the signal, IGBP class and climate",
+        "NSE at towers that the model was not trained on ({scheme}). Model: {shown}. Parts: mean of "
+        "each tower, mean seasonal cycle, departures from it, yearly means and their trend, after "
+        "Jung et al. (2020). Lines: 95 % of bootstrap draws of towers. Hollow and grey: fewer than "
+        "ten towers, whose score may be chance. At the right: number of towers.",
+    ),
+    "ratios": Caption(
+        "Water-use efficiency and energy-balance ratio",
+        "Ratios of fluxes at towers that no model was trained on ({scheme}). Model: {shown}. Left: "
+        "ratio of the sums of each tower with ten {records} or more. Right: each of the {records} "
+        "with at least 0.5 mm d⁻¹ of evapotranspiration (ET) at tower and model, or 20 W m⁻² of "
+        "available energy; up to one in a hundred is outside the axes, but counted. ET is LE "
+        "divided by the latent heat of vaporisation, 2.501 \N{MINUS SIGN} 0.00237 TA MJ kg⁻¹. Available energy "
+        "is the same for both: net radiation Rn, less ground heat flux G where towers have it. "
+        "Towers corrected for closure have an energy-balance ratio near 1 by construction, and then "
+        "only the mean and standard deviation of the model's are given. Solid: "
+        "reduced major axis, slope = sd(model) / sd(tower) with the sign of the correlation, through "
+        "the means (Warton et al., 2006), with the interval of its slope over bootstrap draws of "
+        "towers; dashed: 1:1. r² is Pearson's r, squared.",
+        uflux="9",
+    ),
+    **{
+        f"series_{flux}": Caption(
+            f"Series of {flux} at chosen towers",
+            "Measured, and predicted by models that were not trained on the tower ({scheme}), with "
+            "the interval of the prediction, whose calibration did not see the tower either. "
+            "Model: {shown}. Without a choice of towers: those with the highest, the median and the lowest "
+            "NSE among towers with 24 {records} or more. Each panel has its own scale. "
+            f"{flux} in {flux_unit(flux)}.",
+        )
+        for flux in FLUXES
+    },
 }  # fmt: skip
 """Key of a figure -> its caption, in the order of the page."""
 
@@ -96,12 +169,20 @@ FIGURES: Mapping[str, Caption] = {
 _PEER_FIGURES = {
     "difference": Caption(
         "Product minus {peer}",
-        "Difference of multi-year means over the months and cells that both products have. "
+        "Difference of means over the months and cells that both products have. "
         "Spatial R² compares the means of cells, weighted by area. Below each map: means by "
         "longitude; beside it: means by latitude. {{units}}.",
         gridded=True,
         section="peers",
         uflux="8",
+    ),
+    "differences": Caption(
+        "Product minus {peer}, by season",
+        "Difference of the means over the months of a season and the cells that both products have; at the "
+        "right above a map: its mean, weighted by area. One colour scale a flux, to a round number near "
+        "the 98th percentile. {{units}}.",
+        gridded=True,
+        section="peers",
     ),
     "density": Caption(
         "Product against {peer}, by cell and month",
@@ -150,7 +231,8 @@ _FLUX_FIGURES = {
         "Response of {flux} to {driver} by IGBP class",
         "Polynomials of second order, fitted to the same rows of towers that the model was not trained "
         "on ({{scheme}}): towers, model ({{shown}}), and baseline if there is one. In brackets: number of "
-        "towers; number of site-years. Bands: intervals from a bootstrap over towers. Dots: tower "
+        "towers; number of site-years. Bands: intervals from a bootstrap over towers, where a class has "
+        "five or more. Dots: tower "
         "values. {flux} in {unit}.",
         section="explanation",
     ),
@@ -172,6 +254,30 @@ def _flux_caption(kind: str, flux: str) -> Caption:
         title=caption.title.format(**fields),
         text=caption.text.format(**fields),
     )
+
+
+COMPARISON_FIGURES: Mapping[str, Caption] = {
+    "resolutions": Caption(
+        "Coarse against fine",
+        "Left: the map over the region of a product of smaller cells. Middle: that product, averaged to at most 400 "
+        "cells on a side for display, in its own projection. Both are means over the time that "
+        "both have, on one colour scale. Right: each coarse cell against the mean of the fine cells in it, weighted by "
+        "area, where they cover half of it or more; dashed line: 1:1. R², bias and RMSE are weighted "
+        "by area; R² is given for ten cells or more. {units}.",
+        gridded=True,
+        section="resolutions",
+        uflux="7",
+    ),
+    "literature": Caption(
+        "Global totals and means beside published ones",
+        "Circle: mean of the full calendar years of this product; line and shade: its 90 % interval. "
+        "Diamonds: published values with one standard deviation, of other years and over the "
+        "land of other products. The table above names their sources.",
+        gridded=True,
+        section="literature",
+    ),
+}
+"""Key of a figure of a section about other products -> its caption."""
 
 
 UNCERTAINTY_FIGURES: Mapping[str, Caption] = {
@@ -247,7 +353,7 @@ def caption_of(key: str) -> Caption:
             title=caption.title.format(peer=peer),
             text=caption.text.format(peer=peer),
         )
-    known = {**FIGURES, **UNCERTAINTY_FIGURES}
+    known = {**FIGURES, **COMPARISON_FIGURES, **UNCERTAINTY_FIGURES}
     if key not in known:
         raise ConfigurationError(
             f"The report has no figure {key!r}: expected one of {', '.join(known)}"

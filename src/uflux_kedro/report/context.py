@@ -25,9 +25,12 @@ class ReportContext:
         training_table: ``site_id``, ``time``, fluxes and predictors, one row per site and
             period; ``attrs["resolution"]`` is the resolution (default ``MM``).
         leaderboard: Pooled held-out skill, one row per member and scheme.
+        ensemble: Skill of the ensemble of each flux, from
+            :func:`uflux_kedro.validation.ensemble.ensemble_skill`.
         comparison: Members compared with the first of their flux, from
             :func:`uflux_kedro.validation.comparison.compare_with_first`, with ``flux`` and
             ``predictor_set`` as columns.
+        mapped: First and last month of the maps, YYYY-MM; None without maps.
         figures: Key of a figure (see :func:`uflux_kedro.report.captions.caption_of`) -> the
             figure.
         shown: Predictions shown in the figures of tower against model, such as "the mean of
@@ -38,6 +41,8 @@ class ReportContext:
         left_out: Members, sites or sources that were left out, with the reason.
         warnings: Warnings for readers of the numbers.
         provenance: Title such as "Versions" -> name -> value.
+        simulated: Mark of simulated data, from :func:`uflux_kedro.simulated.mark_of`; the title
+            and the first line say so.
         settings: Parameters of the run as YAML.
         run: What differs from run to run, see :func:`uflux_kedro.report.run_facts.run_table`. All
             of it is in one part of the page, so that the rest is equal in equal runs.
@@ -53,7 +58,9 @@ class ReportContext:
     training_table: pd.DataFrame
     leaderboard: pd.DataFrame
     dates: Mapping[str, str] = field(default_factory=dict)
+    ensemble: pd.DataFrame = field(default_factory=pd.DataFrame)
     comparison: pd.DataFrame = field(default_factory=pd.DataFrame)
+    mapped: tuple[str, str] | None = None
     figures: Mapping[str, Picture] = field(default_factory=dict)
     shown: str = "the mean of all members"
     sources: Mapping[str, str] = field(default_factory=dict)
@@ -62,6 +69,7 @@ class ReportContext:
     left_out: Sequence[str] = ()
     warnings: Sequence[str] = ()
     provenance: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    simulated: str = ""
     settings: str = ""
     run: Mapping[str, Any] = field(default_factory=dict)
     files: pd.DataFrame = field(default_factory=pd.DataFrame)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -13,9 +15,11 @@ from uflux_kedro.installed import version_of
 from uflux_kedro.report.captions import FIGURES, UNCERTAINTY_FIGURES, caption_of, units_text
 from uflux_kedro.report.context import ReportContext
 from uflux_kedro.report.data_sheets import sheets
+from uflux_kedro.report.headline import headline_table, headline_text
 from uflux_kedro.report.model_cards import cards
 from uflux_kedro.report.numbering import linked
 from uflux_kedro.report.page import fill_page
+from uflux_kedro.report.period import mean_in_words
 from uflux_kedro.report.run_facts import CITE, files_table, run_table
 from uflux_kedro.report.site_list import listed
 from uflux_kedro.report.tables import (
@@ -24,8 +28,8 @@ from uflux_kedro.report.tables import (
     html_table,
     leaderboard_table,
     members_table,
-    pooled_table,
 )
+from uflux_kedro.simulated import notice, titled
 
 
 def render_report(context: ReportContext) -> str:
@@ -43,13 +47,19 @@ def render_report(context: ReportContext) -> str:
         ConfigurationError: If a key of ``context.figures`` is unknown.
         InputError: If a column is missing in the leaderboard or the training table.
     """
+    context = replace(context, title=titled(context.title, context.simulated))
     leaderboard = context.leaderboard
-    of_scheme = leaderboard[leaderboard["scheme"] == context.scheme]
     records = RECORDS[context.training_table.attrs.get("resolution", "MM")]
+    fields = _fields(context, records)
+    with_links = linked(
+        {f"figure-{key}" for key in context.figures},
+        lambda key: caption_of(key).title.format(**fields),
+    )
     return fill_page(
         "uflux_kedro.report",
         "report.html.j2",
         context=context,
+        notice=notice(context.simulated),
         scheme=SCHEMES.get(context.scheme, context.scheme),
         schemes={key: SCHEMES.get(key, key) for key in leaderboard["scheme"].unique()},
         records=records,
@@ -64,7 +74,7 @@ def render_report(context: ReportContext) -> str:
             leaderboard_table(leaderboard), "leaderboard", title="Leaderboard", folded=False
         ),
         comparison=_comparison(context),
-        pooled=html_table(pooled_table(of_scheme), "pooled", title="Pooled skill by flux"),
+        headline=_headline(context, records),
         site_list=_table(listed(context.site_list), "towers-listed", "Towers"),
         cards=[
             (name, facts, html_table(ranges, f"card-{place}", 3, f"Predictors of {name}"), settings)
@@ -82,13 +92,13 @@ def render_report(context: ReportContext) -> str:
         files=_table(files_table(context.files), "files", "Files that were read")
         if len(context.files)
         else None,
-        figures=_figures(context, records),
+        figures=_figures(context, fields, with_links),
         sections=[
             {
                 "key": section.key,
                 "title": section.title,
-                "text": section.text,
-                "notes": section.notes,
+                "text": with_links(section.text),
+                "notes": [with_links(note) for note in section.notes],
                 "tables": [
                     html_table(table, f"{section.key}-{place}", decimals, title)
                     for place, (title, table, decimals) in enumerate(section.tables)
@@ -118,6 +128,19 @@ def _facts(context: ReportContext, records: str) -> list[tuple[str, str]]:
     ]
 
 
+def _headline(context: ReportContext, records: str) -> dict[str, object] | None:
+    """Return text and table of the ensemble's skill; None without."""
+    if context.ensemble.empty:
+        return None
+    scheme = SCHEMES.get(context.scheme, context.scheme)
+    return {
+        "text": headline_text(context.ensemble, scheme, records),
+        "table": html_table(
+            headline_table(context.ensemble), "headline", title="Skill of the ensemble"
+        ),
+    }
+
+
 def _comparison(context: ReportContext) -> Markup | None:
     """Return the comparison of members, with 3 decimals as differences are small."""
     if context.comparison.empty:
@@ -135,25 +158,33 @@ def _sheets(table: pd.DataFrame) -> list[Any]:
     return [] if table.empty else sheets(table)
 
 
-def _figures(context: ReportContext, records: str) -> list[dict[str, object]]:
-    """Return the figures in the order of their sections, with their captions."""
-    captions = {key: caption_of(key) for key in context.figures}
-    places = [*FIGURES, *UNCERTAINTY_FIGURES]
-    order = sorted(captions, key=lambda k: places.index(k) if k in places else len(places))
-    fields = {
+def _fields(context: ReportContext, records: str) -> dict[str, str]:
+    """Return what titles and texts of captions are filled with."""
+    mean_of, period = mean_in_words(*context.mapped) if context.mapped else ("Mean", "the record")
+    return {
+        "mean_of": mean_of,
+        "period": period,
         "scheme": SCHEMES.get(context.scheme, context.scheme),
         "shown": context.shown,
         "records": records,
         "units": units_text(ordered_fluxes(context.leaderboard["flux"], "leaderboard")),
     }
-    with_links = linked({f"figure-{key}" for key in captions}, lambda key: caption_of(key).title)
+
+
+def _figures(
+    context: ReportContext, fields: Mapping[str, str], with_links: Callable[[str], Markup]
+) -> list[dict[str, object]]:
+    """Return the figures in the order of their sections, with their captions."""
+    captions = {key: caption_of(key) for key in context.figures}
+    places = [*FIGURES, *UNCERTAINTY_FIGURES]
+    order = sorted(captions, key=lambda k: places.index(k) if k in places else len(places))
     return [
         {
             "key": key,
             "gridded": caption.gridded,
             "section": caption.section,
             "uflux": caption.uflux,
-            "title": caption.title,
+            "title": caption.title.format(**fields),
             "text": with_links(caption.text.format(**fields)),
             "picture": context.figures[key],
         }

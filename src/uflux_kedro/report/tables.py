@@ -18,7 +18,7 @@ from uflux_kedro.figures.inputs import ordered_fluxes
 from uflux_kedro.figures.labels import flux_unit
 from uflux_kedro.report.numbering import number
 from uflux_kedro.validation.comparison import METRICS_COMPARED
-from uflux_kedro.validation.metrics import LEADERBOARD_COLUMNS
+from uflux_kedro.validation.metrics import LEADERBOARD_COLUMNS, LEAST_SCORED
 from uflux_kedro.variables import FLUXES
 
 _HEADINGS = {
@@ -38,12 +38,17 @@ _HEADINGS = {
     },
 }
 
-_SKILL_COLOURS = ("r2", "NSE")
+_SKILL_COLOURS = ("r2", "R²", "NSE")
+_COUNTS = ("sites", "towers", "n", "rows")
+"""Columns that say of how many towers or rows a score is."""
 
 
 def _heading(name: str) -> str:
-    """Return the heading of a column; ± alone for a deviation, which follows its value."""
-    return "±" if name.endswith(" ±") else _HEADINGS.get(name, name)
+    """Return the heading of a column; what follows a flux's value does not repeat its name."""
+    for ending in ("±", "extrapolated"):
+        if name.endswith(f" {ending}"):
+            return ending
+    return _HEADINGS.get(name, name)
 
 
 def leaderboard_table(leaderboard: pd.DataFrame) -> pd.DataFrame:
@@ -81,35 +86,6 @@ def comparison_table(comparison: pd.DataFrame) -> pd.DataFrame:
     )
     table = table.sort_values(["order", "NSE_difference"], ascending=[True, False])
     return table.drop(columns=["order", "RMSE_p_value"]).reset_index(drop=True)
-
-
-def pooled_table(leaderboard: pd.DataFrame) -> pd.DataFrame:
-    """Return one row per flux: the best member by NSE, and the range of NSE among members.
-
-    Args:
-        leaderboard: Rows of one scheme.
-    """
-    rows = []
-    for flux in ordered_fluxes(leaderboard["flux"], "leaderboard"):
-        members = leaderboard[leaderboard["flux"] == flux]
-        if members["NSE"].isna().all():
-            continue
-        best = members.loc[members["NSE"].idxmax()]
-        rows.append(
-            {
-                "flux": flux,
-                "unit": flux_unit(flux),
-                "best member": f"{best['predictor_set']} · {best['model']}",
-                **{
-                    name: best[name]
-                    for name in ("r2", "NSE", "KGE", "RMSE", "MBE", "slope", "sites", "n")
-                },
-                "members": len(members),
-                "median NSE": members["NSE"].median(),
-                "lowest NSE": members["NSE"].min(),
-            }
-        )
-    return pd.DataFrame(rows)
 
 
 def data_table(training_table: pd.DataFrame, records: str) -> pd.DataFrame:
@@ -175,9 +151,11 @@ def html_table(
 ) -> Markup:
     """Return a table as HTML with number, title and a link that saves it as CSV.
 
-    Numbers are aligned and rounded, skill coloured; the CSV has them in full. The page's style sheet
-    formats the table, so that it follows light and dark mode; the style sheet of great-tables is
-    removed.
+    Numbers are aligned and rounded; the CSV has them in full. Skill of
+    :data:`~uflux_kedro.validation.metrics.LEAST_SCORED` towers and rows or more is coloured: columns
+    ``sites`` or ``towers``, and ``n`` or ``rows``, say so. A table without them has no colours. The
+    page's style sheet formats the table, so that it follows light and dark mode; the style sheet of
+    great-tables is removed.
 
     Args:
         table: Any table.
@@ -195,9 +173,10 @@ def html_table(
         styled.fmt_integer(whole).fmt_number(real, decimals=decimals).sub_missing(missing_text="")
     )
     coloured = [name for name in _SKILL_COLOURS if name in real]
-    if coloured:
+    rows = _of_enough(table)
+    if coloured and rows:
         styled = styled.data_color(
-            coloured, palette="viridis", domain=[0, 1], truncate=True, na_color="#BBBBBB"
+            coloured, rows, palette="viridis", domain=[0, 1], truncate=True, na_color="#BBBBBB"
         )
     html = styled.as_raw_html()
     bare = Markup(_readable(re.sub(r"<style>.*?</style>\s*", "", html, flags=re.DOTALL).strip()))
@@ -262,3 +241,10 @@ def framed(html: Markup, table: pd.DataFrame, key: str, title: str, *, folded: b
         table=Markup(str(html).replace(box, inside, 1)),
         after=Markup("\n</details>") if folded else "",
     )
+
+
+def _of_enough(table: pd.DataFrame) -> list[int]:
+    """Return the rows whose scores are of towers and rows enough to be coloured."""
+    counts = [name for name in _COUNTS if name in table]
+    enough = (table[counts] >= LEAST_SCORED).all(axis=1).to_numpy() if counts else []
+    return [int(row) for row in np.flatnonzero(enough)]

@@ -23,6 +23,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "aggregates": ["aggregate", "aggregate_tables"],
         "correlated": ["SumErrors"],
         "budgets": ["budget_residuals", "energy_closure", "nee_residual"],
+        "interannual": ["annual_of_members", "interannual_table", "tower_anomalies"],
+        "latitude_seasons": ["latitude_seasons"],
         "means": [
             "area_mean",
             "interannual_variability",
@@ -31,6 +33,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "zonal_mean",
         ],
         "peers": ["compare_with_peer"],
+        "resolutions": ["compare_resolutions"],
         "zone_sums": ["ZoneSums", "sum_over_zones"],
         "zones": ["AllCells", "Areas", "Bands", "LandCover", "Tile", "Zones"],
     },

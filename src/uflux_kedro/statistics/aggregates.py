@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -24,14 +24,18 @@ INTERVAL_COLUMNS = (
     "upper_dependent", "completeness",
 )  # fmt: skip
 
+SHARE_COLUMNS = ("extrapolated", "coverage")
+"""Share of the area with values that lies outside the area of applicability, and share of land area and
+time with a value."""
+
 AGGREGATE_COLUMNS = (
     "flux", "region_kind", "region", "year", "statistic", "value", "unit", "std_members",
-    "std_bound", "std_years", "members", "area_km2", "cells", *INTERVAL_COLUMNS,
+    "std_bound", "std_years", "members", "area_km2", "cells", *INTERVAL_COLUMNS, *SHARE_COLUMNS,
 )  # fmt: skip
 
 MONTHLY_COLUMNS = (
     "flux", "region_kind", "region", "time", "statistic", "value", "unit", "area_km2",
-    *INTERVAL_COLUMNS,
+    *INTERVAL_COLUMNS, *SHARE_COLUMNS,
 )  # fmt: skip
 
 MONTHLY_KINDS = ("global", "zonal", "IGBP")
@@ -103,7 +107,9 @@ def aggregate(
         ``all`` is the mean of the full years' totals, or the mean over all periods; its
         ``std_years`` is the standard deviation over the years about their trend (NaN for fewer
         than three). ``area_km2`` is the area with values, averaged over the year;
-        ``completeness`` is the area's mean; zones without any value are omitted.
+        ``completeness`` is the area's mean, ``extrapolated`` the share of it whose completeness is 0,
+        outside the area of applicability, ``coverage`` the share of land area and time with a value;
+        zones without any value are omitted.
 
     Raises:
         InputError: If the product has no ``time_bnds``, or no value in any zone.
@@ -167,7 +173,7 @@ def _table(sums: ZoneSums, days: xr.DataArray, unit: str) -> pd.DataFrame:
         halves = factor * np.concatenate([half[..., :-1], mean_year], axis=-1)
         found.insert(0, _Statistic("total", total_unit, yearly, _mean_of_known(yearly), halves))
     yearly_area = np.concatenate([area / of_year.sum(0), (sums.area @ length / length.sum())[:, None]], 1)  # fmt: skip
-    known = _completeness(sums, np.column_stack([of_year, length]))
+    known = _trust(sums, np.column_stack([of_year, length]))
     tables = [_rows(one, sums, years, yearly_area, known) for one in found]
     return pd.concat(tables, ignore_index=True)
 
@@ -177,7 +183,7 @@ def _rows(
     sums: ZoneSums,
     years: np.ndarray,
     area: np.ndarray,
-    completeness: np.ndarray,
+    trust: Mapping[str, np.ndarray],
 ) -> pd.DataFrame:
     values = np.concatenate([statistic.yearly, statistic.record[..., None]], axis=-1)
     n_members = len(sums.members)
@@ -198,7 +204,7 @@ def _rows(
             "std_years": between.ravel(),
             "area_km2": area.ravel() / 1e6,
             "cells": np.repeat(sums.cells, len(years) + 1),
-            **_intervals(values[0], statistic.half_widths, completeness),
+            **_intervals(values[0], statistic.half_widths, trust),
         },
         index=index,
     ).reset_index()
@@ -222,7 +228,7 @@ def _monthly(sums: ZoneSums, days: xr.DataArray, unit: str) -> pd.DataFrame:
     complete = _complete(sums, of_month)
     amount, area = sums.value @ of_month, sums.area @ of_month
     half = _half_widths(sums, (of_month.T, None))[0]
-    known = _completeness(sums, of_month)
+    known = _trust(sums, of_month)
     index = pd.MultiIndex.from_product(
         [sums.names, months.astype("datetime64[ns]")], names=["region", "time"]
     )
@@ -271,19 +277,26 @@ def _half_widths(
     return found
 
 
-def _completeness(sums: ZoneSums, weights: np.ndarray) -> np.ndarray:
-    """Return the mean completeness (zones, sums) over area and periods (periods, sums)."""
+def _trust(sums: ZoneSums, weights: np.ndarray) -> dict[str, np.ndarray]:
+    """Return completeness and :data:`SHARE_COLUMNS`, each (zones, sums), by periods (periods, sums)."""
+    judged = sums.completeness_area @ weights
     with np.errstate(invalid="ignore", divide="ignore"):
-        return (sums.completeness @ weights) / (sums.completeness_area @ weights)
+        found = (
+            (sums.completeness @ weights) / judged,
+            (sums.extrapolated @ weights) / judged,
+            (sums.area @ weights) / (sums.land[:, None] * weights.sum(0)),
+        )
+    return dict(zip(("completeness", *SHARE_COLUMNS), found, strict=True))
 
 
 def _intervals(
-    value: np.ndarray, half_widths: np.ndarray, completeness: np.ndarray
+    value: np.ndarray, half_widths: np.ndarray, trust: Mapping[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
-    """Return :data:`INTERVAL_COLUMNS` of values (zones, sums)."""
+    """Return :data:`INTERVAL_COLUMNS` and :data:`SHARE_COLUMNS` of values (zones, sums)."""
     sides = (value - half_widths[0::2], value + half_widths[1::2])
     bounds = [side[number].ravel() for number in range(3) for side in sides]
-    return dict(zip(INTERVAL_COLUMNS, [*bounds, completeness.ravel()], strict=True))
+    named = dict(zip(INTERVAL_COLUMNS[:-1], bounds, strict=True))
+    return named | {name: share.ravel() for name, share in trust.items()}
 
 
 def _mean_of_known(yearly: np.ndarray) -> np.ndarray:

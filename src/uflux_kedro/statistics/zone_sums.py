@@ -40,6 +40,10 @@ class ZoneSums:
         bounded: Area of cells with bounds (n, periods), m2.
         completeness: Completeness of the sampling space times area (n, periods), m2.
         completeness_area: Area of cells with a completeness (n, periods), m2.
+        extrapolated: Area of cells outside the area of applicability, whose completeness is 0
+            (n, periods), m2.
+        land: Area of land (n,), m2: of cells with a class of land cover, or without a map of it of
+            cells with a value in any period.
         errors: Sums of the cells' half-widths; None without bounds or without ``errors``.
     """
 
@@ -53,6 +57,8 @@ class ZoneSums:
     bounded: np.ndarray
     completeness: np.ndarray
     completeness_area: np.ndarray
+    extrapolated: np.ndarray
+    land: np.ndarray
     errors: ErrorSums | None = None
 
     @classmethod
@@ -73,6 +79,8 @@ class ZoneSums:
             np.zeros(shape),
             np.zeros(shape),
             np.zeros(shape),
+            np.zeros(shape),
+            np.zeros(n),
             errors,
         )
 
@@ -155,6 +163,9 @@ def sum_over_zones(
                 below, above = (_columns(b.transpose("time", *axes).isel(inside)) for b in bounds)
                 half = np.stack([filled - below, above - filled])
                 _add_bounds(sums, weights, places, times, np.where(valid, half, np.nan))
+        land = ever if tile.classes is None else ever | (tile.classes.ravel() > 0)
+        for one, weight in zip(sums, weights, strict=True):
+            one.land += weight @ land
         for one, share in zip(sums, shares, strict=True):
             one.cells += ((share > 0) @ ever.astype(int)).astype(int)
     return sums
@@ -168,6 +179,7 @@ def _add_completeness(
     for one, weight in zip(sums, weights, strict=True):
         one.completeness[:, times] += weight @ np.where(known, completeness, 0)
         one.completeness_area[:, times] += weight @ known
+        one.extrapolated[:, times] += weight @ (completeness == 0)
 
 
 def _add_bounds(
@@ -219,11 +231,11 @@ def _tiles(
         classes = None
         if land_cover is not None:
             classes = land_cover.transpose(*axes).isel(place).fillna(0).to_numpy()
-        own = area[inside] if area is not None else _projected_area(rows, columns, str(crs))
+        own = area[inside] if area is not None else projected_area(rows, columns, str(crs))
         yield place, Tile(rows, columns, own, classes, crs)
 
 
-def _projected_area(rows: np.ndarray, columns: np.ndarray, crs: str) -> np.ndarray:
+def projected_area(rows: np.ndarray, columns: np.ndarray, crs: str) -> np.ndarray:
     """Return the area of cells (ny, nx) on the Earth: that in the projection over its scale."""
     from pyproj import CRS, Proj
     from scipy.interpolate import RectBivariateSpline

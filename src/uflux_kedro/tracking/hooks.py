@@ -29,7 +29,15 @@ _NOTE = "mlflow.note.content"
 _LONGEST = 6000  # characters of a parameter; MLflow refuses longer values
 _BATCH = 100  # parameters; MLflow refuses more at a time
 _SHOWN = (
-    *("report", "report_pdf", "leaderboard", "aggregates", "peers", "quality_report"),
+    *(
+        "report",
+        "report_pdf",
+        "ensemble_skill",
+        "leaderboard",
+        "aggregates",
+        "peers",
+        "quality_report",
+    ),
     *("gap_filling_page", "gap_filling_scoreboard", "gap_filling_sums"),
 )
 """Outputs that are kept as artifacts of the parent run."""
@@ -157,7 +165,7 @@ class TrackingHooks:
         from mlflow.entities import Metric
 
         from uflux_kedro.tracking.inputs import files_of
-        from uflux_kedro.tracking.results import metrics_of, table_of
+        from uflux_kedro.tracking.results import metrics_of, metrics_of_ensembles, table_of
 
         made = pipeline.all_outputs()
         boards: dict[str, Any] = {}
@@ -173,11 +181,14 @@ class TrackingHooks:
                     catalog.load(scores) if scores in made else None,
                 )
                 metrics |= {f"{flux}.{metric}": value for metric, value in found.items()}
+        if "ensemble_skill" in made:
+            metrics |= metrics_of_ensembles(catalog.load("ensemble_skill"))
         now = int(time.time() * 1000)
         if metrics:
             client.log_batch(run_id, metrics=[Metric(k, v, now, 0) for k, v in metrics.items()])
             note = client.get_run(run_id).data.tags.get(_NOTE, "")
-            client.set_tag(run_id, _NOTE, f"{note}\n\n{table_of(boards, metrics)}")
+            if boards:
+                client.set_tag(run_id, _NOTE, f"{note}\n\n{table_of(boards, metrics)}")
         for name in _SHOWN:
             if name in made:
                 for file in files_of(catalog.get(name)):

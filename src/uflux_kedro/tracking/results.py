@@ -38,6 +38,26 @@ def metrics_of(
     return {name: float(value) for name, value in found.items() if math.isfinite(value)}
 
 
+def metrics_of_ensembles(skill: pd.DataFrame) -> dict[str, float]:
+    """Return metrics of the ensembles as the maps show them, with the bounds of their intervals.
+
+    Args:
+        skill: Result of :func:`uflux_kedro.validation.ensemble.ensemble_skill`.
+
+    Returns:
+        Finite metrics, such as ``GPP.ensemble.NSE`` and ``GPP.ensemble.NSE_low``.
+    """
+    from uflux_kedro.validation.ensemble import METRICS_SHOWN
+
+    found = {
+        f"{row['flux']}.ensemble.{metric}{end}": row[f"{metric}{end}"]
+        for _, row in skill.iterrows()
+        for metric in METRICS_SHOWN
+        for end in ("", "_low", "_high")
+    }
+    return {name: float(value) for name, value in found.items() if math.isfinite(value)}
+
+
 def table_of(leaderboards: Mapping[str, pd.DataFrame], metrics: Mapping[str, float]) -> str:
     """Return best member and ensemble by flux as a table in Markdown.
 

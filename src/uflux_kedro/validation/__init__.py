@@ -26,6 +26,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "bootstrap": ["compare_members", "confidence_intervals"],
+        "by_site": ["choose_sites", "skill_by_site"],
         "choice": [
             "Alternatives",
             "Candidates",
@@ -43,5 +44,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "search": ["SiteSearchRegressor"],
         "search_space": ["ParameterRange"],
         "skill": ["skill_by_group", "skill_by_part"],
+        "skill_groups": ["skill_intervals"],
+        "taylor": ["taylor_statistics"],
     },
 )

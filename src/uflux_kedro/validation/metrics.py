@@ -17,6 +17,12 @@ from scipy import special
 
 Floats = NDArray[np.float64]
 
+LEAST_MEAN = 0.5
+"""Standard deviations of the truth that its mean must be from 0 for the ratio of means to count."""
+
+LEAST_SCORED = 10
+"""Towers, and rows, of which a score is of chance: one of fewer is shown without colour."""
+
 _SUMS = ("n", "t", "p", "tt", "pp", "tp", "e", "ee", "abs_e", "abs_t")
 
 
@@ -159,10 +165,13 @@ def intercept(s: PairSums) -> Floats:
 def kge(s: PairSums) -> Floats:
     """Return the Kling-Gupta efficiency, Gupta et al. (2009), doi 10.1016/j.jhydrol.2009.08.003.
 
-    Its ratio of means is meaningless if the mean truth is near 0, as it can be for NEE.
+    It holds the ratio of means, which says nothing if the mean truth is near 0, as that of NEE, of
+    anomalies or of trends: NaN where it is less than :data:`LEAST_MEAN` standard deviations of the
+    truth.
     """
     variability = np.sqrt(s.spread_prediction / s.spread_truth)
-    bias = s.mean_prediction / s.mean_truth
+    known = abs(s.mean_truth) >= LEAST_MEAN * np.sqrt(s.spread_truth / s.n)
+    bias = np.where(known, s.mean_prediction / s.mean_truth, np.nan)
     return 1 - np.sqrt((_pearson(s) - 1) ** 2 + (variability - 1) ** 2 + (bias - 1) ** 2)
 
 

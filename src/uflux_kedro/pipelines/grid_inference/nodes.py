@@ -75,6 +75,7 @@ def make_product(
         title=f"UFLUX ensemble: {flux}",
         whole=parameters.whole,
         uncertainty=uncertainty,
+        unvegetated=parameters.unvegetated,
     )
     production = produce(plan, store)
     for line in describe_cost(flux, production, len(models), plan.whole).splitlines():

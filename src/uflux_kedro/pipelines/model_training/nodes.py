@@ -18,6 +18,7 @@ from uflux_kedro.pipelines.model_training.choosing import (
     complete_rows,
     limit_to_complete,
 )
+from uflux_kedro.simulated import mark_of, marked, notice
 from uflux_kedro.uncertainty.parameters import UncertaintyParameters
 from uflux_kedro.validation.parameters import SearchParameters, TrainingParameters
 
@@ -196,7 +197,12 @@ def track_member(
         tables["search.csv"] = pd.DataFrame(search["results"])
     return MemberRun(
         name=member.name,
-        tags={"flux": member.flux, "predictor_set": member.predictor_set, "model": member.model},
+        tags={
+            "flux": member.flux,
+            "predictor_set": member.predictor_set,
+            "model": member.model,
+            **marked(mark_of(model.card)),
+        },
         params=params,
         metrics=numbers,
         description=_describe(member, scores, model, parameters),
@@ -216,8 +222,9 @@ def _describe(
         f"{member.model} predicts {member.flux} ({unit}) from {', '.join(model.predictors)}.\n\n"
         f"Held out ({parameters.scheme}, {scores['sites']} towers, {scores['n']} rows): "
         f"NSE {scores['NSE']:.3f}, RMSE {scores['RMSE']:.3g} {unit}. "
-        f"The model was then fitted on all {len(model.card['sites'])} towers."
-    )
+        f"The model was then fitted on all {len(model.card['sites'])} towers. "
+        f"{notice(mark_of(model.card))}"
+    ).strip()
 
 
 def collect_leaderboard(*scores: dict[str, Any]) -> pd.DataFrame:

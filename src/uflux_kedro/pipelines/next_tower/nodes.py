@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from uflux_kedro.lazy import mpl_figure, pd, xr
+from uflux_kedro.simulated import mark_of, marked
 from uflux_kedro.uncertainty.parameters import UncertaintyParameters
 from uflux_kedro.validation.parameters import TrainingParameters
 
@@ -28,7 +29,7 @@ def choose_places(
     def sigma(X: Any) -> Any:
         return uncertainty.bounds(X, np.ravel(model.packed.predict(X, training.n_jobs))).sigma
 
-    return next_towers(
+    maps, best = next_towers(
         uncertainty.space,
         drivers,
         learn_error(calibrated, uncertainty.space.half),
@@ -37,6 +38,7 @@ def choose_places(
         seed=parameters.seed,
         n_jobs=training.n_jobs,
     )
+    return maps.assign_attrs(marked(mark_of(model.card, drivers))), best
 
 
 def draw_next_tower(maps: xr.Dataset, best: pd.DataFrame, drivers: xr.Dataset) -> mpl_figure.Figure:

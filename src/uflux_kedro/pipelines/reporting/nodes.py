@@ -12,7 +12,9 @@ from uflux_kedro.ensemble import EnsembleParameters, Member
 from uflux_kedro.installed import version_of
 from uflux_kedro.lazy import mpl_figure, pd, xr
 from uflux_kedro.pipelines.reporting.peers import Peer
+from uflux_kedro.simulated import mark_of, marked
 from uflux_kedro.staging import Staging
+from uflux_kedro.validation.parameters import TrainingParameters
 
 
 def join_tables(*tables: pd.DataFrame) -> pd.DataFrame:
@@ -31,6 +33,20 @@ def join_leaderboards(*tables: pd.DataFrame) -> pd.DataFrame:
     leaderboard = join_tables(*tables)
     require_one_scheme(leaderboard)
     return leaderboard
+
+
+def score_ensemble(
+    leaderboard: pd.DataFrame,
+    training: TrainingParameters,
+    closed: pd.DataFrame | None = None,
+    **held_out: pd.DataFrame,
+) -> pd.DataFrame:
+    """Score the ensemble of each flux at unseen towers, as the maps show it."""
+    from uflux_kedro.validation.ensemble import as_mapped, ensemble_skill
+
+    moved = {} if closed is None else dict(list(closed.groupby("flux")))
+    shown = {flux: as_mapped(table, moved.get(flux)) for flux, table in held_out.items()}
+    return ensemble_skill(shown, leaderboard, reconciled=tuple(moved), seed=training.seed)
 
 
 def draw_scatter(**held_out: pd.DataFrame) -> mpl_figure.Figure:
@@ -109,7 +125,7 @@ def compare_product(peer: Peer, product: xr.Dataset) -> xr.Dataset:
         )
     paths, variable = [Path(p) for p in peer.paths], peer.variable
     theirs = read_peer(paths, peer.flux, variable.variable, unit=variable.unit, sign=variable.sign)
-    return compare_with_peer(product, peer.flux, theirs)
+    return compare_with_peer(product, peer.flux, theirs).assign_attrs(marked(mark_of(product)))
 
 
 def tabulate_peers(peers: tuple[Peer, ...], *comparisons: xr.Dataset) -> pd.DataFrame:
@@ -147,16 +163,25 @@ def write_report(
     missing_columns: list[str],
     data_folder: Path,
     parameters: dict[str, Any],
+    ensemble_skill: pd.DataFrame,
+    drivers: xr.Dataset | None = None,
     **parts: Any,
 ) -> str:
     """Render the report as one page that opens offline.
 
-    Its members are those that were trained; ``members`` are the configured ones.
+    Its members are those that were trained; ``members`` are the configured ones. The drivers of the
+    maps may be simulated where those of the towers are not.
     """
     from uflux_kedro.pipelines.reporting.documents import as_yaml
     from uflux_kedro.pipelines.reporting.made_of import dates_of, trained_members, warnings_about
+    from uflux_kedro.pipelines.reporting.maps import further_sections
     from uflux_kedro.pipelines.reporting.uncertainty import uncertainty_sections
-    from uflux_kedro.report import ReportContext, map_sections, render_report
+    from uflux_kedro.report import (
+        ReportContext,
+        glossary_section,
+        map_sections,
+        render_report,
+    )
     from uflux_kedro.validation.skill import skill_by_group, skill_by_part
 
     held_out = {k.removeprefix("held_out_"): v for k, v in parts.items() if k.startswith("held")}
@@ -174,6 +199,8 @@ def write_report(
     }.items():
         tables = {flux: of(table) for flux, table in held_out.items()}
         skill[title] = pd.concat(tables, names=["flux"]).reset_index()
+    skill["By tower"] = parts["skill_by_site"]
+    mark = mark_of(training_table, *([] if drivers is None else [drivers]))
     return render_report(
         ReportContext(
             title="UFLUX ensemble",
@@ -183,14 +210,24 @@ def write_report(
             scheme=str(leaderboard["scheme"].iloc[0]),
             training_table=training_table,
             leaderboard=leaderboard,
+            ensemble=ensemble_skill,
             # A flux with one member has an empty table, in which columns have no type.
             comparison=pd.concat(comparisons, ignore_index=True).infer_objects(),
+            mapped=_mapped(parameters) if drivers is not None else None,
             figures=figures,
             skill=skill,
             sections=[
-                *map_sections(*(parts.get(k) for k in ("aggregates", "peers", "budgets"))),
+                *map_sections(
+                    *(parts.get(k) for k in ("aggregates", "peers", "budgets")),
+                    unvegetated=parameters.get("inference", {}).get("unvegetated", "mask"),
+                ),
+                *further_sections(parts, figures, mark),
                 *uncertainty_sections(members, parameters, parts, figures),
+                glossary_section(
+                    trained, leaderboard["scheme"].unique(), mapped="aggregates" in parts
+                ),
             ],
+            simulated=mark,
             left_out=_left_out(members, missing_columns, parameters),
             provenance={"Versions": _versions()},
             settings=as_yaml(parameters),
@@ -201,6 +238,12 @@ def write_report(
             data_sheets=parts.get("data_sheets", pd.DataFrame()),
         )
     )
+
+
+def _mapped(parameters: dict[str, Any]) -> tuple[str, str]:
+    """Return the first and the last month of the maps."""
+    inference = parameters["inference"]
+    return str(inference["first_month"]), str(inference["last_month"])
 
 
 def _left_out(

@@ -9,7 +9,11 @@ from glob import glob
 from pathlib import Path
 
 from uflux_kedro.configuration import PROJECT_PATH, project_parameters
-from uflux_kedro.report.parameters import PeerVariable, ReportingParameters
+from uflux_kedro.report.parameters import (
+    FineProductParameters,
+    PeerVariable,
+    ReportingParameters,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -51,11 +55,30 @@ def project_peers(fluxes: Iterable[str]) -> tuple[Peer, ...]:
             logger.info("No comparison with %s: no file %s", name, peer.path)
             continue
         variables = peer.by_flux()
-        stats = [Path(path).stat() for path in paths]
-        stamps = tuple((stat.st_size, stat.st_mtime_ns) for stat in stats)
         found += [
-            Peer(name, flux, peer.path, paths, variables[flux], stamps)
+            Peer(name, flux, peer.path, paths, variables[flux], _stamps(paths))
             for flux in fluxes
             if flux in variables
         ]
     return tuple(found)
+
+
+def project_fine_product(fluxes: Iterable[str]) -> Peer | None:
+    """Return the product of smaller cells, with the files found; None if none is configured."""
+    configured = ReportingParameters.model_validate(project_parameters().get("reporting", {}))
+    given = configured.fine_product
+    if isinstance(given, str):
+        given = FineProductParameters(path=given)
+    if given is None or given.flux not in fluxes:
+        return None
+    paths = sorted(glob(str(PROJECT_PATH / given.path), recursive=True))
+    name = given.variable or given.flux
+    if len(paths) == 1 and Path(paths[0]).is_dir() and not paths[0].endswith(".zarr"):
+        paths = sorted(str(file) for file in Path(paths[0]).glob(f"{name}_*.tif"))
+    variable = PeerVariable(variable=name, unit=given.unit, sign=given.sign)
+    return Peer("fine", given.flux, given.path, tuple(paths), variable, _stamps(paths))
+
+
+def _stamps(paths: Iterable[str]) -> tuple[tuple[int, int], ...]:
+    stats = [Path(path).stat() for path in paths]
+    return tuple((stat.st_size, stat.st_mtime_ns) for stat in stats)

@@ -5,7 +5,7 @@ What concerns one flux alone is in the flux's namespace, the rest in ``reporting
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from kedro.pipeline import Pipeline, node
@@ -25,6 +25,13 @@ from uflux_kedro.pipelines.reporting.documents import (
     list_sites,
     print_report,
 )
+from uflux_kedro.pipelines.reporting.explorer import explorer_node
+from uflux_kedro.pipelines.reporting.maps import (
+    draw_seasonal_differences,
+    map_figures,
+    map_tables,
+    nodes_of_products,
+)
 from uflux_kedro.pipelines.reporting.nodes import (
     check_budgets,
     compare_product,
@@ -39,10 +46,12 @@ from uflux_kedro.pipelines.reporting.nodes import (
     draw_spread_maps,
     join_leaderboards,
     join_tables,
+    score_ensemble,
     tabulate_peers,
     write_report,
 )
-from uflux_kedro.pipelines.reporting.peers import project_peers
+from uflux_kedro.pipelines.reporting.peers import Peer, project_fine_product, project_peers
+from uflux_kedro.pipelines.reporting.towers import tower_figures, tower_tables
 from uflux_kedro.pipelines.reporting.uncertainty import (
     optional_figures,
     uncertainty_figures,
@@ -50,6 +59,9 @@ from uflux_kedro.pipelines.reporting.uncertainty import (
 )
 from uflux_kedro.report.parameters import ReportingParameters
 from uflux_kedro.report.pdf import find_chromium
+
+_Drawn = tuple[Callable[..., Any], list[str] | dict[str, str]]
+"""Function that draws a figure, and its inputs."""
 
 
 def create_pipeline(**_: object) -> Pipeline:
@@ -71,9 +83,18 @@ def create_pipeline(**_: object) -> Pipeline:
             inputs=[f"leaderboard_{flux}" for flux in fluxes],
             outputs="leaderboard",
             name="join_leaderboards",
-        )
+        ),
+        node(
+            score_ensemble,
+            inputs={"leaderboard": "leaderboard", "training": "params:training"}
+            | ({"closed": "carbon_closed"} if closed else {})
+            | shown,
+            outputs="ensemble_skill",
+            name="score_ensemble",
+        ),
+        *tower_tables(fluxes).nodes,
     ]
-    figures: dict[str, tuple[Callable[..., Any], list[str] | dict[str, str]]] = {
+    figures: dict[str, _Drawn] = {
         "scatter": (draw_scatter, shown),
         "leaderboard": (draw_leaderboard, ["leaderboard"]),
         "site_skill": (draw_site_skill, shown),
@@ -82,12 +103,15 @@ def create_pipeline(**_: object) -> Pipeline:
             for flux in fluxes
         },
     }
+    figures |= tower_figures(fluxes)
     if products:
         figures |= {
             "mean_maps": (draw_mean_maps, products),
             "spread_maps": (draw_spread_maps, products),
             "profiles": (draw_profiles, {"training_table": "training_table"} | products),
         }
+    fine = project_fine_product(products)
+    figures |= map_figures(products, parameters, fine)
     figures |= uncertainty_figures(members, products)
     if parameters["grids"]:
         derived = [name for name in derived_products(members) if name == "ET"]
@@ -101,8 +125,8 @@ def create_pipeline(**_: object) -> Pipeline:
             for table in ("aggregates", "aggregates_monthly")
         ]
         tables.append("aggregates")
+    drivers = "product_drivers" if parameters["inference"].get("grid") else "drivers"
     if {"GPP", "RECO", "NEE"} <= products.keys() or {"H", "LE"} <= products.keys():
-        drivers = "product_drivers" if parameters["inference"].get("grid") else "drivers"
         nodes.append(
             node(check_budgets, {"drivers": drivers} | products, "budgets", name="check_budgets")
         )
@@ -119,7 +143,10 @@ def create_pipeline(**_: object) -> Pipeline:
             tags=peer.flux,
         )
         for peer, name in comparisons.items()
-    ]
+    ] + nodes_of_products(products, closed)
+    nodes += map_tables(products, comparisons, parameters, tables, fine)
+    if "literature" in figures:
+        tables.append("literature")
     if peers:
         nodes.append(
             node(
@@ -130,12 +157,9 @@ def create_pipeline(**_: object) -> Pipeline:
             )
         )
         tables.append("peers")
-    for name in dict.fromkeys(peer.name for peer in peers):
-        of_peer = {
-            peer.flux: comparison for peer, comparison in comparisons.items() if peer.name == name
-        }
-        figures[f"difference_{name}"] = (bound(draw_difference, name), of_peer)
-        figures[f"density_{name}"] = (bound(draw_peer_density, name), of_peer)
+    if parameters["grids"] and parameters["reporting"].get("map", {}).get("show", True):
+        nodes.append(explorer_node(fluxes, comparisons))
+    figures |= _peer_figures(comparisons)
     nodes += [
         node(draw, inputs=inputs, outputs=f"figure_{name}", name=f"draw_{name}")
         for name, (draw, inputs) in figures.items()
@@ -167,12 +191,15 @@ def create_pipeline(**_: object) -> Pipeline:
                 "missing_columns": "missing_columns",
                 "data_folder": "data_folder",
                 "parameters": "parameters",
+                "ensemble_skill": "ensemble_skill",
+                **({"drivers": drivers} if parameters["grids"] else {}),
                 "run_facts": "run_facts",
                 "input_files": "input_files",
                 **{f"members_{flux}": f"members_{flux}" for flux in fluxes},
                 **{f"comparison_{flux}": f"comparison_{flux}" for flux in fluxes},
                 **{f"held_out_{flux}": name for flux, name in shown.items()},
                 **{f"figure_{name}": f"figure_{name}" for name in figures},
+                "skill_by_site": "skill_by_site",
                 **{name: name for name in optional_figures(fluxes if products else [])},
                 **{name: name for name in [*tables, *uncertainty_tables(members, closed)]},
             },
@@ -198,3 +225,14 @@ def to_be_printed(parameters: dict[str, Any]) -> bool:
             "or set `auto`, which prints the report only where it can"
         )
     return found
+
+
+def _peer_figures(comparisons: Mapping[Peer, str]) -> dict[str, _Drawn]:
+    """Return the figures of each peer, from its comparisons."""
+    figures: dict[str, _Drawn] = {}
+    for name in dict.fromkeys(peer.name for peer in comparisons):
+        of_peer = {peer.flux: found for peer, found in comparisons.items() if peer.name == name}
+        figures[f"difference_{name}"] = (bound(draw_difference, name), of_peer)
+        figures[f"differences_{name}"] = (bound(draw_seasonal_differences, name), of_peer)
+        figures[f"density_{name}"] = (bound(draw_peer_density, name), of_peer)
+    return figures

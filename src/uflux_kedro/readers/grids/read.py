@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from uflux_kedro.errors import ConfigurationError
 from uflux_kedro.readers.paths import Paths, list_files
+from uflux_kedro.simulated import is_simulated, marked
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -72,7 +73,8 @@ def read_cube(
         options: Options of the reader, such as ``variables`` or ``class_offset``.
 
     Returns:
-        Cube, opened lazily; see :func:`uflux_kedro.readers.grids.cubes.open_source`.
+        Cube, opened lazily; see :func:`uflux_kedro.readers.grids.cubes.open_source`. If a file is
+        simulated, ``attrs["simulated"]`` is ``source``.
 
     Raises:
         ConfigurationError: If the reader is unknown, or has no such option.
@@ -81,4 +83,6 @@ def read_cube(
     if source not in READERS:
         raise ConfigurationError(f"Unknown reader {source!r}: expected one of {', '.join(READERS)}")
     patterns = [pattern] if isinstance(pattern, str) else pattern
-    return READERS[source](list_files(path, patterns), **options)
+    files = list_files(path, patterns)
+    cube = READERS[source](files, **options)
+    return cube.assign_attrs(marked(source if any(map(is_simulated, files)) else ""))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -19,6 +20,7 @@ from uflux_kedro.readers.towers.tables import check_order
 from uflux_kedro.readers.towers.tidy import read_tidy
 from uflux_kedro.readers.towers.tower_files import FoundFiles, TowerFile, find_tower_files
 from uflux_kedro.readers.towers.uflux_parquet import read_uflux_parquet
+from uflux_kedro.simulated import SOME_TOWERS, TOWERS, is_simulated, marked
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +49,7 @@ def read_towers(
         Two tables. Towers: one row a site and period, sorted; ``attrs["missing_columns"]`` lists
         the mapped names for which a tidy table has no values, ``attrs["impossible"]`` the
         impossible and infinite values that were left out, ``attrs["remarks"]`` what else the readers
-        noticed. Sites: one row a tower; where hours were
+        noticed, ``attrs["simulated"]`` that towers are simulated. Sites: one row a tower; where hours were
         read, also the fields of :class:`uflux_kedro.biophysics.SolarClock` as ``clock_...``.
 
     Raises:
@@ -79,6 +81,7 @@ def read_towers(
         "impossible": impossible,
         "remarks": remarks,
         "missing_columns": [name for r in readings for name in r[2]],
+        **marked(_simulated([t.file.path for t in found.data])),
     }
     sites = _sites(towers, [r[1] for r in readings if r[1] is not None], found, where)
     if clocks:
@@ -102,6 +105,12 @@ def _read(
     for table in data:
         if table.family == "parquet":
             yield read_uflux_parquet(table.file.path, parameters)
+
+
+def _simulated(paths: Iterable[Path]) -> str:
+    """Return what the mark of simulated data says of the towers in these files."""
+    says = [is_simulated(path) for path in dict.fromkeys(paths)]
+    return TOWERS if all(says) else SOME_TOWERS if any(says) else ""
 
 
 def _sites(
