@@ -63,11 +63,17 @@ def test_members_can_be_left_out():
     assert "GPP_member" not in product_layers(product, "GPP", members=False)
 
 
-def test_extrapolated_is_where_a_predictor_is_outside_its_range():
+@pytest.mark.parametrize(("name", "flags"), [("extrapolated", [18]), ("outside", [2, 18])])
+def test_bits_of_the_flag_are_missing_where_there_is_no_value(name, flags):
     product = small_product()
-    found = product_layers(product, "GPP", members=False)["GPP_extrapolated"]
-    expected = np.where(product["GPP"].isnull(), np.nan, product["GPP_flag"].isin([2, 3]))
+    found = product_layers(product, "GPP", members=False)[f"GPP_{name}"]
+    expected = np.where(product["GPP"].isnull(), np.nan, product["GPP_flag"].isin(flags))
     np.testing.assert_array_equal(found, expected)
+
+
+def test_nothing_is_said_of_extrapolation_without_a_completeness():
+    product = small_product().drop_vars("GPP_completeness")
+    assert "GPP_extrapolated" not in product_layers(product, "GPP", members=False)
 
 
 def test_periods_are_named_by_month_day_or_both_ends():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import xarray as xr
+from pyproj import CRS
 
 from uflux_kedro.gridding.cells import cell_area
 
@@ -33,7 +34,7 @@ def small_product(rows: int = 18, columns: int = 36, months: int = 3, seed: int 
             "GPP_completeness": field(np.where(sea, np.nan, rng.random(shape))),
             "GPP_flag": (
                 tuple(axes),
-                np.where(sea, 8, rng.choice([0, 2, 3], shape)).astype("int8"),
+                np.where(sea, 8, rng.choice([0, 2, 18], shape)).astype("int8"),
             ),
             "GPP_member": (("member", *axes), np.stack([mean - 0.5, mean + 0.5]).astype("float32")),
         },
@@ -43,6 +44,22 @@ def small_product(rows: int = 18, columns: int = 36, months: int = 3, seed: int 
     product["time_bnds"] = ("time", "bnds"), np.stack([axes["time"], ends], axis=1)
     product["cell_area"] = cell_area(product)
     return product
+
+
+def projected_product(rows: int = 40, columns: int = 50) -> xr.Dataset:
+    """Return a product of H in a projection: half a year, cells of 10 km in central Europe."""
+    y, x = 3_000_000 + 10_000.0 * np.arange(rows), 4_100_000 + 10_000.0 * np.arange(columns)
+    values = np.arange(rows * columns, dtype="float32").reshape(1, rows, columns) / 20
+    start, end = np.datetime64("2019-01-01", "ns"), np.datetime64("2019-07-01", "ns")
+    return xr.Dataset(
+        {
+            "H": (("time", "y", "x"), values, {"units": "W m-2"}),
+            "cell_area": (("y", "x"), np.full((rows, columns), 1e8)),
+            "time_bnds": (("time", "bnds"), np.array([[start, end]])),
+            "crs": ((), 0, {"crs_wkt": CRS.from_epsg(3035).to_wkt()}),
+        },
+        coords={"time": [start], "y": y, "x": x},
+    )
 
 
 def small_towers() -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -62,7 +79,7 @@ def small_towers() -> tuple[pd.DataFrame, pd.DataFrame]:
 
 def small_aggregates() -> pd.DataFrame:
     """Return the totals of a country, a band and the globe."""
-    row = {"flux": "GPP", "year": "2019", "statistic": "total", "unit": "PgC yr-1", "completeness": 0.5, "area_km2": 1e6}  # fmt: skip
+    row = {"flux": "GPP", "year": "2019", "statistic": "total", "unit": "PgC yr-1", "completeness": 0.5, "extrapolated": 0.08, "area_km2": 1e6}  # fmt: skip
     return pd.DataFrame(
         [
             row | {"region_kind": "global", "region": "all cells", "value": 120.0, "lower": 100.0, "upper": 140.0},

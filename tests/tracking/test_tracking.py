@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import mlflow
@@ -13,6 +14,9 @@ from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline, node
 from kedro_datasets.pandas import CSVDataset, ParquetDataset
 from kedro_datasets.text import TextDataset
+from kedro_mlflow.config.kedro_mlflow_config import KedroMlflowConfig
+from kedro_mlflow.framework.hooks import MlflowHook
+from mlflow.tracking import MlflowClient
 
 from uflux_kedro.configuration import PARENT_RUN
 from uflux_kedro.datasets.member_run import MemberRunDataset
@@ -205,6 +209,7 @@ def project(tmp_path):
         project_path=tmp_path,
         env=None,
         config_loader={"globals": {"data": "data"}, "parameters": PARAMETERS},
+        mlflow=KedroMlflowConfig(),
     )
     for name, data in (
         ("leaderboard_GPP", board),
@@ -249,6 +254,26 @@ def test_a_run_carries_what_it_was_and_what_came_out(project, client):
     kept = client.download_artifacts(run.info.run_id, "inputs.json")
     with open(kept) as stream:
         assert len(json.load(stream)["raw_towers"][0]["sha256"]) == 64
+
+
+def test_nodes_do_not_open_the_run_again(project, client, monkeypatch):
+    hooks, pipeline, catalog = project
+    kedro_mlflow = MlflowHook()
+    kedro_mlflow.mlflow_config = hooks._context.mlflow
+    kedro_mlflow._is_mlflow_enabled = False  # no parameters
+    with mlflow.start_run() as started:
+        hooks.before_pipeline_run({}, pipeline, catalog)
+        kedro_mlflow.run_id = started.info.run_id
+        read = []
+        monkeypatch.setattr(MlflowClient, "get_run", lambda _, run_id: read.append(run_id))
+        kedro_mlflow.before_node_run(pipeline.nodes[0], catalog, {}, is_async=False)
+        assert not read
+        monkeypatch.undo()
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(
+                kedro_mlflow.before_node_run, pipeline.nodes[0], catalog, {}, is_async=False
+            ).result()
+            assert thread.submit(mlflow.active_run).result().info.run_id == started.info.run_id
 
 
 def test_a_resumed_run_keeps_its_settings(project, client):

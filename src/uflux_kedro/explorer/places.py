@@ -12,7 +12,7 @@ from uflux_kedro.validation.metrics import score_by_site
 
 _OF_REGIONS = (
     "region_kind", "region", "year", "statistic", "value", "unit", "lower", "upper",
-    "completeness", "area_km2",
+    "completeness", "extrapolated", "area_km2",
 )  # fmt: skip
 
 

@@ -129,7 +129,7 @@ def _draw(axis: Axes, title: str, ratio: Ratio, rows: pd.DataFrame, counted: str
             x, y, gridsize=45, extent=(low, high, low, high), mincnt=1, norm=LogNorm(1, 10),
             cmap=DENSITY_COLOURS, linewidths=0.15,
         )  # fmt: skip
-        hexagons.set_clim(1, max(10.0, float(np.max(hexagons.get_array()))))
+        hexagons.set_clim(1, max(10.0, float(np.asarray(hexagons.get_array(), dtype=float).max())))
         bar = axis.figure.colorbar(hexagons, ax=axis, shrink=0.75, aspect=28, pad=0.02)
         bar.set_label(f"{counted} in a hexagon", size=7)
         bar.ax.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
