@@ -153,10 +153,10 @@ def test_nothing_to_draw_is_an_error(importance, rows):
 
 def test_captions_name_flux_unit_and_number():
     found = caption_of("response_NEE")
-    assert found.number == "Figure 10"
+    assert found.uflux == "10"
     assert found.title == "Response of NEE to PPFD by IGBP class"
-    assert caption_of("response_RECO").number == "Figure 11"
-    assert caption_of("importance_LE").number == "Figure S7, LE"
+    assert caption_of("response_RECO").uflux == "11"
+    assert caption_of("importance_LE").uflux == ""
     assert caption_of("importance_LE").text.endswith("LE in W m⁻².")
     assert caption_of("next_tower_LE").title == "Where to build the next tower for LE"
     for key in ("response_GPP", "importance_TA", "shap_", "next_tower_TA"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -49,6 +50,11 @@ def render_report(context: ReportContext) -> str:
     context = replace(context, title=titled(context.title, context.simulated))
     leaderboard = context.leaderboard
     records = RECORDS[context.training_table.attrs.get("resolution", "MM")]
+    fields = _fields(context, records)
+    with_links = linked(
+        {f"figure-{key}" for key in context.figures},
+        lambda key: caption_of(key).title.format(**fields),
+    )
     return fill_page(
         "uflux_kedro.report",
         "report.html.j2",
@@ -86,13 +92,13 @@ def render_report(context: ReportContext) -> str:
         files=_table(files_table(context.files), "files", "Files that were read")
         if len(context.files)
         else None,
-        figures=_figures(context, records),
+        figures=_figures(context, fields, with_links),
         sections=[
             {
                 "key": section.key,
                 "title": section.title,
-                "text": section.text,
-                "notes": section.notes,
+                "text": with_links(section.text),
+                "notes": [with_links(note) for note in section.notes],
                 "tables": [
                     html_table(table, f"{section.key}-{place}", decimals, title)
                     for place, (title, table, decimals) in enumerate(section.tables)
@@ -152,13 +158,10 @@ def _sheets(table: pd.DataFrame) -> list[Any]:
     return [] if table.empty else sheets(table)
 
 
-def _figures(context: ReportContext, records: str) -> list[dict[str, object]]:
-    """Return the figures in the order of their sections, with their captions."""
-    captions = {key: caption_of(key) for key in context.figures}
-    places = [*FIGURES, *UNCERTAINTY_FIGURES]
-    order = sorted(captions, key=lambda k: places.index(k) if k in places else len(places))
+def _fields(context: ReportContext, records: str) -> dict[str, str]:
+    """Return what titles and texts of captions are filled with."""
     mean_of, period = mean_in_words(*context.mapped) if context.mapped else ("Mean", "the record")
-    fields = {
+    return {
         "mean_of": mean_of,
         "period": period,
         "scheme": SCHEMES.get(context.scheme, context.scheme),
@@ -166,7 +169,15 @@ def _figures(context: ReportContext, records: str) -> list[dict[str, object]]:
         "records": records,
         "units": units_text(ordered_fluxes(context.leaderboard["flux"], "leaderboard")),
     }
-    with_links = linked({f"figure-{key}" for key in captions}, lambda key: caption_of(key).title)
+
+
+def _figures(
+    context: ReportContext, fields: Mapping[str, str], with_links: Callable[[str], Markup]
+) -> list[dict[str, object]]:
+    """Return the figures in the order of their sections, with their captions."""
+    captions = {key: caption_of(key) for key in context.figures}
+    places = [*FIGURES, *UNCERTAINTY_FIGURES]
+    order = sorted(captions, key=lambda k: places.index(k) if k in places else len(places))
     return [
         {
             "key": key,
