@@ -49,6 +49,8 @@ export function regionPanel(regions, countries, map) {
     offer(statistic, unique(ofYear, "statistic").map((one) => [one, one]));
     const shown = ofYear.filter((row) => row.statistic === statistic.value);
     if (kind.value !== "zonal") shown.sort((a, b) => Math.abs(b.value) - Math.abs(a.value));
+    const judged = shown.some((row) => (row.extrapolated ?? null) !== null);
+    at("region-extrapolated").hidden = !judged;
     at("region-unit").textContent = shown.length ? shown[0].unit : "";
     at("region-rows").replaceChildren(
       ...shown.map((row) => {
@@ -58,7 +60,8 @@ export function regionPanel(regions, countries, map) {
         button.textContent = row.region;
         button.addEventListener("click", () => select(row, line));
         const interval = row.lower === null || row.lower === undefined ? "–" : `${number(row.lower)} to ${number(row.upper)}`;
-        const cells = [button, number(row.value), interval, share(row.completeness ?? null), share(row.extrapolated ?? null)];
+        const cells = [button, number(row.value), interval, share(row.completeness ?? null)];
+        if (judged) cells.push(share(row.extrapolated ?? null));
         for (const content of cells) {
           const cell = document.createElement("td");
           cell.append(content);
