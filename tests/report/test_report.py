@@ -146,9 +146,10 @@ def test_captions_name_units_and_n(outline):
     assert "n is the number of site-months with both values" in words
     assert "GPP, RECO, NEE in gC m⁻² d⁻¹; H, LE in W m⁻²" in words
     for caption in FIGURES.values():
-        assert f"{caption.title}." in words
-    assert "{" not in " ".join(c.text.format(scheme="", shown="", records="", units="")
-                               for c in FIGURES.values())  # fmt: skip
+        assert f"{caption.title.format(mean_of='Mean')}." in words
+    fields = ("scheme", "shown", "records", "units", "mean_of", "period")
+    filled = [c.text.format(**dict.fromkeys(fields, "")) for c in FIGURES.values()]
+    assert "{" not in " ".join(filled)
 
 
 def test_figures_are_numbered_in_the_order_of_the_page(page, context):
@@ -158,7 +159,7 @@ def test_figures_are_numbered_in_the_order_of_the_page(page, context):
     fewer = {key: context.figures[key] for key in ("mean_maps", "site_skill")}
     words = Outline(render_report(replace(context, figures=fewer))).words
     assert "Figure 1. Skill at each tower." in words
-    assert "Figure 2. Multi-year mean of the ensemble. (Figure 4a of UFLUX.)" in words
+    assert "Figure 2. Mean of the ensemble. (Figure 4a of UFLUX.)" in words
 
 
 def test_a_text_refers_to_a_figure_by_its_number():

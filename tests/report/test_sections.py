@@ -9,6 +9,7 @@ import pytest
 from tests.testing.pages import HOSTILE, PIXEL, Outline
 from tests.testing.synthetic import make_leaderboard, make_products, make_sites, make_training_table
 from uflux_kedro.figures.labels import MINUS
+from uflux_kedro.figures.picture import Picture
 from uflux_kedro.report import ReportContext, map_sections, render_report
 from uflux_kedro.report.period import mean_in_words
 from uflux_kedro.report.sections import summary_table, support_table, years_table, zones_table
@@ -132,7 +133,9 @@ def context(aggregates, peers):
         training_table=make_training_table(make_sites()),
         leaderboard=make_leaderboard(),
         mapped=("2003-01", "2003-12"),
-        figures={"mean_maps": PIXEL, "difference_demo-truth": PIXEL, "density_demo-truth": PIXEL},
+        figures=dict.fromkeys(
+            ["mean_maps", "difference_demo-truth", "density_demo-truth"], Picture(PIXEL)
+        ),
         sections=map_sections(aggregates, peers, BUDGETS),
     )
 
@@ -145,11 +148,13 @@ def test_the_page_has_a_section_of_each_with_its_figures(context):
     assert len(outline.ids) == len(set(outline.ids))
     words = outline.words
     assert "Compared with FLUXCOM-X" in words
-    assert "Figure 8. Product minus demo-truth." in words
+    assert "Product minus demo-truth. (Figure 8 of UFLUX.)" in words
     assert "GPP gC m⁻² d⁻¹ 12 0.43" in words
     assert f"carbon NEE {MINUS}0.123 gC m⁻² d⁻¹" in words
     assert "{" not in words
-    assert "Figure 4a. Mean of the ensemble. Mean over all mapped periods (2003)" in words
+    assert (
+        "Mean of the ensemble. (Figure 4a of UFLUX.) Mean over all mapped periods (2003)" in words
+    )
     assert "ulti-year" not in words
     peers, budgets = page.index('<section id="peers">'), page.index('<section id="budgets">')
     assert peers < page.index('id="figure-difference_demo-truth"') < budgets

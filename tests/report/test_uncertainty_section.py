@@ -8,6 +8,7 @@ import pytest
 
 from tests.testing.pages import PIXEL, Outline
 from tests.testing.synthetic import make_leaderboard, make_sites, make_training_table
+from uflux_kedro.figures.picture import Picture
 from uflux_kedro.report import (
     UNCERTAINTY_FIGURES,
     ReportContext,
@@ -75,7 +76,7 @@ def rendered(section, figures=()) -> Outline:
                 scheme="loso",
                 training_table=make_training_table(make_sites()),
                 leaderboard=make_leaderboard(),
-                figures=dict.fromkeys(figures, PIXEL),
+                figures=dict.fromkeys(figures, Picture(PIXEL)),
                 sections=[section],
             )
         )
@@ -96,7 +97,7 @@ def test_the_page_shows_every_part_with_its_figures_once():
     assert "GPP learnt spread 138 0.51 0.4 to 0.6 0.30 0.40" in words
     assert "GPP 138 0.750 0.753" in words
     assert "GPP 61 300 0.89 0.85 to 0.93 0.75 0.98" in words
-    places = [words.index(f"{caption.number}. ") for caption in UNCERTAINTY_FIGURES.values()]
+    places = [words.index(f". {caption.title}. ") for caption in UNCERTAINTY_FIGURES.values()]
     assert places == sorted(places)
 
 

@@ -133,7 +133,9 @@ def _figures(context: ReportContext, records: str) -> list[dict[str, object]]:
         "records": records,
         "units": units_text(ordered_fluxes(context.leaderboard["flux"], "leaderboard")),
     }
-    with_links = linked({f"figure-{key}" for key in captions}, lambda key: caption_of(key).title)
+    with_links = linked(
+        {f"figure-{key}" for key in captions}, lambda key: caption_of(key).title.format(**fields)
+    )
     return [
         {
             "key": key,
