@@ -9,6 +9,7 @@ WORKERS ?= 2
 SIDE_BY_SIDE := --runner ParallelRunner --runner-params max_workers=$(WORKERS)
 ONE_THREAD := training.n_jobs=1,inference.n_jobs=1
 TOWERS ?=
+MAP ?= data/08_reporting/map
 SAMPLE ?= 200
 SEED ?= 0
 PACKAGES ?=
@@ -105,6 +106,15 @@ lint: develop ## Format the code and apply automatic fixes
 .PHONY: viz
 viz: install ## Browse the pipelines
 	$(BIN)/kedro viz run --env $(ENV)
+
+.PHONY: map
+map: install ## Open the map of the last run in the browser: make map MAP=data/08_reporting/map
+	$(BIN)/python -m uflux_kedro.explorer $(MAP)
+
+# Node is needed for this alone: the built page is in the repository and in the wheel.
+.PHONY: web
+web: ## Build the map's page from web/, with Node and npm
+	cd web && npm install --no-package-lock --no-audit --no-fund && npm run build
 
 .PHONY: mlflow
 mlflow: install ## Browse the members' MLflow runs

@@ -14,6 +14,11 @@ from tests.testing.project import PROJECT
 settings.register_profile("project", deadline=None, derandomize=True)
 settings.load_profile("project")
 
+# Threads of OpenMP and OpenBLAS wait for each other by spinning. Where several tests share the cores,
+# that takes many times the work itself. Processes that tests start inherit this.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:

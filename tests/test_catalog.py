@@ -20,17 +20,19 @@ LAYERS = {
 }  # fmt: skip
 
 
-@pytest.fixture(params=ENVIRONMENTS)
-def context(request):
+@pytest.fixture(scope="module", params=ENVIRONMENTS)
+def catalog(request):
+    """Catalog of an environment, whose pipelines are Kedro's as long as it is used."""
     bootstrap_project(PROJECT)
     with KedroSession.create(project_path=PROJECT, env=request.param) as session:
         context = session.load_context()
         configure_project("uflux_kedro")
-        yield context
+        # Kedro makes a new catalog whenever a context is asked for it.
+        yield context.catalog
     configure_project("uflux_kedro")
 
 
-def datasets_of(context):
+def datasets_of_pipelines():
     return {
         name
         for pipeline in pipelines.values()
@@ -39,15 +41,13 @@ def datasets_of(context):
     }
 
 
-def test_no_dataset_lives_in_memory_alone(context):
-    catalog = context.catalog
-    missing = {n for n in datasets_of(context) if n not in catalog}
-    assert not missing
+def test_no_dataset_lives_in_memory_alone(catalog):
+    assert not {n for n in datasets_of_pipelines() if n not in catalog}
 
 
-def test_every_parameter_of_the_pipelines_is_set(context):
+def test_every_parameter_of_the_pipelines_is_set(catalog):
     wanted = {n for p in pipelines.values() for n in p.inputs() if n.startswith("params:")}
-    assert not {n for n in wanted if n not in context.catalog}
+    assert not {n for n in wanted if n not in catalog}
 
 
 def test_names_and_layers_of_the_catalog():
@@ -57,10 +57,8 @@ def test_names_and_layers_of_the_catalog():
         assert entry["metadata"]["kedro-viz"]["layer"] in LAYERS, name
 
 
-def test_layers_follow_each_other(context):
+def test_layers_follow_each_other(catalog):
     """Kedro-viz shows no layers at all if data flow between two of them in both directions."""
-
-    catalog = context.catalog
 
     def layer(name):
         metadata = getattr(catalog.get(name), "metadata", None) or {}

@@ -25,6 +25,8 @@ from uflux_kedro.configuration import CONFIG_LOADER_ARGS
 from uflux_kedro.demo_world import DemoWorldParameters, write_demo_world
 from uflux_kedro.errors import ConfigurationError
 from uflux_kedro.request import check_parameters
+from uflux_kedro.validation.metrics import METRICS
+from uflux_kedro.variables import FLUXES, IGBP_CLASSES
 
 DOCS = PROJECT / "docs"
 ALL = [block for page in PAGES for block in blocks_of(page)]
@@ -159,6 +161,24 @@ def test_the_files_that_a_page_names_exist(page):
     assert len(named) > 5
     roots = (PROJECT, PROJECT / "src/uflux_kedro")
     assert not {name for name in named if not any((root / name).exists() for root in roots)}
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])
+def test_links_of_pages_outside_of_the_site_lead_somewhere(page):
+    """Sphinx checks the links of all others."""
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", (PROJECT / page).read_text())
+    assert len(links) > 1
+    assert not [link for link in links if not (PROJECT / link).exists()]
+
+
+def test_the_glossary_has_all_metrics_fluxes_and_classes():
+    glossary = (DOCS / "glossary.md").read_text()
+    terms = set(re.findall(r"^\S.*$", glossary, re.MULTILINE))
+    on_the_page = (DOCS / "science/validation.md").read_text()
+    for name in ("RMSE", *FLUXES, *METRICS):
+        assert name in terms or f"\n{name} " in on_the_page, name
+    assert {"GPP", "RECO", "NEE", "H", "LE", "NSE", "KGE", "CCC", "MRAE", "IGBP", "LOSO"} <= terms
+    assert set(re.findall(r"\w+", glossary)) >= {*IGBP_CLASSES}
 
 
 READER_PAGE, TOWERS_PAGE = "docs/adding_a_reader.md", "docs/tasks/towers.md"

@@ -17,7 +17,7 @@ import pytest
 import xarray as xr
 from kedro_viz.integrations.kedro.hooks_utils import hash_node
 
-from tests.testing.browser import answer, copy_of_project, kedro_viz
+from tests.testing.browser import answer, chromium, needs_chromium
 from tests.testing.project import PROJECT
 from uflux_kedro.cli import BOXES_ONLY
 from uflux_kedro.validation.metrics import LEADERBOARD_COLUMNS
@@ -396,23 +396,53 @@ def test_killed_run_resumes_to_the_same_result(results, tmp_path):
     pd.testing.assert_frame_equal(resumed, whole.loc[resumed.index])
 
 
-def test_notebook_runs_on_a_finished_run(results, monkeypatch):
-    """Every cell of every notebook runs, in the environment of the tests."""
+FRESH = "%reset -f\nimport matplotlib.pyplot as plt; plt.close('all')"
+"""Begins a notebook in a kernel that ran another: none of its names are left."""
+
+
+@pytest.fixture(scope="module")
+def kernel(results):
+    """One kernel for all notebooks, in the environment of the run."""
+    import asyncio
+
+    from jupyter_client.manager import AsyncKernelManager
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment_of(results).items():
+            patch.setenv(name, value)
+        patch.setenv("KEDRO_ENV", "test")
+        manager = AsyncKernelManager(kernel_name="python3")
+        yield manager
+        asyncio.run(manager.shutdown_kernel(now=True))
+
+
+@pytest.mark.parametrize(
+    ("name", "pictures", "words"),
+    [
+        ("explore_towers", 3, ["RECO"]),
+        ("compare_members", 1, [*SETS, "MBE"]),
+        ("look_at_a_product", 3, ["GPP_completeness", "60N to 90N"]),
+        ("fill_a_gap", 1, ["filling"]),
+        ("bring_your_own_table", 1, ["expected -80 to 60 degC; found 156 values outside"]),
+    ],
+)
+def test_notebooks_run_on_a_finished_run(kernel, name, pictures, words):
+    """Every cell runs and is quiet, and draws or prints what the text speaks of."""
     import nbformat
     from nbclient import NotebookClient
 
-    for name, value in environment_of(results).items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("KEDRO_ENV", "test")
-    notebooks = sorted((PROJECT / "notebooks").glob("*.ipynb"))
-    assert notebooks
-    for path in notebooks:
-        notebook = nbformat.read(path, as_version=4)
-        NotebookClient(
-            notebook, timeout=300, resources={"metadata": {"path": path.parent}}
-        ).execute()
-        outputs = [o for c in notebook.cells if c.cell_type == "code" for o in c.outputs]
-        assert any("image/png" in o.get("data", {}) for o in outputs), "a map is drawn"
+    path = PROJECT / "notebooks" / f"{name}.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells.insert(0, nbformat.v4.new_code_cell(FRESH))
+    resources = {"metadata": {"path": path.parent}}
+    NotebookClient(notebook, km=kernel, timeout=300, resources=resources).execute()
+    outputs = [o for c in notebook.cells if c.cell_type == "code" for o in c.outputs]
+    assert [o["text"] for o in outputs if o.get("name") == "stderr"] == []
+    shown = [o.get("data", {}) for o in outputs]
+    assert sum("image/png" in data for data in shown) == pictures
+    text = "".join(str(d.get("text/html", "")) for d in shown)
+    text += "".join(o.get("text", "") for o in outputs)
+    assert [word for word in words if word not in text] == []
 
 
 def test_kedro_viz_shows_nine_boxes_and_the_run(results, tmp_path):

@@ -33,6 +33,15 @@ def test_usage_statistics_are_off_unless_the_user_switches_them_on(monkeypatch, 
     assert [os.environ[switch] for switch in SWITCHES] == [expected, expected]
 
 
+@pytest.mark.parametrize("chosen", [None, "active"])
+def test_threads_wait_without_spinning_unless_the_user_wants_it(monkeypatch, chosen):
+    monkeypatch.setenv("OMP_WAIT_POLICY", chosen or "")
+    if not chosen:
+        monkeypatch.delenv("OMP_WAIT_POLICY")
+    importlib.reload(settings)
+    assert os.environ["OMP_WAIT_POLICY"] == (chosen or "passive")
+
+
 def test_kedro_gets_the_hooks_and_the_loader():
     assert [type(hook) for hook in settings.HOOKS] == [
         EndingHooks,

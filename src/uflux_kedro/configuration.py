@@ -35,6 +35,9 @@ CONFIG_LOADER_ARGS: dict[str, Any] = {
 PARENT_RUN = "UFLUX_MLFLOW_PARENT_RUN"
 """Environment variable with the MLflow run of this ``kedro run``; worker processes inherit it."""
 
+RUN_FACTS = "UFLUX_RUN_FACTS"
+"""Environment variable with what differs from run to run, as JSON; worker processes inherit it."""
+
 ENVIRONMENT_TAG = "uflux.environment"
 """Tag of an MLflow run with the environment of its ``kedro run``."""
 

@@ -7,12 +7,20 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 LOCK = ".lock"
 """File by which a run locks its data folder."""
+
+LARGEST = 1 << 30
+"""Bytes of a source up to which its contents are read for a checksum.
+
+Beyond, the checksum is of names, sizes and times of change: to read a terabyte takes hours.
+"""
 
 _LEFTOVER = re.compile(r"\..+\.\d+\.(partial|old|removed)(\..+)?")
 """Names that :func:`replacing` and :func:`remove` give for a moment, with the process's number."""
@@ -156,6 +164,38 @@ def remove_leftovers(folder: Path) -> list[Path]:
             remove(path)
         found += here
     return found
+
+
+@cache
+def checksum(path: Path, size: int, changed: int) -> str:
+    """Return the SHA-256 of a file; a process reads each file once, unless it changes.
+
+    Args:
+        path: The file.
+        size: Its bytes.
+        changed: When it was changed, nanoseconds since 1970.
+    """
+    return sha256(path)
+
+
+def checksums(files: Iterable[Path], largest: int = LARGEST) -> list[dict[str, Any]]:
+    """Return path, size and checksum of each file.
+
+    Args:
+        files: The files of one source.
+        largest: See :data:`LARGEST`.
+    """
+    sizes = {file: file.stat() for file in files}
+    read = sum(stat.st_size for stat in sizes.values()) <= largest
+    return [
+        {"file": str(file), "bytes": stat.st_size}
+        | (
+            {"sha256": checksum(file, stat.st_size, stat.st_mtime_ns)}
+            if read
+            else {"changed_ns": stat.st_mtime_ns}
+        )
+        for file, stat in sizes.items()
+    ]
 
 
 def sha256(path: Path | str) -> str:

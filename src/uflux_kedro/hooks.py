@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import time
@@ -13,7 +14,7 @@ from typing import Any
 
 from kedro.framework.hooks import hook_impl
 
-from uflux_kedro.configuration import PARENT_RUN, set_parameters
+from uflux_kedro.configuration import PARENT_RUN, RUN_FACTS, set_parameters
 from uflux_kedro.ending import ending
 from uflux_kedro.files import LOCK, remove_leftovers
 from uflux_kedro.staging import Staging
@@ -34,6 +35,8 @@ class ProjectHooks:
     def after_context_created(self, context: Any) -> None:
         """Pass the parameters to the code that builds pipelines from them."""
         set_parameters(context.config_loader["parameters"])
+        self._project = Path(context.project_path)
+        self._environment = context.env if context.env not in (None, "local") else "base"
 
     @hook_impl(trylast=True)
     def before_pipeline_run(self) -> None:
@@ -42,6 +45,7 @@ class ProjectHooks:
 
         run = mlflow.active_run()
         os.environ[PARENT_RUN] = run.info.run_id if run else ""
+        os.environ[RUN_FACTS] = json.dumps(self._facts(run))
         self._started = time.monotonic()
 
     @hook_impl
@@ -50,6 +54,12 @@ class ProjectHooks:
         elapsed = time.monotonic() - self._started
         logger.info("Run finished in %.0f s", elapsed)
         os.environ.pop(PARENT_RUN, None)
+        os.environ.pop(RUN_FACTS, None)
+
+    def _facts(self, run: Any) -> dict[str, Any]:
+        from uflux_kedro.tracking.provenance import facts_of
+
+        return facts_of(self._project, self._environment, run)
 
 
 def names_of(pipelines: Iterable[Any]) -> dict[str, list[str]]:

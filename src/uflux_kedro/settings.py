@@ -15,6 +15,9 @@ __all__ = ["CONFIG_LOADER_ARGS", "DISABLE_HOOKS_FOR_PLUGINS", "HOOKS"]
 # Usage statistics are off unless the user switches them on.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("KEDRO_DISABLE_TELEMETRY", "true")
+# OpenMP's threads otherwise wait for each other by spinning, which takes many times the work itself
+# where another process runs on one of their cores.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 quieten()
 
 # Of hooks that come first or last, pluggy calls the last one here first or last: a request is checked,

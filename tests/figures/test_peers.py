@@ -8,8 +8,10 @@ import pytest
 
 from tests.testing.synthetic import make_products
 from uflux_kedro.errors import InputError
-from uflux_kedro.figures.peers import peer_density_figure, peer_maps_figure
+from uflux_kedro.figures.labels import number
+from uflux_kedro.figures.peers import peer_density_figure, peer_maps_figure, peer_seasons_figure
 from uflux_kedro.figures.style import png_bytes
+from uflux_kedro.statistics.means import area_mean
 from uflux_kedro.statistics.peers import compare_with_peer
 
 
@@ -58,6 +60,25 @@ def test_profiles_beside_and_below_are_means_by_area(comparisons):
     np.testing.assert_allclose(beside.get_lines()[1].get_xdata(), by_latitude, rtol=1e-5)
     np.testing.assert_allclose(below.get_lines()[0].get_ydata(), by_longitude, rtol=1e-5)
     assert [t.get_label() for t in beside.get_lines()] == ["other", "product"]
+
+
+def test_seasons_of_a_flux_share_a_scale_and_say_their_mean(comparisons):
+    figure = peer_seasons_figure(comparisons, "other")
+    maps = [a for a in figure.axes if a.get_images() and a.get_label() != "<colorbar>"]
+    assert len(maps) == 2 * 4
+    names = [a.get_title(loc="left").replace("\N{EN DASH}", "-") for a in maps[:4]]
+    assert names == ["Dec-Feb", "Mar-May", "Jun-Aug", "Sep-Nov"]
+    assert len({a.get_images()[0].get_clim() for a in maps[:4]}) == 1
+    summer = comparisons["GPP"]["seasonal_difference"].sel(season=3)
+    drawn = np.ma.filled(maps[2].get_images()[0].get_array().astype(float), np.nan)
+    np.testing.assert_allclose(drawn, summer)
+    mean = number(float(area_mean(summer)))
+    assert maps[2].get_title(loc="right") == mean
+    assert f"June to August {mean}" in figure.get_label()
+    winter = {"GPP": comparisons["GPP"].copy()}
+    winter["GPP"]["seasonal_difference"] = winter["GPP"]["seasonal_difference"].where(winter["GPP"]["season"] == 1)  # fmt: skip
+    last = [a for a in peer_seasons_figure(winter, "other").axes if a.get_images()][3]
+    assert last.get_title(loc="right") == "no common month"
 
 
 def test_density_has_one_panel_a_flux_with_its_scores(comparisons):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pandas as pd
+import yaml
 
 from tests.testing.synthetic import (
     SETS,
@@ -96,7 +97,8 @@ def test_the_report_has_the_same_bytes(tmp_path):
         for given in (parameters, reversed_keys(parameters))
     ]
     assert pages[0] == pages[1]
-    names = re.findall(r"<dt>(\w+)</dt>", pages[0].partition("Parameters")[2])
+    text = re.search(r'<pre class="copy"[^>]*>(.*?)</pre>', pages[0], re.DOTALL)[1]
+    names = list(yaml.safe_load(text))
     assert names == ["areas", "ensemble", "training", "uncertainty"]
     assert "Maps against a known truth: kedro run --pipelines closed_loop" in pages[0]
     assert "<h3>By tower</h3>" in pages[0]

@@ -26,7 +26,14 @@ def fitted(member):
     scores = {"predictor_set": member.predictor_set, "model": member.model}
     card = {
         "flux": member.flux,
+        "unit": "1",
         "predictors": {name: {} for name in member.predictors},
+        "rows": 2,
+        "sites": ["S"],
+        "seed": 1,
+        "checksum": "ab",
+        "parameters": {},
+        "versions": {},
         "scores": scores,
     }
     return FittedMember(card)

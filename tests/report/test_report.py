@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
 from tests.testing.pages import HOSTILE, PIXEL, Outline
 from tests.testing.synthetic import SETS, make_leaderboard, make_sites, make_training_table
@@ -17,8 +18,18 @@ from uflux_kedro.ensemble import Member
 from uflux_kedro.errors import ConfigurationError, InputError
 from uflux_kedro.figures.labels import MINUS
 from uflux_kedro.figures.picture import Picture
-from uflux_kedro.report import FIGURES, UNCERTAINTY_FIGURES, ReportContext, render_report
+from uflux_kedro.report import (
+    FIGURES,
+    UNCERTAINTY_FIGURES,
+    ReportContext,
+    card_row,
+    data_sheet,
+    join_cards,
+    render_report,
+    site_list,
+)
 from uflux_kedro.report.captions import caption_of
+from uflux_kedro.report.data_sheets import megabytes
 from uflux_kedro.report.headline import headline_table
 from uflux_kedro.report.numbering import linked, number, numbered
 from uflux_kedro.report.tables import (
@@ -29,6 +40,8 @@ from uflux_kedro.report.tables import (
     members_table,
 )
 from uflux_kedro.variables import FLUXES, VARIABLES
+
+TIMES = "\N{MULTIPLICATION SIGN}"
 
 
 def make_comparison() -> pd.DataFrame:
@@ -110,8 +123,11 @@ def test_page_needs_nothing_beside_it(page, outline):
     assert all(source.startswith("data:image/png;base64,") for source in outline.sources)
     assert len(outline.sources) == len(FIGURES)
     assert base64.b64decode(outline.sources[0].partition(",")[2]) == PIXEL
-    assert all(link.startswith(("#", "data:text/csv;")) for link in outline.links)
-    assert not re.search(r"https?://|@import|url\(|<link", page)
+    elsewhere = [link for link in outline.links if not link.startswith(("#", "data:text/csv;"))]
+    assert all(link.startswith("https://doi.org/10.") for link in elsewhere), (
+        "a reader may follow it"
+    )
+    assert not re.search(r"@import|url\(|<link", page)
 
 
 def test_all_sections_are_there(outline):
@@ -230,11 +246,98 @@ def test_resolution_changes_the_name_of_rows(context):
     assert "site-months" not in words
 
 
-def test_same_context_same_page_and_no_date(context, page):
+def test_equal_runs_differ_in_one_part_of_the_page_only(context, page):
     assert render_report(context) == page
-    dated = render_report(replace(context, generated="2026-01-02 03:04 UTC"))
-    assert "2026-01-02 03:04 UTC" in dated
     assert not re.search(r"20(19|2[4-9])-\d\d-\d\d", page)
+    facts = {"started": 1_767_323_040, "environment": "base", "commit": "c0ffee", "changed": True}
+    one = {
+        **facts,
+        "mlflow_run": "ab12",
+        "mlflow_page": "http://127.0.0.1:5000/#/experiments/1/runs/ab12",
+    }
+    pages = [render_report(replace(context, run=run)) for run in (facts, one)]
+    part = re.compile(r'<div id="this-run">.*?</div>', re.DOTALL)
+    assert "2026-01-02 03:04 UTC" in part.findall(pages[0])[0]
+    assert "commit c0ffee with changes that are not committed" in part.findall(pages[0])[0]
+    assert 'href="http://127.0.0.1:5000/#/experiments/1/runs/ab12">ab12</a>' in pages[1]
+    assert part.sub("", pages[0]) == part.sub("", pages[1])
+
+
+def test_the_page_lists_towers_members_products_files_and_settings(context):
+    sites = make_sites().assign(DOI="10.18140/FLX/1", Network="FLUXNET", climate=None)
+    cards = join_cards(
+        pd.DataFrame([
+            {"flux": "GPP", "predictor_set": SETS[0], "model": "DF21", "predictors": "MODIS_NIRv"}
+            | card_row({"unit": "gC m-2 d-1", "rows": 1633, "sites": ["XX-000"], "seed": 42,
+                        "checksum": "ab", "parameters": {"n_trees": 100}, "versions": {"numpy": "2"},
+                        "predictors": {"MODIS_NIRv": {"unit": "1", "min": -0.1, "max": 0.7}}})
+        ]),
+        context.leaderboard,
+    )  # fmt: skip
+    files = pd.DataFrame(
+        {"source": "towers", "file": ["/data/raw/a.csv", "/data/raw/b.csv"], "bytes": [2, 3],
+         "sha256": ["aa", "bb"]}
+    )  # fmt: skip
+    page = render_report(
+        replace(
+            context,
+            site_list=site_list(sites, context.training_table),
+            model_cards=cards,
+            data_sheets=data_sheet({"GPP": product()}),
+            files=files,
+            settings="training:\n  seed: 42\n",
+        )
+    )
+    outline = Outline(page)
+    words = outline.words
+    assert len(outline.ids) == len(set(outline.ids))
+    assert "XX-000" in words
+    assert "10.18140/FLX/1" in words
+    assert f"GPP: {SETS[0]} · DF21" in words
+    assert "NSE 0.88" in words
+    assert "n_trees 100" in words
+    assert (
+        f"latitude -90 to 90 by 30 and longitude -180 to 180 by 60 degrees: 6 {TIMES} 6 cells"
+        in words
+    )
+    assert "2001-01-01 to 2001-03-01, 2 periods" in words
+    assert f"time, latitude, longitude 2 {TIMES} 6 {TIMES} 6" in words
+    assert "towers a.csv 2 aa" in words
+    assert "training: seed: 42" in words
+    assert "/data/raw" not in words
+
+
+def product():
+    time = pd.date_range("2001-01-01", periods=2, freq="MS")
+    bounds = np.stack([time, time + pd.offsets.MonthBegin()], axis=1)
+    return xr.Dataset(
+        {
+            "GPP": (("time", "latitude", "longitude"), np.zeros((2, 6, 6), "float32"),
+                    {"units": "g m-2 d-1", "long_name": "mean of the members"}),
+            "time_bnds": (("time", "bnds"), bounds),
+        },
+        coords={"time": time, "latitude": np.arange(-75, 90, 30), "longitude": np.arange(-150, 180, 60)},
+        attrs={"title": "GPP of the demo world"},
+    )  # fmt: skip
+
+
+def test_the_list_of_towers_counts_values_and_years(context):
+    table = context.training_table.copy()
+    table.loc[table["site_id"] == "XX-000", list(FLUXES)] = np.nan
+    listed = site_list(make_sites().assign(network=np.nan), table).set_index("site_id")
+    assert "XX-000" not in listed.index, "without a value it was not used"
+    assert "network" not in listed, "nothing is known"
+    one = table[table["site_id"] == "XX-001"]
+    assert listed.loc["XX-001", "GPP"] == one["GPP"].notna().sum()
+    assert listed.loc["XX-001", "rows"] == one[list(FLUXES)].notna().any(axis=1).sum()
+    assert listed.loc["XX-001", "first year"] == str(one["time"].dt.year.min())
+
+
+@pytest.mark.parametrize(
+    ("count", "text"), [(0, "0 bytes"), (999, "999 bytes"), (1234, "1.23 kB"), (5e13, "50 TB")]
+)
+def test_bytes_are_readable(count, text):
+    assert megabytes(count) == text
 
 
 def test_strings_from_data_are_escaped_everywhere(context):
@@ -250,7 +353,9 @@ def test_strings_from_data_are_escaped_everywhere(context):
         left_out=[HOSTILE],
         warnings=[HOSTILE],
         provenance={HOSTILE: {HOSTILE: HOSTILE}},
-        generated=HOSTILE,
+        settings=HOSTILE,
+        run={"started": 0, "environment": HOSTILE, "commit": HOSTILE, "mlflow_run": HOSTILE},
+        files=pd.DataFrame({"source": [HOSTILE], "file": "a/b", "bytes": 1, "sha256": "c"}),
     )
     page = render_report(hostile)
     outline = Outline(page)
@@ -285,7 +390,9 @@ def test_bare_run_omits_empty_sections(context):
         "maps",
         "breakdown",
         "left-out",
-        "provenance",
+        "model-cards",
+        "data-sheets",
+        "this-run",
     } & set(outline.ids)
     assert outline.sources == []
 

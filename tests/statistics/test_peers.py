@@ -32,6 +32,24 @@ def test_a_product_equals_itself():
     assert found["area"] == pytest.approx(float(cell_area(one).sum()) / 1e6)
 
 
+def test_seasons_and_series_are_of_what_both_have():
+    ours, theirs = make_product(seed=1, months=8), make_product(seed=2, start="2003-02-01")
+    ours["GPP"] = ours["GPP"].where(ours["latitude"] > 0)
+    found = compare_with_peer(ours, "GPP", theirs)
+    months = [2, 3, 4]  # March to May
+    p, t = ours["GPP"].isel(time=months), theirs["GPP"].isel(time=[m - 1 for m in months])
+    difference = p.drop_vars("time") - t.drop_vars("time")
+    spring = difference.weighted(xr.DataArray([31, 30, 31], dims="time")).mean("time")
+    np.testing.assert_allclose(
+        found["seasonal_difference"].sel(season=2), spring, rtol=1e-4, atol=1e-5
+    )
+    assert bool(found["seasonal_difference"].sel(season=4).isnull().all())
+    assert found["time"].to_index().strftime("%Y-%m").tolist() == [f"2003-{m:02d}" for m in range(2, 9)]  # fmt: skip
+    march = theirs["GPP"].sel(time="2003-03-01").where(ours["latitude"] > 0)
+    assert float(found["peer_series"][1]) == pytest.approx(float(march.weighted(cell_area(march)).mean()))  # fmt: skip
+    assert float(found["common_area"][1]) == pytest.approx(float(cell_area(ours).sum()) / 2e6)
+
+
 def test_scores_against_their_definitions_on_what_both_have():
     ours, theirs = (
         make_product(seed=1, months=24),

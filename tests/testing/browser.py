@@ -1,58 +1,96 @@
-"""Kedro-viz in headless Chromium."""
+"""Headless Chromium, and servers on the loopback address for it to look at."""
 
 from __future__ import annotations
 
 import json
+import os
+import random
 import shutil
-import sys
+import signal
+import socket
+import subprocess
+import time
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from runpy import run_path
 from typing import Any
 
 import pytest
+from playwright.sync_api import Page, sync_playwright
 
-from tests.testing.project import PROJECT
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+FLAGS = ["--disable-gpu", "--disable-quic"]
 
-_SERVER = (
-    "import sys; from kedro_viz.server import run_server; "
-    "run_server(host='127.0.0.1', port=int(sys.argv[1]), env=sys.argv[2], project_path='.')"
-)
-"""What ``kedro viz run`` starts in a process of its own."""
-
-
-def copy_of_project(folder: Path) -> Path:
-    """Copy what kedro-viz reads: it looks for the record of runs in the project's own folder."""
-    for name in ("src", "conf"):
-        shutil.copytree(PROJECT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(PROJECT / "pyproject.toml", folder)
-    return folder
+needs_chromium = pytest.mark.skipif(not CHROMIUM, reason="Chromium is not installed")
 
 
 @contextmanager
-def kedro_viz(folder: Path, env: str, environment: Mapping[str, str]) -> Iterator[tuple[Any, str]]:
-    """Serve a project on the loopback address until the block ends; skip without Chromium.
+def chromium(width: int = 1500, height: int = 950) -> Iterator[Page]:
+    """Open a page in the Chromium of the system until the block ends."""
+    assert CHROMIUM, "Chromium is not installed: apt-get install chromium"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        try:
+            yield browser.new_page(viewport={"width": width, "height": height})
+        finally:
+            browser.close()
 
-    Yields:
-        The browser and the server's address.
+
+def free_port() -> int:
+    """Return a free port below 49152: kedro-viz accepts none of the ephemeral ports.
+
+    Any of them: two that begin to look at one place find the same port.
     """
-    if not (shutil.which("chromium") or shutil.which("google-chrome")):
-        pytest.skip("Chromium is not installed")
-    pictures = run_path(str(PROJECT / "docs/screenshots.py"))
-    port = pictures["free_port"]()
-    url = f"http://127.0.0.1:{port}/"
-    command = [sys.executable, "-c", _SERVER, str(port), env]
-    environment = pictures["ENVIRONMENT"] | dict(environment) | {"KEDRO_ENV": env}
-    with (
-        pictures["serving"](command, url, 300, folder, environment),
-        pictures["Browser"]() as browser,
-    ):
-        yield browser, url
+    while True:
+        port = random.randrange(20000, 49152)
+        with socket.socket() as s:
+            if s.connect_ex(("127.0.0.1", port)):
+                return port
+
+
+@contextmanager
+def serving(
+    command: list[str],
+    url: str,
+    folder: Path,
+    environment: Mapping[str, str],
+    seconds: float = 300,
+) -> Iterator[None]:
+    """Run a server until the block ends; stop it with its child processes.
+
+    Raises:
+        RuntimeError: If it ends, or does not answer in time.
+    """
+    server = subprocess.Popen(
+        command,
+        cwd=folder,
+        env=os.environ | {"KEDRO_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "1", **environment},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                urllib.request.urlopen(url, timeout=5).close()
+                break
+            except OSError as error:
+                if server.poll() is not None or time.monotonic() > deadline:
+                    raise RuntimeError(f"{' '.join(command)} does not answer at {url}") from error
+                time.sleep(0.5)
+        yield
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        try:
+            server.wait(10)
+        except subprocess.TimeoutExpired:
+            os.killpg(server.pid, signal.SIGKILL)
+            server.wait()
 
 
 def answer(url: str) -> Any:
-    """Return what the server answers, as JSON."""
+    """Return what a server answers, as JSON."""
     with urllib.request.urlopen(url, timeout=60) as response:
         return json.load(response)

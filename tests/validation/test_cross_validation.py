@@ -12,7 +12,7 @@ import pytest
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.ensemble import BaggingRegressor, RandomForestRegressor
 from sklearn.linear_model import LinearRegression, Ridge
-from threadpoolctl import threadpool_info
+from threadpoolctl import threadpool_info, threadpool_limits
 from xgboost import XGBRegressor
 
 from uflux_kedro.errors import InputError
@@ -160,7 +160,8 @@ def test_cache_goes_by_what_a_model_says_that_it_uses(rows, tmp_path, monkeypatc
 
 
 def test_one_thread_a_model(rows, fits):
-    held_out_predictions(Spy, *rows, leave_one_site_out(rows[2]), n_jobs=2)
+    with threadpool_limits(2):
+        held_out_predictions(Spy, *rows, leave_one_site_out(rows[2]), n_jobs=2)
     assert {api for _, pools in fits for api in pools} >= {"blas", "openmp"}
     assert all(n == 1 for _, pools in fits for n in pools.values())
 

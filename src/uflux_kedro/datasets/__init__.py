@@ -17,9 +17,10 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "cubes": ["GeoTIFFDataset", "NetCDFCubeDataset", "ZarrCubeDataset"],
+        "documents": ["DocumentDataset", "RunFactsDataset"],
         "figures": ["FigureDataset"],
         "fitted": ["FittedMemberDataset", "FluxUncertaintyDataset"],
-        "folders": ["FigureFolderDataset", "TableFolderDataset"],
+        "folders": ["FigureFolderDataset", "MapDataset", "TableFolderDataset"],
         "member_run": ["MemberRunDataset", "MemberRunsDataset"],
         "products": ["ProductDataset", "ProductStoreDataset"],
         "raw_files": ["FolderDataset", "RawFilesDataset"],

@@ -1,4 +1,4 @@
-"""Datasets of folders with as many files as there are towers, replaced as a whole."""
+"""Datasets of folders with many files, replaced as a whole."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from uflux_kedro.files import replacing
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
+
+    from uflux_kedro.explorer import Explorer
 
 
 class _Folder:
@@ -90,3 +92,25 @@ class FigureFolderDataset(_Folder, AbstractDataset["Mapping[str, Figure]", "dict
             temporary.mkdir()
             for name, figure in data.items():
                 write_picture(figure, temporary / f"{name}.png", self._dpi)
+
+
+class MapDataset(_Folder, AbstractDataset["Explorer", Path]):
+    """The map that one can explore: saved from its contents, loaded as the path of its folder.
+
+    Args:
+        filepath: The folder.
+        metadata: Kedro's metadata, such as the layer in kedro-viz.
+    """
+
+    pattern = "*"
+
+    def load(self) -> Path:
+        """Return the path of the folder."""
+        return self._path
+
+    def save(self, data: Explorer) -> None:
+        """Write the map block by block, in place of that of an earlier run."""
+        from uflux_kedro.explorer import write_explorer
+
+        with replacing(self._path) as temporary:
+            write_explorer(data, temporary)

@@ -38,7 +38,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "member": ["member_figure"],
         "members": ["leaderboard_figure"],
         "next_tower": ["next_tower_figure"],
-        "peers": ["peer_density_figure", "peer_maps_figure"],
+        "peers": ["peer_density_figure", "peer_maps_figure", "peer_seasons_figure"],
         "picture": ["Picture", "read_picture", "write_picture"],
         "profiles": ["profiles_figure", "tower_means"],
         "ratios": ["ratios_figure"],

@@ -15,6 +15,7 @@ from matplotlib.collections import LineCollection, QuadMesh
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
+from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator
 
 from uflux_kedro.figures.inputs import ordered_fluxes
@@ -23,6 +24,8 @@ from uflux_kedro.figures.maps import COAST, WATER, coast_segments, extension
 from uflux_kedro.figures.scatter import IDENTITY
 from uflux_kedro.figures.style import DENSITY_COLOURS, FLUX_COLOURS, PAGE_WIDTH, styled
 from uflux_kedro.gridding.cells import cell_area, cell_edges
+from uflux_kedro.statistics.means import area_mean
+from uflux_kedro.statistics.peers import SEASONS
 
 DIFFERENCE_COLOURS = "RdBu_r"
 _PEER = "#404040"
@@ -117,8 +120,7 @@ def _draw_flux(
 
 def _draw_difference(axis: Axes, one: xr.Dataset) -> QuadMesh:
     difference = one["difference"]
-    values = np.abs(difference.values[np.isfinite(difference.values)])
-    top = float(MaxNLocator(4).tick_values(0, np.percentile(values, 98) or 1.0)[-1])
+    top = _top(difference.values)
     axis.set_facecolor(WATER)
     edges = [cell_edges(one[name].to_numpy()) for name in ("longitude", "latitude")]
     picture = axis.pcolormesh(
@@ -136,6 +138,78 @@ def _draw_difference(axis: Axes, one: xr.Dataset) -> QuadMesh:
     columns = edges[0][[0, -1]]
     axis.set(xlim=columns, ylim=(rows.min() - 2, rows.max() + 2))
     return picture
+
+
+@styled()
+def peer_seasons_figure(comparisons: Mapping[str, xr.Dataset], peer: str) -> Figure:
+    """Draw product minus peer in each season.
+
+    Args:
+        comparisons: Flux -> result of :func:`uflux_kedro.statistics.peers.compare_with_peer`.
+        peer: Name of the other product.
+
+    Returns:
+        One row per flux with one colour scale, one column per season; the title gives the mean
+        difference, weighted by area, and a season without a common month says so.
+
+    Raises:
+        InputError: If a flux is unknown.
+    """
+    fluxes = ordered_fluxes(comparisons, "comparisons")
+    first = comparisons[fluxes[0]]
+    height, width = (
+        float(np.ptp(cell_edges(first[a].to_numpy()))) for a in ("latitude", "longitude")
+    )
+    tall = min(1.5, 1.5 * height / width) + 0.25
+    figure = Figure(figsize=(PAGE_WIDTH, tall * len(fluxes) + 0.2), layout="constrained")
+    rows = figure.subplots(len(fluxes), len(SEASONS), squeeze=False)
+    said = []
+    for axes, flux in zip(rows, fluxes, strict=True):
+        one = comparisons[flux]
+        top = _top(one["seasonal_difference"].to_numpy())
+        means = area_mean(one["seasonal_difference"]).to_numpy()
+        for axis, season, mean in zip(axes, one["season"].to_numpy(), means, strict=True):
+            field = one["seasonal_difference"].sel(season=season).transpose("latitude", "longitude")
+            picture = _draw_season(axis, field, top)
+            words = number(float(mean)) if np.isfinite(mean) else "no common month"
+            axis.set_title(words, loc="right", size=6, weight="normal", pad=2)
+        axes[0].set_ylabel(flux, weight="bold")
+        figure.colorbar(picture, ax=axes, extend="both", ticks=MaxNLocator(3), label=flux_unit(flux), aspect=12)  # fmt: skip
+        known = [
+            f"{name} {number(float(m))}"
+            for name, m in zip(SEASONS, means, strict=True)
+            if np.isfinite(m)
+        ]
+        said.append(f"{flux} ({flux_unit(flux)}): {', '.join(known)}.")
+    for axis, months in zip(rows[0], SEASONS, strict=True):
+        short = "\N{EN DASH}".join(word[:3] for word in months.split(" to "))
+        axis.set_title(short, loc="left", pad=2)
+    figure.set_label(f"Maps of product minus {peer} by season, mean over land. {' '.join(said)}")
+    return figure
+
+
+def _draw_season(axis: Axes, field: xr.DataArray, top: float) -> AxesImage:
+    axis.set_facecolor(WATER)
+    y, x = (cell_edges(field[name].to_numpy())[[0, -1]] for name in ("latitude", "longitude"))
+    picture = axis.imshow(
+        np.ma.masked_invalid(field.to_numpy()),
+        extent=(x[0], x[1], y[0], y[1]),
+        origin="lower",
+        cmap=DIFFERENCE_COLOURS,
+        vmin=-top,
+        vmax=top,
+        interpolation="nearest",
+        aspect="auto",
+    )
+    axis.set(xticks=[], yticks=[])
+    return picture
+
+
+def _top(values: np.ndarray) -> float:
+    """Return a round number near the 98th percentile of the size of the values."""
+    size = np.abs(values[np.isfinite(values)])
+    top = float(np.percentile(size, 98)) if size.size else 0.0
+    return float(MaxNLocator(4).tick_values(0, top or 1.0)[-1])
 
 
 @styled()

@@ -12,8 +12,7 @@ from matplotlib.figure import Figure
 from uflux_kedro.figures.inputs import held_out_pairs, ordered_fluxes
 from uflux_kedro.figures.labels import number
 from uflux_kedro.figures.style import FLUX_COLOURS, PAGE_WIDTH, styled
-from uflux_kedro.validation.by_site import FEWEST_VALUES
-from uflux_kedro.validation.metrics import score_by_site
+from uflux_kedro.validation.metrics import LEAST_SCORED, score_by_site
 
 LOWEST_NSE = -1.0
 """Sites below this NSE are drawn here, as triangles, since NSE has no lower limit."""
@@ -37,7 +36,7 @@ def site_nse(predictions: pd.DataFrame) -> np.ndarray:
     """
     pairs = held_out_pairs(predictions, "predictions")
     scores = score_by_site(pairs)
-    return scores["NSE"][scores["n"] >= FEWEST_VALUES].dropna().to_numpy(float)
+    return scores["NSE"][scores["n"] >= LEAST_SCORED].dropna().to_numpy(float)
 
 
 @styled()

@@ -11,11 +11,14 @@ from uflux_kedro.errors import require_columns
 from uflux_kedro.figures.inputs import ordered_fluxes
 from uflux_kedro.figures.labels import MINUS, number
 from uflux_kedro.figures.style import FLUX_COLOURS, PAGE_WIDTH, styled
-from uflux_kedro.validation.by_site import FEWEST_VALUES
+from uflux_kedro.validation.metrics import LEAST_SCORED
 from uflux_kedro.validation.skill_groups import INTERVAL_COLUMNS, KINDS
 
 LOWEST_NSE = -1.0
 """Left end of the axis, since NSE has no lower limit."""
+
+_RIGHT = 1.45
+"""Place of the numbers of towers, right of the highest NSE."""
 
 _FEW = "#9A9A9A"
 _TITLES = {"part": "part of the signal", "IGBP": "IGBP class", "climate": "climate"}
@@ -73,7 +76,7 @@ def _draw(axis: Axes, table: pd.DataFrame, colour: str) -> None:
     low = table["low"].to_numpy(float).clip(LOWEST_NSE, 1)
     high = table["high"].to_numpy(float).clip(LOWEST_NSE, 1)
     for many in (True, False):
-        of_kind = (sites >= FEWEST_VALUES) == many
+        of_kind = (sites >= LEAST_SCORED) == many
         colours = {"color": colour} if many else {"facecolors": "white", "edgecolors": _FEW}
         line = of_kind & np.isfinite(nse)
         axis.hlines(place[line], low[line], high[line], color=colour if many else _FEW, linewidth=1.0, alpha=0.7)  # fmt: skip
@@ -82,17 +85,21 @@ def _draw(axis: Axes, table: pd.DataFrame, colour: str) -> None:
         axis.scatter(np.full(below.sum(), LOWEST_NSE), place[below], s=14, marker="<", linewidths=0.8, zorder=3, clip_on=False, **colours)  # fmt: skip
     for at, count in zip(place, sites, strict=True):
         if np.isfinite(count):
-            axis.text(1.03, at, f"{count:.0f}", transform=axis.get_yaxis_transform(), size=5, va="center", color="#595959")  # fmt: skip
+            # Inside the axes, so that the layout need not measure each.
+            text = axis.text(_RIGHT, at, f"{count:.0f}", size=5, va="center", ha="right", color="#595959")  # fmt: skip
+            text.set_in_layout(False)
     axis.axvline(0, color="#BBBBBB", linewidth=0.6, zorder=0)
     axis.grid(axis="y")
-    axis.set(xlim=(LOWEST_NSE - 0.05, 1.05), xticks=[-1, 0, 1], xticklabels=[f"{MINUS}1", "0", "1"])
+    axis.set(
+        xlim=(LOWEST_NSE - 0.05, _RIGHT + 0.03),
+        xticks=[-1, 0, 1],
+        xticklabels=[f"{MINUS}1", "0", "1"],
+    )
 
 
 def _said(table: pd.DataFrame, fluxes: list[str]) -> str:
     """Return the NSE of the parts of each flux as text."""
-    parts = table[(table["kind"] == "part") & (table["sites"] >= FEWEST_VALUES)].dropna(
-        subset="NSE"
-    )
+    parts = table[(table["kind"] == "part") & (table["sites"] >= LEAST_SCORED)].dropna(subset="NSE")
     said = [
         f"{flux}: "
         + ", ".join(

@@ -26,7 +26,7 @@ from uflux_kedro.figures.labels import number
 from uflux_kedro.figures.maps import WATER
 from uflux_kedro.figures.style import DENSITY_COLOURS, PAGE_WIDTH, styled
 from uflux_kedro.readers.regions import read_countries
-from uflux_kedro.validation.by_site import FEWEST_VALUES
+from uflux_kedro.validation.metrics import LEAST_SCORED
 
 _LAND = "#D9DBDC"
 _BELOW_ZERO = "#D55E00"
@@ -166,7 +166,7 @@ def _frame(axis: Axes, frame: Frame) -> None:
 
 def _draw_towers(axis: Axes, frame: Frame, skill: pd.DataFrame, flux: str) -> str:
     """Draw the towers of one flux; return what is seen."""
-    scored = (skill["n"] >= FEWEST_VALUES) & skill["NSE"].notna()
+    scored = (skill["n"] >= LEAST_SCORED) & skill["NSE"].notna()
     nse = skill.loc[scored, "NSE"]
     # The lowest on top: what is wrong must not hide.
     for rows, style in (
@@ -198,7 +198,7 @@ def _draw_key(figure: Figure, axis: Axes) -> None:
         handles=[
             Line2D([], [], marker="o", color=high, mec="#262626", label="tower", **dot),
             Line2D([], [], marker="v", color=_BELOW_ZERO, mec="#262626", label="NSE below 0", **dot),
-            Line2D([], [], marker="o", mfc="none", mec="#595959", label=f"fewer than {FEWEST_VALUES} values", **dot),
+            Line2D([], [], marker="o", mfc="none", mec="#595959", label=f"fewer than {LEAST_SCORED} values", **dot),
         ],
         loc="lower center",
         bbox_to_anchor=(0.5, 0.45),

@@ -24,6 +24,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "captions": ["FIGURES", "UNCERTAINTY_FIGURES", "Caption"],
         "context": ["ReportContext"],
+        "data_sheets": ["data_sheet"],
         "explanation": ["explanation_section"],
         "glossary": ["glossary_section"],
         "gap_filling": ["FilledTowers", "render_gap_filling"],
@@ -31,12 +32,15 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "others": ["fine_section", "no_peers_section"],
         "parameters": [
             "FineProductParameters",
+            "MapParameters",
             "PeerParameters",
             "PeerVariable",
             "ReportingParameters",
         ],
+        "model_cards": ["card_row", "join_cards"],
         "render": ["render_report"],
         "sections": ["Section", "map_sections"],
+        "site_list": ["site_list"],
         "tables": ["html_table"],
         "uncertainty": ["uncertainty_section"],
     },

@@ -116,7 +116,6 @@ FIGURES: Mapping[str, Caption] = {
         for flux in FLUXES
     },
     "tower_map": Caption(
-        "Figure S10",
         "Skill on the map",
         "Nash-Sutcliffe efficiency (NSE) at each tower that the model was not trained on ({scheme}), "
         "on a scale from 0 to 1. Model: {shown}. Triangles: towers below 0, where the mean of the "
@@ -124,7 +123,6 @@ FIGURES: Mapping[str, Caption] = {
         "{records}. Towers in one place cover each other, the lowest NSE on top. Land: Natural Earth.",
     ),
     "taylor": Caption(
-        "Figure S11",
         "Members and ensemble in Taylor diagrams",
         "Correlation (angle), standard deviation divided by that of the towers (distance from the "
         "origin), and centred root mean squared error in the same unit (distance from the star; blue "
@@ -132,7 +130,6 @@ FIGURES: Mapping[str, Caption] = {
         "(2001). Bias is not shown. Each member has its own {records}; the ensemble has all.",
     ),
     "skill_by_group": Caption(
-        "Figure S12",
         "Skill by part of the signal, IGBP class and climate",
         "NSE at towers that the model was not trained on ({scheme}). Model: {shown}. Parts: mean of "
         "each tower, mean seasonal cycle, departures from it, yearly means and their trend, after "
@@ -140,7 +137,6 @@ FIGURES: Mapping[str, Caption] = {
         "ten towers, whose score may be chance. At the right: number of towers.",
     ),
     "ratios": Caption(
-        "Figure 9",
         "Water-use efficiency and energy-balance ratio",
         "Ratios of fluxes at towers that no model was trained on ({scheme}). Model: {shown}. Left: "
         "ratio of the sums of each tower with ten {records} or more. Right: each of the {records} "
@@ -153,10 +149,10 @@ FIGURES: Mapping[str, Caption] = {
         "reduced major axis, slope = sd(model) / sd(tower) with the sign of the correlation, through "
         "the means (Warton et al., 2006), with the interval of its slope over bootstrap draws of "
         "towers; dashed: 1:1. r² is Pearson's r, squared.",
+        uflux="9",
     ),
     **{
         f"series_{flux}": Caption(
-            f"Figure S{place}",
             f"Series of {flux} at chosen towers",
             "Measured, and predicted by models that were not trained on the tower ({scheme}), with "
             "the interval of the prediction, whose calibration did not see the tower either. "
@@ -164,7 +160,7 @@ FIGURES: Mapping[str, Caption] = {
             "NSE among towers with 24 {records} or more. Each panel has its own scale. "
             f"{flux} in {flux_unit(flux)}.",
         )
-        for place, flux in enumerate(FLUXES, start=13)
+        for flux in FLUXES
     },
 }  # fmt: skip
 """Key of a figure -> its caption, in the order of the page."""
@@ -179,6 +175,14 @@ _PEER_FIGURES = {
         gridded=True,
         section="peers",
         uflux="8",
+    ),
+    "differences": Caption(
+        "Product minus {peer}, by season",
+        "Difference of the means over the months of a season and the cells that both products have; at the "
+        "right above a map: its mean, weighted by area. One colour scale a flux, to a round number near "
+        "the 98th percentile. {{units}}.",
+        gridded=True,
+        section="peers",
     ),
     "density": Caption(
         "Product against {peer}, by cell and month",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import pandas as pd
 
@@ -42,8 +43,13 @@ class ReportContext:
         provenance: Title such as "Versions" -> name -> value.
         simulated: Mark of simulated data, from :func:`uflux_kedro.simulated.mark_of`; the title
             and the first line say so.
-        generated: Time at which the page was made; None omits it, so that equal runs give equal
-            bytes.
+        settings: Parameters of the run as YAML.
+        run: What differs from run to run, see :func:`uflux_kedro.report.run_facts.run_table`. All
+            of it is in one part of the page, so that the rest is equal in equal runs.
+        files: Files that the run read, see :func:`uflux_kedro.report.run_facts.files_table`.
+        site_list: Result of :func:`uflux_kedro.report.site_list.site_list`.
+        model_cards: Result of :func:`uflux_kedro.report.model_cards.join_cards`.
+        data_sheets: Result of :func:`uflux_kedro.report.data_sheets.data_sheet`.
     """
 
     title: str
@@ -64,4 +70,9 @@ class ReportContext:
     warnings: Sequence[str] = ()
     provenance: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     simulated: str = ""
-    generated: str | None = None
+    settings: str = ""
+    run: Mapping[str, Any] = field(default_factory=dict)
+    files: pd.DataFrame = field(default_factory=pd.DataFrame)
+    site_list: pd.DataFrame = field(default_factory=pd.DataFrame)
+    model_cards: pd.DataFrame = field(default_factory=pd.DataFrame)
+    data_sheets: pd.DataFrame = field(default_factory=pd.DataFrame)

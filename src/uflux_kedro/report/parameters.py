@@ -1,4 +1,4 @@
-"""The block ``reporting``: products that the report compares the maps with."""
+"""The block ``reporting``: the map to explore, and products that the report compares the maps with."""
 
 from __future__ import annotations
 
@@ -41,6 +41,17 @@ class PeerParameters(Parameters):
         }
 
 
+class MapParameters(Parameters):
+    """The block ``reporting.map``: the map that one can explore."""
+
+    show: bool = True
+    """Whether to write the map, 08_reporting/map, where there are products."""
+    members: bool = True
+    """Whether it shows each member, where the products keep them; members take most of its space."""
+    levels: int | None = Field(default=None, ge=0)
+    """Highest number of overviews, each of half the resolution; null for as many as it takes."""
+
+
 class FineProductParameters(Parameters):
     """The entry ``reporting.fine_product``: a product of much smaller cells, of a part of the map."""
 
@@ -60,10 +71,15 @@ class FineProductParameters(Parameters):
 class ReportingParameters(Parameters):
     """The block ``reporting``."""
 
+    map: MapParameters = MapParameters()
+    """The map that one can explore."""
     fine_product: FineProductParameters | str | None = None
     """Product of smaller cells to compare the maps with, such as one at 100 m; a path alone is that of
     GPP. Null for none."""
 
+    pdf: Literal["auto", "always", "never"] = "auto"
+    """Whether the report is printed as PDF too: ``auto`` where Chromium or Chrome is installed;
+    ``always`` stops a run at its start where neither is."""
     peers: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+$")], PeerParameters | None] = {}
     """Name -> product to compare the maps with; null removes a peer that another environment
     defines."""

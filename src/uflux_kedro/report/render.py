@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pandas as pd
 from markupsafe import Markup
 
 from uflux_kedro.figures.inputs import ordered_fluxes
 from uflux_kedro.figures.labels import RECORDS, SCHEMES
+from uflux_kedro.installed import version_of
 from uflux_kedro.report.captions import FIGURES, UNCERTAINTY_FIGURES, caption_of, units_text
 from uflux_kedro.report.context import ReportContext
+from uflux_kedro.report.data_sheets import sheets
 from uflux_kedro.report.headline import headline_table, headline_text
+from uflux_kedro.report.model_cards import cards
 from uflux_kedro.report.numbering import linked
 from uflux_kedro.report.page import fill_page
 from uflux_kedro.report.period import mean_in_words
+from uflux_kedro.report.run_facts import CITE, files_table, run_table
 from uflux_kedro.report.tables import (
     comparison_table,
     data_table,
@@ -61,6 +66,23 @@ def render_report(context: ReportContext) -> str:
         leaderboard=html_table(leaderboard_table(leaderboard), "leaderboard", title="Leaderboard"),
         comparison=_comparison(context),
         headline=_headline(context, records),
+        site_list=_table(context.site_list, "towers-listed", "Towers"),
+        cards=[
+            (name, facts, html_table(ranges, f"card-{place}", 3, f"Predictors of {name}"), settings)
+            for place, (name, facts, ranges, settings) in enumerate(cards(context.model_cards))
+        ],
+        sheets=[
+            (name, facts, html_table(variables, f"sheet-{name}", title=f"Variables of {name}"))
+            for name, facts, variables in _sheets(context.data_sheets)
+        ],
+        run=run_table(context.run),
+        cite=[
+            (what, reference.format(version=version_of("uflux_kedro")), doi)
+            for what, reference, doi in CITE
+        ],
+        files=_table(files_table(context.files), "files", "Files that were read")
+        if len(context.files)
+        else None,
         figures=_figures(context, records),
         sections=[
             {
@@ -117,6 +139,14 @@ def _comparison(context: ReportContext) -> Markup | None:
     return html_table(
         comparison_table(context.comparison), "comparison", 3, "Members compared with the first"
     )
+
+
+def _table(table: pd.DataFrame, key: str, title: str) -> Markup | None:
+    return None if table.empty else html_table(table, key, title=title)
+
+
+def _sheets(table: pd.DataFrame) -> list[Any]:
+    return [] if table.empty else sheets(table)
 
 
 def _figures(context: ReportContext, records: str) -> list[dict[str, object]]:

@@ -44,6 +44,14 @@ SCORES = {
 }
 """Score -> description and unit; None is the flux's unit. All are weighted by area and days."""
 
+SEASONS = {
+    "December to February": (11, 0, 1),
+    "March to May": (2, 3, 4),
+    "June to August": (5, 6, 7),
+    "September to November": (8, 9, 10),
+}
+"""Season -> its calendar months, January being 0."""
+
 _SERIES = {"days": "1", "common_area": "km2", "product_series": None, "peer_series": None}
 """Column of the monthly series -> unit; None is the flux's unit. Days have the unit 1, since xarray
 would read "d" as a duration."""
@@ -60,7 +68,8 @@ def compare_with_peer(product: xr.Dataset, variable: str, peer: xr.Dataset) -> x
 
     Returns:
         Scalars of :data:`SCORES`; ``product``, ``peer`` and ``difference`` (latitude,
-        longitude), means over the common months; ``product_series`` and ``peer_series`` (time),
+        longitude), means over the common months; ``seasonal_difference`` (season, latitude,
+        longitude), of :data:`SEASONS` by number, NaN without a common month; ``product_series`` and ``peer_series`` (time),
         means over the ``common_area`` (km2) of months of so many ``days``; ``density`` (peer_bin,
         product_bin), km2 times months in each pair of bins of their values. A score that needs a spread or more months
         than there are is NaN.
@@ -243,6 +252,7 @@ def _result(sums: _Sums, variable: str, grid: xr.Dataset, area: np.ndarray) -> x
     attributes = {"units": canonical, "cell_methods": "time: mean"}
     for name, values in {"product": means[0], "peer": means[1], "difference": means[0] - means[1]}.items():  # fmt: skip
         data[name] = (_PLACE, values.astype("float32"), attributes)
+    data["seasonal_difference"] = (("season", *_PLACE), _by_season(sums), attributes)
     series = pd.DataFrame(sums.series, columns=["time", *_SERIES]).set_index("time")
     series["common_area"] /= 1e6
     for name, unit in _SERIES.items():
@@ -250,8 +260,21 @@ def _result(sums: _Sums, variable: str, grid: xr.Dataset, area: np.ndarray) -> x
     middle = (sums.edges[1:] + sums.edges[:-1]) / 2
     data["density"] = (("peer_bin", "product_bin"), sums.density, {"units": "km2"})
     coords = {axis: grid[axis] for axis in _PLACE} | {"peer_bin": middle, "product_bin": middle}
-    coords["time"] = series.index
+    coords |= {"time": series.index, "season": range(1, len(SEASONS) + 1)}
     return xr.Dataset(data, coords, {"variable": variable})
+
+
+def _by_season(sums: _Sums) -> np.ndarray:
+    """Return product less peer in each season (season, latitude, longitude)."""
+    found = []
+    for months in SEASONS.values():
+        amount, days = (
+            sums.cycle[:, list(months)].sum(axis=1),
+            sums.cycle_days[list(months)].sum(axis=0),
+        )
+        with np.errstate(invalid="ignore", divide="ignore"):
+            found.append((amount[0] - amount[1]) / days)
+    return np.stack(found).astype("float32")
 
 
 def _pairs(values: np.ndarray, weights: np.ndarray) -> tuple[float, float]:

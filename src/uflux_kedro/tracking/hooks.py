@@ -29,7 +29,15 @@ _NOTE = "mlflow.note.content"
 _LONGEST = 6000  # characters of a parameter; MLflow refuses longer values
 _BATCH = 100  # parameters; MLflow refuses more at a time
 _SHOWN = (
-    *("report", "ensemble_skill", "leaderboard", "aggregates", "peers", "quality_report"),
+    *(
+        "report",
+        "report_pdf",
+        "ensemble_skill",
+        "leaderboard",
+        "aggregates",
+        "peers",
+        "quality_report",
+    ),
     *("gap_filling_page", "gap_filling_scoreboard", "gap_filling_sums"),
 )
 """Outputs that are kept as artifacts of the parent run."""
@@ -185,3 +193,7 @@ class TrackingHooks:
             if name in made:
                 for file in files_of(catalog.get(name)):
                     client.log_artifact(run_id, str(file))
+        for name in sorted(made):
+            if name.startswith("figure_"):
+                for file in files_of(catalog.get(name)):
+                    client.log_artifact(run_id, str(file), "figures")

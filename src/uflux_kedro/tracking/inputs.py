@@ -9,17 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from uflux_kedro.datasets.raw_files import FolderDataset
-from uflux_kedro.files import sha256
+from uflux_kedro.files import checksums
 from uflux_kedro.staging import local_path
 
 if TYPE_CHECKING:
     from mlflow.entities import DatasetInput
 
-LARGEST = 1 << 30
-"""Bytes of a source up to which its contents are read for a checksum.
-
-Beyond, the checksum is of names, sizes and times of change: to read a terabyte takes hours.
-"""
 _DIGEST = 36  # characters; MLflow refuses longer ones
 
 
@@ -40,28 +35,12 @@ def files_of(dataset: Any) -> list[Path]:
     return [path] if path.is_file() else []
 
 
-def checksums(files: list[Path], largest: int = LARGEST) -> list[dict[str, Any]]:
-    """Return path, size and checksum of each file.
-
-    Args:
-        files: The files.
-        largest: See :data:`LARGEST`.
-    """
-    sizes = {file: file.stat() for file in files}
-    read = sum(stat.st_size for stat in sizes.values()) <= largest
-    return [
-        {"file": str(file), "bytes": stat.st_size}
-        | ({"sha256": sha256(file)} if read else {"changed_ns": stat.st_mtime_ns})
-        for file, stat in sizes.items()
-    ]
-
-
 def dataset_input(name: str, found: list[dict[str, Any]], context: str) -> DatasetInput:
     """Return the files of a source as one MLflow dataset.
 
     Args:
         name: Name in the catalog.
-        found: Result of :func:`checksums`.
+        found: Result of :func:`uflux_kedro.files.checksums`.
         context: What the run does with it.
     """
     from mlflow.entities import Dataset, DatasetInput, InputTag

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import re
 import subprocess
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
+
+from uflux_kedro.errors import without_secrets
+
+_LOCAL = "http://127.0.0.1:5000"
+"""Where ``python -m uflux_kedro.tracking`` serves MLflow's pages."""
 
 
 def members_of(pipeline: Any) -> list[str]:
@@ -60,6 +67,36 @@ def flat(parameters: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str,
             yield from flat(value, f"{path}.")
         else:
             yield path, str(value)
+
+
+def facts_of(project: Path, environment: str, run: Any) -> dict[str, Any]:
+    """Return what differs from run to run, for :func:`uflux_kedro.report.run_facts.run_table`.
+
+    Where ``SOURCE_DATE_EPOCH`` is set, it is the date, and the MLflow run is left out: equal runs
+    then give equal bytes.
+
+    Args:
+        project: Folder of the project.
+        environment: Kedro's environment.
+        run: The MLflow run under way; None if there is none.
+    """
+    commit = git_commit(project)
+    facts: dict[str, Any] = {"started": int(time.time()), "environment": environment}
+    if commit:
+        facts |= {"commit": commit.removesuffix("+"), "changed": commit.endswith("+")}
+    epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
+    if epoch.isdecimal():
+        facts["started"] = int(epoch)
+    elif run is not None:
+        facts |= {"mlflow_run": run.info.run_id, "mlflow_page": page_of(run)}
+    return facts
+
+
+def page_of(run: Any) -> str:
+    """Return the address of a run's page: on the server that keeps it, or on one of this machine."""
+    store = os.environ.get("MLFLOW_TRACKING_URI", "")
+    server = without_secrets(store).rstrip("/") if store.startswith("http") else _LOCAL
+    return f"{server}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}"
 
 
 def git_commit(project: Path) -> str | None:

@@ -9,9 +9,6 @@ import pandas as pd
 from uflux_kedro.errors import ConfigurationError, require_columns
 from uflux_kedro.validation.metrics import score_by_site
 
-FEWEST_VALUES = 10
-"""Fewest values of a site, or sites of a group, whose score means anything."""
-
 LEAST_SERIES = 24
 """Fewest values of a site that is chosen for its series."""
 

@@ -30,3 +30,11 @@ def read_grid(files: list[Path], parameters: GridParameters) -> xr.Dataset:
     if parameters.means_over is None:
         return cube
     return means_over(cube, parameters.reader, parameters.means_over)
+
+
+def list_input_files(**sources: list[Path]) -> pd.DataFrame:
+    """List the files of all sources with size and checksum, for the report."""
+    from uflux_kedro.files import checksums
+
+    found = {name: checksums(files) for name, files in sources.items()}
+    return pd.DataFrame([{"source": name} | file for name, of in found.items() for file in of])

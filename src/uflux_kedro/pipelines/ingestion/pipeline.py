@@ -5,7 +5,7 @@ from __future__ import annotations
 from kedro.pipeline import Pipeline, node
 
 from uflux_kedro.configuration import project_parameters
-from uflux_kedro.pipelines.ingestion.nodes import read_grid, read_tower_files
+from uflux_kedro.pipelines.ingestion.nodes import list_input_files, read_grid, read_tower_files
 from uflux_kedro.pipelines.ingestion.quality_nodes import admit_towers, check_tower_quality
 
 
@@ -55,8 +55,14 @@ def create_pipeline(**_: object) -> Pipeline:
         )
         for source in parameters["grids"] or {}
     ]
+    listed = node(
+        list_input_files,
+        inputs={name: f"raw_{name}" for name in ("towers", *(parameters["grids"] or {}))},
+        outputs="input_files",
+        name="list_input_files",
+    )
     return Pipeline(
-        [*towers, *grids],
+        [*towers, *grids, listed],
         namespace="ingestion",  # one box in kedro-viz
         prefix_datasets_with_namespace=False,
         tags="ingestion",

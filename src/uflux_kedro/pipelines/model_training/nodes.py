@@ -237,12 +237,15 @@ def collect_leaderboard(*scores: dict[str, Any]) -> pd.DataFrame:
 
 def collect_members(*models: Any) -> pd.DataFrame:
     """Make a table of what the fitted members of a flux are, from their cards."""
+    from uflux_kedro.report import card_row
+
     rows = [
         {
             "flux": model.card["flux"],
             "predictor_set": model.card["scores"]["predictor_set"],
             "model": model.card["scores"]["model"],
             "predictors": " ".join(model.predictors),
+            **card_row(model.card),
         }
         for model in models
     ]

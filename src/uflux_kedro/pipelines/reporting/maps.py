@@ -46,6 +46,8 @@ def covers_globe(parameters: Mapping[str, Any]) -> bool:
     from uflux_kedro.gridding.grids import TargetGrid
 
     given = parameters["inference"].get("grid") or parameters["features"]["target_grid"]
+    if "crs" in given:
+        return False
     grid = TargetGrid.model_validate(given)
     return grid.east - grid.west == 360 and grid.south <= -60 and grid.north >= 75
 
@@ -178,6 +180,13 @@ def draw_latitude_seasons(**tables: pd.DataFrame) -> mpl_figure.Figure:
     return latitude_seasons_figure(tables)
 
 
+def draw_seasonal_differences(peer: str, **comparisons: xr.Dataset) -> mpl_figure.Figure:
+    """Draw product minus peer in each season."""
+    from uflux_kedro.figures.peers import peer_seasons_figure
+
+    return peer_seasons_figure({f: c.compute() for f, c in comparisons.items()}, peer)
+
+
 def tabulate_literature(
     aggregates: pd.DataFrame, budgets: pd.DataFrame | None = None
 ) -> pd.DataFrame:
@@ -225,14 +234,14 @@ def draw_literature(literature: pd.DataFrame) -> mpl_figure.Figure:
 
 
 def further_sections(
-    parts: Mapping[str, Any], figures: Collection[str], training_table: pd.DataFrame
+    parts: Mapping[str, Any], figures: Collection[str], simulated: str
 ) -> list[Any]:
     """Return the sections about the maps beside those of totals, peers and budgets.
 
     Args:
         parts: Name of a dataset of the report -> its value.
         figures: Keys of the report's figures.
-        training_table: The training table, which says what of the data is simulated.
+        simulated: What of the data is simulated; empty for none.
     """
     from uflux_kedro.report.literature import literature_section
     from uflux_kedro.report.others import fine_section, no_peers_section
@@ -242,6 +251,5 @@ def further_sections(
         found += [] if "peers" in parts else [no_peers_section()]
         found.append(fine_section("resolutions" in figures))
     if "literature" in parts:
-        simulated = training_table.attrs.get("simulated", "")
         found.append(literature_section(parts["literature"], simulated))
     return found

@@ -8,7 +8,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from uflux_kedro.configuration import in_order
 from uflux_kedro.ensemble import EnsembleParameters, Member
 from uflux_kedro.installed import version_of
 from uflux_kedro.lazy import mpl_figure, pd, xr
@@ -173,6 +172,7 @@ def write_report(
     Its members are those that were trained; ``members`` are the configured ones. The drivers of the
     maps may be simulated where those of the towers are not.
     """
+    from uflux_kedro.pipelines.reporting.documents import as_yaml
     from uflux_kedro.pipelines.reporting.made_of import dates_of, trained_members, warnings_about
     from uflux_kedro.pipelines.reporting.maps import further_sections
     from uflux_kedro.pipelines.reporting.uncertainty import uncertainty_sections
@@ -200,6 +200,7 @@ def write_report(
         tables = {flux: of(table) for flux, table in held_out.items()}
         skill[title] = pd.concat(tables, names=["flux"]).reset_index()
     skill["By tower"] = parts["skill_by_site"]
+    mark = mark_of(training_table, *([] if drivers is None else [drivers]))
     return render_report(
         ReportContext(
             title="UFLUX ensemble",
@@ -220,15 +221,21 @@ def write_report(
                     *(parts.get(k) for k in ("aggregates", "peers", "budgets")),
                     unvegetated=parameters.get("inference", {}).get("unvegetated", "mask"),
                 ),
-                *further_sections(parts, figures, training_table),
+                *further_sections(parts, figures, mark),
                 *uncertainty_sections(members, parameters, parts, figures),
                 glossary_section(
                     trained, leaderboard["scheme"].unique(), mapped="aggregates" in parts
                 ),
             ],
-            simulated=mark_of(training_table, *([] if drivers is None else [drivers])),
+            simulated=mark,
             left_out=_left_out(members, missing_columns, parameters),
-            provenance={"Versions": _versions(), "Parameters": in_order(parameters)},
+            provenance={"Versions": _versions()},
+            settings=as_yaml(parameters),
+            run=parts.get("run_facts", {}),
+            files=parts.get("input_files", pd.DataFrame()),
+            site_list=parts.get("site_list", pd.DataFrame()),
+            model_cards=parts.get("model_cards", pd.DataFrame()),
+            data_sheets=parts.get("data_sheets", pd.DataFrame()),
         )
     )
 

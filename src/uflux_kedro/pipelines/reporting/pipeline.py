@@ -11,6 +11,7 @@ from typing import Any
 from kedro.pipeline import Pipeline, node
 
 from uflux_kedro.configuration import project_parameters
+from uflux_kedro.errors import ConfigurationError
 from uflux_kedro.members import (
     bound,
     by_flux,
@@ -18,7 +19,19 @@ from uflux_kedro.members import (
     derived_products,
     project_members,
 )
-from uflux_kedro.pipelines.reporting.maps import map_figures, map_tables, nodes_of_products
+from uflux_kedro.pipelines.reporting.documents import (
+    describe_products,
+    join_model_cards,
+    list_sites,
+    print_report,
+)
+from uflux_kedro.pipelines.reporting.explorer import explorer_node
+from uflux_kedro.pipelines.reporting.maps import (
+    draw_seasonal_differences,
+    map_figures,
+    map_tables,
+    nodes_of_products,
+)
 from uflux_kedro.pipelines.reporting.nodes import (
     check_budgets,
     compare_product,
@@ -44,6 +57,8 @@ from uflux_kedro.pipelines.reporting.uncertainty import (
     uncertainty_figures,
     uncertainty_tables,
 )
+from uflux_kedro.report.parameters import ReportingParameters
+from uflux_kedro.report.pdf import find_chromium
 
 
 def create_pipeline(**_: object) -> Pipeline:
@@ -139,16 +154,36 @@ def create_pipeline(**_: object) -> Pipeline:
             )
         )
         tables.append("peers")
+    if parameters["grids"] and parameters["reporting"].get("map", {}).get("show", True):
+        nodes.append(explorer_node(fluxes, comparisons))
     for name in dict.fromkeys(peer.name for peer in peers):
         of_peer = {
             peer.flux: comparison for peer, comparison in comparisons.items() if peer.name == name
         }
         figures[f"difference_{name}"] = (bound(draw_difference, name), of_peer)
+        figures[f"differences_{name}"] = (bound(draw_seasonal_differences, name), of_peer)
         figures[f"density_{name}"] = (bound(draw_peer_density, name), of_peer)
     nodes += [
         node(draw, inputs=inputs, outputs=f"figure_{name}", name=f"draw_{name}")
         for name, (draw, inputs) in figures.items()
     ]
+    nodes += [
+        node(list_sites, ["sites", "training_table"], "site_list", name="list_sites"),
+        node(
+            join_model_cards,
+            inputs=["leaderboard", *(f"members_{flux}" for flux in fluxes)],
+            outputs="model_cards",
+            name="join_model_cards",
+        ),
+    ]
+    tables += ["site_list", "model_cards"]
+    if parameters["grids"]:
+        mapped = {flux: f"product_{flux}" for flux in fluxes}
+        mapped |= {name: f"derived_{name}" for name in derived_products(members)}
+        nodes.append(node(describe_products, mapped, "data_sheets", name="describe_products"))
+        tables.append("data_sheets")
+    if to_be_printed(parameters):
+        nodes.append(node(print_report, "report", "report_pdf", name="print_report"))
     nodes.append(
         node(
             bound(write_report, members),
@@ -161,6 +196,8 @@ def create_pipeline(**_: object) -> Pipeline:
                 "parameters": "parameters",
                 "ensemble_skill": "ensemble_skill",
                 **({"drivers": drivers} if parameters["grids"] else {}),
+                "run_facts": "run_facts",
+                "input_files": "input_files",
                 **{f"members_{flux}": f"members_{flux}" for flux in fluxes},
                 **{f"comparison_{flux}": f"comparison_{flux}" for flux in fluxes},
                 **{f"held_out_{flux}": name for flux, name in shown.items()},
@@ -175,3 +212,19 @@ def create_pipeline(**_: object) -> Pipeline:
     )
     joined = Pipeline(nodes, namespace="reporting", prefix_datasets_with_namespace=False)
     return Pipeline([*of_fluxes, joined], tags="reporting")
+
+
+def to_be_printed(parameters: dict[str, Any]) -> bool:
+    """Whether the report is printed as PDF.
+
+    Raises:
+        ConfigurationError: If it always is and there is no program for it.
+    """
+    when = ReportingParameters.model_validate(parameters.get("reporting", {})).pdf
+    found = when != "never" and find_chromium() is not None
+    if when == "always" and not found:
+        raise ConfigurationError(
+            "reporting.pdf is `always`, but neither Chromium nor Chrome is installed. Install one, "
+            "or set `auto`, which prints the report only where it can"
+        )
+    return found

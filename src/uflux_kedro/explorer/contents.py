@@ -1,0 +1,37 @@
+"""What a map is made from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pandas as pd
+import xarray as xr
+
+
+@dataclass(frozen=True)
+class Explorer:
+    """A map of products, and what is shown beside them.
+
+    Attributes:
+        products: Flux -> its product, lazily: ``<flux>`` (time, latitude, longitude) or (time, y, x),
+            ``cell_area`` and ``time_bnds``; where there are such fields, ``<flux>_lower``,
+            ``<flux>_upper``, ``<flux>_completeness``, ``<flux>_flag`` and ``<flux>_member``.
+        sites: ``site_id``, ``latitude``, ``longitude`` and ``IGBP`` of the towers; None for no towers.
+        held_out: Flux -> rows of the towers that the model had not seen: ``site_id``, ``time``,
+            ``truth``, ``prediction``, and ``lower`` and ``upper`` if there are intervals.
+        aggregates: Totals and means by region, as in ``aggregates.csv``; None for none.
+        comparisons: Peer -> flux -> ``difference`` (latitude, longitude), product minus peer.
+        simulated: What of the data is simulated, such as ``towers, ERA5``; empty for measured ones.
+        members: Whether to show the members' own fields where the products have them.
+        levels: Highest number of overviews; None for as many as it takes to see all at once.
+    """
+
+    products: Mapping[str, xr.Dataset]
+    sites: pd.DataFrame | None = None
+    held_out: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    aggregates: pd.DataFrame | None = None
+    comparisons: Mapping[str, Mapping[str, xr.Dataset]] = field(default_factory=dict)
+    simulated: str = ""
+    members: bool = True
+    levels: int | None = None

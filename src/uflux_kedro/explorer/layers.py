@@ -1,0 +1,112 @@
+"""Fields of a product that the map shows, and their colours."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import matplotlib
+import numpy as np
+import xarray as xr
+from matplotlib.colors import to_hex
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from uflux_kedro.figures.maps import SPREAD_COLOURS, mean_scale
+from uflux_kedro.products.fields import OUTSIDE
+
+Scale = tuple[str, float, float]
+"""Colour map and its limits."""
+
+_OF_ONE: Scale = ("viridis", 0.0, 1.0)
+_COLOURS = 64
+
+
+def product_layers(product: xr.Dataset, flux: str, members: bool) -> dict[str, xr.DataArray]:
+    """Return the fields of a product that the map shows, lazily.
+
+    Args:
+        product: The product.
+        flux: Its flux.
+        members: Whether to keep the members' own fields.
+
+    Returns:
+        Name -> field (..., time, rows, columns). ``<flux>_extrapolated`` is 1 where a predictor lies
+        outside its range in training, 0 elsewhere, and missing where there is no value.
+    """
+    rows_columns = product["cell_area"].dims
+    names = [flux, *(f"{flux}_{name}" for name in ("lower", "upper", "completeness"))]
+    if members:
+        names.append(f"{flux}_member")
+    found = {
+        name: product[name].transpose(..., "time", *rows_columns)
+        for name in names
+        if name in product
+    }
+    flag = f"{flux}_flag"
+    if flag in product:
+        outside = ((product[flag].astype("int16") & OUTSIDE) > 0).astype("float32")
+        outside = outside.where(product[flux].notnull()).transpose("time", *rows_columns)
+        outside.attrs = {"long_name": "a predictor is outside its range in training", "units": "1"}
+        found[f"{flux}_extrapolated"] = outside
+    return found
+
+
+def flux_scales(flux: str, mean: xr.DataArray, width: xr.DataArray | None) -> dict[str, Scale]:
+    """Return the scale of each statistic.
+
+    Args:
+        flux: The flux.
+        mean: Mean over time.
+        width: Widths of intervals; None for no intervals.
+    """
+    scales = {
+        "mean": mean_scale(flux, mean),
+        "completeness": _OF_ONE,
+        "extrapolated": ("cividis", 0.0, 1.0),
+    }
+    if width is not None:
+        scales["width"] = (SPREAD_COLOURS, 0.0, _top(width.to_numpy()))
+    return scales
+
+
+def difference_scale(difference: NDArray[np.floating]) -> Scale:
+    """Return the scale of differences, symmetrical about zero."""
+    from uflux_kedro.figures.peers import DIFFERENCE_COLOURS
+
+    top = _top(np.abs(difference))
+    return DIFFERENCE_COLOURS, -top, top
+
+
+def _top(values: NDArray[np.floating]) -> float:
+    """Return a round number near the 98th percentile."""
+    known = values[np.isfinite(values)]
+    top = float(np.percentile(known, 98)) if known.size else 0.0
+    return float(MaxNLocator(4).tick_values(0, top or 1.0)[-1])
+
+
+def colour_table(name: str) -> list[str]:
+    """Return the colours of a colour map from low to high, such as ``#440154``."""
+    return [to_hex(c) for c in matplotlib.colormaps[name](np.linspace(0, 1, _COLOURS))]
+
+
+def period_labels(product: xr.Dataset) -> list[str]:
+    """Return the name of each period: ``2019-07``, ``2019-07-15`` or ``2019-01-01 to 2019-06-30``."""
+    starts, ends = product["time_bnds"].to_numpy().astype("datetime64[D]").T
+    labels = []
+    for start, end in zip(starts, ends, strict=True):
+        month = start.astype("datetime64[M]")
+        if start == month.astype("datetime64[D]") and end == (month + 1).astype("datetime64[D]"):
+            labels.append(str(month))
+        elif end - start <= np.timedelta64(1, "D"):
+            labels.append(str(start))
+        else:
+            labels.append(f"{start} to {end - np.timedelta64(1, 'D')}")
+    return labels
+
+
+def grid_mapping(product: xr.Dataset) -> str | None:
+    """Return the projection of a product as pyproj reads it; None for degrees."""
+    if {"latitude", "longitude"} <= set(product["cell_area"].dims):
+        return None
+    attributes: dict[str, Any] = product["crs"].attrs
+    return str(attributes["crs_wkt"])

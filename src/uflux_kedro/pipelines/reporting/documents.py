@@ -1,0 +1,46 @@
+"""Nodes of the report's lists and sheets, and of its PDF."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from uflux_kedro.configuration import in_order
+from uflux_kedro.lazy import pd, xr
+
+
+def list_sites(sites: pd.DataFrame, training_table: pd.DataFrame) -> pd.DataFrame:
+    """List the towers of the training table with place, years and origin."""
+    from uflux_kedro.report import site_list
+
+    return site_list(sites, training_table)
+
+
+def join_model_cards(leaderboard: pd.DataFrame, *members: pd.DataFrame) -> pd.DataFrame:
+    """Join what the members of all fluxes are with their held-out scores."""
+    from uflux_kedro.report import join_cards
+
+    return join_cards(pd.concat(members, ignore_index=True), leaderboard)
+
+
+def describe_products(**products: xr.Dataset) -> pd.DataFrame:
+    """Describe every variable of every product."""
+    from uflux_kedro.report import data_sheet
+
+    return data_sheet(products)
+
+
+def as_yaml(parameters: dict[str, Any]) -> str:
+    """Return parameters as YAML, in alphabetical order."""
+    import yaml
+
+    plain = json.loads(json.dumps(in_order(parameters), default=str))
+    return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
+
+
+def print_report(report: str) -> bytes:
+    """Print the report as PDF; no bytes if Chromium cannot."""
+    from uflux_kedro.report.pdf import find_chromium, print_page
+
+    chromium = find_chromium()
+    return print_page(report, chromium) if chromium else b""

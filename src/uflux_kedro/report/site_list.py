@@ -1,0 +1,47 @@
+"""List of the towers of a run: where, what, when, and whom to cite."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from uflux_kedro.errors import require_columns
+from uflux_kedro.variables import FLUXES
+
+_PLACE = ("latitude", "longitude", "elevation", "IGBP", "climate")
+_ORIGIN = ("name", "country", "network", "citation", "doi", "licence", "license")
+"""Columns of the table of sites that are listed where it has them, in any case."""
+
+
+def site_list(sites: pd.DataFrame, training_table: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per tower of the training table.
+
+    Args:
+        sites: ``site_id`` and what is known of places and origins.
+        training_table: ``site_id``, ``time`` and fluxes.
+
+    Returns:
+        ``site_id``; place, IGBP class and climate; first and last year; number of rows with a value
+        of any flux; number of values of each flux; origin. Columns without a value are left out.
+    """
+    require_columns(sites, ("site_id",), "sites")
+    require_columns(training_table, ("site_id", "time"), "training table")
+    fluxes = [flux for flux in FLUXES if flux in training_table]
+    present = training_table[training_table[fluxes].notna().any(axis=1)]
+    by_site = present.groupby("site_id")
+    years = present["time"].dt.year.groupby(present["site_id"])
+    counted = pd.DataFrame(
+        {"first year": years.min(), "last year": years.max(), "rows": by_site.size()}
+    ).join(by_site[fluxes].count())
+    lower = {str(name).lower(): name for name in sites}
+    origin = {lower[name]: name for name in _ORIGIN if name in lower}
+    known = sites.drop_duplicates("site_id").set_index("site_id")
+    table = (
+        known[[name for name in _PLACE if name in known]]
+        .join(counted, how="inner")
+        .join(known[list(origin)].rename(columns=origin))
+        .sort_index()
+        .reset_index()
+    )
+    # As text, which is not grouped by thousands.
+    years_as_text = {name: table[name].astype(str) for name in ("first year", "last year")}
+    return table.assign(**years_as_text).dropna(axis=1, how="all")
