@@ -17,7 +17,7 @@ import pytest
 import xarray as xr
 from kedro_viz.integrations.kedro.hooks_utils import hash_node
 
-from tests.testing.browser import answer, chromium, needs_chromium
+from tests.testing.browser import answer
 from tests.testing.project import PROJECT
 from uflux_kedro.cli import BOXES_ONLY
 from uflux_kedro.validation.metrics import LEADERBOARD_COLUMNS

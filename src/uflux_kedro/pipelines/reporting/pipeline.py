@@ -5,7 +5,7 @@ What concerns one flux alone is in the flux's namespace, the rest in ``reporting
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from kedro.pipeline import Pipeline, node
@@ -50,7 +50,7 @@ from uflux_kedro.pipelines.reporting.nodes import (
     tabulate_peers,
     write_report,
 )
-from uflux_kedro.pipelines.reporting.peers import project_fine_product, project_peers
+from uflux_kedro.pipelines.reporting.peers import Peer, project_fine_product, project_peers
 from uflux_kedro.pipelines.reporting.towers import tower_figures, tower_tables
 from uflux_kedro.pipelines.reporting.uncertainty import (
     optional_figures,
@@ -59,6 +59,9 @@ from uflux_kedro.pipelines.reporting.uncertainty import (
 )
 from uflux_kedro.report.parameters import ReportingParameters
 from uflux_kedro.report.pdf import find_chromium
+
+_Drawn = tuple[Callable[..., Any], list[str] | dict[str, str]]
+"""Function that draws a figure, and its inputs."""
 
 
 def create_pipeline(**_: object) -> Pipeline:
@@ -91,7 +94,7 @@ def create_pipeline(**_: object) -> Pipeline:
         ),
         *tower_tables(fluxes).nodes,
     ]
-    figures: dict[str, tuple[Callable[..., Any], list[str] | dict[str, str]]] = {
+    figures: dict[str, _Drawn] = {
         "scatter": (draw_scatter, shown),
         "leaderboard": (draw_leaderboard, ["leaderboard"]),
         "site_skill": (draw_site_skill, shown),
@@ -156,13 +159,7 @@ def create_pipeline(**_: object) -> Pipeline:
         tables.append("peers")
     if parameters["grids"] and parameters["reporting"].get("map", {}).get("show", True):
         nodes.append(explorer_node(fluxes, comparisons))
-    for name in dict.fromkeys(peer.name for peer in peers):
-        of_peer = {
-            peer.flux: comparison for peer, comparison in comparisons.items() if peer.name == name
-        }
-        figures[f"difference_{name}"] = (bound(draw_difference, name), of_peer)
-        figures[f"differences_{name}"] = (bound(draw_seasonal_differences, name), of_peer)
-        figures[f"density_{name}"] = (bound(draw_peer_density, name), of_peer)
+    figures |= _peer_figures(comparisons)
     nodes += [
         node(draw, inputs=inputs, outputs=f"figure_{name}", name=f"draw_{name}")
         for name, (draw, inputs) in figures.items()
@@ -228,3 +225,14 @@ def to_be_printed(parameters: dict[str, Any]) -> bool:
             "or set `auto`, which prints the report only where it can"
         )
     return found
+
+
+def _peer_figures(comparisons: Mapping[Peer, str]) -> dict[str, _Drawn]:
+    """Return the figures of each peer, from its comparisons."""
+    figures: dict[str, _Drawn] = {}
+    for name in dict.fromkeys(peer.name for peer in comparisons):
+        of_peer = {peer.flux: found for peer, found in comparisons.items() if peer.name == name}
+        figures[f"difference_{name}"] = (bound(draw_difference, name), of_peer)
+        figures[f"differences_{name}"] = (bound(draw_seasonal_differences, name), of_peer)
+        figures[f"density_{name}"] = (bound(draw_peer_density, name), of_peer)
+    return figures
