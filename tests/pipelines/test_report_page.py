@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pandas as pd
+import xarray as xr
 import yaml
 
 from tests.testing.synthetic import (
@@ -23,6 +24,7 @@ from uflux_kedro.pipelines.uncertainty.nodes import (
     rank_error_predictors,
     share_of_targets,
 )
+from uflux_kedro.products.parameters import InferenceParameters
 from uflux_kedro.uncertainty.learning_curve import no_curve
 from uflux_kedro.uncertainty.parameters import UncertaintyParameters
 from uflux_kedro.validation.by_site import skill_by_site
@@ -102,3 +104,14 @@ def test_the_report_has_the_same_bytes(tmp_path):
     assert names == ["areas", "ensemble", "training", "uncertainty"]
     assert "Maps against a known truth: kedro run --pipelines closed_loop" in pages[0]
     assert " By tower</span>" in pages[0]
+    assert "Simulated" not in pages[0]
+
+    # As a run has them: blocks that nodes take are validated.
+    period = {"first_month": "2003-01", "last_month": "2004-12"}
+    given = parameters | {"inference": InferenceParameters.model_validate(period)}
+    drivers = xr.Dataset(attrs={"simulated": "ERA5"})
+    mapped = write_report(
+        members, board, table, sites, [], tmp_path, given, drivers=drivers, **parts
+    )
+    assert "<title>Simulated data: UFLUX ensemble</title>" in mapped
+    assert "Simulated data: ERA5 come from the demo world" in mapped

@@ -37,10 +37,8 @@ def headline_table(skill: pd.DataFrame) -> pd.DataFrame:
         ]
     table["towers"] = rows["sites"].to_numpy()
     table["rows"] = rows["n"].to_numpy()
-    table["members"] = rows["members"].to_numpy()
     table["best member, picked afterwards"] = rows["best_member"].fillna("").to_numpy()
     table["its NSE"] = rows["best_NSE"].to_numpy()
-    table["lowest NSE of members"] = rows["lowest_NSE"].to_numpy()
     return table
 
 

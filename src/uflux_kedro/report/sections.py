@@ -201,8 +201,14 @@ def support_table(aggregates: pd.DataFrame, kind: str) -> pd.DataFrame:
         for flux in _in_order(rows["flux"])
         for name in ("completeness", "coverage")
     }
-    order = pd.Index(rows["region"].unique(), name="region")
+    order = _places(rows, "region")
     return pd.DataFrame(columns).reindex(order).reset_index()
+
+
+def _places(rows: pd.DataFrame, index: str) -> pd.Index:
+    """Return the values of ``index`` in their order; fluxes without a value there do not change it."""
+    most = max((of[index] for _, of in rows.groupby("flux", sort=False)), key=len)
+    return pd.Index(dict.fromkeys([*most, *rows[index]]), name=index)
 
 
 def _in_order(fluxes: pd.Series) -> list[str]:
@@ -229,7 +235,7 @@ def _wide(rows: pd.DataFrame, index: str, *beside: str) -> pd.DataFrame:
         columns[one["column"].iloc[0]] = one["value"] * thousands
         columns[f"{flux} ±"] = one["std_members"] * thousands
         columns |= {f"{flux} {name}": one[name] for name in beside}
-    order = pd.Index(rows[index].unique(), name=index)
+    order = _places(rows, index)
     return pd.DataFrame(columns).reindex(order).reset_index()
 
 

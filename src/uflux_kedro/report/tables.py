@@ -45,7 +45,7 @@ _COUNTS = ("sites", "towers", "n", "rows")
 
 def _heading(name: str) -> str:
     """Return the heading of a column; what follows a flux's value does not repeat its name."""
-    for ending in ("±", "extrapolated"):
+    for ending in ("±", "95 %", "extrapolated"):
         if name.endswith(f" {ending}"):
             return ending
     return _HEADINGS.get(name, name)

@@ -12,6 +12,7 @@ from uflux_kedro.ensemble import EnsembleParameters, Member
 from uflux_kedro.installed import version_of
 from uflux_kedro.lazy import mpl_figure, pd, xr
 from uflux_kedro.pipelines.reporting.peers import Peer
+from uflux_kedro.products.parameters import InferenceParameters
 from uflux_kedro.simulated import mark_of, marked
 from uflux_kedro.staging import Staging
 from uflux_kedro.validation.parameters import TrainingParameters
@@ -193,6 +194,9 @@ def write_report(
     trained = trained_members([v for k, v in parts.items() if k.startswith("members_")])
     dates = dates_of(trained, Staging(data_folder).earlier())
     comparisons = [v for k, v in parts.items() if k.startswith("comparison")]
+    inference = None
+    if drivers is not None:
+        inference = InferenceParameters.model_validate(parameters["inference"])
     place = sites.set_index("site_id")
     skill = {}
     for title, of in {
@@ -217,13 +221,13 @@ def write_report(
             ensemble=ensemble_skill,
             # A flux with one member has an empty table, in which columns have no type.
             comparison=pd.concat(comparisons, ignore_index=True).infer_objects(),
-            mapped=_mapped(parameters) if drivers is not None else None,
+            mapped=None if inference is None else (inference.first_month, inference.last_month),
             figures=figures,
             skill=skill,
             sections=[
                 *map_sections(
                     *(parts.get(k) for k in ("aggregates", "peers", "budgets")),
-                    unvegetated=parameters.get("inference", {}).get("unvegetated", "mask"),
+                    unvegetated="mask" if inference is None else inference.unvegetated,
                 ),
                 *further_sections(parts, figures, mark),
                 *([explorer_section()] if map_is_made(parameters) else []),
@@ -243,12 +247,6 @@ def write_report(
             data_sheets=parts.get("data_sheets", pd.DataFrame()),
         )
     )
-
-
-def _mapped(parameters: dict[str, Any]) -> tuple[str, str]:
-    """Return the first and the last month of the maps."""
-    inference = parameters["inference"]
-    return str(inference["first_month"]), str(inference["last_month"])
 
 
 def _left_out(
