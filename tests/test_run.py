@@ -470,7 +470,7 @@ def test_kedro_viz_shows_boxes_fluxes_previews_and_the_run(results, tmp_path):
         expect(nodes).to_have_text(["LE"])
 
         open_dataset(page, url, "leaderboard")
-        expect(page.locator(".preview-table__row")).to_have_count(len(FLUXES) * len(SETS) + 1)
+        expect(page.locator(".preview-table__row")).to_have_count(len(FLUXES) * len(SETS))
         board = pd.read_csv(results / "08_reporting" / "leaderboard.csv")
         expect(page.locator(".preview-table")).to_contain_text(str(board["NSE"][0]))
         open_dataset(page, url, "figure_scatter")
