@@ -101,7 +101,8 @@ def admit(tmp_path, towers, sites, on_suspicion):
     files = [tmp_path / "towers.csv"]
     checked, findings, _ = check_tower_quality(towers, sites, files, TowerParameters(), parameters)
     page = tmp_path / "quality.html"
-    return admit_towers(checked, sites, findings, files, page, parameters)
+    before = [{"site_id": "XX-Lost", "variable": "", "file": "f", "reason": "r", "remedy": ""}]
+    return admit_towers(checked, sites, findings, files, page, parameters, before)
 
 
 def test_suspects_stop_the_run_with_their_evidence(healthy, tmp_path):
@@ -117,20 +118,27 @@ def test_suspects_stop_the_run_with_their_evidence(healthy, tmp_path):
 def test_suspects_are_dropped_or_only_reported(healthy, tmp_path):
     towers, sites = healthy
     towers = delay(towers, ["LAI"], 4, ["XX-001"])
-    kept, of = admit(tmp_path, towers, sites, "drop")
+    kept, of, left_out = admit(tmp_path, towers, sites, "drop")
+    assert left_out[["site_id", "variable"]].to_numpy().tolist() == [
+        ["XX-001", "LAI"],
+        ["XX-Lost", ""],
+    ]
+    assert "4 months late" in left_out["reason"][0]
     assert kept.groupby("site_id")["LAI"].count()["XX-001"] == 0
     assert kept["LAI"].notna().sum() == len(towers) * 11 / 12
     assert kept.drop(columns="LAI").equals(towers.drop(columns="LAI"))
     assert len(of) == len(sites)
     assert kept.attrs["resolution"] == "MM"
-    reported, _ = admit(tmp_path, towers, sites, "report")
+    reported, _, left_out = admit(tmp_path, towers, sites, "report")
     assert reported.equals(towers)
+    assert left_out["site_id"].tolist() == ["XX-Lost"]
 
 
 def test_sites_with_a_shifted_calendar_are_dropped(healthy, tmp_path):
     towers, sites = healthy
     columns = [c for c in towers if c not in ("site_id", "time")]
-    kept, of = admit(tmp_path, delay(towers, columns, 3, ["XX-005"]), sites, "drop")
+    kept, of, left_out = admit(tmp_path, delay(towers, columns, 3, ["XX-005"]), sites, "drop")
+    assert left_out[["site_id", "variable"]].iloc[0].tolist() == ["XX-005", ""]
     assert "XX-005" not in set(kept["site_id"]) | set(of["site_id"])
     assert len(of) == len(sites) - 1
 

@@ -10,6 +10,7 @@ from typing import Literal
 import pandas as pd
 
 from uflux_kedro.errors import InputError
+from uflux_kedro.readers.towers.left_out import LeftOut
 
 Weight = Literal["defect", "note"]
 """A ``defect`` cannot be real and requires a decision; a ``note`` is only to review."""
@@ -87,6 +88,21 @@ def refuse(findings: Iterable[Finding], where: str | Path, hint: str) -> None:
     more = f"; and {len(undecided) - 6} more findings" if len(undecided) > 6 else ""
     expected = "; ".join(dict.fromkeys(f.expected for f in undecided[:6]))
     raise InputError(where, variables, expected=expected, found=shown + more, hint=hint)
+
+
+def dropped_rows(finding: Finding, where: str) -> list[LeftOut]:
+    """Return what dropping the columns or sites of a finding leaves out, one row a site and column."""
+    return [
+        LeftOut(
+            site_id=site,
+            variable=column,
+            file=where,
+            reason=f"{finding.check}: expected {finding.expected}; found {finding.found}",
+            remedy="Correct the file, or set quality.on_suspicion to report",
+        )
+        for site in finding.sites
+        for column in finding.columns or [""]
+    ]
 
 
 def as_table(findings: Iterable[Finding]) -> pd.DataFrame:

@@ -60,8 +60,22 @@ class TowerParameters(Parameters):
     energy_balance: Literal["CORR", "RAW"] = "CORR"
     """H and LE corrected for energy balance closure (``CORR``) or as measured (``RAW``)."""
 
+    version: Literal["REF", "USTAR50"] = "REF"
+    """Version of NEE, GPP and RECO in tables of ONEFlux: ``REF`` is the most typical of the ustar
+    thresholds, ``USTAR50`` that of their median, on which public benchmarks are based."""
+
+    fall_back_on: tuple[Literal["CUT", "RAW", "partition"], ...] = ("CUT", "RAW")
+    """What tables of ONEFlux may be read for where a tower lacks the wanted column: ``CUT`` the
+    constant ustar threshold instead of that of the year, ``RAW`` H and LE as measured instead of
+    corrected, ``partition`` the other partitioning of GPP and RECO. The sites table names the column
+    that was read, in ``column_<flux>``."""
+
     allow_missing: tuple[str, ...] = ()
-    """Variables that a tower need not have."""
+    """Variables that a tower need not have; their absence is not reported."""
+
+    on_bad_tower: Literal["drop", "stop"] = "drop"
+    """A tower or a variable that cannot be read is dropped and listed in ``left_out.csv`` and on the
+    quality page, or stops the run. If no tower is left, its error stops the run anyway."""
 
     outside: Literal["raise", "mask", "keep"] = "raise"
     """Values out of physical bounds: ``raise`` stops with an error, ``mask`` makes them missing with

@@ -13,7 +13,8 @@ from uflux_kedro.readers.towers import fluxnet
 
 
 def read_fluxnet(path, **parameters) -> pd.DataFrame:
-    return fluxnet.read_fluxnet(path, TowerParameters(**parameters))
+    strict = {"on_bad_tower": "stop", "fall_back_on": ()}
+    return fluxnet.read_fluxnet(path, TowerParameters(**strict | parameters))
 
 
 def test_an_archive_becomes_canonical_columns(fluxnet_table, fluxnet_zip):

@@ -11,6 +11,7 @@ import pytest
 
 from uflux_kedro.errors import ConfigurationError, InputError
 from uflux_kedro.readers import HalfHours, read_half_hours, read_towers
+from uflux_kedro.readers.towers.left_out import Losses
 
 SITES = "SITE_ID,LOCATION_LAT,LOCATION_LONG,IGBP\nUS-Xyz,45,-90,DBF\n"
 
@@ -144,6 +145,18 @@ def test_two_files_of_the_same_time_are_refused(tmp_path):
         (tmp_path / f"{name}.csv").write_text("# Site: US-Xyz\n" + table.to_csv(index=False))
     with pytest.raises(InputError, match="2011-06-01 00:00 in both"):
         read_half_hours(tmp_path)
+
+
+def test_an_unsound_tower_costs_itself_alone(tmp_path):
+    write_base(tmp_path / "AMF_US-Xyz_BASE-BADM_2-5.zip", FC=-2.5)
+    (tmp_path / "AMF_US-Cut_BASE-BADM_1-5.zip").write_bytes(b"PK\x03\x04 cut off")
+    twice = pd.concat([stamps(days=1)] * 2).assign(NEE_VUT_REF=-1.0, NEE_VUT_REF_QC=0)
+    twice.to_csv(tmp_path / "FLX_US-Two_FLUXNET2015_FULLSET_HH_2011-2011_1-4.csv", index=False)
+    losses = Losses()
+    assert only(read_half_hours(tmp_path, losses=losses)).site_id == "US-Xyz"
+    assert [row["site_id"] for row in losses.rows] == ["US-Cut", "US-Two"]
+    with pytest.raises(InputError, match="US-Cut"):
+        read_half_hours(tmp_path, on_bad_tower="stop")
 
 
 def test_days_are_refused(tmp_path):

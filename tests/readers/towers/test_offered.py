@@ -26,7 +26,7 @@ def columns_as_read(folder, **settings) -> set[str]:
 
 def test_an_archive_offers_what_its_header_has(tmp_path, fluxnet_table, fluxnet_zip, sites):
     fluxnet_zip(fluxnet_table().drop(columns=["CO2_F_MDS", "H_CORR"]))
-    settings = {"allow_missing": ("H",)}
+    settings = {"allow_missing": ("H",), "fall_back_on": ()}
     offered = offered_columns(tmp_path, TowerParameters(**settings))
     assert offered == columns_as_read(tmp_path, **settings)
     assert "TA" in offered

@@ -104,7 +104,7 @@ def test_two_deliveries_of_a_tower_follow_each_other_or_are_refused(fluxnet_tabl
     assert len(read_towers(paths)[0]) == 24
     table.to_csv(tmp_path / "ICOSETC_XX-Aaa_FLUXNET_MM_L2.csv", index=False)
     with pytest.raises(InputError, match="each period once; found XX-Aaa 2004-01-01"):
-        read_towers([*paths, tmp_path / "ICOSETC_XX-Aaa_FLUXNET_MM_L2.csv"])
+        read_towers([*paths, tmp_path / "ICOSETC_XX-Aaa_FLUXNET_MM_L2.csv"], on_bad_tower="stop")
 
 
 def test_sites_come_from_the_archive_where_there_is_no_table(fluxnet_table, tmp_path):

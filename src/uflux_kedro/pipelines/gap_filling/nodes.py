@@ -13,12 +13,22 @@ from uflux_kedro.readers.parameters import TowerParameters
 def read_records(
     files: list[Path], parameters: TowerParameters
 ) -> tuple[pd.DataFrame, pd.DataFrame, list[dict[str, Any]]]:
-    """Read half-hourly and hourly towers at their own step, and check their records."""
+    """Read half-hourly and hourly towers at their own step, and check their records.
+
+    The findings also say which towers are left out.
+    """
     from uflux_kedro.gapfilling.collection import as_tables, checked
     from uflux_kedro.readers.towers.half_hours import read_half_hours
+    from uflux_kedro.readers.towers.left_out import Losses, as_remarks
 
-    rows, properties, findings = as_tables([checked(r) for r in read_half_hours(files, parameters)])
-    return rows, properties, [dict(f) for f in findings]
+    losses = Losses(stop=parameters.on_bad_tower == "stop")
+    records = []
+    for record in read_half_hours(files, parameters, losses):
+        with losses.at(record.site_id):
+            records.append(checked(record))
+    losses.require(records)
+    rows, properties, findings = as_tables(records)
+    return rows, properties, [dict(f) for f in [*findings, *as_remarks(losses.rows)]]
 
 
 def find_thresholds(

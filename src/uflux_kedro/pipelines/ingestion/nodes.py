@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from uflux_kedro.lazy import pd, xr
 from uflux_kedro.readers.parameters import GridParameters, TowerParameters
@@ -10,15 +11,17 @@ from uflux_kedro.readers.parameters import GridParameters, TowerParameters
 
 def read_tower_files(
     files: list[Path], parameters: TowerParameters
-) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
-    """Read towers of any network and their sites, and list the mapped columns that are missing.
+) -> tuple[pd.DataFrame, pd.DataFrame, list[str], list[dict[str, Any]]]:
+    """Read towers of any network and their sites, and list what is missing and what is left out.
 
+    Missing are mapped columns that no tower has; left out are towers, and variables of some.
     Values out of bounds are kept for the quality check, which can find their cause.
     """
     from uflux_kedro.readers.towers.read import read_towers
 
     towers, sites = read_towers(files, parameters, outside="keep")
-    return towers, sites, towers.attrs.pop("missing_columns")
+    attrs = towers.attrs
+    return towers, sites, attrs.pop("missing_columns"), attrs.pop("left_out")
 
 
 def read_grid(files: list[Path], parameters: GridParameters) -> xr.Dataset:

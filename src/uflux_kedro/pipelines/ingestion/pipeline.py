@@ -16,7 +16,12 @@ def create_pipeline(**_: object) -> Pipeline:
         node(
             read_tower_files,
             inputs=["raw_towers", "params:towers"],
-            outputs=["towers_as_read", "sites_as_read", "missing_columns"],
+            outputs=[
+                "towers_as_read",
+                "sites_as_read",
+                "missing_columns",
+                "left_out_as_read",
+            ],
             name="read_towers",
         ),
         node(
@@ -41,8 +46,9 @@ def create_pipeline(**_: object) -> Pipeline:
                 "raw_towers",
                 "quality_page",
                 "params:quality",
+                "left_out_as_read",
             ],
-            outputs=["towers", "sites"],
+            outputs=["towers", "sites", "left_out"],
             name="admit_towers",
         ),
     ]

@@ -36,10 +36,15 @@ def admit_towers(
     files: list[Path],
     page: Path,
     parameters: QualityParameters,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Stop on findings that require a decision, or drop their columns or sites."""
+    left_out: list[dict[str, Any]],
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Stop on findings that require a decision, or drop their columns or sites.
+
+    What is dropped joins what was left out while reading.
+    """
     from uflux_kedro.quality.check import drop_suspects
-    from uflux_kedro.quality.findings import Finding, refuse
+    from uflux_kedro.quality.findings import Finding, dropped_rows, refuse
+    from uflux_kedro.readers.towers.left_out import as_table
 
     known = [Finding(**f | {"sites": tuple(f["sites"])}) for f in findings]
     if parameters.on_suspicion == "stop":
@@ -51,8 +56,11 @@ def admit_towers(
         )
     if parameters.on_suspicion == "drop":
         towers, _ = drop_suspects(towers, known)
+        for finding in (f for f in known if f.open):
+            left_out = [*left_out, *dropped_rows(finding, _where(files))]
     places = [c for c in sites if not str(c).startswith("clock_")]
-    return towers, sites.loc[sites["site_id"].isin(towers["site_id"]), places]
+    sites = sites.loc[sites["site_id"].isin(towers["site_id"]), places]
+    return towers, sites, as_table(left_out)
 
 
 def _where(files: list[Path]) -> str:

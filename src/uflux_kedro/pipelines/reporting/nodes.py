@@ -179,6 +179,7 @@ def write_report(
     from uflux_kedro.pipelines.reporting.made_of import dates_of, trained_members, warnings_about
     from uflux_kedro.pipelines.reporting.maps import further_sections
     from uflux_kedro.pipelines.reporting.uncertainty import uncertainty_sections
+    from uflux_kedro.readers.towers.left_out import in_words
     from uflux_kedro.report import (
         ReportContext,
         explorer_section,
@@ -237,7 +238,10 @@ def write_report(
                 ),
             ],
             simulated=mark,
-            left_out=_left_out(members, missing_columns, parameters),
+            left_out=[
+                *_left_out(members, missing_columns, parameters),
+                *in_words(parts.get("left_out")),
+            ],
             provenance={"Versions": _versions()},
             settings=as_yaml(parameters),
             run=parts.get("run_facts", {}),

@@ -189,6 +189,7 @@ def create_pipeline(**_: object) -> Pipeline:
                 "training_table": "training_table",
                 "sites": "sites",
                 "missing_columns": "missing_columns",
+                "left_out": "left_out",
                 "data_folder": "data_folder",
                 "parameters": "parameters",
                 "ensemble_skill": "ensemble_skill",

@@ -27,6 +27,7 @@ from uflux_kedro.readers.towers.badm import read_utc_offsets
 from uflux_kedro.readers.towers.csv_columns import Header, read_header
 from uflux_kedro.readers.towers.families import header_of
 from uflux_kedro.readers.towers.impossible import Impossible, in_words, without_impossible
+from uflux_kedro.readers.towers.left_out import Losses
 from uflux_kedro.readers.towers.places import metadata_of, read_metadata
 from uflux_kedro.readers.towers.remarks import Remark, remark
 from uflux_kedro.readers.towers.single_tower import (
@@ -115,7 +116,10 @@ class _Part(NamedTuple):
 
 
 def read_half_hours(
-    path: Paths, parameters: TowerParameters | None = None, **settings: Any
+    path: Paths,
+    parameters: TowerParameters | None = None,
+    losses: Losses | None = None,
+    **settings: Any,
 ) -> list[HalfHours]:
     """Read half-hourly and hourly towers at their own step.
 
@@ -133,6 +137,8 @@ def read_half_hours(
     Args:
         path: A file, a folder, or several of them: tables, archives, metadata, a ``sites.csv``.
         parameters: How the files are read; None takes the defaults.
+        losses: Takes the towers that cannot be read; None only logs them, or stops at them as
+            ``on_bad_tower`` says.
         settings: Fields of :class:`TowerParameters` that override ``parameters``.
 
     Returns:
@@ -140,25 +146,33 @@ def read_half_hours(
         them.
 
     Raises:
-        InputError: If no file has half-hours, a file is damaged, times are twice or out of order, or
-            a tower has both hours and half-hours.
+        InputError: If no tower can be read. With ``on_bad_tower`` ``stop`` also if a file is damaged,
+            times are twice or out of order, or a tower has both hours and half-hours; otherwise that
+            tower is left out.
         ConfigurationError: If a mapping has no ``time``, or none of the fluxes.
     """
     given = (parameters or TowerParameters()).model_dump()
     parameters = TowerParameters.model_validate(given | settings)
     found = find_tower_files(path, parameters)
+    losses = losses or Losses(stop=parameters.on_bad_tower == "stop")
     for message in found.unread:
         logger.warning("%s", message)
-    parts = list(_parts(found.data, parameters))
-    places = _places(found, {p.site_id for p in parts})
-    return [
-        _record(chunk, places)
-        for site in sorted({p.site_id for p in parts})
-        for chunk in _stretches([p for p in parts if p.site_id == site])
-    ]
+    for site, error in found.broken:
+        losses.note(site, error)
+    parts = list(_parts(found.data, parameters, losses))
+    places = _places(found, {p.site_id for p in parts}, losses)
+    records: list[HalfHours] = []
+    for site in sorted({p.site_id for p in parts}):
+        with losses.at(site):
+            chunks = list(_stretches([p for p in parts if p.site_id == site]))
+            records += [_record(chunk, places) for chunk in chunks]
+    losses.require(records)
+    return records
 
 
-def _parts(data: Sequence[TowerFile], parameters: TowerParameters) -> Iterator[_Part]:
+def _parts(
+    data: Sequence[TowerFile], parameters: TowerParameters, losses: Losses
+) -> Iterator[_Part]:
     tables = [t for t in data if t.family in _FAMILIES]
     other = [t for t in data if t not in tables and t.family != "tidy"]
     if other and len(other) == len(data):
@@ -171,12 +185,16 @@ def _parts(data: Sequence[TowerFile], parameters: TowerParameters) -> Iterator[_
         )
     for one in other:
         logger.warning("%s is not read: no half-hours of measured fluxes", one.file.where)
-    for table in tables_of_step(tables, ("HH", "HR"), "a table of half-hours or hours"):
+    for table in tables_of_step(tables, ("HH", "HR"), "a table of half-hours or hours", losses):
         logger.info("%s: %s", table.site, table.file.where)
-        yield _read_part(table)
+        part = None
+        with losses.at(table.site):
+            part = _read_part(table)
+        if part is not None:
+            yield part
     for table in data:
         if table.family == "tidy":
-            yield from _read_tidy(table.file, parameters.columns)
+            yield from _read_tidy(table.file, parameters.columns, losses)
 
 
 class _Source(NamedTuple):
@@ -286,7 +304,7 @@ def _stated_place(header: Header) -> dict[str, Any]:
     return {ours: float(keyed[key]) for key, ours in names.items() if key in keyed}
 
 
-def _read_tidy(file: File, columns: Mapping[str, ColumnSpec]) -> Iterator[_Part]:
+def _read_tidy(file: File, columns: Mapping[str, ColumnSpec], losses: Losses) -> Iterator[_Part]:
     """Read a table of half-hours with mapped columns, of one or many towers."""
     if "time" not in columns or not set(FLUXES) & set(columns):
         raise ConfigurationError(
@@ -299,16 +317,27 @@ def _read_tidy(file: File, columns: Mapping[str, ColumnSpec]) -> Iterator[_Part]
         named = SITE_NAME.search(file.name)
         raw["site_id"] = named[0] if named else PurePosixPath(file.name).name.partition(".")[0]
     raw["time"] = parse_times(raw["time"].rename(columns["time"].column), "HH", where)
-    check_order(raw[["site_id", "time"]], where)
     for site, rows in raw.groupby("site_id"):
-        length = step_length(rows["time"], where)
-        values = {v: _mapped(rows[v], columns[v], length, where)
-                  for v in (*FLUXES, *DRIVERS) if v in rows}  # fmt: skip
-        record = pd.DataFrame({"time": rows["time"]} | values)
-        record, impossible = without_impossible(record, str(site), "hour", where)
-        hours, added = _completed(record.set_index("time"), str(site))
-        place = {k: rows[k].iloc[0] for k in ("latitude", "longitude", "IGBP") if k in rows}
-        yield _Part(str(site), hours, length, where, _left_out(impossible, where) + added, place)
+        part = None
+        with losses.at(str(site)):
+            part = _tidy_part(str(site), rows, columns, where)
+        if part is not None:
+            yield part
+
+
+def _tidy_part(
+    site: str, rows: pd.DataFrame, columns: Mapping[str, ColumnSpec], where: str
+) -> _Part:
+    """Return the rows of one tower of a table with mapped columns."""
+    check_order(rows[["site_id", "time"]], where)
+    length = step_length(rows["time"], where)
+    values = {v: _mapped(rows[v], columns[v], length, where)
+              for v in (*FLUXES, *DRIVERS) if v in rows}  # fmt: skip
+    record = pd.DataFrame({"time": rows["time"]} | values)
+    record, impossible = without_impossible(record, site, "hour", where)
+    hours, added = _completed(record.set_index("time"), site)
+    place = {k: rows[k].iloc[0] for k in ("latitude", "longitude", "IGBP") if k in rows}
+    return _Part(site, hours, length, where, _left_out(impossible, where) + added, place)
 
 
 def _mapped(column: pd.Series, spec: ColumnSpec, length: pd.Timedelta, where: str) -> pd.Series:
@@ -390,14 +419,15 @@ def _record(parts: Sequence[_Part], places: Mapping[str, Mapping[str, Any]]) -> 
     )
 
 
-def _places(found: FoundFiles, wanted: set[str]) -> dict[str, dict[str, Any]]:
+def _places(found: FoundFiles, wanted: set[str], losses: Losses) -> dict[str, dict[str, Any]]:
     """Return latitude, longitude, IGBP and UTC offset of the sites whose metadata are at hand."""
     places: dict[str, dict[str, Any]] = {}
     for table in reversed(metadata_of(found)):  # the best last, so that it counts
-        known = read_metadata(table, wanted)
-        for row in known[["site_id", "latitude", "longitude", "IGBP"]].to_dict("records"):
-            places.setdefault(row["site_id"], {}).update(row)
-        if table.family == "badm":
-            for site, offset in read_utc_offsets(table.file, wanted).items():
-                places.setdefault(site, {})["utc_offset"] = offset
+        with losses.at(""):
+            known = read_metadata(table, wanted)
+            for row in known[["site_id", "latitude", "longitude", "IGBP"]].to_dict("records"):
+                places.setdefault(row["site_id"], {}).update(row)
+            if table.family == "badm":
+                for site, offset in read_utc_offsets(table.file, wanted).items():
+                    places.setdefault(site, {})["utc_offset"] = offset
     return places

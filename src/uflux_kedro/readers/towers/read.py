@@ -6,19 +6,28 @@ import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 
+from uflux_kedro.errors import InputError
 from uflux_kedro.readers.parameters import TowerParameters
 from uflux_kedro.readers.paths import Paths
+from uflux_kedro.readers.towers.deliveries import one_a_period
 from uflux_kedro.readers.towers.families import FAMILIES
+from uflux_kedro.readers.towers.left_out import LeftOut, Losses, as_remarks
 from uflux_kedro.readers.towers.places import metadata_of, read_metadata
 from uflux_kedro.readers.towers.single_tower import best_tables
 from uflux_kedro.readers.towers.sites import COLUMNS, check_metadata
 from uflux_kedro.readers.towers.tables import check_order
 from uflux_kedro.readers.towers.tidy import read_tidy
-from uflux_kedro.readers.towers.tower_files import FoundFiles, TowerFile, find_tower_files
+from uflux_kedro.readers.towers.tower_files import (
+    FoundFiles,
+    TowerFile,
+    find_tower_files,
+    site_in,
+)
 from uflux_kedro.readers.towers.uflux_parquet import read_uflux_parquet
 from uflux_kedro.simulated import SOME_TOWERS, TOWERS, is_simulated, marked
 
@@ -49,62 +58,116 @@ def read_towers(
         Two tables. Towers: one row a site and period, sorted; ``attrs["missing_columns"]`` lists
         the mapped names for which a tidy table has no values, ``attrs["impossible"]`` the
         impossible and infinite values that were left out, ``attrs["remarks"]`` what else the readers
-        noticed, ``attrs["simulated"]`` that towers are simulated. Sites: one row a tower; where hours were
-        read, also the fields of :class:`uflux_kedro.biophysics.SolarClock` as ``clock_...``.
+        noticed, ``attrs["left_out"]`` the towers, variables and files that were left out, and
+        why, ``attrs["simulated"]`` that towers are simulated.
+        Sites: one row a tower; of tables of ONEFlux also the column of each flux, ``column_GPP``;
+        where hours were read, also the fields of :class:`uflux_kedro.biophysics.SolarClock` as
+        ``clock_...``.
 
     Raises:
-        InputError: If no file is of towers, a file is damaged or malformed, two files have the
-            same tower and time, or a tower has no place or land cover.
+        InputError: If no tower can be read. With ``on_bad_tower`` ``stop`` also if a file is damaged or
+            malformed, two files have the same tower and time, or a tower has no place or land cover;
+            otherwise that tower is left out, and of two files the newer one is read.
         ValueError: If a setting is unknown or out of range.
     """
     given = (parameters or TowerParameters()).model_dump()
     parameters = TowerParameters.model_validate(given | settings)
     found = find_tower_files(path, parameters)
+    losses = Losses(stop=parameters.on_bad_tower == "stop")
     for message in found.unread:
         logger.warning("%s", message)
-    readings = list(_read(found.data, parameters))
+        losses.rows.append(_unread(message))
+    for site, error in found.broken:
+        losses.note(site, error)
+    readings = list(_read(found.data, parameters, losses))
+    losses.require(readings)
     # pandas keeps attributes in concat only if they are equal in all tables.
-    clocks = {
-        record["site_id"].iloc[0]: asdict(clock)
-        for record, _, _ in readings
-        if (clock := record.attrs.pop("clock", None))
-    }
-    impossible = [one for record, _, _ in readings for one in record.attrs.pop("impossible", [])]
-    remarks = [one for record, _, _ in readings for one in record.attrs.pop("remarks", [])]
-    towers = pd.concat([r[0] for r in readings], ignore_index=True)
+    attrs = [reading.record.attrs for reading in readings]
+    by_site = [_of_site(reading) for reading in readings if reading.table is not None]
+    impossible = [one for of in attrs for one in of.pop("impossible", [])]
+    remarks = [one for of in attrs for one in of.pop("remarks", [])]
+    losses.rows += [one for of in attrs for one in of.pop("left_out", [])]
+    towers = pd.concat([r.record for r in readings], ignore_index=True)
     first = found.data[0].file
     where = first.where if len(found.data) == 1 else str(first.path.parent)
+    if not losses.stop and towers.duplicated(["site_id", "time"]).any():
+        origin = pd.Series(np.repeat(range(len(readings)), [len(r.record) for r in readings]))
+        files = [r.table.file.where if r.table else where for r in readings]
+        towers, aside = one_a_period(towers, origin, [r.table for r in readings], files)
+        losses.rows += aside
     towers = towers.sort_values(["site_id", "time"], kind="stable", ignore_index=True)
     check_order(towers, where)
+    stated = [r.sites for r in readings if r.sites is not None]
+    sites = _sites(towers, stated, found, where, losses)
+    towers = towers[towers["site_id"].isin(sites["site_id"])].reset_index(drop=True)
     towers.attrs |= {
         "resolution": parameters.resolution,
         "impossible": impossible,
-        "remarks": remarks,
-        "missing_columns": [name for r in readings for name in r[2]],
+        "remarks": [*remarks, *as_remarks(losses.rows)],
+        "missing_columns": [name for r in readings for name in r.missing],
+        "left_out": losses.rows,
         **marked(_simulated([t.file.path for t in found.data])),
     }
-    sites = _sites(towers, [r[1] for r in readings if r[1] is not None], found, where)
-    if clocks:
-        by_site = pd.DataFrame.from_dict(clocks, "index")
-        sites = sites.join(by_site.add_prefix("clock_"), on="site_id")
+    if any(len(row) > 1 for row in by_site):
+        # Of several deliveries of a tower, the first.
+        of_site = pd.DataFrame(by_site).drop_duplicates("site_id").set_index("site_id")
+        sites = sites.join(of_site, on="site_id")
     return towers, sites
 
 
+class _Reading(NamedTuple):
+    """What one file of a tower, or tables of many, hold.
+
+    Attributes:
+        record: Towers.
+        sites: Their sites, if the files state them.
+        missing: Mapped names without values.
+        table: The file of one tower; None for tables of many.
+    """
+
+    record: pd.DataFrame
+    sites: pd.DataFrame | None
+    missing: list[str]
+    table: TowerFile | None = None
+
+
 def _read(
-    data: Sequence[TowerFile], parameters: TowerParameters
-) -> Iterator[tuple[pd.DataFrame, pd.DataFrame | None, list[str]]]:
-    for table in best_tables([t for t in data if t.family in FAMILIES], parameters):
+    data: Sequence[TowerFile], parameters: TowerParameters, losses: Losses
+) -> Iterator[_Reading]:
+    for table in best_tables([t for t in data if t.family in FAMILIES], parameters, losses):
         logger.info("%s: %s", table.site, table.file.where)
-        record = FAMILIES[table.family].read_table(table, parameters)
-        yield record, record.attrs.pop("site", None), []
+        record = None
+        with losses.at(table.site):
+            record = FAMILIES[table.family].read_table(table, parameters)
+        if record is not None:
+            yield _Reading(record, record.attrs.pop("site", None), [], table)
     tidy = [t.file.path for t in data if t.family == "tidy"]
     if tidy:
-        yield read_tidy(
-            tidy, parameters.columns, resolution=parameters.resolution, outside=parameters.outside
-        )
+        yield _Reading(*read_tidy(
+            tidy, parameters.columns, resolution=parameters.resolution, outside=parameters.outside,
+            losses=losses,
+        ))  # fmt: skip
     for table in data:
         if table.family == "parquet":
-            yield read_uflux_parquet(table.file.path, parameters)
+            yield _Reading(*read_uflux_parquet(table.file.path, parameters, losses))
+
+
+def _of_site(reading: _Reading) -> dict[str, Any]:
+    """Return what is known of a tower's record as a whole: its clock, the columns of its fluxes."""
+    of = reading.record.attrs
+    clock, columns = of.pop("clock", None), of.pop("columns", {})
+    row: dict[str, Any] = {"site_id": reading.record["site_id"].iloc[0]}
+    row |= {f"column_{flux}": name for flux, name in columns.items()}
+    return row | {
+        f"clock_{name}": value for name, value in (asdict(clock) if clock else {}).items()
+    }
+
+
+def _unread(message: str) -> LeftOut:
+    file, _, reason = message.partition(" is not read: ")
+    return LeftOut(
+        site_id=site_in(Path(file).name), variable="", file=file, reason=reason, remedy=""
+    )
 
 
 def _simulated(paths: Iterable[Path]) -> str:
@@ -114,22 +177,45 @@ def _simulated(paths: Iterable[Path]) -> str:
 
 
 def _sites(
-    towers: pd.DataFrame, stated: list[pd.DataFrame], found: FoundFiles, where: str
+    towers: pd.DataFrame, stated: list[pd.DataFrame], found: FoundFiles, where: str, losses: Losses
 ) -> pd.DataFrame:
-    """Return one row a tower, from the tables themselves, site tables or metadata, in this order."""
+    """Return one row a tower, from the tables themselves, site tables or metadata, in this order.
+
+    Towers without place or land cover are lost.
+    """
     wanted = set(towers["site_id"])
     known = [s for s in stated if not s.empty]
-    if not wanted <= _names(known):
-        for table in metadata_of(found):
-            if not wanted <= _names(known):
-                known.append(read_metadata(table, wanted))
+    for table in metadata_of(found):
+        if not wanted <= _names(known):
+            known += _metadata(table, wanted, losses)
     sites = (
         pd.concat(known, ignore_index=True) if known else pd.DataFrame(columns=[*COLUMNS.values()])
     )
     sites = sites.drop_duplicates("site_id")  # the first row of each site
-    check_metadata(towers, sites, where)
-    sites = sites[sites["site_id"].isin(wanted)]
+
+    def check(names: Sequence[str]) -> None:
+        check_metadata(towers[towers["site_id"].isin(names)], sites, where)
+
+    placed = losses.readable(check, wanted)
+    losses.require(placed)
+    sites = sites[sites["site_id"].isin(placed)]
     return sites.sort_values("site_id", ignore_index=True)
+
+
+def _metadata(table: TowerFile, wanted: set[str], losses: Losses) -> list[pd.DataFrame]:
+    """Return the sites of one file that can be read; a file that cannot be read has none."""
+    try:
+        return [read_metadata(table, wanted)]
+    except InputError:
+        if losses.stop:
+            raise
+    try:
+        read_metadata(table, ())
+    except InputError as error:
+        losses.note("", error)
+        return []
+    names = losses.readable(lambda some: read_metadata(table, some), wanted)
+    return [read_metadata(table, names)]
 
 
 def _names(tables: Sequence[pd.DataFrame]) -> set[str]:

@@ -21,6 +21,7 @@ from uflux_kedro.readers.towers.csv_columns import (
     read_header,
 )
 from uflux_kedro.readers.towers.impossible import STEP_IN_WORDS, Impossible, without_impossible
+from uflux_kedro.readers.towers.left_out import Losses
 from uflux_kedro.readers.towers.remarks import Remark, cut_off, stands_still
 from uflux_kedro.readers.towers.tables import (
     HIGHEST_WATER,
@@ -95,8 +96,15 @@ class Columns:
         return {name: both[name] for name in order if name in both}
 
 
-def best_tables(tables: Collection[TowerFile], parameters: TowerParameters) -> list[TowerFile]:
+def best_tables(
+    tables: Collection[TowerFile], parameters: TowerParameters, losses: Losses | None = None
+) -> list[TowerFile]:
     """Select one table of each delivery: that nearest to the resolution, in the fullest set.
+
+    Args:
+        tables: Tables of any number of deliveries.
+        parameters: Resolution.
+        losses: Takes the deliveries without such a table; None raises their error.
 
     Raises:
         InputError: If no table of a delivery has the resolution or a finer one, or there are two
@@ -108,11 +116,15 @@ def best_tables(tables: Collection[TowerFile], parameters: TowerParameters) -> l
         tables,
         steps,
         f"a table of resolution {parameters.resolution}, or a finer one that fills it",
+        losses,
     )
 
 
 def tables_of_step(
-    tables: Collection[TowerFile], steps: Sequence[Step], expected: str
+    tables: Collection[TowerFile],
+    steps: Sequence[Step],
+    expected: str,
+    losses: Losses | None = None,
 ) -> list[TowerFile]:
     """Select one table of each delivery: that with the first step, in the fullest set.
 
@@ -120,27 +132,37 @@ def tables_of_step(
         tables: Tables of any number of deliveries.
         steps: Steps that fit, the best first.
         expected: What fits, in words.
+        losses: Takes the deliveries with an error; None raises it.
 
     Raises:
         InputError: If no table of a delivery fits, or there are two with different contents.
     """
+    losses = losses or Losses(stop=True)
+    deliveries: dict[tuple[object, ...], list[TowerFile]] = {}
+    for table in tables:
+        deliveries.setdefault((table.family, table.delivery), []).append(table)
     chosen = []
-    for delivery in dict.fromkeys((t.family, t.delivery) for t in tables):
-        offered = [t for t in tables if (t.family, t.delivery) == delivery]
-        fitting = [t for t in offered if t.step in steps]
-        if not fitting:
-            raise InputError(
-                offered[0].file.where,
-                None,
-                expected=expected,
-                found=", ".join(sorted({str(t.step) for t in offered})),
-            )
-        fitting.sort(key=lambda t: (steps.index(t.step), t.rank, t.file))
-        chosen.append(fitting[0])
-        _check_copies(fitting)
-        for other in fitting[1:]:
-            logger.debug("%s: %s is read instead", other.file.where, fitting[0].file.name)
+    for offered in deliveries.values():
+        with losses.at(offered[0].site):
+            chosen.append(_table_of_step(offered, steps, expected))
     return chosen
+
+
+def _table_of_step(offered: Sequence[TowerFile], steps: Sequence[Step], expected: str) -> TowerFile:
+    """Select the table of one delivery."""
+    fitting = [t for t in offered if t.step in steps]
+    if not fitting:
+        raise InputError(
+            offered[0].file.where,
+            None,
+            expected=expected,
+            found=", ".join(sorted({str(t.step) for t in offered})),
+        )
+    fitting.sort(key=lambda t: (steps.index(t.step), t.rank, t.file))
+    _check_copies(fitting)
+    for other in fitting[1:]:
+        logger.debug("%s: %s is read instead", other.file.where, fitting[0].file.name)
+    return fitting[0]
 
 
 def _check_copies(tables: Sequence[TowerFile]) -> None:

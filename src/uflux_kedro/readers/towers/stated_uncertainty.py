@@ -63,10 +63,11 @@ def with_stated_uncertainty(
     derived: dict[str, _Derived] = {}
     other = "DT" if parameters.partition == "NT" else "NT"
     for flux in [f for f in FLUXES if columns.variables.get(f) in header]:
-        if flux in ("GPP", "RECO"):
-            wanted[f"{flux}_{other}"] = f"{flux}_{other}_VUT_REF"
-        found = _processing(flux, header, parameters)
-        random, joint = _random_and_joint(flux, parameters)
+        column = columns.variables[flux]
+        if f"_{parameters.partition}_" in column:
+            wanted[f"{flux}_{other}"] = column.replace(f"_{parameters.partition}_", f"_{other}_")
+        found = _processing(column, header)
+        random, joint = _random_and_joint(flux, column)
         wanted[f"{flux}_RANDUNC"] = random
         if found is not None:
             derived[f"{flux}_PROCUNC"] = found
@@ -89,14 +90,14 @@ def with_stated_uncertainty(
     )
 
 
-def _processing(flux: str, header: Collection[str], parameters: TowerParameters) -> _Derived | None:
+def _processing(column: str, header: Collection[str]) -> _Derived | None:
     """Return the spread of a flux over the versions of its processing, from the best percentiles."""
-    if flux in ("H", "LE"):
-        if parameters.energy_balance != "CORR":
-            return None
-        stem, spreads = f"{flux}_CORR", _SPREADS[1:2]
+    stem, _, version = column.rpartition("_")
+    if version == "MDS":  # H and LE as measured have one version
+        return None
+    if version == "CORR":
+        stem, spreads = column, _SPREADS[1:2]
     else:
-        stem = "NEE_VUT" if flux == "NEE" else f"{flux}_{parameters.partition}_VUT"
         spreads = _SPREADS
     for low, high, deviations in spreads:
         pair = (f"{stem}_{high}", f"{stem}_{low}")
@@ -105,13 +106,12 @@ def _processing(flux: str, header: Collection[str], parameters: TowerParameters)
     return None
 
 
-def _random_and_joint(flux: str, parameters: TowerParameters) -> tuple[str | None, str | None]:
+def _random_and_joint(flux: str, column: str) -> tuple[str | None, str | None]:
     """Return the columns of the random and of the joint uncertainty; None where there is none."""
     if flux == "NEE":
-        return "NEE_VUT_REF_RANDUNC", "NEE_VUT_REF_JOINTUNC"
+        return f"{column}_RANDUNC", f"{column}_JOINTUNC"
     if flux in ("H", "LE"):
-        corrected = parameters.energy_balance == "CORR"
-        return f"{flux}_RANDUNC", f"{flux}_CORR_JOINTUNC" if corrected else None
+        return f"{flux}_RANDUNC", f"{column}_JOINTUNC" if column.endswith("_CORR") else None
     return None, None
 
 

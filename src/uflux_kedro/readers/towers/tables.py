@@ -36,6 +36,10 @@ Outside = Literal["raise", "mask", "keep"]
 later check."""
 
 
+class OutOfBoundsError(InputError):
+    """Values out of physical bounds, where ``outside`` is ``raise``."""
+
+
 def as_names(column: pd.Series, where: str | Path) -> pd.Series:
     """Convert names of sites to text; whole numbers of a binary table have no decimal point.
 
@@ -193,7 +197,7 @@ def within_bounds(
         outside: ``raise``; ``mask`` to make values out of bounds NaN with a warning; ``keep``.
 
     Raises:
-        InputError: If ``outside`` is ``raise`` and values are out of bounds.
+        OutOfBoundsError: If ``outside`` is ``raise`` and values are out of bounds.
     """
     name = str(column.name)
     lower, upper, unit = bounds(name)
@@ -206,6 +210,6 @@ def within_bounds(
     )
     found = f"{int(wrong.sum())} values outside, such as {examples}"
     if outside == "raise":
-        raise InputError(where, name, expected=f"{lower:g} to {upper:g} {unit}", found=found)
+        raise OutOfBoundsError(where, name, expected=f"{lower:g} to {upper:g} {unit}", found=found)
     logger.warning("%s: %s: %s; made missing", where, name, found)
     return column.mask(wrong)

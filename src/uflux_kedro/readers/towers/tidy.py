@@ -7,7 +7,7 @@ column of the file for each canonical name and, if it is not the canonical one, 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -18,6 +18,7 @@ from uflux_kedro.readers.archives import File
 from uflux_kedro.readers.parameters import ColumnSpec
 from uflux_kedro.readers.towers.csv_columns import ends_within_a_row, read_header, read_text
 from uflux_kedro.readers.towers.impossible import infinite_by_site
+from uflux_kedro.readers.towers.left_out import Losses
 from uflux_kedro.readers.towers.parquet import read_parquet
 from uflux_kedro.readers.towers.remarks import Remark, cut_off
 from uflux_kedro.readers.towers.sites import check_sites
@@ -47,6 +48,7 @@ def read_tidy(
     *,
     resolution: Resolution = "MM",
     outside: Outside = "raise",
+    losses: Losses | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
     """Read one table of many towers, or several with the same columns.
 
@@ -58,6 +60,7 @@ def read_tidy(
             column beside a flux, such as ``GPP_UNC``) -> column of the file.
         resolution: Length of the periods.
         outside: How values out of physical bounds are handled.
+        losses: Takes the towers whose rows are invalid; None raises their error.
 
     Returns:
         ``towers`` (``site_id``, ``time``, fluxes, QC, predictors; sorted;
@@ -76,6 +79,31 @@ def read_tidy(
     remarks = [r for path, table in tables.items() for r in _cut_off(path, table, columns)]
     raw = pd.concat(tables.values(), ignore_index=True)
     del tables  # as large as the whole
+
+    def read(some: Collection[str] | None = None) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
+        part = raw if some is None else raw[raw["site_id"].isin(some)].reset_index(drop=True)
+        return _read_rows(part, columns, resolution, outside, where)
+
+    try:
+        towers, sites, missing = read()
+    except InputError:
+        if losses is None or losses.stop:
+            raise
+        readable = losses.readable(read, raw["site_id"].unique())
+        losses.require(readable)
+        towers, sites, missing = read(readable)
+    towers.attrs["remarks"] = remarks
+    return towers, sites, missing
+
+
+def _read_rows(
+    raw: pd.DataFrame,
+    columns: Mapping[str, ColumnSpec],
+    resolution: Resolution,
+    outside: Outside,
+    where: str,
+) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
+    """Convert the rows of a mapped table."""
     towers = raw[["site_id"]].copy()
     towers["time"] = parse_times(raw["time"].rename(columns["time"].column), resolution, where)
     check_order(towers, where)
@@ -101,7 +129,6 @@ def read_tidy(
     towers.attrs |= {
         "resolution": resolution,
         "impossible": infinite,
-        "remarks": remarks,
     }
     return towers, _sites(raw, where), missing
 

@@ -110,11 +110,13 @@ class FoundFiles(NamedTuple):
         data: Files with fluxes, at least one.
         metadata: Files with sites.
         unread: A message for each file that is not read.
+        broken: Error of each file that cannot be read, if that does not stop the reading.
     """
 
     data: list[TowerFile]
     metadata: list[TowerFile]
     unread: list[str]
+    broken: list[tuple[str, InputError]]
 
 
 def find_tower_files(path: Paths, parameters: TowerParameters) -> FoundFiles:
@@ -122,16 +124,19 @@ def find_tower_files(path: Paths, parameters: TowerParameters) -> FoundFiles:
 
     Args:
         path: A file, a folder, or several of them.
-        parameters: ``reader`` other than ``auto`` keeps files of that family only.
+        parameters: ``reader`` other than ``auto`` keeps files of that family only;
+            ``on_bad_tower``.
 
     Raises:
-        InputError: If there is no file with fluxes, or an archive is damaged or unsafe.
+        InputError: If there is no file with fluxes; with ``on_bad_tower`` ``stop`` also if an archive
+            is damaged or unsafe.
     """
     paths = list_files(path, TOWER_PATTERNS)
     columns = parameters.columns
     keys: dict[str, str] = {n: columns[n].column for n in ("site_id", "time") if n in columns}
     found: list[TowerFile] = []
     unread: list[str] = []
+    broken: list[tuple[str, InputError]] = []
     for one in sorted(set(paths)):
         table = one.name.endswith((".csv", ".csv.gz", ".parquet"))
         workbook = one.suffix == ".xlsx" and by_name(File(one)) is None
@@ -141,10 +146,18 @@ def find_tower_files(path: Paths, parameters: TowerParameters) -> FoundFiles:
         if parameters.reader == "parquet" and one.suffix == ".parquet":
             found.append(TowerFile(File(one), "parquet"))
             continue
-        fitting, reasons = _recognise_all(one, parameters.reader, keys)
+        try:
+            fitting, reasons = _recognise_all(one, parameters.reader, keys)
+        except InputError as error:
+            if parameters.on_bad_tower == "stop":
+                raise
+            broken.append((site_in(one.name), error))
+            continue
         found += fitting
         unread += reasons
     data = [t for t in found if t.family not in METADATA]
+    if not data and broken:
+        raise broken[0][1]
     if not data:
         raise InputError(
             paths[0].parent if paths else "the tower files",
@@ -154,7 +167,13 @@ def find_tower_files(path: Paths, parameters: TowerParameters) -> FoundFiles:
             found=", ".join(sorted({t.file.name for t in found})) or "none",
             hint="; ".join(unread[:_MOST_SHOWN]) or None,
         )
-    return FoundFiles(data, [t for t in found if t.family in METADATA], unread)
+    return FoundFiles(data, [t for t in found if t.family in METADATA], unread, broken)
+
+
+def site_in(name: str) -> str:
+    """Return the tower that a file is named after; empty if it is named after none."""
+    parts = re.split(r"[_.]", name)
+    return next((part for part in parts if SITE_NAME.fullmatch(part)), "")
 
 
 def _recognise_all(

@@ -16,6 +16,7 @@ import pandas as pd
 
 from uflux_kedro.errors import ConfigurationError, InputError
 from uflux_kedro.readers.parameters import ColumnSpec, TowerParameters
+from uflux_kedro.readers.towers.left_out import Losses
 from uflux_kedro.readers.towers.parquet import read_parquet, read_schema
 from uflux_kedro.readers.towers.tables import MISSING
 from uflux_kedro.readers.towers.tidy import KEYS, read_tidy
@@ -47,13 +48,14 @@ _SIZES = {
 
 
 def read_uflux_parquet(
-    path: Path, parameters: TowerParameters
+    path: Path, parameters: TowerParameters, losses: Losses | None = None
 ) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
     """Read the published training table.
 
     Args:
         path: Parquet with sites in ``ID``, a time, ``Latitude``, ``IGBP``, fluxes and predictors.
         parameters: ``columns`` extends or overrides the names and units found here.
+        losses: Takes the towers whose rows are invalid; None raises their error.
 
     Returns:
         Towers, sites and names without values, as of
@@ -63,7 +65,13 @@ def read_uflux_parquet(
         InputError: If it is no parquet, or has no column for a key or for any flux.
     """
     columns = _with_units(path, columns_of(path, parameters), parameters.columns)
-    return read_tidy([path], columns, resolution=parameters.resolution, outside=parameters.outside)
+    return read_tidy(
+        [path],
+        columns,
+        resolution=parameters.resolution,
+        outside=parameters.outside,
+        losses=losses,
+    )
 
 
 def columns_of(path: Path, parameters: TowerParameters) -> dict[str, ColumnSpec]:

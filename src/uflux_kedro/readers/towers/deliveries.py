@@ -1,0 +1,84 @@
+"""Choose among several deliveries of one tower: newest release, a regional hub before FLUXNET2015."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import pandas as pd
+
+from uflux_kedro.readers.towers.left_out import LeftOut
+from uflux_kedro.readers.towers.tower_files import TowerFile
+
+_YEARS = re.compile(r"(\d{4})[-_](\d{4})")
+_GLOBAL = "FLX"
+"""Network in the names of FLUXNET2015, which regional hubs have superseded."""
+
+
+def newness(table: TowerFile | None) -> tuple[object, ...]:
+    """Return what deliveries of a tower are compared by: the newest is the largest.
+
+    Tables of ONEFlux come before those of single teams, regional hubs before FLUXNET2015, then the
+    names that are in use since 2025 (``v1.3_r2``), then version, release and last year count.
+
+    Args:
+        table: Table of a delivery; None for a table of many towers.
+    """
+    if table is None:
+        return (0, False, False, (), 0)
+    name = "_".join(table.delivery)
+    years = _YEARS.search(name)
+    rest = _YEARS.sub("", name)
+    parts = [p for p in rest.split("_")[3:] if p]
+    version = tuple(int(n) for part in parts for n in re.findall(r"\d+", part))
+    numbered = any(re.fullmatch(r"v\d.*", part) for part in parts)
+    last = int(years[2]) if years else 0
+    oneflux = 2 if table.family == "fluxnet" else 1
+    return (oneflux, not name.startswith(_GLOBAL), numbered, version, last)
+
+
+def one_a_period(
+    towers: pd.DataFrame,
+    origin: pd.Series,
+    tables: Sequence[TowerFile | None],
+    where: Sequence[str],
+) -> tuple[pd.DataFrame, list[LeftOut]]:
+    """Keep one delivery where several have the same tower and period; what they share is read once.
+
+    Args:
+        towers: ``site_id`` and ``time`` of all deliveries, one below the other.
+        origin: Number of the delivery of each row.
+        tables: Table of each delivery; None for a table of many towers.
+        where: Description of the file of each delivery.
+
+    Returns:
+        The towers without the deliveries that were set aside, and what was set aside.
+    """
+    twice = towers.duplicated(["site_id", "time"], keep=False)
+    keep = pd.Series(data=True, index=towers.index)
+    aside: list[LeftOut] = []
+    for site in towers.loc[twice, "site_id"].unique():
+        of_site = towers["site_id"] == site
+        offered = origin[of_site].unique()
+        rows = {n: towers.index[of_site & (origin == n)] for n in offered}
+        offered = sorted(
+            offered, key=lambda n: (newness(tables[n]), len(rows[n]), -n), reverse=True
+        )
+        taken: list[int] = []
+        for number in offered:
+            times = towers.loc[rows[number], "time"]
+            rival = next((n for n in taken if times.isin(towers.loc[rows[n], "time"]).any()), None)
+            if rival is None:
+                taken.append(number)
+                continue
+            keep[rows[number]] = False
+            aside.append(
+                LeftOut(
+                    site_id=str(site),
+                    variable="",
+                    file=where[number],
+                    reason=f"{where[rival]} has the same periods, and is read instead",
+                    remedy="Remove the one that is not wanted",
+                )
+            )
+    return towers[keep].reset_index(drop=True), aside
