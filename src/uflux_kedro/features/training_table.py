@@ -11,7 +11,7 @@ from uflux_kedro.features.derived import derive_predictors
 from uflux_kedro.features.parameters import CarryOverParameters
 from uflux_kedro.gridding.sampling import sample_at_sites
 from uflux_kedro.lazy import pd, xr
-from uflux_kedro.readers.towers.sites import check_igbp, check_metadata
+from uflux_kedro.readers.towers.sites import COLUMNS, check_igbp, check_metadata
 from uflux_kedro.simulated import mark_of, marked
 from uflux_kedro.variables import FLUXES, IGBP_CLASSES, flux_beside, parse_predictor
 
@@ -53,7 +53,8 @@ def build_training_table(
     """
     check_metadata(towers, sites, "towers")
     check_igbp(sites, "sites")
-    sites = sites[sites["site_id"].isin(towers["site_id"])]
+    places = [name for name in COLUMNS.values() if name in sites]
+    sites = sites.loc[sites["site_id"].isin(towers["site_id"]), places]
     fluxes = [c for c in towers if c.removesuffix("_QC") in FLUXES or flux_beside(str(c))]
     keys = ["site_id", "time"]
     if drivers is None:

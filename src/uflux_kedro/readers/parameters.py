@@ -68,7 +68,7 @@ class TowerParameters(Parameters):
     """What tables of ONEFlux may be read for where a tower lacks the wanted column: ``CUT`` the
     constant ustar threshold instead of that of the year, ``RAW`` H and LE as measured instead of
     corrected, ``partition`` the other partitioning of GPP and RECO. The sites table names the column
-    that was read, in ``column_<flux>``."""
+    that was read, in ``<flux>_column``."""
 
     allow_missing: tuple[str, ...] = ()
     """Variables that a tower need not have; their absence is not reported."""

@@ -43,7 +43,7 @@ def lost(towers) -> list[tuple[str, str]]:
 def test_what_a_good_folder_leaves_out(folder):
     towers, sites = read_towers(folder)
     assert lost(towers) == []
-    assert sites[[f"column_{flux}" for flux in FLUXES]].iloc[0].tolist() == [
+    assert sites[[f"{flux}_column" for flux in FLUXES]].iloc[0].tolist() == [
         "GPP_NT_VUT_REF", "RECO_NT_VUT_REF", "NEE_VUT_REF", "H_CORR", "LE_CORR"
     ]  # fmt: skip
 
@@ -170,7 +170,7 @@ def test_a_tower_lacking_one_version_is_read_by_another(folder, fluxnet_table, f
     towers, sites = read_towers(folder)
     assert lost(towers) == []
     row = sites.set_index("site_id").loc[BAD]
-    assert row[[f"column_{flux}" for flux in FLUXES]].tolist() == [
+    assert row[[f"{flux}_column" for flux in FLUXES]].tolist() == [
         "GPP_NT_CUT_REF", "RECO_NT_CUT_REF", "NEE_CUT_REF", "H_F_MDS", "LE_F_MDS"
     ]  # fmt: skip
     rows = towers[towers["site_id"] == BAD]
@@ -188,7 +188,7 @@ def test_the_other_partitioning_is_read_where_it_is_allowed(folder, fluxnet_tabl
     assert lost(read_towers(folder)[0]) == [(BAD, "GPP"), (BAD, "RECO")]
     towers, sites = read_towers(folder, fall_back_on=("partition",))
     assert lost(towers) == []
-    assert sites.set_index("site_id")["column_GPP"].to_dict() == {
+    assert sites.set_index("site_id")["GPP_column"].to_dict() == {
         GOOD: "GPP_NT_VUT_REF",
         BAD: "GPP_DT_VUT_REF",
     }
@@ -201,7 +201,7 @@ def test_the_version_of_public_benchmarks(folder, fluxnet_table, fluxnet_zip):
     fluxnet_zip(table, GOOD)
     towers, sites = read_towers(folder, version="USTAR50")
     assert towers["GPP"].tolist() == table["GPP_NT_VUT_USTAR50"].tolist()
-    assert (sites["column_NEE"][0], towers["GPP_QC"].notna().all()) == ("NEE_VUT_USTAR50", True)
+    assert (sites["NEE_column"][0], towers["GPP_QC"].notna().all()) == ("NEE_VUT_USTAR50", True)
 
 
 def test_a_tower_of_a_tidy_table_costs_itself_alone(tmp_path):

@@ -60,7 +60,7 @@ def read_towers(
         impossible and infinite values that were left out, ``attrs["remarks"]`` what else the readers
         noticed, ``attrs["left_out"]`` the towers, variables and files that were left out, and
         why, ``attrs["simulated"]`` that towers are simulated.
-        Sites: one row a tower; of tables of ONEFlux also the column of each flux, ``column_GPP``;
+        Sites: one row a tower; of tables of ONEFlux also the column of each flux, ``GPP_column``;
         where hours were read, also the fields of :class:`uflux_kedro.biophysics.SolarClock` as
         ``clock_...``.
 
@@ -157,7 +157,7 @@ def _of_site(reading: _Reading) -> dict[str, Any]:
     of = reading.record.attrs
     clock, columns = of.pop("clock", None), of.pop("columns", {})
     row: dict[str, Any] = {"site_id": reading.record["site_id"].iloc[0]}
-    row |= {f"column_{flux}": name for flux, name in columns.items()}
+    row |= {f"{flux}_column": name for flux, name in columns.items()}
     return row | {
         f"clock_{name}": value for name, value in (asdict(clock) if clock else {}).items()
     }
