@@ -64,14 +64,22 @@ towers: install ## Run on real towers: make towers TOWERS=path/to/table.csv.gz
 oracle: install
 	@$(BIN)/python -m uflux_kedro.models.deep_forest.environment 2>&1 | tail -1
 
+# A file of tests stays with one worker, so that what its tests share is made once; the longest files
+# come first (tests/conftest.py).
 .PHONY: test
 test: develop oracle ## Run all checks of CI: linters, types, import rules, docs, wheel, tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(MAKE) -j 2 types wheel docs rules
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+.PHONY: types
+types: develop ## Check the types
 	$(BIN)/mypy
+
+.PHONY: rules
+rules: develop ## Check which package imports which
 	$(BIN)/lint-imports
-	$(MAKE) -j 2 docs wheel
-	$(BIN)/pytest -n 2
 
 .PHONY: wheel
 wheel: develop ## Build the wheel and run the library's example from it in a clean environment

@@ -19,6 +19,17 @@ settings.load_profile("project")
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+LONGEST = ("tests/test_run.py", "tests/products/test_production.py")
+"""Files that take minutes: they come first, so that no worker is left with one at the end."""
+
+
+def pytest_collection_modifyitems(items):
+    def place(item):
+        file = item.path.relative_to(PROJECT).as_posix()
+        return LONGEST.index(file) if file in LONGEST else len(LONGEST)
+
+    items.sort(key=place)
+
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:

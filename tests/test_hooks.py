@@ -19,7 +19,7 @@ from kedro_datasets.pandas import CSVDataset
 
 from tests.testing.project import PROJECT
 from uflux_kedro import configuration
-from uflux_kedro.configuration import PARENT_RUN, project_parameters
+from uflux_kedro.configuration import PARENT_RUN, RUN_FACTS, project_parameters
 from uflux_kedro.hooks import OutputHooks, ProjectHooks
 from uflux_kedro.staging import local_path
 
@@ -130,7 +130,9 @@ def test_every_stored_output_of_the_project_waits_for_the_end_of_its_run_and_no_
 def test_the_parameters_of_a_run_reach_the_pipelines(monkeypatch):
     monkeypatch.setattr(configuration, "_from_hook", None)
     parameters = {"ensemble": {"model": "RF"}}
-    context = SimpleNamespace(config_loader={"parameters": parameters})
+    context = SimpleNamespace(
+        config_loader={"parameters": parameters}, project_path=PROJECT, env=None
+    )
     ProjectHooks().after_context_created(context)
     assert project_parameters() == parameters
 
@@ -157,13 +159,20 @@ def test_without_a_run_the_environment_names_the_parameters(monkeypatch):
 
 @pytest.mark.parametrize("tracked", [True, False])
 def test_members_find_the_parent_run_until_the_run_ends(caplog, monkeypatch, tracked):
-    run = SimpleNamespace(info=SimpleNamespace(run_id="abc"))
+    run = SimpleNamespace(info=SimpleNamespace(run_id="abc", experiment_id="1"))
     monkeypatch.setattr(mlflow, "active_run", lambda: run if tracked else None)
     monkeypatch.setenv(PARENT_RUN, "of an earlier run")
     hooks = ProjectHooks()
+    context = SimpleNamespace(config_loader={"parameters": {}}, project_path=PROJECT, env="test")
+    monkeypatch.setattr(configuration, "_from_hook", None)
+    hooks.after_context_created(context)
     hooks.before_pipeline_run()
     assert os.environ[PARENT_RUN] == ("abc" if tracked else "")
+    facts = json.loads(os.environ[RUN_FACTS])
+    assert facts["environment"] == "test"
+    assert facts.get("mlflow_run") == ("abc" if tracked else None)
     with caplog.at_level(logging.INFO, "uflux_kedro.hooks"):
         hooks.after_pipeline_run()
     assert PARENT_RUN not in os.environ
+    assert RUN_FACTS not in os.environ
     assert "Run finished in 0 s" in caplog.text

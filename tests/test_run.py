@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +18,20 @@ import pandas as pd
 import pytest
 import xarray as xr
 from kedro_viz.integrations.kedro.hooks_utils import hash_node
+from playwright.sync_api import expect
 
-from tests.testing.browser import answer
+from tests.testing.blocks import ON_RESULTS, blocks_of, run_python
+from tests.testing.browser import answer, chromium, needs_chromium
 from tests.testing.project import PROJECT
-from uflux_kedro.cli import BOXES_ONLY
+from tests.testing.screens import (
+    copy_of_project,
+    kedro_viz,
+    mlflow_ui,
+    open_boxes,
+    open_dataset,
+    open_member,
+    open_runs,
+)
 from uflux_kedro.validation.metrics import LEADERBOARD_COLUMNS
 
 FLUXES = ("GPP", "RECO", "NEE", "H", "LE")
@@ -288,6 +300,17 @@ def test_model_is_registered_under_its_members_name(results, runs, tracking):
     assert best.metadata.run_id == version.run_id
 
 
+@pytest.mark.parametrize("page", ON_RESULTS)
+def test_code_of_the_pages_works_with_results(results, tracking, page, tmp_path, monkeypatch):
+    """As in the project's folder after ``kedro run``, but for the environment's name."""
+    (tmp_path / "data").symlink_to(results)
+    (tmp_path / "mlflow.db").symlink_to(results / "mlflow.db")
+    monkeypatch.chdir(tmp_path)
+    blocks = [b for b in blocks_of(PROJECT / page) if b.language == "python" and not b.why_not]
+    assert blocks
+    run_python([replace(b, code=b.code.replace(".base.", ".test.")) for b in blocks], {})
+
+
 def test_receipts_agree_with_the_leaderboard(results):
     table = pd.read_csv(results / "08_reporting" / "leaderboard.csv")
     row = table[(table["flux"] == "H") & (table["predictor_set"] == SETS[0])].iloc[0]
@@ -445,25 +468,34 @@ def test_notebooks_run_on_a_finished_run(kernel, name, pictures, words):
     assert [word for word in words if word not in text] == []
 
 
-def test_kedro_viz_shows_nine_boxes_and_the_run(results, tmp_path):
-    """Headless Chromium counts the boxes and reads the page of the last run."""
+@needs_chromium
+def test_kedro_viz_shows_boxes_fluxes_previews_and_the_run(results, tmp_path):
     project = copy_of_project(tmp_path)
     shutil.copytree(results / ".viz", project / ".viz")
-    with kedro_viz(project, "test", environment_of(results)) as (browser, url):
-        browser.open(url + BOXES_ONLY, seconds=0)
-        boxes = browser.until(
-            "[...document.querySelectorAll('.pipeline-node')].map(n => n.textContent.trim())"
-        )
-        assert sorted(boxes) == sorted([*FLUXES, "derived", "features", "ingestion", "reporting"])
+    with kedro_viz(project, "test", environment_of(results)) as url, chromium() as page:
+        nodes = page.locator(".pipeline-node")
+        open_boxes(page, url)
+        boxes = [*FLUXES, "derived", "features", "ingestion", "reporting"]
+        assert sorted(nodes.all_text_contents()) == sorted(boxes)
+
+        page.locator(".pipeline-list .dropdown__label").click()
+        page.get_by_role("option", name="LE", exact=True).click()
+        expect(nodes).to_have_text(["LE"])
+
+        open_dataset(page, url, "leaderboard")
+        expect(page.locator(".preview-table__row")).to_have_count(len(FLUXES) * len(SETS) + 1)
+        board = pd.read_csv(results / "08_reporting" / "leaderboard.csv")
+        expect(page.locator(".preview-table")).to_contain_text(str(board["NSE"][0]))
+        open_dataset(page, url, "figure_scatter")
+        assert page.locator(".pipeline-metadata__plot-image").evaluate(_WIDTH) > 500
 
         tasks = sum(n["type"] == "task" for n in answer(f"{url}api/main")["nodes"])
-        browser.open(f"{url}workflow", seconds=0)
-        shown = f"document.querySelectorAll('.pipeline-node--task').length == {tasks}"
-        browser.until(shown, seconds=240)
-        text = browser.until("document.querySelector('.run-status-notification__text').textContent")
-        assert text.startswith("Run execution completed successfully in ")
-        colours = browser.do("[...document.querySelectorAll('.pipeline-node')].map(n => n.className.baseVal)")  # fmt: skip
-        assert [c for c in colours if "pipeline-node--status-success" not in c] == []
+        page.goto(f"{url}workflow")
+        expect(page.locator(".pipeline-node--task")).to_have_count(tasks, timeout=240_000)
+        run = page.locator(".run-status-notification__text")
+        expect(run).to_have_text(re.compile("^Run execution completed successfully in "))
+        failed = page.locator(".pipeline-node:not(.pipeline-node--status-success)")
+        assert failed.all_text_contents() == []
 
         status = answer(f"{url}api/run-status")
         sizes = {d["name"]: d["size"] for d in status["datasets"].values()}
@@ -473,3 +505,77 @@ def test_kedro_viz_shows_nine_boxes_and_the_run(results, tmp_path):
     table = results / "05_model_input" / "training_table.parquet"
     assert stats["rows"] == len(pd.read_parquet(table))
     assert stats["file_size"] == table.stat().st_size
+
+
+_WIDTH = "picture => picture.decode().then(() => picture.naturalWidth)"
+"""Pixels across a picture, once it is there."""
+
+
+@needs_chromium
+def test_mlflow_shows_members_charts_pictures_and_the_champion(results, runs):
+    members = {r.info.run_name: r for r in runs if "mlflow.parentRunId" in r.data.tags}
+    gpp = [f"{s}.GPP.DF21" for s in SETS]
+    by_skill = sorted(gpp, key=lambda name: -members[name].data.metrics["NSE"])
+    best = members[by_skill[0]]
+    (parent,) = (r for r in runs if r.info.run_id == best.data.tags["mlflow.parentRunId"])
+    experiment = parent.info.experiment_id
+    with mlflow_ui(environment_of(results)) as url, chromium() as page:
+        open_runs(page, url, experiment)
+        expect(page.get_by_text(parent.info.run_name)).to_be_visible()
+        page.locator("[data-component-id*=runnamecellrenderer]").first.click()
+        for name in members:
+            expect(page.locator(".ag-row").filter(has_text=name)).to_have_count(1)
+
+        open_runs(page, url, experiment, "GPP")
+        for row, name in enumerate(by_skill):
+            line = page.locator(f".ag-row[row-index='{row}']").filter(has_text=name)
+            expect(line).to_have_count(1)
+        expect(page.get_by_text("3 matching runs")).to_be_visible()
+        open_runs(page, url, experiment, "GPP", charts=True)
+        for name in gpp:
+            bar = f"{members[name].data.metrics['NSE']:.2f}"
+            expect(page.locator(".bartext").get_by_text(bar, exact=True).first).to_be_attached()
+
+        open_member(page, url, experiment, best.info.run_id)
+        page.get_by_role("tab", name="Artifacts").click()
+        page.get_by_text("held_out.png").click()
+        assert page.locator("img[alt='held_out.png']").evaluate(_WIDTH) > 500
+
+        page.goto(f"{url}/#/models/{best.info.run_name}.test.kfold")
+        expect(page.get_by_text("champion")).to_be_visible()
+        expect(page.get_by_text(f"{best.data.metrics['NSE']:.6g}")).to_be_visible()
+
+
+@needs_chromium
+def test_the_report_leads_to_its_figures_and_tables(results, tmp_path):
+    """The first screen, contents that lead to a section, a figure enlarged, a table saved."""
+    errors: list[str] = []
+    with chromium() as page:
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto((results / "08_reporting" / "report.html").as_uri())
+        expect(page.locator("h1")).to_be_in_viewport()
+        link = page.locator("nav.contents a[href='#maps']")
+        link.click()
+        expect(page.locator("#maps > h2")).to_be_in_viewport()
+        expect(link).to_have_attribute("aria-current", "location")
+
+        figure = page.locator("#maps figure").first
+        figure.locator("img").click()
+        large = page.locator("dialog[open] img")
+        assert large.evaluate(_WIDTH) > 500
+        assert large.get_attribute("alt")
+        page.keyboard.press("Escape")
+        expect(page.locator("dialog[open]")).to_have_count(0)
+
+        with page.expect_download() as download:
+            page.locator("a.csv[download='leaderboard.csv']").click()
+        download.value.save_as(tmp_path / "leaderboard.csv")
+    assert errors == []
+    saved, made = (
+        pd.read_csv(folder / "leaderboard.csv")[["flux", "predictor_set", "NSE"]]
+        for folder in (tmp_path, results / "08_reporting")
+    )
+    keys = ["flux", "predictor_set"]
+    pd.testing.assert_frame_equal(
+        saved.sort_values(keys, ignore_index=True), made.sort_values(keys, ignore_index=True)
+    )

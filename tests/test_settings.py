@@ -14,6 +14,7 @@ from kedro.framework.hooks.manager import (
 
 from uflux_kedro import settings
 from uflux_kedro.__main__ import main
+from uflux_kedro.config_loader import OnceLoader
 from uflux_kedro.configuration import CONFIG_LOADER_ARGS
 from uflux_kedro.hooks import EndingHooks, LockHooks, OutputHooks, ProjectHooks, RequestHooks
 from uflux_kedro.run_status import RunStatusHooks
@@ -54,6 +55,7 @@ def test_kedro_gets_the_hooks_and_the_loader():
     ]
     assert settings.DISABLE_HOOKS_FOR_PLUGINS == ("kedro-viz",)
     assert settings.CONFIG_LOADER_ARGS is CONFIG_LOADER_ARGS
+    assert settings.CONFIG_LOADER_CLASS is OnceLoader
 
 
 @pytest.mark.parametrize(

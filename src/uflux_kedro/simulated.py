@@ -46,15 +46,16 @@ def is_simulated(path: Path | str) -> bool:
         if suffix == ".gz":
             return _says(gzip.open(path))
         return suffix in _TABLES and _says(path.open("rb"))
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile):
+    except (OSError, EOFError, RuntimeError, ValueError, zipfile.BadZipFile):
         return False  # the reader of the file says what is wrong with it
 
 
 def _netcdf_says(path: Path) -> bool:
-    import xarray as xr
+    # Not by xarray, which keeps few files open: one more would close a file of which a cube reads.
+    import netCDF4
 
-    with xr.open_dataset(path, decode_cf=False, cache=False) as dataset:
-        return SIMULATED in dataset.attrs
+    with netCDF4.Dataset(path) as dataset:
+        return SIMULATED in dataset.ncattrs()
 
 
 def _says(file: Any) -> bool:

@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.testing.maps import small_aggregates, small_product, small_towers
+from tests.testing.maps import projected_product, small_aggregates, small_product, small_towers
 from uflux_kedro.explorer import Explorer, write_explorer
 from uflux_kedro.explorer.server import start_server
+from uflux_kedro.figures.maps import EMPTY
+from uflux_kedro.gridding.projections import DEGREES, project_points
 
 WEBGL = ("--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--no-sandbox")
 """WebGL without a graphics card."""
@@ -22,7 +24,6 @@ PLACE = 15.0, 45.0
 """Longitude and latitude of a cell's centre, and of the tower AA-One."""
 ASIA = 95.0, 45.0
 """Those of a cell without a tower."""
-WATER = (0xEE, 0xF1, 0xF3)
 WINDOW = {"width": 1000, "height": 560}
 SECONDS = 60
 
@@ -37,7 +38,7 @@ def product():
         found[name].loc[here] = np.array([0.25, 0.5, 0.75]) + step
         found[name].loc[{"longitude": ASIA[0], "latitude": ASIA[1]}] = np.array([2, 9, 5]) + step
         found[name].loc[here | {"longitude": PLACE[0] - 10}] = np.nan
-    found["GPP_flag"].loc[here] = [0, 2, 0]
+    found["GPP_flag"].loc[here] = [0, 18, 2]
     found["GPP_member"].loc[{"longitude": ASIA[0], "latitude": ASIA[1]}] = [[0, 1, 2], [3, 4, 5]]
     return found
 
@@ -49,7 +50,7 @@ def map_folder(product, tmp_path_factory):
     difference = (product["GPP"].mean("time") - 3).rename("difference").to_dataset()
     write_explorer(
         Explorer(
-            {"GPP": product}, sites, {"GPP": rows}, small_aggregates(),
+            {"GPP": product, "H": projected_product()}, sites, {"GPP": rows}, small_aggregates(),
             {"truth": {"GPP": difference}}, simulated="towers",
         ),
         folder,
@@ -94,6 +95,8 @@ def opened(chromium, site):
 @pytest.fixture
 def page(opened):
     """Return the page as it was when it was opened."""
+    if opened.input_value("#flux") != "GPP":
+        opened.select_option("#flux", "GPP")
     show(opened, statistic="mean", member="ensemble", period=0)
     return opened
 
@@ -158,11 +161,15 @@ def colour_at(page, longitude, latitude):
     return picture.getpixel((round(x), round(y)))
 
 
+def to_rgb_bytes(colour):
+    return tuple(round(255 * c) for c in matplotlib.colors.to_rgb(colour))
+
+
 def colour_of(scale, value):
     """Return the colour of a value."""
     name, low, high = scale
     share = round(float(np.clip((value - low) / (high - low), 0, 1)) * 63) / 63
-    return tuple(round(255 * c) for c in matplotlib.colormaps[name](share)[:3])
+    return to_rgb_bytes(matplotlib.colormaps[name](share)[:3])
 
 
 def test_the_page_says_that_the_data_are_simulated(page):
@@ -181,7 +188,8 @@ def test_what_is_here_equals_the_product_in_every_month(page, product):
         bounds = [at_tower(product, f"GPP_{side}")[period] for side in ("lower", "upper")]
         assert value(page, "interval") == bounds
         assert value(page, "completeness") == [at_tower(product, "GPP_completeness")[period]]
-        assert page.inner_text("#here-extrapolated").startswith("yes" if period == 1 else "no")
+        assert page.inner_text("#here-extrapolated")[:3] == ["no", "yes", "no"][period]
+        assert page.inner_text("#here-outside")[:3] == ["no", "yes", "yes"][period]
     assert page.inner_text("#here-value") == "0.250 gC m⁻² d⁻¹"
 
 
@@ -190,7 +198,7 @@ def test_a_cell_without_a_value_says_so(page):
     assert page.inner_text("#here-value") == "no value"
     assert page.inner_text("#here-interval") == "\N{EN DASH}"
     drawn(page, "GPP 0")
-    assert colour_at(page, PLACE[0] - 13, PLACE[1] + 3) == WATER
+    assert colour_at(page, PLACE[0] - 13, PLACE[1] + 3) == to_rgb_bytes(EMPTY)
 
 
 def test_a_place_is_in_its_country(page):
@@ -258,11 +266,25 @@ def test_the_keyboard_moves_the_map_and_reads_its_middle(page):
 
 def test_regions_have_their_totals(page):
     page.select_option("#region-kind", "country")
-    assert page.inner_text("#region-rows") == "France\t0.900\t\N{EN DASH}\t50 %"
+    assert page.inner_text("#region-rows") == "France\t0.900\t\N{EN DASH}\t50 %\t8 %"
     page.get_by_role("button", name="France").click()
     assert page.get_attribute("#region-rows tr", "aria-selected") == "true"
     page.select_option("#region-kind", "zonal")
     assert "40.0 to 60.0" in page.inner_text("#region-rows")
+
+
+def test_a_product_in_a_projection_is_shown_where_it_lies(page):
+    page.select_option("#flux", "H")
+    drawn(page, "H 0")
+    assert page.inner_text("#shown") == "2019-01-01 to 2019-06-30"
+    product = projected_product()
+    for row, column in ((39, 0), (20, 31), (5, 49)):
+        one = product["H"][0, row, column]
+        place = project_points("EPSG:3035", DEGREES, *(np.array([float(one[a])]) for a in "xy"))
+        hover(page, *(float(p[0]) for p in place), f"{column},{row} H 0")
+        assert value(page, "value") == [float(one)]
+        found = colour_at(page, *(float(p[0]) for p in place))
+        assert np.abs(np.subtract(found, colour_of(("hot_r", 0, 100), float(one)))).max() <= 2
 
 
 def test_the_page_fits_a_phone(page):

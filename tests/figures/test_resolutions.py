@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from matplotlib.collections import QuadMesh
 
-from tests.statistics.test_resolutions import in_projection
+from tests.testing.maps import in_projection
 from tests.testing.synthetic import make_product
 from uflux_kedro.errors import InputError
 from uflux_kedro.figures.resolutions import resolutions_figure

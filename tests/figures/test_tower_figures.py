@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from matplotlib.collections import PathCollection, PolyCollection
 
-from uflux_kedro.explanation.ratios import energy_rows, water_use_rows
-from uflux_kedro.figures.ratios import energy_balance, ratios_figure, water_use
+from uflux_kedro.explanation.ratios import Line, energy_rows, water_use_rows
+from uflux_kedro.figures.ratios import energy_balance, line_text, ratios_figure, water_use
 from uflux_kedro.figures.series import series_figure, with_breaks
 from uflux_kedro.figures.skill_groups import LOWEST_NSE, skill_groups_figure
 from uflux_kedro.figures.taylor import taylor_figure
@@ -54,6 +54,13 @@ def test_no_line_where_towers_were_corrected_for_closure(predictions, key):
     assert axis.texts[0].get_text() == (
         f"towers 1.00, all alike: no line\nmodel {model.mean():.2f} ± {model.std():.2f}"
     )
+
+
+def test_no_line_where_its_sign_is_unknown():
+    text = line_text(Line(0.8, 0.1, -1.3, 1.1, 0.01))
+    assert text == "r² = 0.01\nno line: its slope may have either sign"
+    text = line_text(Line(0.8, -0.1, 0.5, 1.1, 0.6))
+    assert text == "r² = 0.60\ny = 0.80 x \N{MINUS SIGN} 0.10\n95 % of slopes: 0.50 to 1.10"
 
 
 def test_a_ratio_without_values_says_what_to_provide(predictions, key):
@@ -182,4 +189,6 @@ def test_series_break_at_gaps_and_count_what_the_interval_holds(predictions):
 def test_no_series_is_a_sentence(predictions):
     rows = predictions["LE"].assign(lower=0.0, upper=0.0)
     figure = series_figure(rows, "LE", {}, 0.9)
-    assert figure.texts[0].get_text() == "no tower has enough values of LE for a series"
+    assert figure.texts[0].get_text() == (
+        "LE: no tower has 24 values; name others in reporting.towers"
+    )

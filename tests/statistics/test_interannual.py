@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
-import pandas as pd
 import pytest
-import xarray as xr
 
-from tests.testing.synthetic import make_product
+from tests.testing.maps import held_out, product_of
 from uflux_kedro.gridding.cells import cell_area
 from uflux_kedro.statistics.aggregates import aggregate
 from uflux_kedro.statistics.interannual import (
@@ -24,15 +21,6 @@ from uflux_kedro.statistics.interannual import (
 from uflux_kedro.statistics.means import period_days
 from uflux_kedro.statistics.peers import compare_with_peer
 from uflux_kedro.statistics.zones import AllCells
-
-
-def product_of(months=24):
-    product = make_product(months=months)
-    field = product["GPP"].where(abs(product["latitude"]) < 60)
-    product["GPP"] = field.assign_attrs(units="gC m-2 d-1")
-    members = [field * 0.9, field * 1.1]
-    product["GPP_member"] = xr.concat(members, pd.Index(["A", "B"], name="member"))
-    return product
 
 
 def test_groups_are_by_what_a_member_knows_of_time():
@@ -70,15 +58,6 @@ def test_a_peer_has_years_over_what_both_have():
     values = table.set_index("statistic")["value"]
     assert values["total"] == pytest.approx(total)
     assert values["mean"] == pytest.approx(float(field.weighted(cell_area(field)).mean(("latitude", "longitude")).weighted(period_days(product)).mean()))  # fmt: skip
-
-
-def held_out(towers=4, years=3):
-    time = pd.date_range("2003-01-01", periods=12 * years, freq="MS")
-    rows = pd.DataFrame({"time": time}).merge(pd.DataFrame({"site_id": list("ABCDEF"[:towers])}), how="cross")  # fmt: skip
-    level = rows["site_id"].map(dict(zip("ABCDEF", range(6), strict=True)))
-    season = np.cos(2 * np.pi * rows["time"].dt.month / 12)
-    of_year = rows["time"].dt.year.map({2003: 0.3, 2004: -0.1, 2005: -0.2})
-    return rows.assign(truth=level + season + of_year, prediction=level + season + of_year / 2)
 
 
 def test_towers_that_come_and_go_make_no_years():

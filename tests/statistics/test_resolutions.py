@@ -3,37 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import pytest
 import xarray as xr
 
+from tests.testing.maps import SIDE, in_projection
 from tests.testing.synthetic import make_product
 from uflux_kedro.errors import InputError
 from uflux_kedro.gridding.cells import cell_area
 from uflux_kedro.statistics import resolutions
 from uflux_kedro.statistics.resolutions import compare_resolutions
-
-SIDE = 10_000.0
-
-
-def bounds_of(starts, months):
-    starts = pd.DatetimeIndex(starts)
-    return np.column_stack([starts, [s + pd.DateOffset(months=months) for s in starts]])
-
-
-def in_projection(value, starts=("2003-01-01", "2003-07-01"), months=6):
-    """Return half-years of 10 km cells about 50 N, 10 E; ``value`` of longitude and latitude."""
-    from pyproj import Transformer
-
-    y, x = 2.6e6 + SIDE * (np.arange(90) + 0.5), 4.0e6 + SIDE * (np.arange(70) + 0.5)
-    to_degrees = Transformer.from_crs("EPSG:3035", "EPSG:4326", always_xy=True)
-    field = value(*to_degrees.transform(*np.meshgrid(x, y)))
-    fields = np.stack([field + 2 * i for i in range(len(starts))])
-    return xr.Dataset(
-        {"GPP": (("time", "y", "x"), fields, {"units": "gC m-2 d-1"})},
-        {"time": pd.DatetimeIndex(starts), "y": y, "x": x, "time_bnds": (("time", "bnds"), bounds_of(starts, months))},
-        {"crs": "EPSG:3035"},
-    )  # fmt: skip
 
 
 @pytest.fixture

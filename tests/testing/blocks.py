@@ -14,7 +14,7 @@ from tests.testing.project import PROJECT
 PAGES = [PROJECT / "README.md", PROJECT / "CONTRIBUTING.md", *sorted(PROJECT.glob("docs/**/*.md"))]
 WITHOUT_KEDRO = ("README.md", "docs/library.md")
 """Pages whose Python runs where neither Kedro nor MLflow can be imported."""
-ON_RESULTS = ("docs/products.md", "docs/tasks/serving.md")
+ON_RESULTS = ("docs/map.md", "docs/products.md", "docs/tasks/serving.md")
 """Pages whose Python works with the results of ``kedro run``."""
 _MARK = re.compile(r"<!-- not run: (.+?) -->\s*")
 

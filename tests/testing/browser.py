@@ -17,10 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, expect, sync_playwright
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 FLAGS = ["--disable-gpu", "--disable-quic"]
+
+expect.set_options(timeout=120_000)  # a busy machine draws slowly
 
 needs_chromium = pytest.mark.skipif(not CHROMIUM, reason="Chromium is not installed")
 
@@ -32,7 +34,9 @@ def chromium(width: int = 1500, height: int = 950) -> Iterator[Page]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         try:
-            yield browser.new_page(viewport={"width": width, "height": height})
+            page = browser.new_page(viewport={"width": width, "height": height})
+            page.set_default_timeout(120_000)
+            yield page
         finally:
             browser.close()
 

@@ -1,4 +1,4 @@
-"""A small product, its towers and its totals, for the map."""
+"""Products and towers for what is told of maps: years, and products of smaller cells."""
 
 from __future__ import annotations
 
@@ -6,67 +6,48 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from uflux_kedro.gridding.cells import cell_area
+from tests.testing.synthetic import make_product
+
+SIDE = 10_000.0
+"""Edge of a cell of :func:`in_projection`, m."""
 
 
-def small_product(rows: int = 18, columns: int = 36, months: int = 3, seed: int = 0) -> xr.Dataset:
-    """Return a product of GPP on the globe; its sea is a third of the cells, without a value."""
-    rng = np.random.default_rng(seed)
-    step = 180 / rows
-    axes = {
-        "time": pd.date_range("2019-01-01", periods=months, freq="MS"),
-        "latitude": -90 + step * (np.arange(rows) + 0.5),
-        "longitude": -180 + 360 / columns * (np.arange(columns) + 0.5),
-    }
-    shape = (months, rows, columns)
-    sea = rng.random((rows, columns)) < 1 / 3
-    mean = np.where(sea, np.nan, rng.gamma(2, 2, shape)).astype("float32")
-
-    def field(values: np.ndarray, **attrs: str) -> tuple[tuple[str, ...], np.ndarray, dict]:
-        return tuple(axes), values.astype("float32"), attrs
-
-    product = xr.Dataset(
-        {
-            "GPP": field(mean, units="gC m-2 d-1"),
-            "GPP_lower": field(mean - 1),
-            "GPP_upper": field(mean + 1.5),
-            "GPP_completeness": field(np.where(sea, np.nan, rng.random(shape))),
-            "GPP_flag": (
-                tuple(axes),
-                np.where(sea, 8, rng.choice([0, 2, 3], shape)).astype("int8"),
-            ),
-            "GPP_member": (("member", *axes), np.stack([mean - 0.5, mean + 0.5]).astype("float32")),
-        },
-        coords={**axes, "member": ["one", "two"]},
-    )
-    ends = axes["time"] + pd.offsets.MonthBegin()
-    product["time_bnds"] = ("time", "bnds"), np.stack([axes["time"], ends], axis=1)
-    product["cell_area"] = cell_area(product)
+def product_of(months=24):
+    """Return monthly GPP between 60 S and 60 N with two members, a tenth below and above."""
+    product = make_product(months=months)
+    field = product["GPP"].where(abs(product["latitude"]) < 60)
+    product["GPP"] = field.assign_attrs(units="gC m-2 d-1")
+    members = [field * 0.9, field * 1.1]
+    product["GPP_member"] = xr.concat(members, pd.Index(["A", "B"], name="member"))
     return product
 
 
-def small_towers() -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return two sites, and their held-out rows: twelve months of one, three of the other."""
-    sites = pd.DataFrame(
-        {"site_id": ["AA-One", "BB-Two"], "latitude": [45.0, -15.0], "longitude": [15.0, 25.0], "IGBP": ["DBF", "SAV"]}
-    )  # fmt: skip
-    months = pd.date_range("2018-01-01", periods=12, freq="MS")
-    truth = np.sin(np.arange(12)) + 2
-    one = pd.DataFrame(
-        {"site_id": "AA-One", "time": months, "truth": truth, "prediction": truth + 0.1}
-    )
-    two = pd.DataFrame({"site_id": "BB-Two", "time": months[:3], "truth": truth[:3], "prediction": truth[:3] - 0.2})  # fmt: skip
-    rows = pd.concat([one, two], ignore_index=True)
-    return sites, rows.assign(lower=rows["prediction"] - 1, upper=rows["prediction"] + 1)
+def held_out(towers=4, years=3):
+    """Return towers with seasons and years of known departures; the model sees half of these."""
+    time = pd.date_range("2003-01-01", periods=12 * years, freq="MS")
+    rows = pd.DataFrame({"time": time}).merge(pd.DataFrame({"site_id": list("ABCDEF"[:towers])}), how="cross")  # fmt: skip
+    level = rows["site_id"].map(dict(zip("ABCDEF", range(6), strict=True)))
+    season = np.cos(2 * np.pi * rows["time"].dt.month / 12)
+    of_year = rows["time"].dt.year.map({2003: 0.3, 2004: -0.1, 2005: -0.2})
+    return rows.assign(truth=level + season + of_year, prediction=level + season + of_year / 2)
 
 
-def small_aggregates() -> pd.DataFrame:
-    """Return the totals of a country, a band and the globe."""
-    row = {"flux": "GPP", "year": "2019", "statistic": "total", "unit": "PgC yr-1", "completeness": 0.5, "area_km2": 1e6}  # fmt: skip
-    return pd.DataFrame(
-        [
-            row | {"region_kind": "global", "region": "all cells", "value": 120.0, "lower": 100.0, "upper": 140.0},
-            row | {"region_kind": "zonal", "region": "0 to 30N", "value": 50.0, "lower": 40.0, "upper": 60.0},
-            row | {"region_kind": "country", "region": "France", "value": 0.9, "lower": np.nan, "upper": np.nan},
-        ]
+def bounds_of(starts, months):
+    """Return the bounds (n, 2) of periods of so many months."""
+    starts = pd.DatetimeIndex(starts)
+    return np.column_stack([starts, [s + pd.DateOffset(months=months) for s in starts]])
+
+
+def in_projection(value, starts=("2003-01-01", "2003-07-01"), months=6):
+    """Return half-years of 10 km cells about 50 N, 10 E; ``value`` of longitude and latitude."""
+    from pyproj import Transformer
+
+    y, x = 2.6e6 + SIDE * (np.arange(90) + 0.5), 4.0e6 + SIDE * (np.arange(70) + 0.5)
+    to_degrees = Transformer.from_crs("EPSG:3035", "EPSG:4326", always_xy=True)
+    field = value(*to_degrees.transform(*np.meshgrid(x, y)))
+    fields = np.stack([field + 2 * i for i in range(len(starts))])
+    return xr.Dataset(
+        {"GPP": (("time", "y", "x"), fields, {"units": "gC m-2 d-1"})},
+        {"time": pd.DatetimeIndex(starts), "y": y, "x": x, "time_bnds": (("time", "bnds"), bounds_of(starts, months))},
+        {"crs": "EPSG:3035"},
     )  # fmt: skip

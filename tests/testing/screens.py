@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from kedro_viz.integrations.kedro.hooks_utils import hash_node
 from playwright.sync_api import Page, expect
 
 from tests.testing.browser import free_port, serving
@@ -20,9 +21,6 @@ _KEDRO_VIZ = (
     "run_server(host='127.0.0.1', port=int(sys.argv[1]), env=sys.argv[2], project_path='.')"
 )
 """What ``kedro viz run`` starts in a process of its own."""
-
-PATIENCE = 60_000
-"""Milliseconds: a busy machine draws slowly."""
 
 
 def copy_of_project(folder: Path) -> Path:
@@ -48,7 +46,7 @@ def kedro_viz(folder: Path, env: str, environment: Mapping[str, str]) -> Iterato
 
 
 @contextmanager
-def mlflow_ui(folder: Path, environment: Mapping[str, str]) -> Iterator[str]:
+def mlflow_ui(environment: Mapping[str, str]) -> Iterator[str]:
     """Serve the runs as ``make mlflow`` does until the block ends.
 
     Yields:
@@ -57,7 +55,7 @@ def mlflow_ui(folder: Path, environment: Mapping[str, str]) -> Iterator[str]:
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "uflux_kedro.tracking", "--no-browser", "--port", str(port)]
-    with serving(command, url, folder, environment):
+    with serving(command, url, PROJECT, environment):
         yield url
 
 
@@ -67,12 +65,46 @@ def open_boxes(page: Page, url: str) -> None:
         "localStorage.setItem('KedroViz', JSON.stringify({showFeatureHints: false}))"
     )
     page.goto(url + BOXES_ONLY)
-    expect(page.locator(".pipeline-node")).not_to_have_count(0, timeout=PATIENCE)
+    expect(page.locator(".pipeline-node")).not_to_have_count(0)
 
 
-def open_runs(page: Page, url: str, experiment: str, flux: str) -> None:
-    """Open the members of a flux in MLflow, the best first."""
-    page.goto(
-        f"{address(url, experiment)}&orderByKey=metrics.%60NSE%60&orderByAsc=false"
+def open_dataset(page: Page, url: str, name: str) -> None:
+    """Open the page of a dataset of the report, with its preview."""
+    page.goto(f"{url}?pid=reporting&sid={hash_node(name)}&types=nodes,datasets")
+    title = page.locator(".pipeline-metadata__title")
+    expect(title).to_have_text(name)
+
+
+def open_runs(
+    page: Page, url: str, experiment: str, flux: str | None = None, *, charts: bool = False
+) -> None:
+    """Open an experiment of MLflow: all runs, or the members of a flux with the best first.
+
+    Args:
+        page: The page.
+        url: Address of the server.
+        experiment: Identifier of the experiment.
+        flux: The flux; None for all runs.
+        charts: Show the members' metrics as bars.
+    """
+    page.goto("about:blank")  # pages of one address keep what was chosen on them
+    members = (
+        "&orderByKey=metrics.%60NSE%60&orderByAsc=false"
         f"&searchFilter=tags.flux%20%3D%20%27{flux}%27"
     )
+    page.goto(
+        address(url, experiment)
+        + (members if flux else "")
+        + ("&compareRunsMode=CHART" if charts else "")
+    )
+    shown = page.locator(".bartext" if charts else ".ag-row")
+    expect(shown).not_to_have_count(0)
+    close = page.get_by_role("button", name="Close", exact=True)
+    if close.is_visible():  # the assistant covers a quarter of the window
+        close.click()
+
+
+def open_member(page: Page, url: str, experiment: str, run: str) -> None:
+    """Open the page of one run of MLflow, with its metrics."""
+    page.goto(f"{url}/#/experiments/{experiment}/runs/{run}")
+    expect(page.get_by_text("Metrics (")).to_be_visible()

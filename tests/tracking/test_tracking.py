@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import mlflow
@@ -13,16 +14,20 @@ from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline, node
 from kedro_datasets.pandas import CSVDataset, ParquetDataset
 from kedro_datasets.text import TextDataset
+from kedro_mlflow.config.kedro_mlflow_config import KedroMlflowConfig
+from kedro_mlflow.framework.hooks import MlflowHook
+from mlflow.tracking import MlflowClient
 
 from uflux_kedro.configuration import PARENT_RUN
 from uflux_kedro.datasets.member_run import MemberRunDataset
 from uflux_kedro.datasets.member_times import times_of
 from uflux_kedro.datasets.raw_files import FolderDataset, RawFilesDataset
+from uflux_kedro.files import checksums
 from uflux_kedro.tracking.__main__ import address, experiment_id
 from uflux_kedro.tracking.hooks import TrackingHooks
-from uflux_kedro.tracking.inputs import checksums, dataset_input, inputs_of
+from uflux_kedro.tracking.inputs import dataset_input, inputs_of
 from uflux_kedro.tracking.killed import end_killed_runs
-from uflux_kedro.tracking.provenance import flat, git_commit, title_of
+from uflux_kedro.tracking.provenance import facts_of, flat, git_commit, title_of
 from uflux_kedro.validation.comparison import mean_of_members
 from uflux_kedro.validation.ensemble import ensemble_skill
 
@@ -73,6 +78,31 @@ def test_the_commit_says_whether_files_differ(tmp_path):
     assert len(commit) == 40
     (tmp_path / "code.py").write_text("2")
     assert git_commit(tmp_path) == f"{commit}+"
+
+
+RUN = SimpleNamespace(info=SimpleNamespace(run_id="ab12", experiment_id="7"))
+
+
+@pytest.mark.parametrize(
+    ("store", "page"),
+    [
+        ("sqlite:///mlflow.db", "http://127.0.0.1:5000/#/experiments/7/runs/ab12"),
+        ("https://me:secret@mlflow.org/", "https://mlflow.org/#/experiments/7/runs/ab12"),
+    ],
+)
+def test_the_report_learns_of_the_run_where_its_page_is(tmp_path, monkeypatch, store, page):
+    monkeypatch.delenv("SOURCE_DATE_EPOCH", raising=False)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
+    facts = facts_of(tmp_path, "base", RUN)
+    assert facts["mlflow_page"] == page
+    assert facts["started"] > 1_700_000_000
+    assert "commit" not in facts, "outside of git"
+    assert "mlflow_run" not in facts_of(tmp_path, "base", None)
+
+
+def test_with_a_date_of_the_source_equal_runs_have_equal_facts(tmp_path, monkeypatch):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "86400")
+    assert facts_of(tmp_path, "base", RUN) == {"started": 86400, "environment": "base"}
 
 
 def test_a_changed_file_has_another_checksum(tmp_path):
@@ -179,6 +209,7 @@ def project(tmp_path):
         project_path=tmp_path,
         env=None,
         config_loader={"globals": {"data": "data"}, "parameters": PARAMETERS},
+        mlflow=KedroMlflowConfig(),
     )
     for name, data in (
         ("leaderboard_GPP", board),
@@ -223,6 +254,26 @@ def test_a_run_carries_what_it_was_and_what_came_out(project, client):
     kept = client.download_artifacts(run.info.run_id, "inputs.json")
     with open(kept) as stream:
         assert len(json.load(stream)["raw_towers"][0]["sha256"]) == 64
+
+
+def test_nodes_do_not_open_the_run_again(project, client, monkeypatch):
+    hooks, pipeline, catalog = project
+    kedro_mlflow = MlflowHook()
+    kedro_mlflow.mlflow_config = hooks._context.mlflow
+    kedro_mlflow._is_mlflow_enabled = False  # no parameters
+    with mlflow.start_run() as started:
+        hooks.before_pipeline_run({}, pipeline, catalog)
+        kedro_mlflow.run_id = started.info.run_id
+        read = []
+        monkeypatch.setattr(MlflowClient, "get_run", lambda _, run_id: read.append(run_id))
+        kedro_mlflow.before_node_run(pipeline.nodes[0], catalog, {}, is_async=False)
+        assert not read
+        monkeypatch.undo()
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(
+                kedro_mlflow.before_node_run, pipeline.nodes[0], catalog, {}, is_async=False
+            ).result()
+            assert thread.submit(mlflow.active_run).result().info.run_id == started.info.run_id
 
 
 def test_a_resumed_run_keeps_its_settings(project, client):

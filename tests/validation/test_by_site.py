@@ -34,6 +34,7 @@ def test_one_row_for_each_site_and_flux(sites, held_out):
     assert row[["n", "NSE", "r2", "RMSE", "MBE"]].to_dict() == {
         name: pytest.approx(expected[name]) for name in ("n", "NSE", "r2", "RMSE", "MBE")
     }
+    assert list(table["unit"].unique()) == ["gC m-2 d-1", "W m-2"]
     place = sites.set_index("site_id").loc["XX-003"]
     assert (row["IGBP"], row["climate"]) == (place["IGBP"], place["climate"])
     assert (row["latitude"], row["longitude"]) == (place["latitude"], place["longitude"])

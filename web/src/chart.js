@@ -1,5 +1,5 @@
 // A series with its band, as SVG.
-import { number } from "./text.js";
+import { number, tick as tickText } from "./text.js";
 
 const [WIDTH, HEIGHT] = [340, 170];
 const MARGIN = { top: 8, right: 8, bottom: 22, left: 40 };
@@ -41,9 +41,9 @@ export function chart({ labels, lines, band, unit, marked, title }) {
   const last = Math.max(labels.length - 1, 1);
   const x = (t) => MARGIN.left + ((WIDTH - MARGIN.left - MARGIN.right) * t) / last;
   const y = (v) => HEIGHT - MARGIN.bottom - ((HEIGHT - MARGIN.top - MARGIN.bottom) * (v - low)) / (high - low);
-  for (const tick of ticks(low, high)) {
-    svg.append(element("line", { x1: MARGIN.left, x2: WIDTH - MARGIN.right, y1: y(tick), y2: y(tick), class: "grid" }));
-    svg.append(element("text", { x: MARGIN.left - 5, y: y(tick) + 3.5, "text-anchor": "end" }, number(tick, 2)));
+  for (const value of ticks(low, high)) {
+    svg.append(element("line", { x1: MARGIN.left, x2: WIDTH - MARGIN.right, y1: y(value), y2: y(value), class: "grid" }));
+    svg.append(element("text", { x: MARGIN.left - 5, y: y(value) + 3.5, "text-anchor": "end" }, tickText(value)));
   }
   const shown = new Set([0, Math.round(last / 2), labels.length - 1]);
   for (const t of shown) {

@@ -4,7 +4,8 @@ export const STATISTICS = {
   mean: "mean",
   width: "width of the interval",
   completeness: "completeness of the sampling space",
-  extrapolated: "extrapolated",
+  extrapolated: "extrapolated: no tower resembles it",
+  outside: "a predictor is outside its range in training",
   difference: "difference to",
 };
 
@@ -13,7 +14,7 @@ export function statisticsOf(flux) {
   const found = [["mean", STATISTICS.mean]];
   const has = (name) => flux.fields.includes(`${flux.name}_${name}`);
   if (has("lower")) found.push(["width", STATISTICS.width]);
-  for (const name of ["completeness", "extrapolated"]) {
+  for (const name of ["completeness", "extrapolated", "outside"]) {
     if (has(name)) found.push([name, STATISTICS[name]]);
   }
   for (const peer of flux.peers) found.push([`difference:${peer.name}`, `${STATISTICS.difference} ${peer.name}`]);

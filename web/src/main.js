@@ -6,7 +6,7 @@ import { layerOf, statisticsOf } from "./layers.js";
 import { countryAt, features, makeMap } from "./map.js";
 import { offer, regionPanel } from "./regions.js";
 import { cellSeries, cellValue } from "./store.js";
-import { number, place, share } from "./text.js";
+import { number, place, share, tick } from "./text.js";
 import { painter, palette } from "./tiles.js";
 
 const PAUSE = 700; // milliseconds of a period while playing
@@ -22,6 +22,7 @@ const ofTowers = {};
 let shown = null; // what the map shows; a new object whenever it changes
 let chosen = null; // what the series shows: {cell, lon, lat} or {tower}
 let playing = null;
+let extent = null; // bounds of the grid that was shown last
 
 const flux = () => about.fluxes.find((one) => one.name === at("flux").value);
 const member = () => (at("member").value === "" ? null : Number(at("member").value));
@@ -46,6 +47,10 @@ function chooseFlux() {
   at("period").max = one.periods.length - 1;
   at("time").hidden = one.periods.length < 2;
   showRegions(one.name);
+  if (String(one.grid.bounds) !== extent) {
+    if (extent) map.fitBounds(bounds(one.grid), { padding: 10, animate: false });
+    extent = String(one.grid.bounds);
+  }
   chooseLayer();
   showTowers();
 }
@@ -62,7 +67,7 @@ function chooseLayer() {
   at("legend-label").textContent = `${layer.label}${unit}`;
   at("legend-bar").style.background = `linear-gradient(to right, ${colours.join(",")})`;
   const [, low, high] = layer.scale;
-  const ticks = [0, 1, 2, 3, 4].map((i) => number(low + ((high - low) * i) / 4));
+  const ticks = [0, 1, 2, 3, 4].map((i) => tick(low + ((high - low) * i) / 4));
   at("legend-ticks").replaceChildren(...ticks.map((text) => Object.assign(document.createElement("span"), { textContent: text })));
   showPeriod();
 }
@@ -103,9 +108,9 @@ async function readHere() {
   const read = (name, index) =>
     cell && one.fields.includes(name) ? cellValue(source(name, index), state.period, cell) : null;
   const who = at("member").disabled ? null : member();
-  const [value, lower, upper, completeness, extrapolated] = await Promise.all([
+  const [value, lower, upper, completeness, extrapolated, outside] = await Promise.all([
     who === null ? read(one.name) : read(`${one.name}_member`, who),
-    ...["lower", "upper", "completeness", "extrapolated"].map((name) => read(`${one.name}_${name}`)),
+    ...["lower", "upper", "completeness", "extrapolated", "outside"].map((name) => read(`${one.name}_${name}`)),
   ]);
   let difference = null;
   const { layer } = state;
@@ -127,9 +132,11 @@ async function readHere() {
   const interval = lower !== null && !Number.isNaN(lower);
   at("here-interval").textContent = interval ? `${number(lower)} to ${number(upper)} ${one.unit}` : "–";
   at("here-interval").dataset.value = interval ? `${lower} ${upper}` : "";
-  set("here-completeness", completeness === 0 ? "0 %: no tower resembles this place" : share(completeness), completeness);
-  set("here-extrapolated", !known ? "–" : extrapolated ? "yes: a predictor is outside its range in training" : "no", extrapolated);
-  for (const name of ["interval", "completeness", "extrapolated"]) {
+  set("here-completeness", share(completeness), completeness);
+  const answer = (bit, yes) => (!known || bit === null ? "–" : bit ? yes : "no");
+  set("here-extrapolated", answer(extrapolated, "yes: no tower resembles this place"), extrapolated);
+  set("here-outside", answer(outside, "yes, of a predictor"), outside);
+  for (const name of ["interval", "completeness", "extrapolated", "outside"]) {
     const has = one.fields.includes(name === "interval" ? `${one.name}_lower` : `${one.name}_${name}`);
     for (const element of document.querySelectorAll(`.of-${name}`)) element.hidden = !has;
   }
@@ -275,5 +282,6 @@ map.on("load", () => {
 map.on("idle", () => {
   document.documentElement.dataset.drawn = shown ? `${shown.layer.label} ${shown.period}` : "";
 });
+at("waiting").remove();
 chooseFlux(); // before the map asks for its first tile
 window.uflux = { map }; // for tests, and for whoever looks under the bonnet

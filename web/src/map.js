@@ -43,8 +43,8 @@ export function makeMap({ paint, countries, bounds }) {
       },
       layers: [
         { id: "water", type: "background", paint: { "background-color": "#EEF1F3" } },
+        { id: "inside", type: "fill", source: "countries", paint: { "fill-color": "#C8C8C8" } }, // land without a value
         { id: "field", type: "raster", source: "field", paint: { "raster-resampling": "nearest", "raster-fade-duration": 0 } },
-        { id: "inside", type: "fill", source: "countries", paint: { "fill-opacity": 0 } },
         { id: "countries", type: "line", source: "countries", paint: { "line-color": "#4D4D4D", "line-width": 0.6 } },
         { id: "region", type: "line", source: "region", paint: { "line-color": "#D0006F", "line-width": 2.5 } },
         { id: "cell", type: "line", source: "cell", paint: { "line-color": "#000000", "line-width": 2 } },

@@ -58,7 +58,7 @@ export function regionPanel(regions, countries, map) {
         button.textContent = row.region;
         button.addEventListener("click", () => select(row, line));
         const interval = row.lower === null || row.lower === undefined ? "–" : `${number(row.lower)} to ${number(row.upper)}`;
-        const cells = [button, number(row.value), interval, share(row.completeness ?? null)];
+        const cells = [button, number(row.value), interval, share(row.completeness ?? null), share(row.extrapolated ?? null)];
         for (const content of cells) {
           const cell = document.createElement("td");
           cell.append(content);

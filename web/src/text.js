@@ -8,6 +8,11 @@ export function number(value, digits = 3) {
   return value.toFixed(Math.min(decimals, 6)).replace("-", "−");
 }
 
+/** Return a number of a scale, without zeros at its end. */
+export function tick(value) {
+  return String(Number(value.toPrecision(3))).replace("-", "−");
+}
+
 export function place(lon, lat) {
   const one = (value, positive, negative) =>
     `${Math.abs(value).toFixed(2)}° ${value < 0 ? negative : positive}`;

@@ -13,7 +13,7 @@ from uflux_kedro.configuration import RUN_FACTS
 from uflux_kedro.files import replacing
 
 
-class RunFactsDataset(AbstractDataset[None, dict[str, Any]]):
+class RunFactsDataset(AbstractDataset[dict[str, Any], dict[str, Any]]):
     """What differs from run to run: date, MLflow run, state of the code.
 
     The run's hooks pass it through the environment, so that worker processes have it too. Outside of
@@ -32,7 +32,7 @@ class RunFactsDataset(AbstractDataset[None, dict[str, Any]]):
         """Return the facts, see :func:`uflux_kedro.report.run_facts.run_table`."""
         return json.loads(os.environ.get(RUN_FACTS, "{}"))
 
-    def save(self, data: None) -> NoReturn:
+    def save(self, data: dict[str, Any]) -> NoReturn:
         """Raise an error: only a run itself knows.
 
         Raises:

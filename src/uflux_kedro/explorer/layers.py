@@ -12,13 +12,20 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from uflux_kedro.figures.maps import SPREAD_COLOURS, mean_scale
-from uflux_kedro.products.fields import OUTSIDE
+from uflux_kedro.products.fields import INAPPLICABLE, OUTSIDE
 
 Scale = tuple[str, float, float]
 """Colour map and its limits."""
 
 _OF_ONE: Scale = ("viridis", 0.0, 1.0)
+_OF_BITS: Scale = ("cividis", 0.0, 1.0)
 _COLOURS = 64
+
+FLAGS = {
+    "extrapolated": (INAPPLICABLE, "no tower resembles the cell"),
+    "outside": (OUTSIDE, "a predictor is outside its range in training"),
+}
+"""Statistic -> bit of the flag that it is the share of, and its meaning."""
 
 
 def product_layers(product: xr.Dataset, flux: str, members: bool) -> dict[str, xr.DataArray]:
@@ -30,8 +37,8 @@ def product_layers(product: xr.Dataset, flux: str, members: bool) -> dict[str, x
         members: Whether to keep the members' own fields.
 
     Returns:
-        Name -> field (..., time, rows, columns). ``<flux>_extrapolated`` is 1 where a predictor lies
-        outside its range in training, 0 elsewhere, and missing where there is no value.
+        Name -> field (..., time, rows, columns). Of each of :data:`FLAGS` ``<flux>_<name>`` is 1 where
+        the bit is set, 0 elsewhere, and missing where there is no value.
     """
     rows_columns = product["cell_area"].dims
     names = [flux, *(f"{flux}_{name}" for name in ("lower", "upper", "completeness"))]
@@ -43,11 +50,13 @@ def product_layers(product: xr.Dataset, flux: str, members: bool) -> dict[str, x
         if name in product
     }
     flag = f"{flux}_flag"
-    if flag in product:
-        outside = ((product[flag].astype("int16") & OUTSIDE) > 0).astype("float32")
-        outside = outside.where(product[flux].notnull()).transpose("time", *rows_columns)
-        outside.attrs = {"long_name": "a predictor is outside its range in training", "units": "1"}
-        found[f"{flux}_extrapolated"] = outside
+    for name, (bit, meaning) in FLAGS.items() if flag in product else ():
+        if bit == INAPPLICABLE and f"{flux}_completeness" not in product:
+            continue  # the bit is never set then
+        share = ((product[flag].astype("int16") & bit) > 0).astype("float32")
+        share = share.where(product[flux].notnull()).transpose("time", *rows_columns)
+        share.attrs = {"long_name": meaning, "units": "1"}
+        found[f"{flux}_{name}"] = share
     return found
 
 
@@ -62,8 +71,7 @@ def flux_scales(flux: str, mean: xr.DataArray, width: xr.DataArray | None) -> di
     scales = {
         "mean": mean_scale(flux, mean),
         "completeness": _OF_ONE,
-        "extrapolated": ("cividis", 0.0, 1.0),
-    }
+    } | dict.fromkeys(FLAGS, _OF_BITS)
     if width is not None:
         scales["width"] = (SPREAD_COLOURS, 0.0, _top(width.to_numpy()))
     return scales

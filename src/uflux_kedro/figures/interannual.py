@@ -183,7 +183,7 @@ def _draw_towers(axis: Axes, rows: pd.DataFrame, flux: str) -> None:
     counts = rows.loc[rows["kind"] == "towers", "n"]
     low, high = int(counts.min()), int(counts.max())
     words = f"{low}" if low == high else f"{low} to {high}"
-    axis.text(0.98, 0.97, f"{words} towers", transform=axis.transAxes, ha="right", va="top", size=6.5)  # fmt: skip
+    axis.set_title(f"{words} towers", loc="right", size=6.5, weight="normal")
     axis.axhline(0, color="#BBBBBB", linewidth=0.6, zorder=0)
     _years(axis, rows["year"])
 

@@ -21,21 +21,18 @@ from matplotlib.ticker import MaxNLocator
 
 from uflux_kedro.figures.inputs import ordered_fluxes
 from uflux_kedro.figures.labels import flux_unit, number, range_in_words
-from uflux_kedro.figures.style import PAGE_WIDTH, styled
+from uflux_kedro.figures.style import MAP_COLOURS, PAGE_WIDTH, styled
 from uflux_kedro.gridding.cells import cell_edges
 from uflux_kedro.statistics.means import area_mean, multi_year_mean
 
 MEAN_SCALES = {
-    "GPP": ("YlGn", 0.0, 10.0),
-    "RECO": ("YlOrBr", 0.0, 10.0),
-    "H": ("hot_r", 0.0, 100.0),
-    "LE": ("Blues", 0.0, 100.0),
+    "GPP": (MAP_COLOURS["GPP"], 0.0, 10.0),
+    "RECO": (MAP_COLOURS["RECO"], 0.0, 10.0),
+    "H": (MAP_COLOURS["H"], 0.0, 100.0),
+    "LE": (MAP_COLOURS["LE"], 0.0, 100.0),
 }
 """Flux -> colour map and limits of the mean, equal in all runs so that runs can be compared. NEE has
 none: its means are small differences of large fluxes, which limits for all runs would not show."""
-
-NEE_COLOURS = "PRGn_r"
-"""White is zero."""
 
 SPREAD_COLOURS = "cividis_r"
 
@@ -72,7 +69,7 @@ def mean_scale(flux: str, field: xr.DataArray) -> tuple[str, float, float]:
     if flux in MEAN_SCALES:
         return MEAN_SCALES[flux]
     top = _round_top([field])
-    return NEE_COLOURS, -top, top
+    return MAP_COLOURS["NEE"], -top, top
 
 
 def _round_top(fields: Iterable[xr.DataArray]) -> float:

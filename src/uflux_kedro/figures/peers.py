@@ -168,9 +168,11 @@ def peer_seasons_figure(comparisons: Mapping[str, xr.Dataset], peer: str) -> Fig
         one = comparisons[flux]
         top = _top(one["seasonal_difference"].to_numpy())
         means = area_mean(one["seasonal_difference"]).to_numpy()
+        coast = list(coast_segments(one["difference"].notnull()))
         for axis, season, mean in zip(axes, one["season"].to_numpy(), means, strict=True):
             field = one["seasonal_difference"].sel(season=season).transpose("latitude", "longitude")
             picture = _draw_season(axis, field, top)
+            axis.add_collection(LineCollection(coast, colors=COAST, linewidths=0.15))
             words = number(float(mean)) if np.isfinite(mean) else "no common month"
             axis.set_title(words, loc="right", size=6, weight="normal", pad=2)
         axes[0].set_ylabel(flux, weight="bold")

@@ -129,7 +129,7 @@ def _draw(axis: Axes, title: str, ratio: Ratio, rows: pd.DataFrame, counted: str
             x, y, gridsize=45, extent=(low, high, low, high), mincnt=1, norm=LogNorm(1, 10),
             cmap=DENSITY_COLOURS, linewidths=0.15,
         )  # fmt: skip
-        hexagons.set_clim(1, max(10.0, float(np.max(hexagons.get_array()))))
+        hexagons.set_clim(1, max(10.0, float(np.asarray(hexagons.get_array(), dtype=float).max())))
         bar = axis.figure.colorbar(hexagons, ax=axis, shrink=0.75, aspect=28, pad=0.02)
         bar.set_label(f"{counted} in a hexagon", size=7)
         bar.ax.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
@@ -137,7 +137,7 @@ def _draw(axis: Axes, title: str, ratio: Ratio, rows: pd.DataFrame, counted: str
     axis.plot((low, high), (low, high), label="1:1", **IDENTITY)
     alike = float(np.std(x)) < _STEEPEST * float(np.std(y))
     line = NO_LINE if alike else reduced_major_axis(rows)
-    if np.isfinite(line.slope):
+    if np.isfinite(line.slope) and not _either_sign(line):
         ends = np.array([max(x.min(), low), min(x.max(), high)])
         axis.plot(ends, line.intercept + line.slope * ends, label="reduced major axis", **_AXIS)
     text = _constant_text(x, y) if alike else line_text(line)
@@ -165,11 +165,17 @@ def _limits(x: np.ndarray, y: np.ndarray, share: float) -> tuple[float, float]:
     return float(bounds.min()) - margin, float(bounds.max()) + margin
 
 
+def _either_sign(line: Line) -> bool:
+    return bool(line.low < 0 < line.high)
+
+
 def line_text(line: Line) -> str:
     """Return ``r²``, the reduced major axis and the interval of its slope as text."""
     if np.isnan(line.slope):
         return "too few values for a line"
     sign = MINUS if line.intercept < 0 else "+"
+    if _either_sign(line):
+        return f"r² = {number(line.r2)}\nno line: its slope may have either sign"
     interval = ""
     if np.isfinite(line.low):
         interval = f"\n95 % of slopes: {number(line.low)} to {number(line.high)}"

@@ -13,6 +13,7 @@ from uflux_kedro.errors import require_columns
 from uflux_kedro.figures.inputs import ordered_fluxes
 from uflux_kedro.figures.labels import axis_label, number
 from uflux_kedro.figures.style import FLUX_COLOURS, PAGE_WIDTH, styled
+from uflux_kedro.validation.by_site import LEAST_SERIES
 from uflux_kedro.validation.metrics import score
 
 _TOWER = "#262626"
@@ -45,7 +46,12 @@ def series_figure(
     require_columns(calibrated, _COLUMNS, f"held-out rows of {flux}")
     if not towers:
         figure = Figure(figsize=(PAGE_WIDTH, 0.6))
-        figure.text(0.5, 0.5, f"no tower has enough values of {flux} for a series", ha="center")
+        figure.text(
+            0.5,
+            0.5,
+            f"{flux}: no tower has {LEAST_SERIES} values; name others in reporting.towers",
+            ha="center",
+        )
         return figure
     figure = Figure(figsize=(PAGE_WIDTH, 1.55 * len(towers) + 0.45), layout="constrained")
     axes = figure.subplots(len(towers), 1, squeeze=False)[:, 0]

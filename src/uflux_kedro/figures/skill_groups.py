@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -77,13 +79,15 @@ def _draw(axis: Axes, table: pd.DataFrame, colour: str) -> None:
     high = table["high"].to_numpy(float).clip(LOWEST_NSE, 1)
     for many in (True, False):
         of_kind = (sites >= LEAST_SCORED) == many
-        colours = {"color": colour} if many else {"facecolors": "white", "edgecolors": _FEW}
+        colours: dict[str, Any] = (
+            {"color": colour} if many else {"facecolors": "white", "edgecolors": _FEW}
+        )
         line = of_kind & np.isfinite(nse)
         axis.hlines(place[line], low[line], high[line], color=colour if many else _FEW, linewidth=1.0, alpha=0.7)  # fmt: skip
         inside, below = line & (nse >= LOWEST_NSE), line & (nse < LOWEST_NSE)
         axis.scatter(nse[inside], place[inside], s=13, linewidths=0.8, zorder=3, **colours)
         axis.scatter(np.full(below.sum(), LOWEST_NSE), place[below], s=14, marker="<", linewidths=0.8, zorder=3, clip_on=False, **colours)  # fmt: skip
-    for at, count in zip(place, sites, strict=True):
+    for at, count in enumerate(sites):
         if np.isfinite(count):
             # Inside the axes, so that the layout need not measure each.
             text = axis.text(_RIGHT, at, f"{count:.0f}", size=5, va="center", ha="right", color="#595959")  # fmt: skip

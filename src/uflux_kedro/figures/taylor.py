@@ -111,9 +111,9 @@ def _draw_grid(axis: Axes, rim: float, half: bool) -> None:
         )  # fmt: skip
     circle = np.linspace(0, np.pi, 181)
     for radius in ticks:
-        x, y = 1 + radius * np.cos(circle), radius * np.sin(circle)
-        inside = (np.hypot(x, y) <= rim) & ((x >= 0) | half)
-        axis.plot(np.where(inside, x, np.nan), y, **_ERROR)
+        across, up = 1 + radius * np.cos(circle), radius * np.sin(circle)
+        inside = (np.hypot(across, up) <= rim) & ((across >= 0) | half)
+        axis.plot(np.where(inside, across, np.nan), up, **_ERROR)
     axis.scatter([1], [0], marker="*", s=45, color="#262626", zorder=7, clip_on=False)
     axis.set_axis_off()
     axis.set(

@@ -32,8 +32,10 @@ _LAND = "#D9DBDC"
 _BELOW_ZERO = "#D55E00"
 _UNSCORED: dict[str, Any] = {"marker": "o", "facecolors": "none", "edgecolors": "#595959", "linewidths": 0.6}  # fmt: skip
 _EDGE: dict[str, Any] = {"edgecolors": "#262626", "linewidths": 0.25}
-_SIZE = 9.0
-"""Area of a dot, in points squared."""
+_SIZES = (9.0, 22.0)
+"""Smallest and largest area of a dot, in points squared; it falls with the number of towers."""
+_AREA = 900.0
+"""Area of all dots of a map, in points squared, within those limits."""
 _GLOBE_FROM = (150.0, 100.0)
 """Degrees of longitude or latitude between towers from which on the map shows the globe."""
 _LEAST_RADIUS = 1.2e6
@@ -168,6 +170,7 @@ def _draw_towers(axis: Axes, frame: Frame, skill: pd.DataFrame, flux: str) -> st
     """Draw the towers of one flux; return what is seen."""
     scored = (skill["n"] >= LEAST_SCORED) & skill["NSE"].notna()
     nse = skill.loc[scored, "NSE"]
+    size = min(max(_AREA / max(len(skill), 1), _SIZES[0]), _SIZES[1])
     # The lowest on top: what is wrong must not hide.
     for rows, style in (
         (skill[~scored], _UNSCORED),
@@ -175,13 +178,15 @@ def _draw_towers(axis: Axes, frame: Frame, skill: pd.DataFrame, flux: str) -> st
         (skill.loc[nse[nse < 0].index], {"marker": "v", "color": _BELOW_ZERO, **_EDGE}),
     ):
         x, y = frame.place(*(rows[c].to_numpy(float) for c in ("longitude", "latitude"))).T
-        colours = (
+        colours: dict[str, Any] = (
             {} if style is _UNSCORED or "color" in style else {"c": _SKILL.to_rgba(rows["NSE"])}
         )
-        axis.scatter(x, y, s=_SIZE, zorder=3, **style, **colours)
+        axis.scatter(x, y, s=size, zorder=3, **style, **colours)
     median = f", median {number(nse.median())}" if len(nse) else ""
     axis.set_title(flux)
-    axis.set_title(f"{len(nse)} towers{median}", loc="right", size=6.5, weight="normal")
+    axis.set_title(
+        f"{len(nse)} tower{'s'[: len(nse) != 1]}{median}", loc="right", size=6.5, weight="normal"
+    )
     return f"{flux}: {len(nse)} towers with NSE{median}, {int((nse < 0).sum())} below 0"
 
 

@@ -29,7 +29,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "glossary": ["glossary_section"],
         "gap_filling": ["FilledTowers", "render_gap_filling"],
         "literature": ["beside_literature", "literature_section", "published_values"],
-        "others": ["fine_section", "no_peers_section"],
+        "others": ["explorer_section", "fine_section", "no_peers_section"],
         "parameters": [
             "FineProductParameters",
             "MapParameters",

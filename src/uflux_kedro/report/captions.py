@@ -126,7 +126,7 @@ FIGURES: Mapping[str, Caption] = {
         "Members and ensemble in Taylor diagrams",
         "Correlation (angle), standard deviation divided by that of the towers (distance from the "
         "origin), and centred root mean squared error in the same unit (distance from the star; blue "
-        "arcs every quarter) of held-out predictions ({scheme}), all towers pooled; after Taylor "
+        "arcs at the same steps) of held-out predictions ({scheme}), all towers pooled; after Taylor "
         "(2001). Bias is not shown. Each member has its own {records}; the ensemble has all.",
     ),
     "skill_by_group": Caption(
@@ -272,7 +272,7 @@ COMPARISON_FIGURES: Mapping[str, Caption] = {
         "Global totals and means beside published ones",
         "Circle: mean of the full calendar years of this product; line and shade: its 90 % interval. "
         "Diamonds: published values with one standard deviation, of other years and over the "
-        "land of other products. The table above names their sources.",
+        "land of other products. Their sources are named below the table.",
         gridded=True,
         section="literature",
     ),

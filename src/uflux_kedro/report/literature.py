@@ -29,8 +29,8 @@ _PUBLISHED = (
     "the product is the estimate of the section Budgets."
 )
 _SIMULATED = (
-    "The towers and grids of this run are simulated: that Earth has other continents, weather and plants, and its "
-    "totals are not expected to agree with those of the real one."
+    "The towers and grids of this run are simulated: that Earth has weather and plants of its own, and "
+    "its totals are not expected to agree with those of the real one."
 )
 _NO_YEAR = "No full calendar year is mapped, so there is no annual value to compare."
 
@@ -93,9 +93,8 @@ def literature_section(table: pd.DataFrame, simulated: str = "") -> Section:
         table: The table.
         simulated: What of the data is simulated; empty for real data.
     """
-    notes = [_SIMULATED] if simulated else []
     if table.empty:
-        return Section("literature", "Totals against the literature", _NO_YEAR, [], notes)
+        return Section("literature", "Totals against the literature", _NO_YEAR, [])
     shown = pd.DataFrame(
         {
             "quantity": table["quantity"],
@@ -109,9 +108,11 @@ def literature_section(table: pd.DataFrame, simulated: str = "") -> Section:
             "published from": table["low"],
             "published to": table["high"],
             "period": table["period"].str.replace("-", "\N{EN DASH}"),
-            "source": table["source"] + ", doi " + table["doi"],
+            "source": table["label"],
         }
     )
     tables = [("Mapped land beside published values", shown, 1)]
     text = f"{_SIMULATED} {_PUBLISHED}" if simulated else _PUBLISHED
-    return Section("literature", "Totals against the literature", text, tables)
+    sources = table.drop_duplicates(["label", "doi"])
+    notes = [f"{row.label}: {row.source}, doi {row.doi}" for row in sources.itertuples()]
+    return Section("literature", "Totals against the literature", text, tables, notes)

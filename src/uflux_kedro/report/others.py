@@ -1,4 +1,4 @@
-"""Sections about other products that say what to provide where there is none."""
+"""Sections about other products, which say what to provide where there is none, and about the map."""
 
 from __future__ import annotations
 
@@ -15,6 +15,12 @@ _NO_FINE = (
     "environment europe_100m or GPP from Sentinel-2. It may be in a projection and cover a part of "
     "the map; cells and periods that both have are compared."
 )
+_MAP = (
+    "The folder map beside this page holds the maps of all periods and members to explore in a browser: "
+    "value, interval, completeness and series of each cell, the towers with their skill and "
+    "series, and the totals of regions. The command `make map` opens it, or `python -m uflux_kedro.explorer "
+    "FOLDER`: a page that is opened as a file may not read the data beside it."
+)
 _NO_PEERS = (
     "No other product is given. Name netCDF files and variables as reporting.peers in the parameters, such as "
     "FLUXCOM-X or a model of TRENDY: the report then shows maps of the difference, scores and "
@@ -29,6 +35,11 @@ def fine_section(given: bool) -> Section:
         given: Whether there is one; otherwise the section says how to name it.
     """
     return Section("resolutions", "Coarse against fine", _FINE if given else _NO_FINE, [])
+
+
+def explorer_section() -> Section:
+    """Return the section that tells of the map to explore, which lies beside the page."""
+    return Section("explorer", "A map to explore", _MAP, [])
 
 
 def no_peers_section() -> Section:

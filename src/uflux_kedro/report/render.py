@@ -20,6 +20,7 @@ from uflux_kedro.report.numbering import linked
 from uflux_kedro.report.page import fill_page
 from uflux_kedro.report.period import mean_in_words
 from uflux_kedro.report.run_facts import CITE, files_table, run_table
+from uflux_kedro.report.site_list import listed
 from uflux_kedro.report.tables import (
     comparison_table,
     data_table,
@@ -63,10 +64,12 @@ def render_report(context: ReportContext) -> str:
         data=html_table(
             data_table(context.training_table, records), "data", title="Towers by flux"
         ),
-        leaderboard=html_table(leaderboard_table(leaderboard), "leaderboard", title="Leaderboard"),
+        leaderboard=html_table(
+            leaderboard_table(leaderboard), "leaderboard", title="Leaderboard", folded=False
+        ),
         comparison=_comparison(context),
         headline=_headline(context, records),
-        site_list=_table(context.site_list, "towers-listed", "Towers"),
+        site_list=_table(listed(context.site_list), "towers-listed", "Towers"),
         cards=[
             (name, facts, html_table(ranges, f"card-{place}", 3, f"Predictors of {name}"), settings)
             for place, (name, facts, ranges, settings) in enumerate(cards(context.model_cards))

@@ -8,6 +8,7 @@ from uflux_kedro.errors import require_columns
 from uflux_kedro.variables import FLUXES
 
 _PLACE = ("latitude", "longitude", "elevation", "IGBP", "climate")
+_YEARS = ("first year", "last year")
 _ORIGIN = ("name", "country", "network", "citation", "doi", "licence", "license")
 """Columns of the table of sites that are listed where it has them, in any case."""
 
@@ -30,7 +31,7 @@ def site_list(sites: pd.DataFrame, training_table: pd.DataFrame) -> pd.DataFrame
     by_site = present.groupby("site_id")
     years = present["time"].dt.year.groupby(present["site_id"])
     counted = pd.DataFrame(
-        {"first year": years.min(), "last year": years.max(), "rows": by_site.size()}
+        {_YEARS[0]: years.min(), _YEARS[1]: years.max(), "rows": by_site.size()}
     ).join(by_site[fluxes].count())
     lower = {str(name).lower(): name for name in sites}
     origin = {lower[name]: name for name in _ORIGIN if name in lower}
@@ -42,6 +43,9 @@ def site_list(sites: pd.DataFrame, training_table: pd.DataFrame) -> pd.DataFrame
         .sort_index()
         .reset_index()
     )
-    # As text, which is not grouped by thousands.
-    years_as_text = {name: table[name].astype(str) for name in ("first year", "last year")}
-    return table.assign(**years_as_text).dropna(axis=1, how="all")
+    return table.dropna(axis=1, how="all")
+
+
+def listed(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the list for readers: years as text, which is not grouped by thousands."""
+    return table.assign(**{name: table[name].astype(str) for name in _YEARS if name in table})

@@ -141,7 +141,14 @@ def members_table(
     return table if dates else table.drop(columns="trained", errors="ignore")
 
 
-def html_table(table: pd.DataFrame, table_id: str, decimals: int = 2, title: str = "") -> Markup:
+def html_table(
+    table: pd.DataFrame,
+    table_id: str,
+    decimals: int = 2,
+    title: str = "",
+    *,
+    folded: bool | None = None,
+) -> Markup:
     """Return a table as HTML with number, title and a link that saves it as CSV.
 
     Numbers are aligned and rounded; the CSV has them in full. Skill of
@@ -155,6 +162,7 @@ def html_table(table: pd.DataFrame, table_id: str, decimals: int = 2, title: str
         table_id: Identifier in the page, from which great-tables derives those of cells.
         decimals: Decimals of floating-point numbers.
         title: Title; that of the identifier if empty.
+        folded: Whether the table is folded at first; None folds long ones.
     """
     whole = [name for name in table if pd.api.types.is_integer_dtype(table[name])]
     real = [name for name in table if pd.api.types.is_float_dtype(table[name])]
@@ -172,7 +180,13 @@ def html_table(table: pd.DataFrame, table_id: str, decimals: int = 2, title: str
         )
     html = styled.as_raw_html()
     bare = Markup(_readable(re.sub(r"<style>.*?</style>\s*", "", html, flags=re.DOTALL).strip()))
-    return framed(bare, table, table_id, title or table_id.replace("-", " ").capitalize())
+    return framed(
+        bare,
+        table,
+        table_id,
+        title or table_id.replace("-", " ").capitalize(),
+        folded=len(table) > _LONG_TABLE if folded is None else folded,
+    )
 
 
 _COLOURED = re.compile(r"color: #\w{6}; background-color: #(\w{6})")
@@ -206,16 +220,16 @@ _FOLD = Markup("<details><summary>{} rows</summary>\n")
 _BOX = '<div id="{}"'
 
 
-def framed(html: Markup, table: pd.DataFrame, key: str, title: str) -> Markup:
-    """Return a table with its number, title and CSV; a long one is folded.
+def framed(html: Markup, table: pd.DataFrame, key: str, title: str, *, folded: bool) -> Markup:
+    """Return a table with its number, title and CSV.
 
     Args:
         html: The table, in a box with the identifier.
         table: The same, for the CSV.
         key: Its identifier.
         title: Its title.
+        folded: Whether it is folded at first.
     """
-    fold = len(table) > _LONG_TABLE
     box = _BOX.format(escape(key))
     inside = f'{box} class="scroll" role="group" tabindex="0" aria-labelledby="table-{key}-title"'
     return _FRAME.format(
@@ -223,9 +237,9 @@ def framed(html: Markup, table: pd.DataFrame, key: str, title: str) -> Markup:
         number=number("table", key),
         title=title,
         csv=base64.b64encode(table.to_csv(index=False).encode()).decode("ascii"),
-        before=_FOLD.format(len(table)) if fold else "",
+        before=_FOLD.format(len(table)) if folded else "",
         table=Markup(str(html).replace(box, inside, 1)),
-        after=Markup("\n</details>") if fold else "",
+        after=Markup("\n</details>") if folded else "",
     )
 
 

@@ -9,7 +9,13 @@ import xarray as xr
 
 from uflux_kedro.errors import InputError
 from uflux_kedro.gridding.cells import cell_area, cell_edges
-from uflux_kedro.gridding.projections import DEGREES, project_points
+from uflux_kedro.gridding.projections import (
+    DEGREES,
+    METRES_PER_DEGREE,
+    Cells,
+    project_centres,
+    project_points,
+)
 from uflux_kedro.statistics.zone_sums import projected_area
 from uflux_kedro.variables import VARIABLES
 
@@ -217,12 +223,13 @@ def _cells(
     """Return the area (rows, columns) of fine cells, and the number of the coarse cell of each."""
     y_edges, x_edges = (cell_edges(fine[axis].to_numpy(), axis) for axis in axes)
     y, x = y_edges[rows.start : rows.stop + 1], x_edges[columns.start : columns.stop + 1]
-    centres = np.meshgrid((x[1:] + x[:-1]) / 2, (y[1:] + y[:-1]) / 2)
-    longitude, latitude = project_points(crs, DEGREES, *centres)
     if crs == DEGREES:
-        part = fine.isel({axes[0]: rows, axes[1]: columns})
-        area = cell_area(part).to_numpy()
+        longitude, latitude = np.meshgrid((x[1:] + x[:-1]) / 2, (y[1:] + y[:-1]) / 2)
+        area = cell_area(fine.isel({axes[0]: rows, axes[1]: columns})).to_numpy()
     else:
+        width, height = float(np.diff(x).mean()), float(np.diff(y).mean())
+        cells = Cells(crs, float(x[0]), float(y[0]), width, height, len(y) - 1, len(x) - 1)
+        longitude, latitude = project_centres(cells, DEGREES, (height / METRES_PER_DEGREE,) * 2)
         rows_of, columns_of = (np.column_stack([e[:-1], e[1:]]) for e in (y, x))
         area = projected_area(rows_of, columns_of, crs)
     row, column = (
@@ -236,7 +243,7 @@ def _cells(
 
 def _side(fine: xr.Dataset, axes: tuple[str, str], crs: str) -> float:
     step = float(np.diff(fine[axes[0]].to_numpy()).mean())
-    return step * 111_195.0 if crs == DEGREES else step
+    return step * METRES_PER_DEGREE if crs == DEGREES else step
 
 
 def _middles(centres: np.ndarray, block: int) -> np.ndarray:

@@ -53,6 +53,7 @@ class TrackingHooks:
     @hook_impl
     def after_context_created(self, context: Any) -> None:
         """Note what the run is made of."""
+        self._context = context
         loader = context.config_loader
         self._project = Path(context.project_path)
         self._environment = context.env if context.env not in (None, "local") else "base"
@@ -70,6 +71,9 @@ class TrackingHooks:
             return
         # MLflow itself would mark a run as finished that the user interrupts.
         atexit.register(self._end_unfinished)
+        # Before each node kedro-mlflow starts the run for the node's thread. If it may be nested in
+        # itself, it is read from the database and opened again, though it is active already.
+        self._context.mlflow.tracking.run.nested = False
         names = [n.strip("_") for n in run_params.get("pipeline_names") or ["__default__"]]
         title = title_of(members_of(pipeline), names, self._environment, self._parameters)
         self._describe(self._client(), self._run_id, title)

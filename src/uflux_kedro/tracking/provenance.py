@@ -12,8 +12,6 @@ from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
-from uflux_kedro.errors import without_secrets
-
 _LOCAL = "http://127.0.0.1:5000"
 """Where ``python -m uflux_kedro.tracking`` serves MLflow's pages."""
 
@@ -95,7 +93,8 @@ def facts_of(project: Path, environment: str, run: Any) -> dict[str, Any]:
 def page_of(run: Any) -> str:
     """Return the address of a run's page: on the server that keeps it, or on one of this machine."""
     store = os.environ.get("MLFLOW_TRACKING_URI", "")
-    server = without_secrets(store).rstrip("/") if store.startswith("http") else _LOCAL
+    # Without the password that the address may have.
+    server = re.sub(r"//[^/@]*@", "//", store).rstrip("/") if store.startswith("http") else _LOCAL
     return f"{server}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}"
 
 

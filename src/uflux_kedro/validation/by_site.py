@@ -8,13 +8,13 @@ import pandas as pd
 
 from uflux_kedro.errors import ConfigurationError, require_columns
 from uflux_kedro.validation.metrics import score_by_site
+from uflux_kedro.variables import VARIABLES
 
 LEAST_SERIES = 24
 """Fewest values of a site that is chosen for its series."""
 
 SITE_COLUMNS = (
-    "flux", "site_id", "n", "NSE", "r2", "RMSE", "MBE",
-    "IGBP", "climate", "latitude", "longitude",
+    "flux", "site_id", "n", "NSE", "r2", "RMSE", "MBE", "unit", "IGBP", "climate", "latitude", "longitude",
 )  # fmt: skip
 
 
@@ -27,12 +27,14 @@ def skill_by_site(held_out: Mapping[str, pd.DataFrame], sites: pd.DataFrame) -> 
 
     Returns:
         :data:`SITE_COLUMNS`, by flux in the given order and by site: number of values, scores
-        (NaN where not defined, errors in the flux's unit) and place.
+        (NaN where not defined), the unit of RMSE and MBE, and place.
     """
     require_columns(sites, ("site_id", "latitude", "longitude", "IGBP"), "sites")
     places = sites.reindex(columns=["site_id", "IGBP", "climate", "latitude", "longitude"])
     tables = [
-        score_by_site(rows.dropna(subset=["truth", "prediction"])).assign(flux=flux)
+        score_by_site(rows.dropna(subset=["truth", "prediction"])).assign(
+            flux=flux, unit=VARIABLES[flux].unit
+        )
         for flux, rows in held_out.items()
     ]
     scores = pd.concat(tables, ignore_index=True)

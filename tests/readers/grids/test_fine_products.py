@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.statistics.test_resolutions import in_projection
+from tests.testing.maps import in_projection
 from tests.testing.synthetic import make_product
 from uflux_kedro.errors import InputError
 from uflux_kedro.products.geotiff import write_geotiffs

@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from kedro.pipeline import node
 from kedro.pipeline.node import Node
 
+from uflux_kedro.explorer.contents import Explorer
 from uflux_kedro.lazy import pd, xr
 from uflux_kedro.pipelines.reporting.peers import Peer
 from uflux_kedro.report.parameters import ReportingParameters
 from uflux_kedro.simulated import mark_of
 
-if TYPE_CHECKING:
-    from uflux_kedro.explorer import Explorer
-
-_PRODUCT, _HELD_OUT, _BESIDE = "product_", "held_out_", "beside_"
+_PRODUCT, _HELD_OUT, _BESIDE, _CLOSED = "product_", "held_out_", "beside_", "closed"
 
 
-def explorer_node(fluxes: Iterable[str], comparisons: dict[Peer, str]) -> Node:
+def map_is_made(parameters: Mapping[str, Any]) -> bool:
+    """Return whether a run with these parameters writes the map."""
+    block = ReportingParameters.model_validate(parameters.get("reporting", {}))
+    return bool(parameters.get("grids")) and block.map.show
+
+
+def explorer_node(
+    fluxes: Iterable[str], closed: Iterable[str], comparisons: dict[Peer, str]
+) -> Node:
     """Return the node that makes the map.
 
     Args:
         fluxes: Fluxes with a product.
+        closed: Those of them whose budget is closed.
         comparisons: Peer of a flux -> dataset of the comparison.
     """
     products = {f"{_PRODUCT}{flux}": f"product_{flux}" for flux in fluxes}
@@ -32,6 +39,8 @@ def explorer_node(fluxes: Iterable[str], comparisons: dict[Peer, str]) -> Node:
         f"{_BESIDE}{peer.flux}_{peer.name}": comparison for peer, comparison in comparisons.items()
     }
     shared = {"parameters": "params:reporting", "sites": "sites", "aggregates": "aggregates"}
+    if closed:
+        shared[_CLOSED] = "carbon_closed"
     return node(explore, shared | products | held_out | beside, "map", name="explore")
 
 
@@ -39,15 +48,18 @@ def explore(
     parameters: ReportingParameters,
     sites: pd.DataFrame,
     aggregates: pd.DataFrame,
-    **parts: xr.Dataset | pd.DataFrame,
+    **parts: Any,
 ) -> Explorer:
     """Collect what the map shows; the dataset reads the products block by block and writes it."""
-    from uflux_kedro.explorer import Explorer
+    from uflux_kedro.explorer.places import closed_rows
 
-    def of(prefix: str) -> dict[str, xr.Dataset | pd.DataFrame]:
+    def of(prefix: str) -> dict[str, Any]:
         return {k.removeprefix(prefix): v for k, v in parts.items() if k.startswith(prefix)}
 
-    products = of(_PRODUCT)
+    products, held_out = of(_PRODUCT), of(_HELD_OUT)
+    if _CLOSED in parts:
+        for flux, closed in parts[_CLOSED].groupby("flux"):
+            held_out[flux] = closed_rows(held_out[flux], closed)
     comparisons: dict[str, dict[str, xr.Dataset]] = {}
     for name, comparison in of(_BESIDE).items():
         flux, peer = name.split("_", 1)
@@ -55,7 +67,7 @@ def explore(
     return Explorer(
         products=products,
         sites=sites,
-        held_out=of(_HELD_OUT),
+        held_out=held_out,
         aggregates=aggregates,
         comparisons=comparisons,
         simulated=mark_of(*products.values()),

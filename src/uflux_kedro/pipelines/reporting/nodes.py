@@ -173,12 +173,15 @@ def write_report(
     Its members are those that were trained; ``members`` are the configured ones. The drivers of the
     maps may be simulated where those of the towers are not.
     """
+    from uflux_kedro.figures.labels import unit_text
     from uflux_kedro.pipelines.reporting.documents import as_yaml
+    from uflux_kedro.pipelines.reporting.explorer import map_is_made
     from uflux_kedro.pipelines.reporting.made_of import dates_of, trained_members, warnings_about
     from uflux_kedro.pipelines.reporting.maps import further_sections
     from uflux_kedro.pipelines.reporting.uncertainty import uncertainty_sections
     from uflux_kedro.report import (
         ReportContext,
+        explorer_section,
         glossary_section,
         map_sections,
         render_report,
@@ -203,7 +206,8 @@ def write_report(
     }.items():
         tables = {flux: of(table) for flux, table in held_out.items()}
         skill[title] = pd.concat(tables, names=["flux"]).reset_index()
-    skill["By tower"] = parts["skill_by_site"]
+    by_site = parts["skill_by_site"]
+    skill["By tower"] = by_site.assign(unit=by_site["unit"].map(unit_text))
     mark = mark_of(training_table, *([] if drivers is None else [drivers]))
     return render_report(
         ReportContext(
@@ -226,6 +230,7 @@ def write_report(
                     unvegetated="mask" if inference is None else inference.unvegetated,
                 ),
                 *further_sections(parts, figures, mark),
+                *([explorer_section()] if map_is_made(parameters) else []),
                 *uncertainty_sections(members, parameters, parts, figures),
                 glossary_section(
                     trained, leaderboard["scheme"].unique(), mapped="aggregates" in parts

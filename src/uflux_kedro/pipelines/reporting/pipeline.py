@@ -25,7 +25,7 @@ from uflux_kedro.pipelines.reporting.documents import (
     list_sites,
     print_report,
 )
-from uflux_kedro.pipelines.reporting.explorer import explorer_node
+from uflux_kedro.pipelines.reporting.explorer import explorer_node, map_is_made
 from uflux_kedro.pipelines.reporting.maps import (
     draw_seasonal_differences,
     map_figures,
@@ -157,8 +157,8 @@ def create_pipeline(**_: object) -> Pipeline:
             )
         )
         tables.append("peers")
-    if parameters["grids"] and parameters["reporting"].get("map", {}).get("show", True):
-        nodes.append(explorer_node(fluxes, comparisons))
+    if map_is_made(parameters):
+        nodes.append(explorer_node(fluxes, closed, comparisons))
     figures |= _peer_figures(comparisons)
     nodes += [
         node(draw, inputs=inputs, outputs=f"figure_{name}", name=f"draw_{name}")
