@@ -40,7 +40,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "model_cards": ["card_row", "join_cards"],
         "render": ["render_report"],
         "sections": ["Section", "map_sections"],
-        "site_list": ["site_list"],
+        "towers_listed": ["site_list"],
         "tables": ["html_table"],
         "uncertainty": ["uncertainty_section"],
     },

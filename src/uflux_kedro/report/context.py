@@ -47,7 +47,7 @@ class ReportContext:
         run: What differs from run to run, see :func:`uflux_kedro.report.run_facts.run_table`. All
             of it is in one part of the page, so that the rest is equal in equal runs.
         files: Files that the run read, see :func:`uflux_kedro.report.run_facts.files_table`.
-        site_list: Result of :func:`uflux_kedro.report.site_list.site_list`.
+        site_list: Result of :func:`uflux_kedro.report.towers_listed.site_list`.
         model_cards: Result of :func:`uflux_kedro.report.model_cards.join_cards`.
         data_sheets: Result of :func:`uflux_kedro.report.data_sheets.data_sheet`.
     """

@@ -21,7 +21,6 @@ from uflux_kedro.report.numbering import linked
 from uflux_kedro.report.page import fill_page
 from uflux_kedro.report.period import mean_in_words
 from uflux_kedro.report.run_facts import CITE, files_table, run_table
-from uflux_kedro.report.site_list import listed
 from uflux_kedro.report.tables import (
     comparison_table,
     data_table,
@@ -29,6 +28,7 @@ from uflux_kedro.report.tables import (
     leaderboard_table,
     members_table,
 )
+from uflux_kedro.report.towers_listed import listed
 from uflux_kedro.simulated import notice, titled
 
 
