@@ -6,15 +6,15 @@ import logging
 import os
 import re
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from uflux_kedro.configuration import PROJECT_PATH
 
 if TYPE_CHECKING:
-    from kedro.io import DataCatalog
+    from kedro.io import CatalogProtocol
 
 
-def load_catalog(env: str | None = None) -> DataCatalog:
+def load_catalog(env: str | None = None) -> CatalogProtocol[Any, Any]:
     """Return the catalog, and point MLflow at the project's runs.
 
     As ``%load_ext kedro.ipython``, from any folder and without its log lines, colours and progress bars::

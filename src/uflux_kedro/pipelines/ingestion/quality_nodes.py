@@ -56,8 +56,8 @@ def admit_towers(
         )
     if parameters.on_suspicion == "drop":
         towers, _ = drop_suspects(towers, known)
-        for finding in (f for f in known if f.open):
-            left_out = [*left_out, *dropped_rows(finding, _where(files))]
+        dropped = [row for f in known if f.open for row in dropped_rows(f, _where(files))]
+        left_out = [*left_out, *map(dict, dropped)]
     places = [c for c in sites if not str(c).startswith("clock_")]
     sites = sites.loc[sites["site_id"].isin(towers["site_id"]), places]
     return towers, sites, as_table(left_out)
