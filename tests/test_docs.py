@@ -287,7 +287,7 @@ PREPARED = {"docs/gap_filling.md": write_half_hours}
 
 
 @pytest.mark.parametrize(
-    "page", PYTHON.keys() - {READER_PAGE, TOWERS_PAGE, *WITHOUT_KEDRO, *ON_RESULTS}
+    "page", sorted(PYTHON.keys() - {READER_PAGE, TOWERS_PAGE, *WITHOUT_KEDRO, *ON_RESULTS})
 )
 def test_python_on_the_pages_runs(page, tmp_path, monkeypatch, few_trees):
     monkeypatch.chdir(tmp_path)

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from tests.testing.maps import small_aggregates, small_product, small_towers
+from tests.testing.small_maps import small_aggregates, small_product, small_towers
 from uflux_kedro.explorer import Explorer, write_explorer
 from uflux_kedro.explorer.grid import describe_grid
 from uflux_kedro.explorer.layers import period_labels, product_layers

@@ -12,7 +12,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.testing.maps import projected_product, small_aggregates, small_product, small_towers
+from tests.testing.small_maps import (
+    projected_product,
+    small_aggregates,
+    small_product,
+    small_towers,
+)
 from uflux_kedro.explorer import Explorer, write_explorer
 from uflux_kedro.explorer.server import start_server
 from uflux_kedro.figures.maps import EMPTY

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from tests.testing.maps import small_product
+from tests.testing.small_maps import small_product
 from uflux_kedro.explorer import pyramid, write_pyramid
 
 
