@@ -49,6 +49,7 @@ def test_blocks_that_are_not_run_say_why_and_are_few():
     marked = [block for block in ALL if block.why_not is not None]
     assert Counter(block.page for block in marked) == {
         "docs/download.md": 1,
+        "docs/notebooks.md": 1,
         "docs/products.md": 1,
         "docs/sources/sentinel2.md": 1,
         "docs/tasks/source.md": 1,

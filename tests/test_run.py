@@ -382,6 +382,7 @@ def test_killed_run_resumes_to_the_same_result(results, tmp_path):
     """After SIGKILL in training, a resumed run computes the rest, and only the rest."""
     shutil.copytree(results / "01_raw", tmp_path / "01_raw")
     two = ("--params", f"ensemble.select={SETS[0]}.GPP.* {SETS[1]}.GPP.*")
+    two = (*two, "--to-outputs", "leaderboard")
     log = tmp_path / "log.txt"
     with log.open("w") as stream:
         run = subprocess.Popen(

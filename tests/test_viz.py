@@ -105,7 +105,8 @@ def test_datasets_keep_their_names_in_the_boxes(default):
 
 
 def test_all_that_a_run_reads_and_makes_has_a_preview(default):
-    """Except for folders that nodes write into, and stores, which products show."""
+    """Except for folders that nodes write into, stores, which products show, the report's print, and
+    what only a run itself knows."""
     pipeline, catalog = default
     shown = {"TablePreview", "ImagePreview", "JSONPreview", "HTMLPreview"}
     without = set()
@@ -117,4 +118,7 @@ def test_all_that_a_run_reads_and_makes_has_a_preview(default):
             without.add(name)
     stores = {f"store_{flux}" for flux in ("GPP", "RECO", "NEE", "H", "LE")}
     stores |= {f"store_predicted_{flux}" for flux in CLOSED}
-    assert without == {"data_folder", "quality_page", "fold_cache", *stores}
+    assert without == {
+        *("data_folder", "quality_page", "fold_cache", "report_pdf", "run_facts"),
+        *stores,
+    }

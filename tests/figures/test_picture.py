@@ -73,3 +73,10 @@ def test_another_process_writes_the_same_bytes(tmp_path):
     assert not any(
         re.search(rb"20\d\d-\d\d-\d\dT|CreationDate", content) for content in found.values()
     )
+
+
+def test_vectors_can_be_left_out(tmp_path):
+    write_picture(figure_of(9), tmp_path / "e.png", 80)
+    png = (tmp_path / "e.png").read_bytes()
+    write_picture(figure_of(9), tmp_path / "e.png", 80, vectors=False)
+    assert files_of(tmp_path) == {".png": png}, "nor are those of before"

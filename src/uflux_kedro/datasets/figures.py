@@ -20,6 +20,7 @@ class FigureDataset(AbstractDataset["Figure", "Picture | None"]):
     Args:
         filepath: The PNG; the other files have its name and their own suffixes.
         dpi: Dots per inch.
+        vectors: Whether PDF and SVG are written too.
         optional: Whether a figure that was never drawn loads as None, which is an error otherwise.
         metadata: Kedro's metadata, such as the layer in kedro-viz.
     """
@@ -32,11 +33,12 @@ class FigureDataset(AbstractDataset["Figure", "Picture | None"]):
         *,
         filepath: str,
         dpi: int = 150,
+        vectors: bool = True,
         optional: bool = False,
         metadata: dict[str, Any] | None = None,
     ) -> None:
         self._path = Path(filepath)
-        self._dpi = dpi
+        self._dpi, self._vectors = dpi, vectors
         self.optional = optional
         self.metadata = metadata
 
@@ -46,7 +48,7 @@ class FigureDataset(AbstractDataset["Figure", "Picture | None"]):
 
     def save(self, data: Figure) -> None:
         """Write the files without date and software version."""
-        write_picture(data, self._path, self._dpi)
+        write_picture(data, self._path, self._dpi, vectors=self._vectors)
 
     def preview(self) -> ImagePreview:
         """Return the PNG for kedro-viz."""
@@ -58,4 +60,4 @@ class FigureDataset(AbstractDataset["Figure", "Picture | None"]):
         return self._path.is_file()
 
     def _describe(self) -> dict[str, Any]:
-        return {"filepath": str(self._path), "dpi": self._dpi}
+        return {"filepath": str(self._path), "dpi": self._dpi, "vectors": self._vectors}

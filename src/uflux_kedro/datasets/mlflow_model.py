@@ -24,7 +24,17 @@ if TYPE_CHECKING:
 
 _ENTRY = "uflux_member"
 _PACKAGES = ("models", "biophysics")
-_CODE = ("__init__", "ensemble", "errors", "files", "installed", "lazy", "schemas", "variables")
+_CODE = (
+    "__init__",
+    "ensemble",
+    "errors",
+    "files",
+    "installed",
+    "lazy",
+    "schemas",
+    "simulated",
+    "variables",
+)
 """Packages with the models and the formulas of hybrids, and modules that these import."""
 _ALWAYS = (
     *("joblib", "lazy-loader", "mlflow", "numba", "numpy", "pandas", "pydantic"),

@@ -13,6 +13,7 @@ from uflux_kedro.files import remove, replacing
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from matplotlib.transforms import Bbox
 
 VECTORS = (".pdf", ".svg")
 """Ends of the files beside a figure's PNG."""
@@ -49,7 +50,7 @@ class Picture:
         return struct.unpack(">II", self.png[16:24])
 
 
-def write_picture(figure: Figure, path: Path, dpi: int) -> None:
+def write_picture(figure: Figure, path: Path, dpi: int, *, vectors: bool = True) -> None:
     """Write a figure as PNG, and beside it as PDF and, where that is smaller than the PNG, as SVG.
 
     The figure's label says what is seen: it becomes a text of the PNG. Axes and text keep the places
@@ -59,25 +60,34 @@ def write_picture(figure: Figure, path: Path, dpi: int) -> None:
         figure: The figure; its layout is fixed afterwards.
         path: File with the suffix ``.png``.
         dpi: Dots per inch of PNG and of pictures within PDF and SVG.
+        vectors: False for the PNG alone; those of an earlier run are removed.
     """
-    from uflux_kedro.figures.style import styled
-
     alt = str(figure.get_label())
     texts = {"Software": None} | ({_ALT: alt} if alt else {})
     png = _saved(figure, "png", dpi, texts)
-    # The layout has been made; without this, it would be made again for each file.
-    figure.set_layout_engine("none")
-    pictures = _rasterise(figure)
-    with styled():
-        pdf = _saved(figure, "pdf", dpi, _NO_NAMES["pdf"])
-        svg = b"" if pictures else _saved(figure, "svg", dpi, _NO_NAMES["svg"])
-    beside = {".pdf": pdf, ".svg": svg if len(svg) < len(png) else b""}
+    beside = _vectors(figure, dpi, len(png)) if vectors else dict.fromkeys(VECTORS, b"")
     for end, content in {**beside, ".png": png}.items():
         if content:
             with replacing(path.with_suffix(end)) as temporary:
                 temporary.write_bytes(content)
         else:
             remove(path.with_suffix(end))
+
+
+def _vectors(figure: Figure, dpi: int, largest: int) -> dict[str, bytes]:
+    """Return a drawn figure as PDF and SVG; no SVG where it has pictures or is not smaller."""
+    from matplotlib import rcParams
+
+    from uflux_kedro.figures.style import styled
+
+    # The layout has been made and the edge is known; without this, each file would need them again.
+    figure.set_layout_engine("none")
+    pictures = _rasterise(figure)
+    with styled():
+        edge = figure.get_tightbbox().padded(rcParams["savefig.pad_inches"])
+        pdf = _saved(figure, "pdf", dpi, _NO_NAMES["pdf"], edge)
+        svg = b"" if pictures else _saved(figure, "svg", dpi, _NO_NAMES["svg"], edge)
+    return {".pdf": pdf, ".svg": svg if len(svg) < largest else b""}
 
 
 def read_picture(path: Path) -> Picture:
@@ -111,9 +121,11 @@ def _chunks(png: bytes) -> Iterator[tuple[bytes, bytes]]:
         at += length + 12
 
 
-def _saved(figure: Figure, form: str, dpi: int, names: dict[str, Any]) -> bytes:
+def _saved(
+    figure: Figure, form: str, dpi: int, names: dict[str, Any], edge: Bbox | str = "tight"
+) -> bytes:
     stream = io.BytesIO()
-    figure.savefig(stream, format=form, dpi=dpi, bbox_inches="tight", metadata=names)
+    figure.savefig(stream, format=form, dpi=dpi, bbox_inches=edge, metadata=names)
     return stream.getvalue()
 
 
