@@ -28,7 +28,7 @@ for (const table of all(".gt_table")) {
   });
 }
 
-// The box of a long table ends where a row ends, and stops where a row begins below the heading.
+// The box of a long table ends where a row ends.
 const fit = () => {
   for (const box of all(".scroll")) {
     box.style.maxHeight = "";
@@ -38,7 +38,6 @@ const fit = () => {
     const ends = all("tbody tr", box).map((row) => row.offsetTop + row.offsetHeight);
     const most = Math.max(...ends.filter((end) => end <= box.clientHeight));
     if (most > head.offsetHeight) box.style.maxHeight = `${most + bar}px`;
-    box.style.scrollPaddingTop = `${head.offsetHeight}px`;
   }
 };
 addEventListener("load", fit);
