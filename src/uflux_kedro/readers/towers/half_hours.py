@@ -153,12 +153,8 @@ def read_half_hours(
     """
     given = (parameters or TowerParameters()).model_dump()
     parameters = TowerParameters.model_validate(given | settings)
-    found = find_tower_files(path, parameters)
     losses = losses or Losses(stop=parameters.on_bad_tower == "stop")
-    for message in found.unread:
-        logger.warning("%s", message)
-    for site, error in found.broken:
-        losses.note(site, error)
+    found = find_tower_files(path, parameters, losses)
     parts = list(_parts(found.data, parameters, losses))
     places = _places(found, {p.site_id for p in parts}, losses)
     records: list[HalfHours] = []

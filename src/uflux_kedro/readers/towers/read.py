@@ -16,7 +16,7 @@ from uflux_kedro.readers.parameters import TowerParameters
 from uflux_kedro.readers.paths import Paths
 from uflux_kedro.readers.towers.deliveries import one_a_period
 from uflux_kedro.readers.towers.families import FAMILIES
-from uflux_kedro.readers.towers.left_out import LeftOut, Losses, as_remarks
+from uflux_kedro.readers.towers.left_out import Losses, as_remarks
 from uflux_kedro.readers.towers.places import metadata_of, read_metadata
 from uflux_kedro.readers.towers.single_tower import best_tables
 from uflux_kedro.readers.towers.sites import COLUMNS, check_metadata
@@ -26,7 +26,6 @@ from uflux_kedro.readers.towers.tower_files import (
     FoundFiles,
     TowerFile,
     find_tower_files,
-    site_in,
 )
 from uflux_kedro.readers.towers.uflux_parquet import read_uflux_parquet
 from uflux_kedro.simulated import SOME_TOWERS, TOWERS, is_simulated, marked
@@ -72,13 +71,8 @@ def read_towers(
     """
     given = (parameters or TowerParameters()).model_dump()
     parameters = TowerParameters.model_validate(given | settings)
-    found = find_tower_files(path, parameters)
     losses = Losses(stop=parameters.on_bad_tower == "stop")
-    for message in found.unread:
-        logger.warning("%s", message)
-        losses.rows.append(_unread(message))
-    for site, error in found.broken:
-        losses.note(site, error)
+    found = find_tower_files(path, parameters, losses)
     readings = list(_read(found.data, parameters, losses))
     losses.require(readings)
     # pandas keeps attributes in concat only if they are equal in all tables.
@@ -161,13 +155,6 @@ def _of_site(reading: _Reading) -> dict[str, Any]:
     return row | {
         f"clock_{name}": value for name, value in (asdict(clock) if clock else {}).items()
     }
-
-
-def _unread(message: str) -> LeftOut:
-    file, _, reason = message.partition(" is not read: ")
-    return LeftOut(
-        site_id=site_in(Path(file).name), variable="", file=file, reason=reason, remedy=""
-    )
 
 
 def _simulated(paths: Iterable[Path]) -> str:
