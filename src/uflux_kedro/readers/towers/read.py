@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -73,7 +73,7 @@ def read_towers(
     parameters = TowerParameters.model_validate(given | settings)
     losses = Losses(stop=parameters.on_bad_tower == "stop")
     found = find_tower_files(path, parameters, losses)
-    readings = list(_read(found.data, parameters, losses))
+    readings = _read(found.data, parameters, losses)
     losses.require(readings)
     # pandas keeps attributes in concat only if they are equal in all tables.
     attrs = [reading.record.attrs for reading in readings]
@@ -125,25 +125,21 @@ class _Reading(NamedTuple):
     table: TowerFile | None = None
 
 
-def _read(
-    data: Sequence[TowerFile], parameters: TowerParameters, losses: Losses
-) -> Iterator[_Reading]:
+def _read(data: Sequence[TowerFile], parameters: TowerParameters, losses: Losses) -> list[_Reading]:
+    readings = []
     for table in best_tables([t for t in data if t.family in FAMILIES], parameters, losses):
         logger.info("%s: %s", table.site, table.file.where)
-        record = None
         with losses.at(table.site):
             record = FAMILIES[table.family].read_table(table, parameters)
-        if record is not None:
-            yield _Reading(record, record.attrs.pop("site", None), [], table)
+            readings.append(_Reading(record, record.attrs.pop("site", None), [], table))
     tidy = [t.file.path for t in data if t.family == "tidy"]
     if tidy:
-        yield _Reading(*read_tidy(
+        readings.append(_Reading(*read_tidy(
             tidy, parameters.columns, resolution=parameters.resolution, outside=parameters.outside,
             losses=losses,
-        ))  # fmt: skip
-    for table in data:
-        if table.family == "parquet":
-            yield _Reading(*read_uflux_parquet(table.file.path, parameters, losses))
+        )))  # fmt: skip
+    parquet = [t.file.path for t in data if t.family == "parquet"]
+    return readings + [_Reading(*read_uflux_parquet(p, parameters, losses)) for p in parquet]
 
 
 def _of_site(reading: _Reading) -> dict[str, Any]:
