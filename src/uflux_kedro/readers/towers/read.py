@@ -177,7 +177,7 @@ def _sites(
     sites = sites.drop_duplicates("site_id")  # the first row of each site
 
     def check(names: Sequence[str]) -> None:
-        check_metadata(towers[towers["site_id"].isin(names)], sites, where)
+        check_metadata(pd.DataFrame({"site_id": names}), sites, where)
 
     placed = losses.readable(check, wanted)
     losses.require(placed)
