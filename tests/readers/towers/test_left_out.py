@@ -81,6 +81,24 @@ def test_a_tower_without_a_variable_keeps_the_others(
         read_towers(folder, on_bad_tower="stop")
 
 
+def test_the_column_that_is_named_is_the_variables_own(folder, fluxnet_table, fluxnet_zip):
+    fluxnet_zip(fluxnet_table(PA_F=-9999, P_F=-9999), BAD)
+    rows = read_towers(folder)[0].attrs["left_out"]
+    assert {row["variable"]: row["reason"].partition(":")[0] for row in rows} == {
+        "P": "P_F",
+        "PA": "PA_F",
+    }
+
+
+def test_what_is_not_read_is_listed_once(folder, caplog):
+    (folder / "notes.csv").write_text("some,columns\n1,2\n")
+    offered_columns(folder, TowerParameters())
+    assert caplog.text == ""
+    towers, _ = read_towers(folder)
+    assert [row["file"] for row in towers.attrs["left_out"]] == [str(folder / "notes.csv")]
+    assert caplog.text.count("notes.csv is not read: a table of unknown columns") == 1
+
+
 def cut(path):
     path.write_bytes(path.read_bytes()[:-200])
 

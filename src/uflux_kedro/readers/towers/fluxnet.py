@@ -24,6 +24,7 @@ from uflux_kedro.readers.towers.single_tower import (
     Columns,
     best_tables,
     read_single_tower,
+    stamp_column,
 )
 from uflux_kedro.readers.towers.stated_uncertainty import with_stated_uncertainty
 from uflux_kedro.readers.towers.tables import Step
@@ -69,10 +70,12 @@ def read_fluxnet(path: Path, parameters: TowerParameters | None = None) -> pd.Da
             found=", ".join(f.name for f in files) or "an empty archive",
         )
     read = [read_table(t, parameters) for t in best_tables(tables, parameters)]
-    attrs = read[0].attrs
     towers = pd.concat(read, ignore_index=True)
-    towers.attrs |= {name: attrs[name] for name in ("columns", "left_out") if name in attrs}
-    towers.attrs["resolution"] = parameters.resolution
+    towers.attrs |= {
+        "resolution": parameters.resolution,
+        "columns": read[0].attrs["columns"],
+        "left_out": [row for record in read for row in record.attrs["left_out"]],
+    }
     return towers
 
 
@@ -81,17 +84,18 @@ def read_table(table: TowerFile, parameters: TowerParameters) -> pd.DataFrame:
     header = read_header(table.file)
     columns, raw = _columns_with_values(table, header, parameters)
     given = [v for v in (*FLUXES, *WEATHER) if v not in parameters.allow_missing]
-    needed = [n for n in columns.all() if n.removesuffix("_QC") in given]
+    names = columns.all()
+    needed = [n for n in names if n.removesuffix("_QC") in given]
     needed = [n for n in needed if not n.endswith("_QC") or n.removesuffix("_QC") in FLUXES]
     stop = parameters.on_bad_tower == "stop"
     # Without its quality a flux is not known to be measured.
-    empty = [n for n in needed if (c := columns.all()[n]) not in raw or raw[c].isna().all()]
+    empty = [n for n in needed if (c := names[n]) not in raw or raw[c].isna().all()]
     lost = [] if stop else list(dict.fromkeys(n.removesuffix("_QC") for n in empty))
     unknown = [v for v in lost if v in FLUXES and columns.variables[v] in raw]
     raw = raw.assign(**{columns.variables[v]: np.nan for v in unknown})
     record = read_single_tower(table, columns, parameters, needed if stop else (), header, raw)
     fluxes = {f: columns.variables[f] for f in FLUXES if record[f].notna().any()}
-    rows = [_lost(table, v, columns.all()[next(n for n in empty if n.startswith(v))]) for v in lost]
+    rows = [_lost(table, v, names[next(n for n in empty if n in (v, f"{v}_QC"))]) for v in lost]
     wanted = {f: _candidates(f, parameters)[0] for f in fluxes}
     remarks = [remark("version", f, table.site, wanted[f], f"{c} is read: {wanted[f]} has no values")
                for f, c in fluxes.items() if c != wanted[f]]  # fmt: skip
@@ -118,8 +122,8 @@ def _columns_with_values(
     present = set(header.columns)
     while True:
         columns = _columns(present, table.step, parameters)
-        stamps = [c for c in header.columns if c.startswith("TIMESTAMP")]
-        raw = read_columns(table.file, {*stamps, *columns.all().values(), *columns.also}, header)
+        wanted = {stamp_column(table.step), *columns.all().values(), *columns.also}
+        raw = read_columns(table.file, wanted, header)
         fluxes = [c for f in FLUXES if (c := columns.variables[f]) in raw]
         empty = {c for c in fluxes if raw[c].isna().all()}
         others = _columns(present - empty, table.step, parameters)

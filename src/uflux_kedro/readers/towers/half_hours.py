@@ -153,13 +153,9 @@ def read_half_hours(
     """
     given = (parameters or TowerParameters()).model_dump()
     parameters = TowerParameters.model_validate(given | settings)
-    found = find_tower_files(path, parameters)
     losses = losses or Losses(stop=parameters.on_bad_tower == "stop")
-    for message in found.unread:
-        logger.warning("%s", message)
-    for site, error in found.broken:
-        losses.note(site, error)
-    parts = list(_parts(found.data, parameters, losses))
+    found = find_tower_files(path, parameters, losses)
+    parts = _parts(found.data, parameters, losses)
     places = _places(found, {p.site_id for p in parts}, losses)
     records: list[HalfHours] = []
     for site in sorted({p.site_id for p in parts}):
@@ -170,9 +166,7 @@ def read_half_hours(
     return records
 
 
-def _parts(
-    data: Sequence[TowerFile], parameters: TowerParameters, losses: Losses
-) -> Iterator[_Part]:
+def _parts(data: Sequence[TowerFile], parameters: TowerParameters, losses: Losses) -> list[_Part]:
     tables = [t for t in data if t.family in _FAMILIES]
     other = [t for t in data if t not in tables and t.family != "tidy"]
     if other and len(other) == len(data):
@@ -185,16 +179,15 @@ def _parts(
         )
     for one in other:
         logger.warning("%s is not read: no half-hours of measured fluxes", one.file.where)
+    parts = []
     for table in tables_of_step(tables, ("HH", "HR"), "a table of half-hours or hours", losses):
         logger.info("%s: %s", table.site, table.file.where)
-        part = None
         with losses.at(table.site):
-            part = _read_part(table)
-        if part is not None:
-            yield part
+            parts.append(_read_part(table))
     for table in data:
         if table.family == "tidy":
-            yield from _read_tidy(table.file, parameters.columns, losses)
+            parts += _read_tidy(table.file, parameters.columns, losses)
+    return parts
 
 
 class _Source(NamedTuple):
@@ -304,7 +297,7 @@ def _stated_place(header: Header) -> dict[str, Any]:
     return {ours: float(keyed[key]) for key, ours in names.items() if key in keyed}
 
 
-def _read_tidy(file: File, columns: Mapping[str, ColumnSpec], losses: Losses) -> Iterator[_Part]:
+def _read_tidy(file: File, columns: Mapping[str, ColumnSpec], losses: Losses) -> list[_Part]:
     """Read a table of half-hours with mapped columns, of one or many towers."""
     if "time" not in columns or not set(FLUXES) & set(columns):
         raise ConfigurationError(
@@ -317,12 +310,11 @@ def _read_tidy(file: File, columns: Mapping[str, ColumnSpec], losses: Losses) ->
         named = SITE_NAME.search(file.name)
         raw["site_id"] = named[0] if named else PurePosixPath(file.name).name.partition(".")[0]
     raw["time"] = parse_times(raw["time"].rename(columns["time"].column), "HH", where)
+    parts = []
     for site, rows in raw.groupby("site_id"):
-        part = None
         with losses.at(str(site)):
-            part = _tidy_part(str(site), rows, columns, where)
-        if part is not None:
-            yield part
+            parts.append(_tidy_part(str(site), rows, columns, where))
+    return parts
 
 
 def _tidy_part(

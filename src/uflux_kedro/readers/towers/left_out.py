@@ -96,10 +96,12 @@ class Losses:
 
     Attributes:
         stop: Whether any trouble stops the reading.
+        quiet: Whether it is not logged, as where the same files are read once more later.
         rows: What is left out.
     """
 
     stop: bool = False
+    quiet: bool = False
     rows: list[LeftOut] = field(default_factory=list)
     _first: InputError | None = None
 
@@ -124,8 +126,17 @@ class Losses:
     def note(self, site: str, error: InputError) -> None:
         """Note that a tower is left out for an error."""
         self._first = self._first or error
-        logger.warning("%s is left out: %s", site or error.where, error)
-        self.rows.append(left_out(site, error))
+        self._add(left_out(site, error), f"{site or error.where} is left out: {error}")
+
+    def pass_over(self, site: str, file: str, reason: str) -> None:
+        """Note that a file is not read, since it is of no family that is."""
+        row = LeftOut(site_id=site, variable="", file=file, reason=reason, remedy="")
+        self._add(row, f"{file} is not read: {reason}")
+
+    def _add(self, row: LeftOut, message: str) -> None:
+        self.rows.append(row)
+        if not self.quiet:
+            logger.warning("%s", message)
 
     def require(self, something: Collection[object]) -> None:
         """Raise the first error if nothing is left."""

@@ -29,10 +29,10 @@ def offered_columns(path: Paths, parameters: TowerParameters) -> set[str]:
     Raises:
         InputError: If no file is of towers, a file is damaged, or a table has no column for a key.
     """
-    data = find_tower_files(path, parameters).data
-    offered = set(KEYS)
     # What is lost is told when the rows are read.
-    losses = Losses(stop=parameters.on_bad_tower == "stop")
+    losses = Losses(stop=parameters.on_bad_tower == "stop", quiet=True)
+    data = find_tower_files(path, parameters, losses).data
+    offered = set(KEYS)
     for table in best_tables([t for t in data if t.family in FAMILIES], parameters, losses):
         with losses.at(table.site):
             header = header_of(table)

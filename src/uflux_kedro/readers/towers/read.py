@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,7 +16,7 @@ from uflux_kedro.readers.parameters import TowerParameters
 from uflux_kedro.readers.paths import Paths
 from uflux_kedro.readers.towers.deliveries import one_a_period
 from uflux_kedro.readers.towers.families import FAMILIES
-from uflux_kedro.readers.towers.left_out import LeftOut, Losses, as_remarks
+from uflux_kedro.readers.towers.left_out import Losses, as_remarks
 from uflux_kedro.readers.towers.places import metadata_of, read_metadata
 from uflux_kedro.readers.towers.single_tower import best_tables
 from uflux_kedro.readers.towers.sites import COLUMNS, check_metadata
@@ -26,7 +26,6 @@ from uflux_kedro.readers.towers.tower_files import (
     FoundFiles,
     TowerFile,
     find_tower_files,
-    site_in,
 )
 from uflux_kedro.readers.towers.uflux_parquet import read_uflux_parquet
 from uflux_kedro.simulated import SOME_TOWERS, TOWERS, is_simulated, marked
@@ -72,14 +71,9 @@ def read_towers(
     """
     given = (parameters or TowerParameters()).model_dump()
     parameters = TowerParameters.model_validate(given | settings)
-    found = find_tower_files(path, parameters)
     losses = Losses(stop=parameters.on_bad_tower == "stop")
-    for message in found.unread:
-        logger.warning("%s", message)
-        losses.rows.append(_unread(message))
-    for site, error in found.broken:
-        losses.note(site, error)
-    readings = list(_read(found.data, parameters, losses))
+    found = find_tower_files(path, parameters, losses)
+    readings = _read(found.data, parameters, losses)
     losses.require(readings)
     # pandas keeps attributes in concat only if they are equal in all tables.
     attrs = [reading.record.attrs for reading in readings]
@@ -131,25 +125,21 @@ class _Reading(NamedTuple):
     table: TowerFile | None = None
 
 
-def _read(
-    data: Sequence[TowerFile], parameters: TowerParameters, losses: Losses
-) -> Iterator[_Reading]:
+def _read(data: Sequence[TowerFile], parameters: TowerParameters, losses: Losses) -> list[_Reading]:
+    readings = []
     for table in best_tables([t for t in data if t.family in FAMILIES], parameters, losses):
         logger.info("%s: %s", table.site, table.file.where)
-        record = None
         with losses.at(table.site):
             record = FAMILIES[table.family].read_table(table, parameters)
-        if record is not None:
-            yield _Reading(record, record.attrs.pop("site", None), [], table)
+            readings.append(_Reading(record, record.attrs.pop("site", None), [], table))
     tidy = [t.file.path for t in data if t.family == "tidy"]
     if tidy:
-        yield _Reading(*read_tidy(
+        readings.append(_Reading(*read_tidy(
             tidy, parameters.columns, resolution=parameters.resolution, outside=parameters.outside,
             losses=losses,
-        ))  # fmt: skip
-    for table in data:
-        if table.family == "parquet":
-            yield _Reading(*read_uflux_parquet(table.file.path, parameters, losses))
+        )))  # fmt: skip
+    parquet = [t.file.path for t in data if t.family == "parquet"]
+    return readings + [_Reading(*read_uflux_parquet(p, parameters, losses)) for p in parquet]
 
 
 def _of_site(reading: _Reading) -> dict[str, Any]:
@@ -161,13 +151,6 @@ def _of_site(reading: _Reading) -> dict[str, Any]:
     return row | {
         f"clock_{name}": value for name, value in (asdict(clock) if clock else {}).items()
     }
-
-
-def _unread(message: str) -> LeftOut:
-    file, _, reason = message.partition(" is not read: ")
-    return LeftOut(
-        site_id=site_in(Path(file).name), variable="", file=file, reason=reason, remedy=""
-    )
 
 
 def _simulated(paths: Iterable[Path]) -> str:
@@ -194,7 +177,7 @@ def _sites(
     sites = sites.drop_duplicates("site_id")  # the first row of each site
 
     def check(names: Sequence[str]) -> None:
-        check_metadata(towers[towers["site_id"].isin(names)], sites, where)
+        check_metadata(pd.DataFrame({"site_id": names}), sites, where)
 
     placed = losses.readable(check, wanted)
     losses.require(placed)

@@ -240,6 +240,11 @@ def read_single_tower(
     return record
 
 
+def stamp_column(step: Step | None) -> str:
+    """Return the column with the times of a table: their starts, if it also has their ends."""
+    return "TIMESTAMP_START" if step in ("WW", "HR", "HH") else "TIMESTAMP"
+
+
 def read_steps(
     table: TowerFile,
     columns: Columns,
@@ -265,7 +270,7 @@ def read_steps(
     where = table.file.where
     names = columns.all()
     step = table.step or "DD"
-    stamp = "TIMESTAMP" if step in ("DD", "MM") else "TIMESTAMP_START"
+    stamp = stamp_column(table.step)
     if raw is None:
         header = header or read_header(table.file)
         raw = read_columns(table.file, {stamp, *names.values(), *columns.also}, header)

@@ -17,6 +17,7 @@ from uflux_kedro.readers.archives import File, files_of
 from uflux_kedro.readers.parameters import TowerParameters
 from uflux_kedro.readers.paths import Paths, list_files
 from uflux_kedro.readers.towers.csv_columns import Header, read_header
+from uflux_kedro.readers.towers.left_out import Losses
 from uflux_kedro.readers.towers.netcdf_files import kind_of
 from uflux_kedro.readers.towers.sites import site_columns
 from uflux_kedro.readers.towers.tables import Step
@@ -109,34 +110,33 @@ class FoundFiles(NamedTuple):
     Attributes:
         data: Files with fluxes, at least one.
         metadata: Files with sites.
-        unread: A message for each file that is not read.
-        broken: Error of each file that cannot be read, if that does not stop the reading.
     """
 
     data: list[TowerFile]
     metadata: list[TowerFile]
-    unread: list[str]
-    broken: list[tuple[str, InputError]]
 
 
-def find_tower_files(path: Paths, parameters: TowerParameters) -> FoundFiles:
+def find_tower_files(
+    path: Paths, parameters: TowerParameters, losses: Losses | None = None
+) -> FoundFiles:
     """Find the tower files of a path and recognise the family of each.
 
     Args:
         path: A file, a folder, or several of them.
         parameters: ``reader`` other than ``auto`` keeps files of that family only;
-            ``on_bad_tower``.
+            ``on_bad_tower``, if ``losses`` is None.
+        losses: Takes the files that are damaged, unsafe or not read.
 
     Raises:
-        InputError: If there is no file with fluxes; with ``on_bad_tower`` ``stop`` also if an archive
-            is damaged or unsafe.
+        InputError: If there is no file with fluxes, or an archive is damaged or unsafe and that is to
+            stop the reading.
     """
+    losses = losses or Losses(stop=parameters.on_bad_tower == "stop")
     paths = list_files(path, TOWER_PATTERNS)
     columns = parameters.columns
     keys: dict[str, str] = {n: columns[n].column for n in ("site_id", "time") if n in columns}
     found: list[TowerFile] = []
-    unread: list[str] = []
-    broken: list[tuple[str, InputError]] = []
+    unread: list[tuple[str, str]] = []
     for one in sorted(set(paths)):
         table = one.name.endswith((".csv", ".csv.gz", ".parquet"))
         workbook = one.suffix == ".xlsx" and by_name(File(one)) is None
@@ -146,18 +146,12 @@ def find_tower_files(path: Paths, parameters: TowerParameters) -> FoundFiles:
         if parameters.reader == "parquet" and one.suffix == ".parquet":
             found.append(TowerFile(File(one), "parquet"))
             continue
-        try:
+        with losses.at(site_in(one.name)):
             fitting, reasons = _recognise_all(one, parameters.reader, keys)
-        except InputError as error:
-            if parameters.on_bad_tower == "stop":
-                raise
-            broken.append((site_in(one.name), error))
-            continue
-        found += fitting
-        unread += reasons
+            found += fitting
+            unread += reasons
     data = [t for t in found if t.family not in METADATA]
-    if not data and broken:
-        raise broken[0][1]
+    losses.require(data)
     if not data:
         raise InputError(
             paths[0].parent if paths else "the tower files",
@@ -165,9 +159,12 @@ def find_tower_files(path: Paths, parameters: TowerParameters) -> FoundFiles:
             expected="at least one file of towers"
             + ("" if parameters.reader == "auto" else f" for the reader {parameters.reader}"),
             found=", ".join(sorted({t.file.name for t in found})) or "none",
-            hint="; ".join(unread[:_MOST_SHOWN]) or None,
+            hint="; ".join(f"{file} is not read: {why}" for file, why in unread[:_MOST_SHOWN])
+            or None,
         )
-    return FoundFiles(data, [t for t in found if t.family in METADATA], unread, broken)
+    for file, reason in unread:
+        losses.pass_over(site_in(Path(file).name), file, reason)
+    return FoundFiles(data, [t for t in found if t.family in METADATA])
 
 
 def site_in(name: str) -> str:
@@ -178,19 +175,19 @@ def site_in(name: str) -> str:
 
 def _recognise_all(
     path: Path, reader: str, keys: Mapping[str, str]
-) -> tuple[list[TowerFile], list[str]]:
-    """Return the files of a path that the reader reads, and messages about the others."""
+) -> tuple[list[TowerFile], list[tuple[str, str]]]:
+    """Return the files of a path that the reader reads, and each other file with the reason."""
     results = [recognise(file, keys) for file in files_of(path)]
     known = [r for r in results if isinstance(r, TowerFile)]
     packed = [r for r in known if r.file.member and r.family in ("tidy", "parquet", "sites")]
-    unread = [f"{packed[0].file.where} is not read: unpack it first"] if packed else []
+    unread = [(packed[0].file.where, "unpack it first")] if packed else []
     known = [r for r in known if r not in packed]
     fitting = [r for r in known if reader in ("auto", r.family) or r.family in METADATA]
     reasons = [r for r in results if isinstance(r, str)]
     if known and not fitting:
         reasons = [f"a file of the family {known[0].family}"]
     if reasons and not fitting:
-        unread.append(f"{path} is not read: {reasons[0]}")
+        unread.append((str(path), reasons[0]))
     return fitting, unread
 
 
