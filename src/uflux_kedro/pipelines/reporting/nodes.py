@@ -209,7 +209,7 @@ def write_report(
         skill[title] = pd.concat(tables, names=["flux"]).reset_index()
     by_site = parts["skill_by_site"]
     skill["By tower"] = by_site.assign(unit=by_site["unit"].map(unit_text))
-    mark = mark_of(training_table, *([] if drivers is None else [drivers]))
+    mark = mark_of(training_table, drivers)
     return render_report(
         ReportContext(
             title="UFLUX ensemble",
