@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from kedro.pipeline import node
@@ -15,12 +15,6 @@ from uflux_kedro.report.parameters import ReportingParameters
 from uflux_kedro.simulated import mark_of
 
 _PRODUCT, _HELD_OUT, _BESIDE, _CLOSED = "product_", "held_out_", "beside_", "closed"
-
-
-def map_is_made(parameters: Mapping[str, Any]) -> bool:
-    """Return whether a run with these parameters writes the map."""
-    block = ReportingParameters.model_validate(parameters.get("reporting", {}))
-    return bool(parameters.get("grids")) and block.map.show
 
 
 def explorer_node(

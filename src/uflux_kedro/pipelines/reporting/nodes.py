@@ -13,6 +13,7 @@ from uflux_kedro.installed import version_of
 from uflux_kedro.lazy import mpl_figure, pd, xr
 from uflux_kedro.pipelines.reporting.peers import Peer
 from uflux_kedro.products.parameters import InferenceParameters
+from uflux_kedro.report.parameters import ReportingParameters
 from uflux_kedro.simulated import mark_of, marked
 from uflux_kedro.staging import Staging
 from uflux_kedro.validation.parameters import TrainingParameters
@@ -175,7 +176,6 @@ def write_report(
     """
     from uflux_kedro.figures.labels import unit_text
     from uflux_kedro.pipelines.reporting.documents import as_yaml
-    from uflux_kedro.pipelines.reporting.explorer import map_is_made
     from uflux_kedro.pipelines.reporting.made_of import dates_of, trained_members, warnings_about
     from uflux_kedro.pipelines.reporting.maps import further_sections
     from uflux_kedro.pipelines.reporting.uncertainty import uncertainty_sections
@@ -195,6 +195,7 @@ def write_report(
     trained = trained_members([v for k, v in parts.items() if k.startswith("members_")])
     dates = dates_of(trained, Staging(data_folder).earlier())
     comparisons = [v for k, v in parts.items() if k.startswith("comparison")]
+    has_map = drivers is not None and ReportingParameters.of(parameters).map.show
     inference = None
     if drivers is not None:
         inference = InferenceParameters.model_validate(parameters["inference"])
@@ -231,7 +232,7 @@ def write_report(
                     unvegetated="mask" if inference is None else inference.unvegetated,
                 ),
                 *further_sections(parts, figures, mark),
-                *([explorer_section()] if map_is_made(parameters) else []),
+                *([explorer_section()] if has_map else []),
                 *uncertainty_sections(members, parameters, parts, figures),
                 glossary_section(
                     trained, leaderboard["scheme"].unique(), mapped="aggregates" in parts
