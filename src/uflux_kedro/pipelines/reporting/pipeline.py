@@ -93,7 +93,7 @@ def create_pipeline(**_: object) -> Pipeline:
             outputs="ensemble_skill",
             name="score_ensemble",
         ),
-        *tower_tables(fluxes).nodes,
+        *tower_tables(fluxes),
     ]
     figures: dict[str, _Drawn] = {
         "scatter": (draw_scatter, shown),
