@@ -10,6 +10,7 @@ from kedro.pipeline.node import Node
 
 from uflux_kedro.explorer.contents import Explorer
 from uflux_kedro.lazy import pd, xr
+from uflux_kedro.pipelines.reporting.parts import named
 from uflux_kedro.pipelines.reporting.peers import Peer
 from uflux_kedro.report.parameters import ReportingParameters
 from uflux_kedro.simulated import mark_of
@@ -47,15 +48,12 @@ def explore(
     """Collect what the map shows; the dataset reads the products block by block and writes it."""
     from uflux_kedro.validation.ensemble import as_mapped
 
-    def of(prefix: str) -> dict[str, Any]:
-        return {k.removeprefix(prefix): v for k, v in parts.items() if k.startswith(prefix)}
-
-    products, held_out = of(_PRODUCT), of(_HELD_OUT)
+    products, held_out = named(_PRODUCT, parts), named(_HELD_OUT, parts)
     if _CLOSED in parts:
         for flux, closed in parts[_CLOSED].groupby("flux"):
             held_out[flux] = as_mapped(held_out[flux], closed)
     comparisons: dict[str, dict[str, xr.Dataset]] = {}
-    for name, comparison in of(_BESIDE).items():
+    for name, comparison in named(_BESIDE, parts).items():
         flux, peer = name.split("_", 1)
         comparisons.setdefault(peer, {})[flux] = comparison
     return Explorer(

@@ -11,6 +11,7 @@ from typing import Any
 from uflux_kedro.ensemble import EnsembleParameters, Member
 from uflux_kedro.installed import version_of
 from uflux_kedro.lazy import mpl_figure, pd, xr
+from uflux_kedro.pipelines.reporting.parts import named
 from uflux_kedro.pipelines.reporting.peers import Peer
 from uflux_kedro.products.parameters import InferenceParameters
 from uflux_kedro.report.parameters import ReportingParameters
@@ -189,12 +190,11 @@ def write_report(
     )
     from uflux_kedro.validation.skill import skill_by_group, skill_by_part
 
-    held_out = {k.removeprefix("held_out_"): v for k, v in parts.items() if k.startswith("held")}
-    figures = {k.removeprefix("figure_"): v for k, v in parts.items() if k.startswith("figure")}
-    figures = {name: picture for name, picture in figures.items() if picture}
-    trained = trained_members([v for k, v in parts.items() if k.startswith("members_")])
+    held_out = named("held_out_", parts)
+    figures = {name: picture for name, picture in named("figure_", parts).items() if picture}
+    trained = trained_members(list(named("members_", parts).values()))
     dates = dates_of(trained, Staging(data_folder).earlier())
-    comparisons = [v for k, v in parts.items() if k.startswith("comparison")]
+    comparisons = list(named("comparison_", parts).values())
     has_map = drivers is not None and ReportingParameters.of(parameters).map.show
     inference = None
     if drivers is not None:
