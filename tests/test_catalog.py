@@ -10,8 +10,10 @@ import yaml
 from kedro.framework.project import configure_project, pipelines
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
+from kedro.io import AbstractDataset
 
 from tests.testing.project import PROJECT
+from uflux_kedro.readers.towers.left_out import as_table, in_words
 
 # Each folder of conf with a file in it; conf/local is the user's own.
 ENVIRONMENTS = sorted({f.parent.name for f in PROJECT.glob("conf/*/*.yml")} - {"local"})
@@ -55,6 +57,16 @@ def test_names_and_layers_of_the_catalog():
     for name, entry in entries.items():
         assert re.fullmatch(r"[a-z{][A-Za-z0-9_.{}]*", name), name
         assert entry["metadata"]["kedro-viz"]["layer"] in LAYERS, name
+
+
+def test_towers_left_out_as_a_whole_are_told_after_they_are_saved(tmp_path):
+    entry = yaml.safe_load((PROJECT / "conf/base/catalog.yml").read_text())["left_out"]
+    dataset = AbstractDataset.from_config("left_out", entry | {"filepath": str(tmp_path / "a.csv")})
+    whole = {"variable": "", "file": "f.csv", "reason": "it is cut", "remedy": ""}
+    table = as_table([whole | {"site_id": "XX-001"}, whole | {"site_id": "", "file": "g.csv"}])
+    dataset.save(table)
+    assert in_words(dataset.load()) == in_words(table)
+    assert len(in_words(table)) == 2
 
 
 def test_layers_follow_each_other(catalog):

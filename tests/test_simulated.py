@@ -96,6 +96,7 @@ def test_marks_are_joined_once():
     table.attrs["simulated"] = "towers, ERA5"
     cube = xr.Dataset(attrs={"simulated": "ERA5, MODIS"})
     assert mark_of(table, cube, {"simulated": "towers"}, {"flux": "GPP"}) == "towers, ERA5, MODIS"
+    assert mark_of(table, None) == mark_of(table)
     assert mark_of() == notice("") == ""
     assert titled("Page", "") == "Page"
     assert titled("Page", "towers") == "Simulated data: Page"

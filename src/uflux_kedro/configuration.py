@@ -44,6 +44,11 @@ ENVIRONMENT_TAG = "uflux.environment"
 _from_hook: dict[str, Any] | None = None
 
 
+def environment_name(env: str | None) -> str:
+    """Return what Kedro's environment is called: with no other one, a run is of ``base``."""
+    return "base" if env in (None, CONFIG_LOADER_ARGS["default_run_env"]) else env
+
+
 def set_parameters(parameters: dict[str, Any]) -> None:
     """Set the parameters of the run that begins."""
     global _from_hook  # noqa: PLW0603 - Kedro's registry takes no arguments

@@ -14,7 +14,7 @@ from typing import Any
 
 from kedro.framework.hooks import hook_impl
 
-from uflux_kedro.configuration import PARENT_RUN, RUN_FACTS, set_parameters
+from uflux_kedro.configuration import PARENT_RUN, RUN_FACTS, environment_name, set_parameters
 from uflux_kedro.ending import ending
 from uflux_kedro.files import LOCK, remove_leftovers
 from uflux_kedro.staging import Staging
@@ -36,7 +36,7 @@ class ProjectHooks:
         """Pass the parameters to the code that builds pipelines from them."""
         set_parameters(context.config_loader["parameters"])
         self._project = Path(context.project_path)
-        self._environment = context.env if context.env not in (None, "local") else "base"
+        self._environment = environment_name(context.env)
 
     @hook_impl(trylast=True)
     def before_pipeline_run(self) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import gzip
 import zipfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -67,11 +66,12 @@ def mark_of(*made_from: Any) -> str:
     """Return what is simulated in data, such as ``towers, ERA5``; empty for measured ones.
 
     Args:
-        made_from: Tables and cubes, which have ``attrs``, or cards of models.
+        made_from: Tables and cubes, which have ``attrs``, or cards of models; None for what there
+            is not.
     """
     found: dict[str, None] = {}
     for one in made_from:
-        attrs = one if isinstance(one, Mapping) and not hasattr(one, "attrs") else one.attrs
+        attrs = getattr(one, "attrs", one) or {}
         found |= dict.fromkeys(filter(None, str(attrs.get(SIMULATED, "")).split(", ")))
     return ", ".join(found)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import shutil
 import threading
 
 import matplotlib
@@ -22,6 +21,7 @@ from uflux_kedro.explorer import Explorer, write_explorer
 from uflux_kedro.explorer.server import start_server
 from uflux_kedro.figures.maps import EMPTY
 from uflux_kedro.gridding.projections import DEGREES, project_points
+from uflux_kedro.report.pdf import find_chromium
 
 WEBGL = ("--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--no-sandbox")
 """WebGL without a graphics card."""
@@ -65,7 +65,7 @@ def map_folder(product, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def chromium():
-    path = shutil.which("chromium") or shutil.which("google-chrome")
+    path = find_chromium()
     if path is None:
         pytest.skip("Chromium is not installed")
     api = pytest.importorskip("playwright.sync_api")

@@ -109,9 +109,13 @@ def test_the_report_has_the_same_bytes(tmp_path):
     # As a run has them: blocks that nodes take are validated.
     period = {"first_month": "2003-01", "last_month": "2004-12"}
     given = parameters | {"inference": InferenceParameters.model_validate(period)}
+    given["grids"] = {"ERA5": None}
+    without = write_report(members, board, table, sites, [], tmp_path, given, **parts)
+    assert 'id="explorer"' not in without, "of a source that is switched off there is no map"
     drivers = xr.Dataset(attrs={"simulated": "ERA5"})
     mapped = write_report(
         members, board, table, sites, [], tmp_path, given, drivers=drivers, **parts
     )
+    assert 'id="explorer"' in mapped
     assert "<title>Simulated data: UFLUX ensemble</title>" in mapped
     assert "Simulated data: ERA5 come from the demo world" in mapped

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import shutil
 import signal
 import socket
 import subprocess
@@ -19,7 +18,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+from uflux_kedro.report.pdf import find_chromium
+
+CHROMIUM = find_chromium()
 FLAGS = ["--disable-gpu", "--disable-quic"]
 
 expect.set_options(timeout=120_000)  # a busy machine draws slowly

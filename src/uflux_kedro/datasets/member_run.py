@@ -133,10 +133,10 @@ class MemberRunsDataset(_Receipt, AbstractDataset[Sequence[MemberRun], dict[str,
 
 
 def _receipt(run: MemberRun, run_id: str | None, parent: str | None) -> dict[str, Any]:
-    return {"run_id": run_id, "parent_run_id": parent or None, "metrics": _finite(run.metrics)}
+    return {"run_id": run_id, "parent_run_id": parent or None, "metrics": finite(run.metrics)}
 
 
-def _finite(metrics: Mapping[str, float]) -> dict[str, float]:
+def finite(metrics: Mapping[str, float]) -> dict[str, float]:
     """Return the metrics that are finite: the MLflow UI cannot sort or plot NaN."""
     return {k: float(v) for k, v in metrics.items() if math.isfinite(v)}
 
@@ -167,7 +167,7 @@ def _log(member: MemberRun, parent: str, times: Times) -> str:
     run_id = run.info.run_id
     try:
         params = {**member.tags, **{k: str(v)[:_MAX_PARAM] for k, v in member.params.items()}}
-        metrics = _finite(member.metrics) | {
+        metrics = finite(member.metrics) | {
             metric: times[node][1] - times[node][0]
             for node, metric in _SECONDS.items()
             if node in times

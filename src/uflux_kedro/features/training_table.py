@@ -72,8 +72,7 @@ def build_training_table(
     first = [*keys, "latitude", "longitude", "climate", *fluxes]
     rest = [c for c in table if c not in first and c != "elevation"]
     table = table[first + rest].sort_values(keys, ignore_index=True)
-    mark = mark_of(towers, *([] if drivers is None else [drivers]))
-    table.attrs = {**towers.attrs, **marked(mark)}
+    table.attrs = {**towers.attrs, **marked(mark_of(towers, drivers))}
     return table
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field
 
@@ -86,3 +87,8 @@ class ReportingParameters(Parameters):
     towers: list[str] = []
     """Towers whose series the report shows; an empty list takes, of each flux, those with the highest,
     the median and the lowest NSE."""
+
+    @classmethod
+    def of(cls, parameters: Mapping[str, Any]) -> Self:
+        """Return the block of all parameters of a run."""
+        return cls.model_validate(parameters.get("reporting", {}))

@@ -12,7 +12,7 @@ from typing import Any
 
 from kedro.framework.hooks import hook_impl
 
-from uflux_kedro.configuration import ENVIRONMENT_TAG, PARENT_RUN, in_order
+from uflux_kedro.configuration import ENVIRONMENT_TAG, PARENT_RUN, environment_name, in_order
 from uflux_kedro.errors import without_secrets
 from uflux_kedro.tracking.provenance import (
     environment_of,
@@ -56,7 +56,7 @@ class TrackingHooks:
         self._context = context
         loader = context.config_loader
         self._project = Path(context.project_path)
-        self._environment = context.env if context.env not in (None, "local") else "base"
+        self._environment = environment_name(context.env)
         self._data = (self._project / loader["globals"]["data"]).resolve()
         self._parameters = in_order(loader["parameters"])
 

@@ -6,6 +6,8 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from uflux_kedro.datasets.member_run import finite
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -35,7 +37,7 @@ def metrics_of(
     found["members"] = len(leaderboard)
     if intervals is not None:
         found |= {f"ensemble.{name}": intervals[name].iloc[0] for name in _INTERVALS}
-    return {name: float(value) for name, value in found.items() if math.isfinite(value)}
+    return finite(found)
 
 
 def metrics_of_ensembles(skill: pd.DataFrame) -> dict[str, float]:
@@ -55,7 +57,7 @@ def metrics_of_ensembles(skill: pd.DataFrame) -> dict[str, float]:
         for metric in METRICS_SHOWN
         for end in ("", "_low", "_high")
     }
-    return {name: float(value) for name, value in found.items() if math.isfinite(value)}
+    return finite(found)
 
 
 def table_of(leaderboards: Mapping[str, pd.DataFrame], metrics: Mapping[str, float]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from kedro.pipeline import node
@@ -10,17 +10,12 @@ from kedro.pipeline.node import Node
 
 from uflux_kedro.explorer.contents import Explorer
 from uflux_kedro.lazy import pd, xr
+from uflux_kedro.pipelines.reporting.parts import named
 from uflux_kedro.pipelines.reporting.peers import Peer
 from uflux_kedro.report.parameters import ReportingParameters
 from uflux_kedro.simulated import mark_of
 
 _PRODUCT, _HELD_OUT, _BESIDE, _CLOSED = "product_", "held_out_", "beside_", "closed"
-
-
-def map_is_made(parameters: Mapping[str, Any]) -> bool:
-    """Return whether a run with these parameters writes the map."""
-    block = ReportingParameters.model_validate(parameters.get("reporting", {}))
-    return bool(parameters.get("grids")) and block.map.show
 
 
 def explorer_node(
@@ -51,17 +46,14 @@ def explore(
     **parts: Any,
 ) -> Explorer:
     """Collect what the map shows; the dataset reads the products block by block and writes it."""
-    from uflux_kedro.explorer.places import closed_rows
+    from uflux_kedro.validation.ensemble import as_mapped
 
-    def of(prefix: str) -> dict[str, Any]:
-        return {k.removeprefix(prefix): v for k, v in parts.items() if k.startswith(prefix)}
-
-    products, held_out = of(_PRODUCT), of(_HELD_OUT)
+    products, held_out = named(_PRODUCT, parts), named(_HELD_OUT, parts)
     if _CLOSED in parts:
         for flux, closed in parts[_CLOSED].groupby("flux"):
-            held_out[flux] = closed_rows(held_out[flux], closed)
+            held_out[flux] = as_mapped(held_out[flux], closed)
     comparisons: dict[str, dict[str, xr.Dataset]] = {}
-    for name, comparison in of(_BESIDE).items():
+    for name, comparison in named(_BESIDE, parts).items():
         flux, peer = name.split("_", 1)
         comparisons.setdefault(peer, {})[flux] = comparison
     return Explorer(

@@ -14,6 +14,7 @@ from kedro.pipeline.node import Node
 
 from uflux_kedro.lazy import mpl_figure, pd, xr
 from uflux_kedro.members import bound
+from uflux_kedro.pipelines.reporting.parts import named
 from uflux_kedro.pipelines.reporting.peers import Peer
 
 
@@ -147,7 +148,7 @@ def tabulate_years(peers: tuple[Peer, ...], aggregates: pd.DataFrame, **parts: A
     from uflux_kedro.statistics.interannual import interannual_table, timestamp_group
 
     tables = []
-    for flux in (name.removeprefix("annual_") for name in parts if name.startswith("annual_")):
+    for flux, annual in named("annual_", parts).items():
         trained = trained_members([parts[f"members_{flux}"]])
         groups = {member.name: timestamp_group(member.predictors) for member in trained}
         beside = {
@@ -157,7 +158,7 @@ def tabulate_years(peers: tuple[Peer, ...], aggregates: pd.DataFrame, **parts: A
             interannual_table(
                 flux,
                 aggregates,
-                parts[f"annual_{flux}"],
+                annual,
                 groups,
                 beside,
                 parts[f"held_out_{flux}"],

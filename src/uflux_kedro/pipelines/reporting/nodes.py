@@ -11,8 +11,10 @@ from typing import Any
 from uflux_kedro.ensemble import EnsembleParameters, Member
 from uflux_kedro.installed import version_of
 from uflux_kedro.lazy import mpl_figure, pd, xr
+from uflux_kedro.pipelines.reporting.parts import named
 from uflux_kedro.pipelines.reporting.peers import Peer
 from uflux_kedro.products.parameters import InferenceParameters
+from uflux_kedro.report.parameters import ReportingParameters
 from uflux_kedro.simulated import mark_of, marked
 from uflux_kedro.staging import Staging
 from uflux_kedro.validation.parameters import TrainingParameters
@@ -175,7 +177,6 @@ def write_report(
     """
     from uflux_kedro.figures.labels import unit_text
     from uflux_kedro.pipelines.reporting.documents import as_yaml
-    from uflux_kedro.pipelines.reporting.explorer import map_is_made
     from uflux_kedro.pipelines.reporting.made_of import dates_of, trained_members, warnings_about
     from uflux_kedro.pipelines.reporting.maps import further_sections
     from uflux_kedro.pipelines.reporting.uncertainty import uncertainty_sections
@@ -189,12 +190,12 @@ def write_report(
     )
     from uflux_kedro.validation.skill import skill_by_group, skill_by_part
 
-    held_out = {k.removeprefix("held_out_"): v for k, v in parts.items() if k.startswith("held")}
-    figures = {k.removeprefix("figure_"): v for k, v in parts.items() if k.startswith("figure")}
-    figures = {name: picture for name, picture in figures.items() if picture}
-    trained = trained_members([v for k, v in parts.items() if k.startswith("members_")])
+    held_out = named("held_out_", parts)
+    figures = {name: picture for name, picture in named("figure_", parts).items() if picture}
+    trained = trained_members(list(named("members_", parts).values()))
     dates = dates_of(trained, Staging(data_folder).earlier())
-    comparisons = [v for k, v in parts.items() if k.startswith("comparison")]
+    comparisons = list(named("comparison_", parts).values())
+    has_map = drivers is not None and ReportingParameters.of(parameters).map.show
     inference = None
     if drivers is not None:
         inference = InferenceParameters.model_validate(parameters["inference"])
@@ -209,7 +210,7 @@ def write_report(
         skill[title] = pd.concat(tables, names=["flux"]).reset_index()
     by_site = parts["skill_by_site"]
     skill["By tower"] = by_site.assign(unit=by_site["unit"].map(unit_text))
-    mark = mark_of(training_table, *([] if drivers is None else [drivers]))
+    mark = mark_of(training_table, drivers)
     return render_report(
         ReportContext(
             title="UFLUX ensemble",
@@ -231,7 +232,7 @@ def write_report(
                     unvegetated="mask" if inference is None else inference.unvegetated,
                 ),
                 *further_sections(parts, figures, mark),
-                *([explorer_section()] if map_is_made(parameters) else []),
+                *([explorer_section()] if has_map else []),
                 *uncertainty_sections(members, parameters, parts, figures),
                 glossary_section(
                     trained, leaderboard["scheme"].unique(), mapped="aggregates" in parts

@@ -44,7 +44,7 @@ def project_peers(fluxes: Iterable[str]) -> tuple[Peer, ...]:
 
     Files are searched before the run, since the nodes of the pipeline depend on them.
     """
-    configured = ReportingParameters.model_validate(project_parameters().get("reporting", {}))
+    configured = ReportingParameters.of(project_parameters())
     found = []
     for name, peer in configured.peers.items():
         if peer is None:
@@ -65,7 +65,7 @@ def project_peers(fluxes: Iterable[str]) -> tuple[Peer, ...]:
 
 def project_fine_product(fluxes: Iterable[str]) -> Peer | None:
     """Return the product of smaller cells, with the files found; None if none is configured."""
-    configured = ReportingParameters.model_validate(project_parameters().get("reporting", {}))
+    configured = ReportingParameters.of(project_parameters())
     given = configured.fine_product
     if isinstance(given, str):
         given = FineProductParameters(path=given)

@@ -6,7 +6,7 @@ What concerns one flux alone is in the flux's namespace, the rest in ``reporting
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from kedro.pipeline import Pipeline, node
 
@@ -25,7 +25,7 @@ from uflux_kedro.pipelines.reporting.documents import (
     list_sites,
     print_report,
 )
-from uflux_kedro.pipelines.reporting.explorer import explorer_node, map_is_made
+from uflux_kedro.pipelines.reporting.explorer import explorer_node
 from uflux_kedro.pipelines.reporting.maps import (
     draw_seasonal_differences,
     map_figures,
@@ -70,6 +70,7 @@ def create_pipeline(**_: object) -> Pipeline:
     Figures of maps require grids; maps and comparisons also require a grid in degrees.
     """
     parameters = project_parameters()
+    reporting = ReportingParameters.of(parameters)
     members = project_members()
     fluxes, closed = list(by_flux(members)), closed_fluxes(members)
     shown = {flux: f"held_out_{flux}" for flux in fluxes}
@@ -92,7 +93,7 @@ def create_pipeline(**_: object) -> Pipeline:
             outputs="ensemble_skill",
             name="score_ensemble",
         ),
-        *tower_tables(fluxes).nodes,
+        *tower_tables(fluxes),
     ]
     figures: dict[str, _Drawn] = {
         "scatter": (draw_scatter, shown),
@@ -157,7 +158,7 @@ def create_pipeline(**_: object) -> Pipeline:
             )
         )
         tables.append("peers")
-    if map_is_made(parameters):
+    if parameters["grids"] and reporting.map.show:
         nodes.append(explorer_node(fluxes, closed, comparisons))
     figures |= _peer_figures(comparisons)
     nodes += [
@@ -179,7 +180,7 @@ def create_pipeline(**_: object) -> Pipeline:
         mapped |= {name: f"derived_{name}" for name in derived_products(members)}
         nodes.append(node(describe_products, mapped, "data_sheets", name="describe_products"))
         tables.append("data_sheets")
-    if to_be_printed(parameters):
+    if to_be_printed(reporting.pdf):
         nodes.append(node(print_report, "report", "report_pdf", name="print_report"))
     nodes.append(
         node(
@@ -212,13 +213,15 @@ def create_pipeline(**_: object) -> Pipeline:
     return Pipeline([*of_fluxes, joined], tags="reporting")
 
 
-def to_be_printed(parameters: dict[str, Any]) -> bool:
+def to_be_printed(when: Literal["auto", "always", "never"]) -> bool:
     """Whether the report is printed as PDF.
+
+    Args:
+        when: Setting ``reporting.pdf``.
 
     Raises:
         ConfigurationError: If it always is and there is no program for it.
     """
-    when = ReportingParameters.model_validate(parameters.get("reporting", {})).pdf
     found = when != "never" and find_chromium() is not None
     if when == "always" and not found:
         raise ConfigurationError(

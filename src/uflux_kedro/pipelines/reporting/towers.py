@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from kedro.pipeline import Pipeline, node
+from kedro.pipeline import node
+from kedro.pipeline.node import Node
 
 from uflux_kedro.lazy import mpl_figure, pd
 from uflux_kedro.members import bound
@@ -16,17 +17,16 @@ from uflux_kedro.report.parameters import ReportingParameters
 from uflux_kedro.uncertainty.parameters import UncertaintyParameters
 
 
-def tower_tables(fluxes: Collection[str]) -> Pipeline:
+def tower_tables(fluxes: Collection[str]) -> list[Node]:
     """Return the nodes that score the held-out predictions by site, by group and by member."""
     held_out = {flux: f"held_out_{flux}" for flux in fluxes}
     members = {f"members_{flux}": f"predictions_{flux}" for flux in fluxes}
-    return Pipeline(
-        [
-            node(score_sites, {"sites": "sites"} | held_out, "skill_by_site", name="score_sites"),
-            node(score_groups, {"sites": "sites"} | held_out, "skill_by_group", name="score_groups"),
-            node(place_members, held_out | members, "taylor", name="place_members"),
-        ]
-    )  # fmt: skip
+    places = {"sites": "sites"}
+    return [
+        node(score_sites, places | held_out, "skill_by_site", name="score_sites"),
+        node(score_groups, places | held_out, "skill_by_group", name="score_groups"),
+        node(place_members, held_out | members, "taylor", name="place_members"),
+    ]
 
 
 def tower_figures(

@@ -8,6 +8,7 @@ from typing import Any
 from uflux_kedro.ensemble import Member
 from uflux_kedro.lazy import mpl_figure, pd, xr
 from uflux_kedro.members import bound, by_flux
+from uflux_kedro.pipelines.reporting.parts import named
 from uflux_kedro.uncertainty.parameters import UncertaintyParameters
 from uflux_kedro.variables import parse_predictor
 
@@ -88,9 +89,9 @@ def draw_error_ranking(**tables: pd.DataFrame) -> mpl_figure.Figure:
     from uflux_kedro.figures.ranking import ranking_figure
 
     return ranking_figure(
-        {k.removeprefix("ranking_"): v.set_index("measure") for k, v in tables.items() if k.startswith("ranking_")},
-        {k.removeprefix("curve_"): v.set_index("removed") for k, v in tables.items() if k.startswith("curve_")},
-    )  # fmt: skip
+        {flux: table.set_index("measure") for flux, table in named("ranking_", tables).items()},
+        {flux: table.set_index("removed") for flux, table in named("curve_", tables).items()},
+    )
 
 
 def draw_learning_curves(*curves: pd.DataFrame) -> mpl_figure.Figure:
