@@ -50,6 +50,11 @@ def range_text(low: float, high: float, text: Callable[[float], str] = number) -
     return f"{text(low)} to {text(high)}"
 
 
+def latitude_text(latitude: float) -> str:
+    """Return a latitude in whole degrees as words: ``12° south``."""
+    return f"{number(abs(latitude), 0)}° {'north' if latitude >= 0 else 'south'}"
+
+
 def flux_unit(flux: str) -> str:
     """Return the canonical unit of a flux, for readers."""
     return unit_text(VARIABLES[flux].unit)
