@@ -27,6 +27,7 @@ from uflux_kedro.report.tables import (
     html_table,
     leaderboard_table,
     members_table,
+    table_or_none,
 )
 from uflux_kedro.report.towers_listed import listed
 from uflux_kedro.simulated import notice, titled
@@ -75,7 +76,7 @@ def render_report(context: ReportContext) -> str:
         ),
         comparison=_comparison(context),
         headline=_headline(context, records),
-        site_list=_table(listed(context.site_list), "towers-listed", "Towers"),
+        site_list=table_or_none(listed(context.site_list), "towers-listed", title="Towers"),
         cards=[
             (name, facts, html_table(ranges, f"card-{place}", 3, f"Predictors of {name}"), settings)
             for place, (name, facts, ranges, settings) in enumerate(cards(context.model_cards))
@@ -89,7 +90,7 @@ def render_report(context: ReportContext) -> str:
             (what, reference.format(version=version_of("uflux_kedro")), doi)
             for what, reference, doi in CITE
         ],
-        files=_table(files_table(context.files), "files", "Files that were read")
+        files=html_table(files_table(context.files), "files", title="Files that were read")
         if len(context.files)
         else None,
         figures=_figures(context, fields, with_links),
@@ -148,10 +149,6 @@ def _comparison(context: ReportContext) -> Markup | None:
     return html_table(
         comparison_table(context.comparison), "comparison", 3, "Members compared with the first"
     )
-
-
-def _table(table: pd.DataFrame, key: str, title: str) -> Markup | None:
-    return None if table.empty else html_table(table, key, title=title)
 
 
 def _sheets(table: pd.DataFrame) -> list[Any]:
