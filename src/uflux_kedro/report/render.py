@@ -61,10 +61,10 @@ def render_report(context: ReportContext) -> str:
         "report.html.j2",
         context=context,
         notice=notice(context.simulated),
-        scheme=SCHEMES.get(context.scheme, context.scheme),
+        scheme=fields["scheme"],
         schemes={key: SCHEMES.get(key, key) for key in leaderboard["scheme"].unique()},
         records=records,
-        facts=_facts(context, records),
+        facts=_facts(context, fields),
         members=html_table(
             members_table(context.members, context.dates), "members", title="Members"
         ),
@@ -75,7 +75,7 @@ def render_report(context: ReportContext) -> str:
             leaderboard_table(leaderboard), "leaderboard", title="Leaderboard", folded=False
         ),
         comparison=_comparison(context),
-        headline=_headline(context, records),
+        headline=_headline(context.ensemble, fields),
         site_list=table_or_none(listed(context.site_list), "towers-listed", title="Towers"),
         cards=[
             (name, facts, html_table(ranges, f"card-{place}", 3, f"Predictors of {name}"), settings)
@@ -114,7 +114,7 @@ def render_report(context: ReportContext) -> str:
     )
 
 
-def _facts(context: ReportContext, records: str) -> list[tuple[str, str]]:
+def _facts(context: ReportContext, fields: Mapping[str, str]) -> list[tuple[str, str]]:
     """Return the run in a few numbers, for the top of the page."""
     table = context.training_table
     present = ordered_fluxes(context.leaderboard["flux"], "leaderboard")
@@ -123,22 +123,19 @@ def _facts(context: ReportContext, records: str) -> list[tuple[str, str]]:
         ("members", f"{len(context.members):,}"),
         ("fluxes", ", ".join(present)),
         ("towers", f"{table['site_id'].nunique():,}"),
-        (records, f"{len(table):,}"),
+        (fields["records"], f"{len(table):,}"),
         ("years", f"{years.min()}\N{EN DASH}{years.max()}"),
-        ("validation", SCHEMES.get(context.scheme, context.scheme)),
+        ("validation", fields["scheme"]),
     ]
 
 
-def _headline(context: ReportContext, records: str) -> dict[str, object] | None:
+def _headline(ensemble: pd.DataFrame, fields: Mapping[str, str]) -> dict[str, object] | None:
     """Return text and table of the ensemble's skill; None without."""
-    if context.ensemble.empty:
+    if ensemble.empty:
         return None
-    scheme = SCHEMES.get(context.scheme, context.scheme)
     return {
-        "text": headline_text(context.ensemble, scheme, records),
-        "table": html_table(
-            headline_table(context.ensemble), "headline", title="Skill of the ensemble"
-        ),
+        "text": headline_text(ensemble, fields["scheme"], fields["records"]),
+        "table": html_table(headline_table(ensemble), "headline", title="Skill of the ensemble"),
     }
 
 
