@@ -102,15 +102,14 @@ def _draw_levels(axis: Axes, rows: pd.DataFrame, flux: str, peers: Sequence[str]
 
 
 def _draw_departures(axis: Axes, rows: pd.DataFrame, flux: str, peers: Sequence[str]) -> None:
-    key = ["kind", "name"]
-    counts = rows.groupby(key)["year"].transform("nunique")
-    if rows.empty or rows.loc[rows["kind"] == "ensemble", "year"].nunique() < 2:
-        years = rows.loc[rows["kind"] == "ensemble", "year"]
+    years = rows.loc[rows["kind"] == "ensemble", "year"]
+    if years.nunique() < 2:
         found = f"Only {_span(years)} is mapped" if len(years) else "No full calendar year\nis mapped"  # fmt: skip
         _say(axis, f"{found}: there are\nno years to compare.")
         return
     axis.set_ylabel(flux_unit(flux))
-    rows = rows[counts > 1]
+    key = ["kind", "name"]
+    rows = rows[rows.groupby(key)["year"].transform("nunique") > 1]
     departure = rows["value"] - rows.groupby(key)["value"].transform("mean")
     _draw_lines(axis, rows.assign(value=departure), flux, peers, None)
     axis.axhline(0, color="#BBBBBB", linewidth=0.6, zorder=0)
@@ -139,16 +138,23 @@ def _draw_lines(
         look = {**style, "marker": style["marker"] if few else None, "ms": 3, "linewidth": 0.9}
         axis.plot(spread.index + shift * (place + 1), spread["value"], **look)
     for name, one in others.groupby("name"):
-        place = peers.index(str(name))
-        colour = _PEER_COLOURS[place % len(_PEER_COLOURS)]
-        marker = _PEER_MARKERS[place % len(_PEER_MARKERS)]
         one = one.sort_values("year")  # noqa: PLW2901
-        axis.plot(one["year"] - shift, one["value"], color=colour, marker=marker, ms=3.5, lw=0.8)
+        axis.plot(one["year"] - shift, one["value"], **_peer_look(peers.index(str(name))))
     ours = rows[rows["kind"] == "ensemble"].sort_values("year")
     if interval is not None and interval.notna().all(axis=None):
         _draw_band(axis, interval.sort_index(), FLUX_COLOURS[flux], few, 0.0)
     axis.plot(ours["year"], ours["value"], color=FLUX_COLOURS[flux], linewidth=2, marker="o", ms=3.5)  # fmt: skip
     _years(axis, rows["year"])
+
+
+def _peer_look(place: int) -> dict[str, Any]:
+    """Return colour, marker and line of the peer at a place in the legend."""
+    return {
+        "color": _PEER_COLOURS[place % len(_PEER_COLOURS)],
+        "marker": _PEER_MARKERS[place % len(_PEER_MARKERS)],
+        "ms": 3.5,
+        "linewidth": 0.8,
+    }
 
 
 def _spread(rows: pd.DataFrame) -> pd.DataFrame:
@@ -215,11 +221,7 @@ def _handles(table: pd.DataFrame, peers: Sequence[str]) -> list[Any]:
         if group in groups:
             label = f"members, {group} ({counts[group]})"
             handles.append(Line2D([], [], ms=3, linewidth=0.9, label=label, **style))
-    handles += [
-        Line2D([], [], color=_PEER_COLOURS[i % len(_PEER_COLOURS)], linewidth=0.8, ms=3.5,
-               marker=_PEER_MARKERS[i % len(_PEER_MARKERS)], label=name)
-        for i, name in enumerate(peers)
-    ]  # fmt: skip
+    handles += [Line2D([], [], label=name, **_peer_look(i)) for i, name in enumerate(peers)]
     handles.append(Line2D([], [], color="#262626", marker="o", mfc="none", ms=3.5, label="towers, observed"))  # fmt: skip
     handles.append(Line2D([], [], color="#6E6E6E", linestyle="--", marker=".", label="held-out prediction there"))  # fmt: skip
     return handles

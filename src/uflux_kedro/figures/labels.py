@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import numpy as np
 
@@ -40,6 +41,18 @@ def unit_text(unit: str) -> str:
 def number(value: float, decimals: int = 2) -> str:
     """Return a number as text with a true minus sign, as in matplotlib's ticks."""
     return f"{value:.{decimals}f}".replace("-", MINUS)
+
+
+def range_text(low: float, high: float, text: Callable[[float], str] = number) -> str:
+    """Return two bounds as text, ``0.10 to 0.25``; empty if one is unknown."""
+    if not (np.isfinite(low) and np.isfinite(high)):
+        return ""
+    return f"{text(low)} to {text(high)}"
+
+
+def latitude_text(latitude: float) -> str:
+    """Return a latitude in whole degrees as words: ``12° south``."""
+    return f"{number(abs(latitude), 0)}° {'north' if latitude >= 0 else 'south'}"
 
 
 def flux_unit(flux: str) -> str:

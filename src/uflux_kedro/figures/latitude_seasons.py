@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 
 from uflux_kedro.errors import require_columns
 from uflux_kedro.figures.inputs import ordered_fluxes
-from uflux_kedro.figures.labels import flux_unit, number
+from uflux_kedro.figures.labels import flux_unit, latitude_text, number
 from uflux_kedro.figures.maps import WATER
 from uflux_kedro.figures.style import MAP_COLOURS, PAGE_WIDTH, styled
 from uflux_kedro.statistics.latitude_seasons import COLUMNS
@@ -95,7 +95,6 @@ def _limits(values: np.ndarray, flux: str) -> tuple[float, float]:
 def _in_words(table: pd.DataFrame, flux: str) -> str:
     wide = table[table["area_km2"] >= _LEAST_AREA * table["area_km2"].max()]
     top = wide.loc[wide["value"].idxmax()]
-    place = (top["south"] + top["north"]) / 2
-    where = f"{number(abs(place), 0)}° {'north' if place >= 0 else 'south'}"
+    where = latitude_text((top["south"] + top["north"]) / 2)
     month = pd.Timestamp(2001, int(top["month"]), 1).month_name()
     return f"{flux} is highest, {number(float(top['value']), 1)} {flux_unit(flux)}, in {month} at {where}."  # fmt: skip

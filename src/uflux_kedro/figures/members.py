@@ -5,13 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize, to_rgba
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 
 from uflux_kedro.errors import InputError, require_columns
 from uflux_kedro.figures.inputs import ordered_fluxes
-from uflux_kedro.figures.style import DENSITY_COLOURS, PAGE_WIDTH, styled
+from uflux_kedro.figures.style import PAGE_WIDTH, SKILL_COLOURS, styled
 from uflux_kedro.validation.metrics import LEAST_SCORED
 
 LARGEST_AREA = 300.0
@@ -19,7 +18,6 @@ LARGEST_AREA = 300.0
 
 _NEEDED = ("predictor_set", "flux", "model", "sites", "n", "r2", "MRAE")
 _ROW_HEIGHT = 0.36
-_SKILL = ScalarMappable(Normalize(0, 1), DENSITY_COLOURS)
 
 
 def dot_area(mrae: np.ndarray | float, highest: float) -> np.ndarray:
@@ -100,7 +98,7 @@ def leaderboard_figure(leaderboard: pd.DataFrame) -> Figure:
 
     colours, sizes = (figure.add_subplot(grid[1, column]) for column in (0, 1))
     figure.colorbar(
-        _SKILL,
+        SKILL_COLOURS,
         cax=colours.inset_axes((0.05, 0.5, 0.8, 0.16)),
         orientation="horizontal",
         label="colour, upper number: R² (Pearson's r, squared)",
@@ -134,7 +132,7 @@ def _draw_dots(axis: Axes, scored: pd.DataFrame, highest: float) -> None:
 
 def _colours(scored: pd.DataFrame) -> np.ndarray:
     """Return the colours (n, 4) of members; scores of too few towers or rows have none."""
-    colours = _SKILL.to_rgba(scored["r2"].to_numpy(float))
+    colours = SKILL_COLOURS.to_rgba(scored["r2"].to_numpy(float))
     colours[(scored[["sites", "n"]] < LEAST_SCORED).any(axis=1).to_numpy()] = to_rgba("white")
     return colours
 

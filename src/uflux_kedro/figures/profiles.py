@@ -15,7 +15,7 @@ from matplotlib.lines import Line2D
 
 from uflux_kedro.errors import require_columns
 from uflux_kedro.figures.inputs import ordered_fluxes
-from uflux_kedro.figures.labels import axis_label, flux_unit, number
+from uflux_kedro.figures.labels import axis_label, flux_unit, latitude_text, number
 from uflux_kedro.figures.style import FLUX_COLOURS, PAGE_WIDTH, styled
 from uflux_kedro.variables import FLUXES
 
@@ -95,8 +95,7 @@ def _in_words(profiles: Mapping[str, xr.DataArray]) -> str:
         if not bool(mean.notnull().any()):
             continue
         top = mean.isel(latitude=int(mean.argmax("latitude")))
-        at = float(top["latitude"])
-        where = f"{number(abs(at), 0)}° {'north' if at >= 0 else 'south'}"
+        where = latitude_text(float(top["latitude"]))
         said.append(f"{flux} is highest at {where}, {number(float(top))} {flux_unit(flux)}.")
     return f"Mean by latitude of each member, of the ensemble and at towers. {' '.join(said)}"
 

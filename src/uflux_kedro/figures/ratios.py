@@ -21,8 +21,8 @@ from uflux_kedro.explanation.ratios import (
     ratio_by_tower,
     reduced_major_axis,
 )
-from uflux_kedro.figures.labels import MINUS, RECORDS, number
-from uflux_kedro.figures.scatter import IDENTITY
+from uflux_kedro.figures.labels import RECORDS, number
+from uflux_kedro.figures.scatter import IDENTITY, equation_text
 from uflux_kedro.figures.style import DENSITY_COLOURS, PAGE_WIDTH, styled
 
 WATER_UNIT = "gC kg⁻¹"
@@ -173,16 +173,12 @@ def line_text(line: Line) -> str:
     """Return ``r²``, the reduced major axis and the interval of its slope as text."""
     if np.isnan(line.slope):
         return "too few values for a line"
-    sign = MINUS if line.intercept < 0 else "+"
     if _either_sign(line):
         return f"r² = {number(line.r2)}\nno line: its slope may have either sign"
     interval = ""
     if np.isfinite(line.low):
         interval = f"\n95 % of slopes: {number(line.low)} to {number(line.high)}"
-    return (
-        f"r² = {number(line.r2)}\n"
-        f"y = {number(line.slope)} x {sign} {number(abs(line.intercept))}{interval}"
-    )
+    return f"{equation_text(line.r2, line.slope, line.intercept)}{interval}"
 
 
 def _say(left: Axes, right: Axes, ratio: Ratio) -> None:

@@ -117,11 +117,13 @@ def fit_text(x: np.ndarray, y: np.ndarray) -> str:
     fit = score(x, y)
     if np.isnan(fit["r2"]):
         return "r² undefined: no variation"
-    sign = MINUS if fit["intercept"] < 0 else "+"
-    return (
-        f"r² = {number(fit['r2'])}\n"
-        f"y = {number(fit['slope'])} x {sign} {number(abs(fit['intercept']))}"
-    )
+    return equation_text(fit["r2"], fit["slope"], fit["intercept"])
+
+
+def equation_text(r2: float, slope: float, intercept: float) -> str:
+    """Return ``r²`` and the equation of a line as two lines of text."""
+    sign = MINUS if intercept < 0 else "+"
+    return f"r² = {number(r2)}\ny = {number(slope)} x {sign} {number(abs(intercept))}"
 
 
 def _draw_key(figure: Figure, axis: Axes, hexagons: list[PolyCollection], records: str) -> None:

@@ -12,12 +12,10 @@ from matplotlib.figure import Figure
 from uflux_kedro.errors import require_columns
 from uflux_kedro.figures.inputs import ordered_fluxes
 from uflux_kedro.figures.labels import MINUS, number
+from uflux_kedro.figures.site_skill import LOWEST_NSE
 from uflux_kedro.figures.style import FLUX_COLOURS, PAGE_WIDTH, styled
 from uflux_kedro.validation.metrics import LEAST_SCORED
 from uflux_kedro.validation.skill_groups import INTERVAL_COLUMNS, KINDS
-
-LOWEST_NSE = -1.0
-"""Left end of the axis, since NSE has no lower limit."""
 
 _RIGHT = 1.45
 """Place of the numbers of towers, right of the highest NSE."""

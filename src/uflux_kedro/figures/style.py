@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import matplotlib.style
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 PAGE_WIDTH = 7.1
@@ -26,6 +28,9 @@ MAP_COLOURS = {"GPP": "YlGn", "RECO": "YlOrBr", "NEE": "PRGn_r", "H": "hot_r", "
 
 DENSITY_COLOURS = "viridis"
 """Colour map of counts and of skill."""
+
+SKILL_COLOURS = ScalarMappable(Normalize(0, 1), DENSITY_COLOURS)
+"""Colours of R2 or NSE from 0 to 1."""
 
 
 @contextmanager

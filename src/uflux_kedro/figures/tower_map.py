@@ -14,9 +14,7 @@ import numpy as np
 import pandas as pd
 from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
 from matplotlib.collections import PolyCollection
-from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -24,7 +22,7 @@ from uflux_kedro.errors import require_columns
 from uflux_kedro.figures.inputs import ordered_fluxes
 from uflux_kedro.figures.labels import number
 from uflux_kedro.figures.maps import WATER
-from uflux_kedro.figures.style import DENSITY_COLOURS, PAGE_WIDTH, styled
+from uflux_kedro.figures.style import DENSITY_COLOURS, PAGE_WIDTH, SKILL_COLOURS, styled
 from uflux_kedro.readers.regions import read_countries
 from uflux_kedro.validation.metrics import LEAST_SCORED
 
@@ -40,7 +38,6 @@ _GLOBE_FROM = (150.0, 100.0)
 """Degrees of longitude or latitude between towers from which on the map shows the globe."""
 _LEAST_RADIUS = 1.2e6
 """Metres from the middle of a regional map to its edge, at least."""
-_SKILL = ScalarMappable(Normalize(0, 1), DENSITY_COLOURS)
 
 
 @dataclass(frozen=True)
@@ -179,7 +176,9 @@ def _draw_towers(axis: Axes, frame: Frame, skill: pd.DataFrame, flux: str) -> st
     ):
         x, y = frame.place(*(rows[c].to_numpy(float) for c in ("longitude", "latitude"))).T
         colours: dict[str, Any] = (
-            {} if style is _UNSCORED or "color" in style else {"c": _SKILL.to_rgba(rows["NSE"])}
+            {}
+            if style is _UNSCORED or "color" in style
+            else {"c": SKILL_COLOURS.to_rgba(rows["NSE"])}
         )
         axis.scatter(x, y, s=size, zorder=3, **style, **colours)
     median = f", median {number(nse.median())}" if len(nse) else ""
@@ -192,7 +191,7 @@ def _draw_towers(axis: Axes, frame: Frame, skill: pd.DataFrame, flux: str) -> st
 
 def _draw_key(figure: Figure, axis: Axes) -> None:
     figure.colorbar(
-        _SKILL,
+        SKILL_COLOURS,
         cax=axis.inset_axes((0.1, 0.32, 0.8, 0.07)),
         orientation="horizontal",
         label="Nash-Sutcliffe efficiency (NSE)",

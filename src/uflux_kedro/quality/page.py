@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pandas as pd
-from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from uflux_kedro.figures.picture import Picture
@@ -14,7 +13,7 @@ from uflux_kedro.quality.findings import as_table
 from uflux_kedro.quality.natural import SUN
 from uflux_kedro.quality.shifts import pool
 from uflux_kedro.report.page import fill_page
-from uflux_kedro.report.tables import html_table
+from uflux_kedro.report.tables import table_or_none
 from uflux_kedro.simulated import mark_of, notice, titled
 from uflux_kedro.variables import FLUXES
 
@@ -41,21 +40,17 @@ def render_quality(checked: Checked, where: str) -> str:
         where=where,
         facts=_facts(checked),
         undecided=[f for f in checked.findings if f.open],
-        findings=_table(findings, "findings", "Findings"),
+        findings=table_or_none(findings, "findings", title="Findings"),
         coverage=_picture(coverage_figure(checked)),
         suspicious=_picture(years) if years is not None else None,
-        phase=_table(_phase(checked), "phase", "Seasons compared"),
-        towers=_table(towers, "towers", "Towers"),
-        columns=_table(_columns(checked), "columns", "Columns"),
+        phase=table_or_none(_phase(checked), "phase", title="Seasons compared"),
+        towers=table_or_none(towers, "towers", title="Towers"),
+        columns=table_or_none(_columns(checked), "columns", title="Columns"),
     )
 
 
 def _picture(figure: Figure) -> Picture:
     return Picture(png_bytes(figure), alt=str(figure.get_label()))
-
-
-def _table(table: pd.DataFrame, name: str, title: str) -> Markup | None:
-    return None if table.empty else html_table(table, name, title=title)
 
 
 def _facts(checked: Checked) -> list[tuple[str, str]]:

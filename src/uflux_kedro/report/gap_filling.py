@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
-from markupsafe import Markup
 
 from uflux_kedro.figures.picture import Picture
 from uflux_kedro.readers.towers.half_hours import FLUXES
 from uflux_kedro.report.page import fill_page
-from uflux_kedro.report.tables import html_table
+from uflux_kedro.report.tables import html_table, table_or_none
 
 CAPTIONS = {
     "fingerprint": "Each row of a panel is a time of day, each column a day; grey is missing",
@@ -65,12 +64,12 @@ def render_gap_filling(towers: FilledTowers) -> str:
             ("findings", f"{len(towers.findings):,}"),
         ],
         records=html_table(shares(towers.filled), "records", title="Shares of the records"),
-        sums=_table(annual_sums(towers.sums), "sums", 1, "Sums and means of years"),
+        sums=table_or_none(annual_sums(towers.sums), "sums", 1, "Sums and means of years"),
         figures=[_figure(*figure) for figure in towers.figures.items()],
-        scoreboard=_table(
+        scoreboard=table_or_none(
             whole_records(towers.scoreboard), "scoreboard", 3, "Methods on artificial gaps"
         ),
-        findings=_table(findings_table(towers.findings), "findings", 2, "Findings"),
+        findings=table_or_none(findings_table(towers.findings), "findings", 2, "Findings"),
     )
 
 
@@ -121,10 +120,6 @@ def findings_table(findings: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
         for f in findings
     ]
     return pd.DataFrame(rows)
-
-
-def _table(table: pd.DataFrame, name: str, decimals: int, title: str) -> Markup | None:
-    return None if table.empty else html_table(table, name, decimals, title=title)
 
 
 def _figure(name: str, picture: Picture) -> dict[str, object]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
+from functools import partial
+
 import pandas as pd
 
 from uflux_kedro.errors import require_columns
 from uflux_kedro.figures.inputs import ordered_fluxes
-from uflux_kedro.figures.labels import MINUS, flux_unit
+from uflux_kedro.figures.labels import MINUS, flux_unit, number, range_text
 from uflux_kedro.validation.ensemble import METRICS_SHOWN, SKILL_COLUMNS
 from uflux_kedro.variables import FLUXES
 
@@ -68,7 +69,5 @@ def headline_text(skill: pd.DataFrame, scheme: str, records: str) -> str:
 
 def _range(low: float, high: float) -> str:
     """Return two bounds with decimals to their size; empty if they are unknown."""
-    if not (np.isfinite(low) and np.isfinite(high)):
-        return ""
     decimals = 1 if max(abs(low), abs(high)) >= _LEAST_ROOM else 2
-    return " to ".join(f"{bound:.{decimals}f}".replace("-", MINUS) for bound in (low, high))
+    return range_text(low, high, partial(number, decimals=decimals))

@@ -9,6 +9,8 @@ from pydantic import Field
 
 from uflux_kedro.schemas import Parameters
 
+_Flux = Literal["GPP", "RECO", "NEE", "H", "LE"]
+
 
 class PeerVariable(Parameters):
     """One flux in the files of a peer."""
@@ -27,9 +29,7 @@ class PeerParameters(Parameters):
     path: str
     """netCDF file, or a pattern of files that split the record; a relative path starts in the
     project's folder."""
-    variables: dict[Literal["GPP", "RECO", "NEE", "H", "LE"], PeerVariable | str] = Field(
-        min_length=1
-    )
+    variables: dict[_Flux, PeerVariable | str] = Field(min_length=1)
     """Flux -> its variable in the files."""
     optional: bool = False
     """Whether the peer is left out if no file exists; otherwise the run stops."""
@@ -59,7 +59,7 @@ class FineProductParameters(Parameters):
     path: str
     """Zarr store, netCDF file, or folder of GeoTIFF files ``<variable>_<first day>.tif``; or a pattern of
     files. A relative path starts in the project's folder."""
-    flux: Literal["GPP", "RECO", "NEE", "H", "LE"] = "GPP"
+    flux: _Flux = "GPP"
     """The flux that is compared."""
     variable: str | None = None
     """Its name in the files; null for that of the flux."""

@@ -27,6 +27,7 @@ from uflux_kedro.report.tables import (
     html_table,
     leaderboard_table,
     members_table,
+    table_or_none,
 )
 from uflux_kedro.report.towers_listed import listed
 from uflux_kedro.simulated import notice, titled
@@ -60,10 +61,10 @@ def render_report(context: ReportContext) -> str:
         "report.html.j2",
         context=context,
         notice=notice(context.simulated),
-        scheme=SCHEMES.get(context.scheme, context.scheme),
+        scheme=fields["scheme"],
         schemes={key: SCHEMES.get(key, key) for key in leaderboard["scheme"].unique()},
         records=records,
-        facts=_facts(context, records),
+        facts=_facts(context, fields),
         members=html_table(
             members_table(context.members, context.dates), "members", title="Members"
         ),
@@ -74,8 +75,8 @@ def render_report(context: ReportContext) -> str:
             leaderboard_table(leaderboard), "leaderboard", title="Leaderboard", folded=False
         ),
         comparison=_comparison(context),
-        headline=_headline(context, records),
-        site_list=_table(listed(context.site_list), "towers-listed", "Towers"),
+        headline=_headline(context.ensemble, fields),
+        site_list=table_or_none(listed(context.site_list), "towers-listed", title="Towers"),
         cards=[
             (name, facts, html_table(ranges, f"card-{place}", 3, f"Predictors of {name}"), settings)
             for place, (name, facts, ranges, settings) in enumerate(cards(context.model_cards))
@@ -89,7 +90,7 @@ def render_report(context: ReportContext) -> str:
             (what, reference.format(version=version_of("uflux_kedro")), doi)
             for what, reference, doi in CITE
         ],
-        files=_table(files_table(context.files), "files", "Files that were read")
+        files=html_table(files_table(context.files), "files", title="Files that were read")
         if len(context.files)
         else None,
         figures=_figures(context, fields, with_links),
@@ -113,7 +114,7 @@ def render_report(context: ReportContext) -> str:
     )
 
 
-def _facts(context: ReportContext, records: str) -> list[tuple[str, str]]:
+def _facts(context: ReportContext, fields: Mapping[str, str]) -> list[tuple[str, str]]:
     """Return the run in a few numbers, for the top of the page."""
     table = context.training_table
     present = ordered_fluxes(context.leaderboard["flux"], "leaderboard")
@@ -122,22 +123,19 @@ def _facts(context: ReportContext, records: str) -> list[tuple[str, str]]:
         ("members", f"{len(context.members):,}"),
         ("fluxes", ", ".join(present)),
         ("towers", f"{table['site_id'].nunique():,}"),
-        (records, f"{len(table):,}"),
+        (fields["records"], f"{len(table):,}"),
         ("years", f"{years.min()}\N{EN DASH}{years.max()}"),
-        ("validation", SCHEMES.get(context.scheme, context.scheme)),
+        ("validation", fields["scheme"]),
     ]
 
 
-def _headline(context: ReportContext, records: str) -> dict[str, object] | None:
+def _headline(ensemble: pd.DataFrame, fields: Mapping[str, str]) -> dict[str, object] | None:
     """Return text and table of the ensemble's skill; None without."""
-    if context.ensemble.empty:
+    if ensemble.empty:
         return None
-    scheme = SCHEMES.get(context.scheme, context.scheme)
     return {
-        "text": headline_text(context.ensemble, scheme, records),
-        "table": html_table(
-            headline_table(context.ensemble), "headline", title="Skill of the ensemble"
-        ),
+        "text": headline_text(ensemble, fields["scheme"], fields["records"]),
+        "table": html_table(headline_table(ensemble), "headline", title="Skill of the ensemble"),
     }
 
 
@@ -148,10 +146,6 @@ def _comparison(context: ReportContext) -> Markup | None:
     return html_table(
         comparison_table(context.comparison), "comparison", 3, "Members compared with the first"
     )
-
-
-def _table(table: pd.DataFrame, key: str, title: str) -> Markup | None:
-    return None if table.empty else html_table(table, key, title=title)
 
 
 def _sheets(table: pd.DataFrame) -> list[Any]:

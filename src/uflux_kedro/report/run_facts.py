@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os.path
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -65,8 +66,6 @@ def files_table(files: pd.DataFrame) -> pd.DataFrame:
         files: ``source``, ``file``, ``bytes``, ``sha256`` (empty for sources so large that only
             names, sizes and dates were noted), ``changed_ns`` for these.
     """
-    import os.path
-
     folder = os.path.commonpath([os.path.dirname(str(file)) for file in files["file"]])
     table = files.assign(file=[os.path.relpath(str(file), folder) for file in files["file"]])
     if "changed_ns" in table:

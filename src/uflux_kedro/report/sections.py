@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from uflux_kedro.figures.labels import number, unit_text
+from uflux_kedro.figures.labels import range_text, unit_text
 from uflux_kedro.statistics.aggregates import ALL_YEARS
 from uflux_kedro.variables import FLUXES
 
@@ -133,7 +133,7 @@ def summary_table(aggregates: pd.DataFrame) -> pd.DataFrame:
             "value": rows["value"] * thousands,
             "± among members": rows["std_members"] * thousands,
             "interval": [
-                _range(low, high)
+                range_text(low, high)
                 for low, high in zip(
                     rows["lower"] * thousands, rows["upper"] * thousands, strict=True
                 )
@@ -154,13 +154,6 @@ def _years(years: pd.Series) -> str:
     if known[-1] - known[0] == len(known) - 1:
         return f"{known[0]} to {known[-1]}"
     return ", ".join(map(str, known))
-
-
-def _range(low: float, high: float) -> str:
-    """Return two bounds with two decimals; empty if they are unknown."""
-    if not (np.isfinite(low) and np.isfinite(high)):
-        return ""
-    return f"{number(low)} to {number(high)}"
 
 
 def years_table(aggregates: pd.DataFrame) -> pd.DataFrame:

@@ -189,6 +189,13 @@ def html_table(
     )
 
 
+def table_or_none(
+    table: pd.DataFrame, table_id: str, decimals: int = 2, title: str = ""
+) -> Markup | None:
+    """Return a table as :func:`html_table` does; None if it has no rows."""
+    return None if table.empty else html_table(table, table_id, decimals, title)
+
+
 _COLOURED = re.compile(r"color: #\w{6}; background-color: #(\w{6})")
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from uflux_kedro.figures.inputs import ordered_fluxes
-from uflux_kedro.figures.labels import flux_unit, unit_text
+from uflux_kedro.figures.labels import MINUS, flux_unit, range_text, unit_text
 from uflux_kedro.figures.ranking import MEASURE_NAMES
 from uflux_kedro.report.sections import Section
 from uflux_kedro.statistics.aggregates import ALL_YEARS
@@ -292,7 +292,9 @@ def _ranges(table: pd.DataFrame, low: str, high: str) -> list[str]:
 
 def _range(low: float, high: float) -> str:
     """Return two bounds with three significant digits or as integers; empty if they are unknown."""
-    if not (np.isfinite(low) and np.isfinite(high)):
-        return ""
-    texts = (f"{b:,.0f}" if abs(b) >= _LARGE else f"{b:.3g}" for b in (low, high))
-    return " to ".join(text.replace("-", "\N{MINUS SIGN}") for text in texts)
+    return range_text(low, high, _bound)
+
+
+def _bound(value: float) -> str:
+    text = f"{value:,.0f}" if abs(value) >= _LARGE else f"{value:.3g}"
+    return text.replace("-", MINUS)
