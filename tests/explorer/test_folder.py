@@ -13,7 +13,7 @@ from tests.testing.small_maps import small_aggregates, small_product, small_towe
 from uflux_kedro.explorer import Explorer, write_explorer
 from uflux_kedro.explorer.grid import describe_grid
 from uflux_kedro.explorer.layers import period_labels, product_layers
-from uflux_kedro.explorer.places import closed_rows, regions, tower_series, towers
+from uflux_kedro.explorer.places import regions, tower_series, towers
 from uflux_kedro.gridding.projections import DEGREES, project_points
 
 
@@ -105,18 +105,6 @@ def test_series_of_a_tower_are_in_order_of_time():
     assert found["BB-Two"]["time"] == ["2018-01-01", "2018-02-01", "2018-03-01"]
     assert found["AA-One"]["truth"][0] is None
     assert found["AA-One"]["prediction"][1] == pytest.approx(rows.loc[1, "prediction"], rel=1e-5)
-
-
-def test_towers_of_a_closed_flux_are_as_mapped():
-    _, rows = small_towers()
-    closed = rows.iloc[2:4].assign(centre=[7.0, 8.0], lower=[6.0, 6.5], upper=[9.0, 9.5])
-    found = closed_rows(rows, closed.drop(columns="prediction"))
-    assert found.loc[2:3, ["prediction", "lower", "upper"]].to_numpy().tolist() == [
-        [7, 6, 9],
-        [8, 6.5, 9.5],
-    ]
-    others = rows.index.difference([2, 3])
-    pd.testing.assert_frame_equal(found.loc[others], rows.loc[others])
 
 
 def test_totals_come_with_their_intervals():

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.testing.small_maps import small_towers
 from uflux_kedro.errors import InputError
 from uflux_kedro.validation.bootstrap import confidence_intervals
 from uflux_kedro.validation.ensemble import SKILL_COLUMNS, as_mapped, ensemble_skill
@@ -42,6 +43,18 @@ def test_reconciled_rows_replace_those_as_predicted(held_out):
     assert as_mapped(held_out) is held_out
     with pytest.raises(InputError, match="centre"):
         as_mapped(held_out, held_out)
+
+
+def test_bounds_are_reconciled_with_the_prediction():
+    _, rows = small_towers()
+    closed = rows.iloc[2:4].assign(centre=[7.0, 8.0], lower=[6.0, 6.5], upper=[9.0, 9.5])
+    found = as_mapped(rows, closed.drop(columns="prediction"))
+    assert found.loc[2:3, ["prediction", "lower", "upper"]].to_numpy().tolist() == [
+        [7, 6, 9],
+        [8, 6.5, 9.5],
+    ]
+    others = rows.index.difference([2, 3])
+    pd.testing.assert_frame_equal(found.loc[others], rows.loc[others])
 
 
 def test_the_ensemble_has_an_interval_and_the_best_member_stands_beside_it(held_out, board):

@@ -45,27 +45,6 @@ def towers(sites: pd.DataFrame, held_out: Mapping[str, pd.DataFrame]) -> dict[st
     return {"type": "FeatureCollection", "features": features}
 
 
-def closed_rows(rows: pd.DataFrame, closed: pd.DataFrame) -> pd.DataFrame:
-    """Return held-out rows as the maps show a flux whose budget is closed.
-
-    Args:
-        rows: Held-out rows of the flux with ``prediction``, ``lower`` and ``upper``.
-        closed: Rows of the flux with ``centre``, the reconciled prediction, ``lower`` and ``upper``, by
-            a closure that never saw the tower.
-
-    Returns:
-        ``rows`` with the three reconciled; rows that another flux of the budget lacks stay as they are.
-    """
-    key, names = ["site_id", "time"], {"centre": "prediction", "lower": "lower", "upper": "upper"}
-    moved = rows[key].merge(closed[[*key, *names]], how="left", validate="one_to_one")
-    return rows.assign(
-        **{
-            own: np.where(moved["centre"].notna(), moved[name], rows[own])
-            for name, own in names.items()
-        }
-    )
-
-
 def tower_series(rows: pd.DataFrame) -> dict[str, dict[str, list[Any]]]:
     """Return each tower's series: measured, predicted without the tower, and interval.
 

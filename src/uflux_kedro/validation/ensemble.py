@@ -26,22 +26,32 @@ def as_mapped(held_out: pd.DataFrame, closed: pd.DataFrame | None = None) -> pd.
 
     Args:
         held_out: Mean of the members by row, from
-            :func:`uflux_kedro.validation.comparison.mean_of_members`.
+            :func:`uflux_kedro.validation.comparison.mean_of_members`; with or without its interval,
+            ``lower`` and ``upper``.
         closed: Rows of a flux whose budget is closed, with ``centre``, the reconciled prediction by
-            a closure that never saw the tower; None for a flux that is mapped as predicted.
+            a closure that never saw the tower, and the bounds that ``held_out`` has; None for a flux
+            that is mapped as predicted.
 
     Returns:
-        ``held_out`` with ``prediction`` reconciled; as on the map, rows that another flux of the
-        budget lacks stay as predicted.
+        ``held_out`` with ``prediction`` and bounds reconciled; as on the map, rows that another
+        flux of the budget lacks stay as predicted.
+
+    Raises:
+        InputError: If ``closed`` lacks a column.
     """
     if closed is None:
         return held_out
     key = ["site_id", "time"]
-    require_columns(closed, [*key, "centre"], "closed budget at towers")
-    centre = held_out[key].merge(closed[[*key, "centre"]], how="left", validate="one_to_one")
-    moved = centre["centre"].to_numpy(float)
+    bounds = {name: name for name in ("lower", "upper") if name in held_out}
+    names = {"prediction": "centre"} | bounds
+    require_columns(closed, [*key, *names.values()], "closed budget at towers")
+    moved = held_out[key].merge(closed[[*key, *names.values()]], how="left", validate="one_to_one")
+    known = np.isfinite(moved["centre"].to_numpy(float))
     return held_out.assign(
-        prediction=np.where(np.isfinite(moved), moved, held_out["prediction"].to_numpy(float))
+        **{
+            own: np.where(known, moved[name].to_numpy(float), held_out[own].to_numpy(float))
+            for own, name in names.items()
+        }
     )
 
 

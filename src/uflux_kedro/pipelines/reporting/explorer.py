@@ -51,7 +51,7 @@ def explore(
     **parts: Any,
 ) -> Explorer:
     """Collect what the map shows; the dataset reads the products block by block and writes it."""
-    from uflux_kedro.explorer.places import closed_rows
+    from uflux_kedro.validation.ensemble import as_mapped
 
     def of(prefix: str) -> dict[str, Any]:
         return {k.removeprefix(prefix): v for k, v in parts.items() if k.startswith(prefix)}
@@ -59,7 +59,7 @@ def explore(
     products, held_out = of(_PRODUCT), of(_HELD_OUT)
     if _CLOSED in parts:
         for flux, closed in parts[_CLOSED].groupby("flux"):
-            held_out[flux] = closed_rows(held_out[flux], closed)
+            held_out[flux] = as_mapped(held_out[flux], closed)
     comparisons: dict[str, dict[str, xr.Dataset]] = {}
     for name, comparison in of(_BESIDE).items():
         flux, peer = name.split("_", 1)
