@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from itertools import pairwise
+from itertools import product as pairs
 
 import numpy as np
 import xarray as xr
@@ -66,7 +67,7 @@ def compare_resolutions(
     shape = tuple(-(-field.sizes[a] // block) for a in axes)
     picture = np.zeros((2, *shape))
     edges = [cell_edges(box[name].to_numpy()) for name in ("latitude", "longitude")]
-    for rows, columns in _tiles(field, axes):
+    for rows, columns in pairs(*(_parts(field.sizes[axis]) for axis in axes)):
         tile = field.isel({axes[0]: rows, axes[1]: columns})
         values, known = _mean_of(tile, weights[1])
         area, places = _cells(fine, axes, rows, columns, crs, edges)
@@ -190,14 +191,10 @@ def _box(coarse: xr.Dataset, fine: xr.Dataset, axes: tuple[str, str], crs: str) 
     return coarse.isel(inside)
 
 
-def _tiles(field: xr.DataArray, axes: tuple[str, str]) -> Iterator[tuple[slice, slice]]:
-    rows, columns = (field.sizes[axis] for axis in axes)
-    for row in range(0, rows, _EDGE):
-        for column in range(0, columns, _EDGE):
-            yield (
-                slice(row, min(row + _EDGE, rows)),
-                slice(column, min(column + _EDGE, columns)),
-            )
+def _parts(cells: int) -> list[slice]:
+    """Return the parts of an axis, none of which is a single cell, whose edges would be unknown."""
+    starts = range(0, max(cells - 1, 1), _EDGE)
+    return [slice(*ends) for ends in pairwise([*starts, cells])]
 
 
 def _mean_of(field: xr.DataArray, days: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
