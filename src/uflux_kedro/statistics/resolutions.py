@@ -65,29 +65,25 @@ def compare_resolutions(
     sums = np.zeros((2, box.sizes["latitude"] * box.sizes["longitude"] + 1))
     block = -(-max(field.sizes[a] for a in axes) // _PICTURE)
     shape = tuple(-(-field.sizes[a] // block) for a in axes)
-    picture = np.zeros((2, *shape))
+    picture = np.zeros((2, shape[0] * shape[1]))
     edges = [cell_edges(box[name].to_numpy()) for name in ("latitude", "longitude")]
     for rows, columns in pairs(*(_parts(field.sizes[axis]) for axis in axes)):
         tile = field.isel({axes[0]: rows, axes[1]: columns})
         values, known = _mean_of(tile, weights[1])
         area, places = _cells(fine, axes, rows, columns, crs, edges)
-        amount = np.where(known, values, 0) * area
-        for which, what in enumerate((amount, known * area)):
-            sums[which] += np.bincount(places, what.ravel(), minlength=sums.shape[1])
         at = np.add.outer(
             np.arange(rows.start, rows.stop) // block * shape[1],
             np.arange(columns.start, columns.stop) // block,
         )
-        for which, what in enumerate((amount, known * area)):
-            picture[which] += np.bincount(
-                at.ravel(), what.ravel(), minlength=shape[0] * shape[1]
-            ).reshape(shape)
+        for which, what in enumerate((np.where(known, values, 0) * area, known * area)):
+            for summed, where in ((sums, places), (picture, at.ravel())):
+                summed[which] += np.bincount(where, what.ravel(), minlength=summed.shape[1])
     grid = [s[:-1].reshape(box.sizes["latitude"], -1) for s in sums]
     cells = cell_area(box).to_numpy()
     share = grid[1] / cells
     with np.errstate(invalid="ignore", divide="ignore"):
         averaged = np.where(share >= least_share, grid[0] / grid[1], np.nan)
-        shown = picture[0] / picture[1]
+        shown = (picture[0] / picture[1]).reshape(shape)
     times = box[variable].transpose("time", "latitude", "longitude")
     ours, valid = _mean_of(times, weights[0])
     ours = np.where(valid, ours, np.nan)
