@@ -58,6 +58,10 @@ class Variable:
 
 
 _CARBON = "gC m-2 d-1"
+
+CF_UNITS = {_CARBON: "g m-2 d-1"}
+"""Canonical unit -> the unit in finished products, where it differs: UDUNITS, which CF requires, has no
+"gC"; the standard name says that the mass is carbon."""
 _POWER = "W m-2"
 _SIF = "mW m-2 nm-1 sr-1"
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.testing.browser import chromium, needs_chromium
 from tests.testing.small_maps import (
     projected_product,
     small_aggregates,
@@ -21,7 +22,6 @@ from uflux_kedro.explorer import Explorer, write_explorer
 from uflux_kedro.explorer.server import start_server
 from uflux_kedro.figures.maps import EMPTY
 from uflux_kedro.gridding.projections import DEGREES, project_points
-from uflux_kedro.report.pdf import find_chromium
 
 WEBGL = ("--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--no-sandbox")
 """WebGL without a graphics card."""
@@ -30,7 +30,8 @@ PLACE = 15.0, 45.0
 ASIA = 95.0, 45.0
 """Those of a cell without a tower."""
 WINDOW = {"width": 1000, "height": 560}
-SECONDS = 60
+
+pytestmark = needs_chromium
 
 
 @pytest.fixture(scope="module")
@@ -64,18 +65,6 @@ def map_folder(product, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def chromium():
-    path = find_chromium()
-    if path is None:
-        pytest.skip("Chromium is not installed")
-    api = pytest.importorskip("playwright.sync_api")
-    with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=list(WEBGL))
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
 def site(map_folder):
     with start_server(map_folder) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -84,17 +73,16 @@ def site(map_folder):
 
 
 @pytest.fixture(scope="module")
-def opened(chromium, site):
+def opened(site):
     """Return the page, opened once; its errors and requests are in ``page.seen``."""
-    page = chromium.new_page(viewport=WINDOW)
-    page.set_default_timeout(1000 * SECONDS)
-    page.seen = {"errors": [], "requests": []}
-    page.on("pageerror", lambda error: page.seen["errors"].append(str(error)))
-    page.on("console", lambda m: m.type == "error" and page.seen["errors"].append(m.text))
-    page.on("request", lambda request: page.seen["requests"].append(request.url))
-    page.goto(site)
-    drawn(page, "GPP 0")
-    return page
+    with chromium(**WINDOW, flags=WEBGL) as page:
+        page.seen = {"errors": [], "requests": []}
+        page.on("pageerror", lambda error: page.seen["errors"].append(str(error)))
+        page.on("console", lambda m: m.type == "error" and page.seen["errors"].append(m.text))
+        page.on("request", lambda request: page.seen["requests"].append(request.url))
+        page.goto(site)
+        drawn(page, "GPP 0")
+        yield page
 
 
 @pytest.fixture

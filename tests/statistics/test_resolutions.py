@@ -76,6 +76,14 @@ def test_cells_with_few_fine_values_and_few_cells_have_no_score(coarse):
     assert np.isnan(float(small["r2"]))
 
 
+@pytest.mark.parametrize("edge", [20, 39, 79])
+def test_a_last_row_and_column_alone_belong_to_the_tile_before(coarse, monkeypatch, edge):
+    fine = make_product(size=0.25, months=2).isel(latitude=slice(520, 560), longitude=slice(720, 800))  # fmt: skip
+    whole = compare_resolutions(coarse, fine, "GPP")
+    monkeypatch.setattr(resolutions, "_EDGE", edge)
+    xr.testing.assert_allclose(compare_resolutions(coarse, fine, "GPP"), whole)
+
+
 def test_degrees_do_as_well_and_strangers_are_refused(coarse):
     fine = make_product(size=0.25, months=2, values=7.0).sel(latitude=slice(40, 50), longitude=slice(0, 20))  # fmt: skip
     found = compare_resolutions(coarse, fine, "GPP")

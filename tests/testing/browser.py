@@ -10,7 +10,7 @@ import socket
 import subprocess
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 from uflux_kedro.report.pdf import find_chromium
 
 CHROMIUM = find_chromium()
-FLAGS = ["--disable-gpu", "--disable-quic"]
+FLAGS = ("--disable-gpu", "--disable-quic")
 
 expect.set_options(timeout=120_000)  # a busy machine draws slowly
 
@@ -29,11 +29,11 @@ needs_chromium = pytest.mark.skipif(not CHROMIUM, reason="Chromium is not instal
 
 
 @contextmanager
-def chromium(width: int = 1500, height: int = 950) -> Iterator[Page]:
+def chromium(width: int = 1500, height: int = 950, flags: Sequence[str] = FLAGS) -> Iterator[Page]:
     """Open a page in the Chromium of the system until the block ends."""
     assert CHROMIUM, "Chromium is not installed: apt-get install chromium"
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(flags))
         try:
             page = browser.new_page(viewport={"width": width, "height": height})
             page.set_default_timeout(120_000)

@@ -88,3 +88,11 @@ def test_taylors_triangle_closes(held_out):
     centred = (prediction - prediction.mean()) - (truth - truth.mean())
     assert one["error"] == pytest.approx(np.sqrt((centred**2).mean()) / truth.std(ddof=0))
     assert (one["sites"], one["n"]) == (8, len(rows))
+
+
+def test_no_correlation_exceeds_one(held_out):
+    rows = held_out["H"]
+    lines = [rows.assign(predictor_set=f"{a}", prediction=a * rows["truth"] + 0.3) for a in (0.3, 0.5, 0.7, 1.1, 1.3)]  # fmt: skip
+    table = taylor_statistics(pd.concat(lines), rows)
+    assert table["correlation"].iloc[:-1].tolist() == pytest.approx([1] * len(lines))
+    assert table["correlation"].max() <= 1

@@ -45,7 +45,7 @@ def test_reconciled_rows_replace_those_as_predicted(held_out):
         as_mapped(held_out, held_out)
 
 
-def test_intervals_are_reconciled_too():
+def test_bounds_are_reconciled_with_the_prediction():
     _, rows = small_towers()
     closed = rows.iloc[2:4].assign(centre=[7.0, 8.0], lower=[6.0, 6.5], upper=[9.0, 9.5])
     found = as_mapped(rows, closed.drop(columns="prediction"))

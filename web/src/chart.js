@@ -1,5 +1,5 @@
 // A series with its band, as SVG.
-import { number, tick as tickText } from "./text.js";
+import { known, number, tick as tickText } from "./text.js";
 
 const [WIDTH, HEIGHT] = [340, 170];
 const MARGIN = { top: 8, right: 8, bottom: 22, left: 40 };
@@ -28,15 +28,15 @@ function ticks(low, high) {
  * @param band {lower, upper}, or null.
  */
 export function chart({ labels, lines, band, unit, marked, title }) {
-  const known = [...lines.map((line) => line.values), ...(band ? [band.lower, band.upper] : [])]
+  const values = [...lines.map((line) => line.values), ...(band ? [band.lower, band.upper] : [])]
     .flat()
-    .filter((value) => value !== null && !Number.isNaN(value));
+    .filter(known);
   const svg = element("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": title });
-  if (!known.length) {
+  if (!values.length) {
     svg.append(element("text", { x: WIDTH / 2, y: HEIGHT / 2, "text-anchor": "middle" }, "no value here"));
     return svg;
   }
-  let [low, high] = [Math.min(0, ...known), Math.max(0, ...known)];
+  let [low, high] = [Math.min(0, ...values), Math.max(0, ...values)];
   if (low === high) high = low + 1;
   const last = Math.max(labels.length - 1, 1);
   const x = (t) => MARGIN.left + ((WIDTH - MARGIN.left - MARGIN.right) * t) / last;
@@ -69,7 +69,7 @@ export function chart({ labels, lines, band, unit, marked, title }) {
     }
     if (kind === "points" || labels.length < 40) {
       values.forEach((value, t) => {
-        if (value !== null && !Number.isNaN(value)) {
+        if (known(value)) {
           const dot = element("circle", { cx: x(t), cy: y(value), r: 2, class: kind });
           dot.append(element("title", {}, `${labels[t]}: ${number(value)} ${unit}`));
           svg.append(dot);
@@ -89,7 +89,7 @@ function stretches(values) {
   const found = [];
   let from = null;
   for (let t = 0; t <= values.length; t++) {
-    const missing = t === values.length || values[t] === null || Number.isNaN(values[t]);
+    const missing = t === values.length || !known(values[t]);
     if (missing && from !== null) {
       found.push([from, t]);
       from = null;

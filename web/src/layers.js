@@ -1,6 +1,6 @@
 // What the map can show of a flux.
 
-export const STATISTICS = {
+const STATISTICS = {
   mean: "mean",
   width: "width of the interval",
   completeness: "completeness of the sampling space",
@@ -21,9 +21,13 @@ export function statisticsOf(flux) {
   return found;
 }
 
+/** Return where a field of a flux is; of a member, if it is given by its index. */
+export function sourceOf(flux, field, member = null) {
+  return { store: flux.store, field, member };
+}
+
 /** Return the layer of a state: sources of which the map shows the only one, or first minus second. */
 export function layerOf(flux, member, statistic) {
-  const own = (field, index = null) => ({ store: flux.store, field, member: index });
   const layer = { grid: flux.grid, levels: flux.levels, unit: flux.unit, timeless: false };
   if (statistic.startsWith("difference:")) {
     const peer = flux.peers.find((one) => `difference:${one.name}` === statistic);
@@ -33,14 +37,14 @@ export function layerOf(flux, member, statistic) {
     return { ...layer, sources, scale: peer.scale, grid: peer.grid, levels: peer.levels, timeless: true, label };
   }
   if (statistic === "width") {
-    const sources = [own(`${flux.name}_upper`), own(`${flux.name}_lower`)];
+    const sources = [sourceOf(flux, `${flux.name}_upper`), sourceOf(flux, `${flux.name}_lower`)];
     return { ...layer, sources, scale: flux.scales.width, label: `${flux.name}, ${STATISTICS.width}` };
   }
   if (statistic !== "mean") {
-    const sources = [own(`${flux.name}_${statistic}`)];
+    const sources = [sourceOf(flux, `${flux.name}_${statistic}`)];
     return { ...layer, sources, scale: flux.scales[statistic], unit: "", label: `${flux.name}, ${STATISTICS[statistic]}` };
   }
-  const sources = member === null ? [own(flux.name)] : [own(`${flux.name}_member`, member)];
+  const sources = member === null ? [sourceOf(flux, flux.name)] : [sourceOf(flux, `${flux.name}_member`, member)];
   const who = member === null ? "" : `, ${flux.members[member]}`;
   return { ...layer, sources, scale: flux.scales.mean, label: `${flux.name}${who}` };
 }

@@ -2,11 +2,11 @@
 import "./style.css";
 import { chart } from "./chart.js";
 import { cellAt, locator, outline } from "./grid.js";
-import { layerOf, statisticsOf } from "./layers.js";
+import { layerOf, sourceOf, statisticsOf } from "./layers.js";
 import { countryAt, features, makeMap } from "./map.js";
 import { offer, regionPanel } from "./regions.js";
 import { cellSeries, cellValue } from "./store.js";
-import { number, place, share, tick } from "./text.js";
+import { known, number, place, share, tick } from "./text.js";
 import { painter, palette } from "./tiles.js";
 
 const PAUSE = 700; // milliseconds of a period while playing
@@ -25,7 +25,8 @@ let playing = null;
 let extent = null; // bounds of the grid that was shown last
 
 const flux = () => about.fluxes.find((one) => one.name === at("flux").value);
-const member = () => (at("member").value === "" ? null : Number(at("member").value));
+// Only the mean is known of a member.
+const member = () => (at("statistic").value !== "mean" || at("member").value === "" ? null : Number(at("member").value));
 const period = () => Number(at("period").value);
 
 const regions = about.regions ? await json("regions.json") : {};
@@ -56,9 +57,8 @@ function chooseFlux() {
 }
 
 function chooseLayer() {
-  // Only the mean is known of a member.
   at("member").disabled = at("statistic").value !== "mean";
-  const layer = layerOf(flux(), at("member").disabled ? null : member(), at("statistic").value);
+  const layer = layerOf(flux(), member(), at("statistic").value);
   const colours = about.colours[layer.scale[0]];
   shown = { layer, period: period(), colours: palette(colours) };
   at("period").disabled = at("play").disabled = layer.timeless;
@@ -104,10 +104,9 @@ async function readHere() {
   const state = shown;
   const one = flux();
   const cell = cellAt(one.grid, locator(one.grid), wanted.lon, wanted.lat);
-  const source = (name, index = null) => ({ store: one.store, field: name, member: index });
   const read = (name, index) =>
-    cell && one.fields.includes(name) ? cellValue(source(name, index), state.period, cell) : null;
-  const who = at("member").disabled ? null : member();
+    cell && one.fields.includes(name) ? cellValue(sourceOf(one, name, index), state.period, cell) : null;
+  const who = member();
   const [value, lower, upper, completeness, extrapolated, outside] = await Promise.all([
     who === null ? read(one.name) : read(`${one.name}_member`, who),
     ...["lower", "upper", "completeness", "extrapolated", "outside"].map((name) => read(`${one.name}_${name}`)),
@@ -119,21 +118,20 @@ async function readHere() {
     difference = its ? await cellValue(layer.sources[0], 0, its) : NaN;
   }
   if (wanted !== here || state !== shown) return; // moved on meanwhile
-  const known = value !== null && !Number.isNaN(value);
   const country = countryAt(map, wanted.point);
   at("here").hidden = false;
   at("here-place").textContent = place(wanted.lon, wanted.lat) + (country ? `, ${country}` : "");
   at("here-name").textContent = who === null ? one.name : one.members[who];
   const set = (id, text, raw) => {
     at(id).textContent = text;
-    at(id).dataset.value = raw === null || Number.isNaN(raw) ? "" : String(raw);
+    at(id).dataset.value = known(raw) ? String(raw) : "";
   };
-  set("here-value", known ? `${number(value)} ${one.unit}` : "no value", value);
-  const interval = lower !== null && !Number.isNaN(lower);
+  set("here-value", known(value) ? `${number(value)} ${one.unit}` : "no value", value);
+  const interval = known(lower);
   at("here-interval").textContent = interval ? `${number(lower)} to ${number(upper)} ${one.unit}` : "–";
   at("here-interval").dataset.value = interval ? `${lower} ${upper}` : "";
   set("here-completeness", share(completeness), completeness);
-  const answer = (bit, yes) => (!known || bit === null ? "–" : bit ? yes : "no");
+  const answer = (bit, yes) => (!known(value) || bit === null ? "–" : bit ? yes : "no");
   set("here-extrapolated", answer(extrapolated, "yes: no tower resembles this place"), extrapolated);
   set("here-outside", answer(outside, "yes, of a predictor"), outside);
   for (const name of ["interval", "completeness", "extrapolated", "outside"]) {
@@ -143,7 +141,7 @@ async function readHere() {
   for (const element of document.querySelectorAll(".of-shown")) element.hidden = !layer.timeless;
   at("here-shown-name").textContent = layer.label;
   at("here").dataset.of = `${cell ?? "outside"} ${at("here-name").textContent} ${state.period}`; // of what these are
-  set("here-shown", difference === null || Number.isNaN(difference) ? "no value" : `${number(difference)} ${layer.unit}`, difference);
+  set("here-shown", known(difference) ? `${number(difference)} ${layer.unit}` : "no value", difference);
 }
 
 function moveTo(lngLat, point) {
@@ -174,11 +172,10 @@ async function showSeries() {
   } else {
     const cell = cellAt(one.grid, locator(one.grid), wanted.lon, wanted.lat);
     title = `${one.name} at ${place(wanted.lon, wanted.lat)}`;
-    const who = at("member").disabled ? null : member();
-    const source = (name, index = null) => ({ store: one.store, field: name, member: index });
-    const read = (name) => cellSeries(source(name), one.periods.length, cell);
+    const who = member();
+    const read = (name, index) => cellSeries(sourceOf(one, name, index), one.periods.length, cell);
     if (cell) {
-      const values = who === null ? await read(one.name) : await cellSeries(source(`${one.name}_member`, who), one.periods.length, cell);
+      const values = await (who === null ? read(one.name) : read(`${one.name}_member`, who));
       panel.labels = one.periods;
       panel.lines = [{ values, kind: "line" }];
       if (one.fields.includes(`${one.name}_lower`)) {
@@ -188,7 +185,8 @@ async function showSeries() {
       panel.marked = period();
       text = `${who === null ? "Ensemble" : one.members[who]}${panel.band ? "; band: interval of the ensemble" : ""}. ${one.unit}`;
     } else text = "Outside the product.";
-    map.getSource("cell").setData(cell && outline(one.grid, cell) ? features({ type: "LineString", coordinates: outline(one.grid, cell) }) : features());
+    const edge = cell && outline(one.grid, cell);
+    map.getSource("cell").setData(edge ? features({ type: "LineString", coordinates: edge }) : features());
   }
   if (wanted !== chosen) return;
   at("series").hidden = false;
@@ -236,22 +234,23 @@ at("simulated").hidden = !about.notice;
 at("simulated").textContent = about.notice;
 offer(at("flux"), about.fluxes.map((one) => [one.name, `${one.name}: ${one.long_name}`]));
 at("period").value = 0;
-at("flux").addEventListener("change", () => {
-  chooseFlux();
-  if (chosen) showSeries();
-});
+at("flux").addEventListener("change", chooseFlux);
 at("statistic").addEventListener("change", chooseLayer);
 at("member").addEventListener("change", chooseLayer);
 at("period").addEventListener("input", showPeriod);
 at("play").addEventListener("click", () => play(playing === null));
 at("choices").addEventListener("submit", (event) => event.preventDefault());
 
-map.on("mousemove", (event) => moveTo(event.lngLat, event.point));
+const canvas = map.getCanvas();
+map.on("mousemove", (event) => {
+  moveTo(event.lngLat, event.point);
+  const over = map.getLayer("towers") && map.queryRenderedFeatures(event.point, { layers: ["towers"] }).length;
+  canvas.style.cursor = over ? "pointer" : "crosshair";
+});
 map.on("click", (event) => {
   moveTo(event.lngLat, event.point);
   choose(event.lngLat, event.point);
 });
-const canvas = map.getCanvas();
 const middle = () => ({ lngLat: map.getCenter(), point: map.project(map.getCenter()) });
 let byKeyboard = false;
 canvas.addEventListener("keydown", (event) => {
@@ -270,10 +269,6 @@ map.on("move", () => {
 });
 canvas.addEventListener("blur", () => {
   at("crosshair").hidden = true;
-});
-map.on("mousemove", () => {
-  const over = map.getLayer("towers") && map.queryRenderedFeatures(map.project(map.unproject([here.point.x, here.point.y])), { layers: ["towers"] }).length;
-  canvas.style.cursor = over ? "pointer" : "crosshair";
 });
 map.on("load", () => {
   ready = true;

@@ -1,6 +1,6 @@
 // The panel of regions with their totals.
 import { features } from "./map.js";
-import { number, share } from "./text.js";
+import { known, number, share } from "./text.js";
 
 const at = (id) => document.getElementById(id);
 const KINDS = { global: "all cells", zonal: "bands of latitude", IGBP: "IGBP classes", country: "countries" };
@@ -35,10 +35,10 @@ export function regionPanel(regions, countries, map) {
   const statistic = at("region-statistic");
 
   function select(row, line) {
-    const known = line.getAttribute("aria-selected") === "true";
+    const selected = line.getAttribute("aria-selected") === "true";
     for (const one of at("region-rows").children) one.setAttribute("aria-selected", "false");
-    const geometry = known ? null : outlineOf(row.region_kind, row.region, countries);
-    line.setAttribute("aria-selected", String(!known));
+    const geometry = selected ? null : outlineOf(row.region_kind, row.region, countries);
+    line.setAttribute("aria-selected", String(!selected));
     map.getSource("region").setData(geometry ? features(geometry) : features());
   }
 
@@ -49,7 +49,7 @@ export function regionPanel(regions, countries, map) {
     offer(statistic, unique(ofYear, "statistic").map((one) => [one, one]));
     const shown = ofYear.filter((row) => row.statistic === statistic.value);
     if (kind.value !== "zonal") shown.sort((a, b) => Math.abs(b.value) - Math.abs(a.value));
-    const judged = shown.some((row) => (row.extrapolated ?? null) !== null);
+    const judged = shown.some((row) => known(row.extrapolated));
     at("region-extrapolated").hidden = !judged;
     at("region-unit").textContent = shown.length ? shown[0].unit : "";
     at("region-rows").replaceChildren(
@@ -59,9 +59,9 @@ export function regionPanel(regions, countries, map) {
         button.type = "button";
         button.textContent = row.region;
         button.addEventListener("click", () => select(row, line));
-        const interval = row.lower === null || row.lower === undefined ? "–" : `${number(row.lower)} to ${number(row.upper)}`;
-        const cells = [button, number(row.value), interval, share(row.completeness ?? null)];
-        if (judged) cells.push(share(row.extrapolated ?? null));
+        const interval = known(row.lower) ? `${number(row.lower)} to ${number(row.upper)}` : "–";
+        const cells = [button, number(row.value), interval, share(row.completeness)];
+        if (judged) cells.push(share(row.extrapolated));
         for (const content of cells) {
           const cell = document.createElement("td");
           cell.append(content);

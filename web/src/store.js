@@ -63,17 +63,6 @@ export async function cellValue(source, period, [column, row]) {
 }
 
 /** Read a cell of the grid itself in all periods. */
-export async function cellSeries(source, periods, [column, row]) {
-  const one = await array(source.store, 0, source.field);
-  const lead = source.member === null ? [] : [source.member];
-  const [steps, high, wide] = one.chunks.slice(-3);
-  const [i, j] = [Math.floor(row / high), Math.floor(column / wide)];
-  const times = Array.from({ length: Math.ceil(periods / steps) }, (_, t) => t);
-  const parts = await Promise.all(
-    times.map((t) => chunk(source.store, 0, source.field, [...lead, t, i, j])),
-  );
-  return Array.from({ length: periods }, (_, t) => {
-    const { data } = parts[Math.floor(t / steps)];
-    return data[((t % steps) * high + (row % high)) * wide + (column % wide)];
-  });
+export function cellSeries(source, periods, cell) {
+  return Promise.all(Array.from({ length: periods }, (_, t) => cellValue(source, t, cell)));
 }

@@ -1,8 +1,13 @@
 // Numbers and places as text.
 
+/** Return whether there is a value. */
+export function known(value) {
+  return value !== null && value !== undefined && !Number.isNaN(value);
+}
+
 /** Return a number with three significant digits, or a dash where it is missing. */
 export function number(value, digits = 3) {
-  if (value === null || value === undefined || Number.isNaN(value)) return "–";
+  if (!known(value)) return "–";
   if (value === 0) return "0";
   const decimals = Math.max(0, digits - 1 - Math.floor(Math.log10(Math.abs(value))));
   return value.toFixed(Math.min(decimals, 6)).replace("-", "−");
@@ -21,5 +26,5 @@ export function place(lon, lat) {
 }
 
 export function share(value) {
-  return value === null || Number.isNaN(value) ? "–" : `${Math.round(100 * value)} %`;
+  return known(value) ? `${Math.round(100 * value)} %` : "–";
 }

@@ -30,7 +30,7 @@ def describe_grid(field: xr.DataArray, crs: str | None) -> dict[str, Any]:
             bounds, between which the page interpolates.
     """
     y, x = (field[dim].to_numpy().astype(float) for dim in field.dims[-2:])
-    (south, height), (west, width) = _edge(y), _edge(x)
+    (south, height), (west, width) = first_edge(y), first_edge(x)
     sizes = {"rows": len(y), "columns": len(x)}
     if crs is None:
         bounds = [west, max(south, -90), west + width * len(x), min(south + height * len(y), 90)]
@@ -64,7 +64,7 @@ def describe_grid(field: xr.DataArray, crs: str | None) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _edge(centres: NDArray[np.float64]) -> tuple[float, float]:
+def first_edge(centres: NDArray[np.float64]) -> tuple[float, float]:
     """Return the lower edge of the first cell, and the size of a cell."""
     step = (centres[-1] - centres[0]) / (len(centres) - 1)
     return float(centres[0] - step / 2), float(step)

@@ -8,10 +8,10 @@ import matplotlib
 import numpy as np
 import xarray as xr
 from matplotlib.colors import to_hex
-from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from uflux_kedro.figures.maps import SPREAD_COLOURS, mean_scale
+from uflux_kedro.figures.maps import SPREAD_COLOURS, mean_scale, round_top
+from uflux_kedro.figures.peers import DIFFERENCE_COLOURS
 from uflux_kedro.products.fields import INAPPLICABLE, OUTSIDE
 
 Scale = tuple[str, float, float]
@@ -73,23 +73,14 @@ def flux_scales(flux: str, mean: xr.DataArray, width: xr.DataArray | None) -> di
         "completeness": _OF_ONE,
     } | dict.fromkeys(FLAGS, _OF_BITS)
     if width is not None:
-        scales["width"] = (SPREAD_COLOURS, 0.0, _top(width.to_numpy()))
+        scales["width"] = (SPREAD_COLOURS, 0.0, round_top(width.to_numpy(), steps=4))
     return scales
 
 
 def difference_scale(difference: NDArray[np.floating]) -> Scale:
     """Return the scale of differences, symmetrical about zero."""
-    from uflux_kedro.figures.peers import DIFFERENCE_COLOURS
-
-    top = _top(np.abs(difference))
+    top = round_top(difference, steps=4)
     return DIFFERENCE_COLOURS, -top, top
-
-
-def _top(values: NDArray[np.floating]) -> float:
-    """Return a round number near the 98th percentile."""
-    known = values[np.isfinite(values)]
-    top = float(np.percentile(known, 98)) if known.size else 0.0
-    return float(MaxNLocator(4).tick_values(0, top or 1.0)[-1])
 
 
 def colour_table(name: str) -> list[str]:

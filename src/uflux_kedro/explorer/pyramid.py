@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product as combinations
 from pathlib import Path
@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+
+from uflux_kedro.explorer.grid import first_edge
 
 _CHUNK = 128
 """Cells along each side of a chunk: one or a few of them fill a screen."""
@@ -87,7 +89,7 @@ def write_pyramid(
             for start in range(0, one.sizes["time"], _PERIODS):
                 periods = slice(start, min(start + _PERIODS, one.sizes["time"]))
                 branch = _Branch(one.isel(time=periods), area, arrays, (*place, periods))
-                for row, column in _chunks(arrays[-1].shape[-2:]):
+                for row, column in combinations(*map(range, _chunks(arrays[-1]))):
                     branch.make(count, row, column)
     return count
 
@@ -111,8 +113,8 @@ def _write_axes(group: Any, field: xr.DataArray, level: int) -> None:
     """Write the centres of the cells, and the periods."""
     for dim in field.dims[-2:]:
         centres = field[dim].to_numpy().astype(float)
-        step = (centres[-1] - centres[0]) / (len(centres) - 1)
-        edge, side = centres[0] - step / 2, step * 2**level
+        edge, step = first_edge(centres)
+        side = step * 2**level
         places = (
             centres if level == 0 else edge + side * (np.arange(_size(len(centres), level)) + 0.5)
         )
@@ -147,9 +149,9 @@ def _create(group: Any, name: str, field: xr.DataArray, level: int) -> Any:
     )
 
 
-def _chunks(shape: tuple[int, ...]) -> Iterator[tuple[int, int]]:
-    rows, columns = (-(-size // _CHUNK) for size in shape)
-    return combinations(range(rows), range(columns))
+def _chunks(array: Any) -> list[int]:
+    """Return the numbers of chunks along rows and columns."""
+    return [-(-size // _CHUNK) for size in array.shape[-2:]]
 
 
 class _Block(NamedTuple):
@@ -210,7 +212,7 @@ class _Branch:
             known = np.isfinite(values)
             self._write(0, row, column, values)
             return np.where(known, values, 0) * area, known * area
-        below = [-(-size // _CHUNK) for size in self.arrays[level - 1].shape[-2:]]
+        below = _chunks(self.arrays[level - 1])
         parts = [
             [
                 self.make(level - 1, i, j, block)

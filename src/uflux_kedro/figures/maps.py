@@ -5,7 +5,7 @@ Coastlines are the edges of the product's own land cells, so that nothing is dow
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
 
@@ -68,15 +68,20 @@ def mean_scale(flux: str, field: xr.DataArray) -> tuple[str, float, float]:
     """
     if flux in MEAN_SCALES:
         return MEAN_SCALES[flux]
-    top = _round_top([field])
+    top = round_top(field.values)
     return MAP_COLOURS["NEE"], -top, top
 
 
-def _round_top(fields: Iterable[xr.DataArray]) -> float:
-    """Return a round number near the highest 98th percentile of the size of the fields' values."""
-    values = (abs(field.values[np.isfinite(field.values)]) for field in fields)
+def round_top(*fields: np.ndarray, steps: int = 5) -> float:
+    """Return a round number near the highest 98th percentile of the size of the fields' values.
+
+    Args:
+        fields: Values, of which those that are missing are left out.
+        steps: Most steps between 0 and the number that are round as well.
+    """
+    values = (abs(field[np.isfinite(field)]) for field in fields)
     top = max((float(np.percentile(one, 98)) for one in values if one.size), default=0.0)
-    return float(MaxNLocator(5).tick_values(0, top or 1.0)[-1])
+    return float(MaxNLocator(steps).tick_values(0, top or 1.0)[-1])
 
 
 def mean_map(product: xr.Dataset, variable: str) -> xr.DataArray:
@@ -104,8 +109,8 @@ def spread_maps_figure(products: Mapping[str, xr.Dataset]) -> Figure:
     fields = {flux: mean_map(products[flux], f"{flux}_std") for flux in fluxes}
     scales = {}
     for flux in fluxes:
-        alike = [field for f, field in fields.items() if flux_unit(f) == flux_unit(flux)]
-        scales[flux] = (SPREAD_COLOURS, 0.0, _round_top(alike))
+        alike = [field.values for f, field in fields.items() if flux_unit(f) == flux_unit(flux)]
+        scales[flux] = (SPREAD_COLOURS, 0.0, round_top(*alike))
     return draw_maps(fields, scales)
 
 

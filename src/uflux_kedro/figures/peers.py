@@ -20,7 +20,7 @@ from matplotlib.ticker import MaxNLocator
 
 from uflux_kedro.figures.inputs import ordered_fluxes
 from uflux_kedro.figures.labels import axis_label, flux_unit, number
-from uflux_kedro.figures.maps import COAST, WATER, coast_segments, extension
+from uflux_kedro.figures.maps import COAST, WATER, coast_segments, extension, round_top
 from uflux_kedro.figures.scatter import IDENTITY
 from uflux_kedro.figures.style import DENSITY_COLOURS, FLUX_COLOURS, PAGE_WIDTH, styled
 from uflux_kedro.gridding.cells import cell_area, cell_edges
@@ -120,7 +120,7 @@ def _draw_flux(
 
 def _draw_difference(axis: Axes, one: xr.Dataset) -> QuadMesh:
     difference = one["difference"]
-    top = _top(difference.values)
+    top = round_top(difference.values, steps=4)
     axis.set_facecolor(WATER)
     edges = [cell_edges(one[name].to_numpy()) for name in ("longitude", "latitude")]
     picture = axis.pcolormesh(
@@ -166,7 +166,7 @@ def peer_seasons_figure(comparisons: Mapping[str, xr.Dataset], peer: str) -> Fig
     said = []
     for axes, flux in zip(rows, fluxes, strict=True):
         one = comparisons[flux]
-        top = _top(one["seasonal_difference"].to_numpy())
+        top = round_top(one["seasonal_difference"].to_numpy(), steps=4)
         means = area_mean(one["seasonal_difference"]).to_numpy()
         coast = list(coast_segments(one["difference"].notnull()))
         for axis, season, mean in zip(axes, one["season"].to_numpy(), means, strict=True):
@@ -205,13 +205,6 @@ def _draw_season(axis: Axes, field: xr.DataArray, top: float) -> AxesImage:
     )
     axis.set(xticks=[], yticks=[])
     return picture
-
-
-def _top(values: np.ndarray) -> float:
-    """Return a round number near the 98th percentile of the size of the values."""
-    size = np.abs(values[np.isfinite(values)])
-    top = float(np.percentile(size, 98)) if size.size else 0.0
-    return float(MaxNLocator(4).tick_values(0, top or 1.0)[-1])
 
 
 @styled()

@@ -17,6 +17,7 @@ from uflux_kedro.files import replacing
 from uflux_kedro.gridding.cells import cell_area, cell_bounds
 from uflux_kedro.installed import version_of
 from uflux_kedro.simulated import SOME_TOWERS, TOWERS, marked, notice, titled
+from uflux_kedro.variables import CF_UNITS
 
 FILL_VALUE = np.float32(-9999)
 
@@ -56,8 +57,6 @@ _PROJECTED = {
     }
     for name in ("y", "x")
 }
-# UDUNITS, which CF requires, has no "gC"; the standard name says that the mass is carbon.
-_CF_UNITS = {"gC m-2 d-1": "g m-2 d-1"}
 _NO_REFERENCES = "none: the towers are simulated"
 _REFERENCES = "Flux-tower data: FLUXNET2015, https://doi.org/10.1038/s41597-020-0534-3"
 
@@ -151,8 +150,8 @@ def field_attributes(attributes: Mapping[str, Any], axes: Sequence[str]) -> dict
         axes: Axes of the grid.
     """
     found = dict(attributes)
-    if found.get("units") in _CF_UNITS:
-        found |= {"units": _CF_UNITS[found["units"]], "comment": "mass of carbon"}
+    if found.get("units") in CF_UNITS:
+        found |= {"units": CF_UNITS[found["units"]], "comment": "mass of carbon"}
     area = {} if "x" in axes else {"cell_measures": "area: cell_area"}
     return found | {"grid_mapping": "crs"} | area
 

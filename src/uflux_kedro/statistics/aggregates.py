@@ -15,6 +15,7 @@ from uflux_kedro.statistics.correlated import SumErrors
 from uflux_kedro.statistics.means import full_years, interannual_variability, period_days
 from uflux_kedro.statistics.zone_sums import ZoneSums, sum_over_zones
 from uflux_kedro.statistics.zones import Zones
+from uflux_kedro.variables import CF_UNITS
 
 ALL_YEARS = "all"
 """Year of the rows that are of the whole record."""
@@ -48,7 +49,7 @@ TOTALS = {
 }
 """Unit of a field -> factor of its sum over m2 and days, and the total's unit."""
 
-_CANONICAL = {"g m-2 d-1": "gC m-2 d-1"}
+_CANONICAL = {written: unit for unit, written in CF_UNITS.items()}
 
 
 class AggregateTables(NamedTuple):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from itertools import pairwise
+from itertools import product as pairs
 
 import numpy as np
 import xarray as xr
@@ -64,29 +65,25 @@ def compare_resolutions(
     sums = np.zeros((2, box.sizes["latitude"] * box.sizes["longitude"] + 1))
     block = -(-max(field.sizes[a] for a in axes) // _PICTURE)
     shape = tuple(-(-field.sizes[a] // block) for a in axes)
-    picture = np.zeros((2, *shape))
+    picture = np.zeros((2, shape[0] * shape[1]))
     edges = [cell_edges(box[name].to_numpy()) for name in ("latitude", "longitude")]
-    for rows, columns in _tiles(field, axes):
+    for rows, columns in pairs(*(_parts(field.sizes[axis]) for axis in axes)):
         tile = field.isel({axes[0]: rows, axes[1]: columns})
         values, known = _mean_of(tile, weights[1])
         area, places = _cells(fine, axes, rows, columns, crs, edges)
-        amount = np.where(known, values, 0) * area
-        for which, what in enumerate((amount, known * area)):
-            sums[which] += np.bincount(places, what.ravel(), minlength=sums.shape[1])
         at = np.add.outer(
             np.arange(rows.start, rows.stop) // block * shape[1],
             np.arange(columns.start, columns.stop) // block,
         )
-        for which, what in enumerate((amount, known * area)):
-            picture[which] += np.bincount(
-                at.ravel(), what.ravel(), minlength=shape[0] * shape[1]
-            ).reshape(shape)
+        for which, what in enumerate((np.where(known, values, 0) * area, known * area)):
+            for summed, where in ((sums, places), (picture, at.ravel())):
+                summed[which] += np.bincount(where, what.ravel(), minlength=summed.shape[1])
     grid = [s[:-1].reshape(box.sizes["latitude"], -1) for s in sums]
     cells = cell_area(box).to_numpy()
     share = grid[1] / cells
     with np.errstate(invalid="ignore", divide="ignore"):
         averaged = np.where(share >= least_share, grid[0] / grid[1], np.nan)
-        shown = picture[0] / picture[1]
+        shown = (picture[0] / picture[1]).reshape(shape)
     times = box[variable].transpose("time", "latitude", "longitude")
     ours, valid = _mean_of(times, weights[0])
     ours = np.where(valid, ours, np.nan)
@@ -190,14 +187,10 @@ def _box(coarse: xr.Dataset, fine: xr.Dataset, axes: tuple[str, str], crs: str) 
     return coarse.isel(inside)
 
 
-def _tiles(field: xr.DataArray, axes: tuple[str, str]) -> Iterator[tuple[slice, slice]]:
-    rows, columns = (field.sizes[axis] for axis in axes)
-    for row in range(0, rows, _EDGE):
-        for column in range(0, columns, _EDGE):
-            yield (
-                slice(row, min(row + _EDGE, rows)),
-                slice(column, min(column + _EDGE, columns)),
-            )
+def _parts(cells: int) -> list[slice]:
+    """Return the parts of an axis, none of which is a single cell, whose edges would be unknown."""
+    starts = range(0, max(cells - 1, 1), _EDGE)
+    return [slice(*ends) for ends in pairwise([*starts, cells])]
 
 
 def _mean_of(field: xr.DataArray, days: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -38,6 +38,9 @@ def as_mapped(held_out: pd.DataFrame, closed: pd.DataFrame | None = None) -> pd.
     Returns:
         ``held_out`` with ``prediction`` and interval reconciled; as on the map, rows that another
         flux of the budget lacks stay as predicted.
+
+    Raises:
+        InputError: If ``closed`` lacks a column.
     """
     if closed is None:
         return held_out

@@ -117,14 +117,15 @@ def _about_mean(squares: Floats, total: Floats, n: Floats) -> Floats:
     return np.where(spread > 1e-13 * squares, spread, np.nan)
 
 
-def _pearson(s: PairSums) -> Floats:
+def pearson(s: PairSums) -> Floats:
+    """Return Pearson's correlation."""
     r = s.spread_both / np.sqrt(s.spread_truth * s.spread_prediction)
     return np.where(s.spread_prediction > 0, np.clip(r, -1, 1), np.nan)
 
 
 def r2(s: PairSums) -> Floats:
     """Return the square of Pearson's correlation."""
-    return _pearson(s) ** 2
+    return pearson(s) ** 2
 
 
 def nse(s: PairSums) -> Floats:
@@ -172,7 +173,7 @@ def kge(s: PairSums) -> Floats:
     variability = np.sqrt(s.spread_prediction / s.spread_truth)
     known = abs(s.mean_truth) >= LEAST_MEAN * np.sqrt(s.spread_truth / s.n)
     bias = np.where(known, s.mean_prediction / s.mean_truth, np.nan)
-    return 1 - np.sqrt((_pearson(s) - 1) ** 2 + (variability - 1) ** 2 + (bias - 1) ** 2)
+    return 1 - np.sqrt((pearson(s) - 1) ** 2 + (variability - 1) ** 2 + (bias - 1) ** 2)
 
 
 def ccc(s: PairSums) -> Floats:
@@ -190,7 +191,7 @@ def std_err(s: PairSums) -> Floats:
 
 def p_value(s: PairSums) -> Floats:
     """Return the two-sided p-value of slope 0, by Student's t; NaN for fewer than three rows."""
-    r = _pearson(s)
+    r = pearson(s)
     freedom = np.where(s.n > 2, s.n - 2, np.nan)
     t = abs(r) * np.sqrt(freedom / (1 - r**2))
     return 2 * special.stdtr(freedom, -t)

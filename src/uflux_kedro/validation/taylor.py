@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from uflux_kedro.validation.metrics import PairSums, evaluate
+from uflux_kedro.validation.metrics import PairSums, evaluate, nse, pearson
 
 TAYLOR_COLUMNS = ("member", "sites", "n", "correlation", "deviation", "error", "NSE")
 
@@ -41,11 +41,11 @@ def _statistics(table: pd.DataFrame) -> tuple[int, int, float, float, float, flo
     found = evaluate(
         sums,
         {
-            "correlation": lambda s: s.spread_both / np.sqrt(s.spread_truth * s.spread_prediction),
+            "correlation": pearson,
             "deviation": lambda s: np.sqrt(s.spread_prediction / s.spread_truth),
-            "NSE": lambda s: 1 - s.ee / s.spread_truth,
+            "NSE": nse,
         },
     )
-    r, s, nse = (float(value[0]) for value in found.values())
+    r, s, efficiency = (float(value[0]) for value in found.values())
     error = float(np.sqrt(max(0.0, 1 + s**2 - 2 * s * r))) if np.isfinite(r * s) else np.nan
-    return known["site_id"].nunique(), len(known), r, s, error, nse
+    return known["site_id"].nunique(), len(known), r, s, error, efficiency

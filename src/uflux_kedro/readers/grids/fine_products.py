@@ -14,12 +14,10 @@ from uflux_kedro.errors import InputError
 from uflux_kedro.readers.grids.geotiff import open_raster
 from uflux_kedro.readers.grids.guards import open_netcdf
 from uflux_kedro.readers.grids.peers import read_peer
-from uflux_kedro.variables import VARIABLES
+from uflux_kedro.variables import CF_UNITS, VARIABLES
 
 _BLOCK = {"time": 1, "y": 1024, "x": 1024}
 _DATE = re.compile(r"_(\d{4}-\d{2}-\d{2})$")
-_AS_WRITTEN = {"gC m-2 d-1": "g m-2 d-1"}
-"""Canonical unit -> the unit that a finished product declares, whose standard name says carbon."""
 
 
 def read_fine_product(
@@ -78,7 +76,7 @@ def _checked(cube: xr.Dataset, path: Path, variable: str, name: str, sign: int) 
     field = cube[name]
     canonical = VARIABLES[variable].unit
     declared = str(field.attrs.get("units", canonical))
-    if declared not in (canonical, _AS_WRITTEN.get(canonical)):
+    if declared not in (canonical, CF_UNITS.get(canonical)):
         raise InputError(path, name, expected=f"the unit {canonical}", found=repr(declared))
     crs = {}
     if "x" in field.dims:
