@@ -18,6 +18,7 @@ from pathlib import Path
 
 from uflux_kedro.configuration import PROJECT_PATH
 from uflux_kedro.errors import without_secrets
+from uflux_kedro.tracking.provenance import PORT
 
 
 def address(server: str, experiment: str) -> str:
@@ -63,7 +64,7 @@ def _open(server: str, page: str) -> None:
 def main() -> None:
     """Start the UI on the loopback address and open the page of the runs."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--port", type=int, default=5000)
+    parser.add_argument("--port", type=int, default=PORT)
     parser.add_argument("--no-browser", action="store_true", help="only print the address")
     options = parser.parse_args()
     store = os.environ.get("MLFLOW_TRACKING_URI", f"sqlite:///{PROJECT_PATH / 'mlflow.db'}")

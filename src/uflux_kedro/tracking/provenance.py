@@ -12,8 +12,8 @@ from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
-_LOCAL = "http://127.0.0.1:5000"
-"""Where ``python -m uflux_kedro.tracking`` serves MLflow's pages."""
+PORT = 5000
+"""Port at which ``python -m uflux_kedro.tracking`` serves MLflow's pages, unless told another."""
 
 
 def members_of(pipeline: Any) -> list[str]:
@@ -94,7 +94,8 @@ def page_of(run: Any) -> str:
     """Return the address of a run's page: on the server that keeps it, or on one of this machine."""
     store = os.environ.get("MLFLOW_TRACKING_URI", "")
     # Without the password that the address may have.
-    server = re.sub(r"//[^/@]*@", "//", store).rstrip("/") if store.startswith("http") else _LOCAL
+    remote = re.sub(r"//[^/@]*@", "//", store).rstrip("/") if store.startswith("http") else ""
+    server = remote or f"http://127.0.0.1:{PORT}"
     return f"{server}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}"
 
 
