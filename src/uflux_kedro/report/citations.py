@@ -210,7 +210,7 @@ def attribution_text(found: Attribution) -> str:
     references = [*cited, *(f"{paper.text} https://doi.org/{paper.doi}" for paper in found.papers)]
     parts = {
         "Remarks": found.remarks,
-        "Acknowledgements": [" ".join(found.acknowledgements)] if found.acknowledgements else [],
+        "Acknowledgements": ["\n".join(found.acknowledgements)] if found.acknowledgements else [],
         "Data availability": found.availability,
         "References": references,
     }
