@@ -63,7 +63,7 @@ def read_snapshot(path: Path) -> pd.DataFrame:
         One row a product: ``site_id``, ``hub``, ``product`` (name of the archive without ``.zip``),
         ``network`` (code of the source network, the first part of that name), ``latitude``,
         ``longitude`` (degrees), ``IGBP``, ``first_year``, ``last_year``, ``name`` (of the site),
-        ``citation``, ``doi``, ``link`` (address of the archive). What is not known is empty or NaN; so
+        ``citation``, ``identifier`` (as the hub has it), ``doi``, ``link`` (address of the archive). What is not known is empty or NaN; so
         are places at 0, 0 and the class UNK, with which the hubs fill in unknown ones.
 
     Raises:
@@ -97,9 +97,21 @@ def read_snapshot(path: Path) -> pd.DataFrame:
     # The name of the archive rules, as the licence of the archives says.
     table["network"] = table["product"].str.partition("_")[0]
     table["doi"] = [
-        find_doi(i, c) for i, c in zip(table.pop("identifier"), table["citation"], strict=True)
+        find_doi(i, c) for i, c in zip(table["identifier"], table["citation"], strict=True)
     ]
     return table
+
+
+def without_people(path: Path) -> bytes:
+    """Return a snapshot as CSV with the columns that this project reads, as they were written.
+
+    Raises:
+        InputError: If it cannot be read.
+    """
+    header = read_header(File(path))
+    kept = [c for c in header.columns if c.strip().lower() in COLUMNS]
+    table = read_text(path, kept, usecols=lambda c: c in kept)
+    return table.to_csv(index=False, lineterminator="\n").encode()
 
 
 def find_doi(*texts: str) -> str:
