@@ -57,7 +57,7 @@ def build_training_table(
     check_igbp(sites, "sites")
     places = [name for name in COLUMNS.values() if name in sites]
     collections = sites.set_index("site_id").reindex(columns=[COLLECTION])[COLLECTION].dropna()
-    sites = sites.loc[sites["site_id"].isin(towers["site_id"]), places]
+    sites = sites.loc[sites["site_id"].isin(towers["site_id"].unique()), places]
     fluxes = [c for c in towers if c.removesuffix("_QC") in FLUXES or flux_beside(str(c))]
     keys = ["site_id", "time"]
     if drivers is None:
@@ -75,7 +75,7 @@ def build_training_table(
     first = [*keys, "latitude", "longitude", "climate", *fluxes]
     rest = [c for c in table if c not in first and c != "elevation"]
     table = table[first + rest].sort_values(keys, ignore_index=True)
-    used = collections[collections.index.isin(table["site_id"])]
+    used = collections[collections.index.isin(table["site_id"].unique())]
     names = [name for of in used.unique() for name in of.split(", ")]
     table.attrs = {**towers.attrs, **marked(mark_of(towers, drivers)), **from_collections(*names)}
     return table
