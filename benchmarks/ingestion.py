@@ -4,6 +4,7 @@ Each measurement runs in a process of its own, so that peak memory can be attrib
 
     python -m benchmarks.ingestion              # all
     python -m benchmarks.ingestion "one table"  # those with these words in their name
+    python -m benchmarks.ingestion network 40 80  # networks of 40 and of 80 towers by day
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Callable
-from io import StringIO
+from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -164,6 +165,57 @@ def simulate_table(folder: Path) -> Path:
     return path
 
 
+def simulate_network(folder: Path, towers: int) -> Path:
+    """Write the archives of a network as the hubs deliver them since 2025: twenty years of days each.
+
+    Tables have 390 columns. All towers have the same numbers, so that one table is compressed once
+    and its archive copied under other names of the same length.
+    """
+    rng = np.random.default_rng(4)
+    days = pd.date_range(f"{YEARS[0]}", f"{YEARS[-1]}-12-31")
+    season = np.cos((days.dayofyear.to_numpy() - 200) / 365.25 * 2 * np.pi)
+    known = {
+        "TA_F": 10 + 10 * season, "SW_IN_F": 150 + 100 * season, "LW_IN_F": 310 + 30 * season,
+        "VPD_F": 5 + 3 * season, "PA_F": 98 + 0 * season, "P_F": 2 + 0 * season, "WS_F": 2 + 0 * season,
+        "NETRAD": 80 + 80 * season, "G_F_MDS": 2 * season, "USTAR": 0.3 + 0 * season,
+        "CO2_F_MDS": 390 + 0 * season, "TS_F_MDS_1": 9 + 6 * season, "SWC_F_MDS_1": 30 - 5 * season,
+        "NEE_VUT_REF": -1 - 2 * season, "NEE_CUT_REF": -1 - 2 * season, "GPP_NT_VUT_REF": 5 + 4 * season,
+        "GPP_DT_VUT_REF": 5 + 4 * season, "RECO_NT_VUT_REF": 4 + 2 * season,
+        "RECO_DT_VUT_REF": 4 + 2 * season, "H_F_MDS": 40 + 20 * season, "H_CORR": 45 + 20 * season,
+        "LE_F_MDS": 50 + 30 * season, "LE_CORR": 55 + 30 * season,
+    }  # fmt: skip
+    spreads = [f"{n}_RANDUNC" for n in ("NEE_VUT_REF", "H", "LE")]
+    spreads += [f"{n}_VUT_{p}" for n in ("NEE", "GPP_NT", "RECO_NT") for p in ("16", "84")]
+    quality = [f"{n}_QC" for n in known if n.endswith(("_F", "_MDS", "_MDS_1", "NEE_VUT_REF"))]
+    rest = 390 - 1 - len(known) - len(spreads) - len(quality)
+    values = {n: v * rng.normal(1, 0.002, len(days)) for n, v in known.items()}
+    values |= {n: rng.uniform(0.1, 1, len(days)) for n in [*spreads, *quality]}
+    values |= {f"NEE_CUT_{i:03d}": rng.normal(size=len(days)) for i in range(rest)}
+    table = pd.DataFrame({"TIMESTAMP": days.strftime("%Y%m%d")} | values)
+    text = table.to_csv(index=False, float_format="%.6g")
+    years = f"{YEARS[0]}-{YEARS[-1]}_v1.3_r1"
+    first = _site(0)
+    packed = BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        archive.writestr(f"AMF_{first}_FLUXNET_FLUXMET_DD_{years}.csv", text)
+        for step in ("HH", "WW", "MM", "YY"):  # of which the names alone are looked at
+            archive.writestr(f"AMF_{first}_FLUXNET_FLUXMET_{step}_{years}.csv", "TIMESTAMP\n")
+        archive.writestr("README.txt", "simulated")
+    sites = [_site(number) for number in range(towers)]
+    for site in sites:
+        content = packed.getvalue().replace(f"AMF_{first}_".encode(), f"AMF_{site}_".encode())
+        (folder / f"AMF_{site}_FLUXNET_{years}.zip").write_bytes(content)
+    classes = np.resize(["ENF", "DBF", "GRA", "CRO", "WET"], towers)
+    place = {"SITE_ID": sites, "LOCATION_LAT": 50.0, "LOCATION_LONG": 10.0, "IGBP": classes}
+    pd.DataFrame(place).to_csv(folder / "sites.csv", index=False)
+    return folder
+
+
+def _site(number: int) -> str:
+    """Return the name of a tower; all have the same length."""
+    return f"XX-{number:03d}"
+
+
 # ---------------------------------------------------------------- readers
 
 
@@ -209,6 +261,43 @@ def with_plain_pandas_by_month(path: str) -> str:
             tables.append(pd.read_csv(member, na_values=-9999))
     raw = pd.concat(tables)
     return f"{len(raw)} rows, mean GPP {raw['GPP_NT_VUT_REF'].mean():.3f}"
+
+
+def from_archives_to_training_table(path: str) -> str:
+    """Read, check and admit towers and join their predictors, as the pipelines do; return a summary."""
+    from uflux_kedro.features.training_table import build_training_table
+    from uflux_kedro.pipelines.ingestion.nodes import read_tower_files
+    from uflux_kedro.pipelines.ingestion.quality_nodes import admit_towers, check_tower_quality
+    from uflux_kedro.quality.parameters import QualityParameters
+    from uflux_kedro.readers.parameters import TowerParameters
+
+    files = sorted(Path(path).iterdir())
+    reading, checking = (
+        TowerParameters(resolution="DD"),
+        QualityParameters(on_suspicion="report", false_alarm=0.01),
+    )
+    towers, sites, _, lost, _ = read_tower_files(files, reading)
+    _told("read")
+    towers, findings, page = check_tower_quality(towers, sites, files, reading, checking)
+    _told("checked")
+    towers, sites, _ = admit_towers(towers, sites, findings, files, Path(path), checking, lost)
+    table = build_training_table(towers, sites)
+    _told("joined")
+    return f"{len(table)} rows of {table['site_id'].nunique()} towers, page of {len(page) / 1e6:.1f} MB"
+
+
+def _told(what: str) -> None:
+    print(
+        f"{what}: {time.process_time():.0f} CPU s, peak {_peak_kibibytes() / 2**20:.2f} GB",
+        file=sys.stderr,
+    )
+
+
+def network(folder: Path, towers: int) -> Measured:
+    """Measure a network of towers by day, from archives to the training table."""
+    simulate_network(folder, towers)
+    what = f"{towers} towers by day, {len(YEARS)} years, zips of 390 columns, to the training table"
+    return measure(what, "uflux_kedro", from_archives_to_training_table, str(folder))
 
 
 def towers_half_hours_to_days(folder: Path) -> list[Measured]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from graphlib import TopologicalSorter
 
+import pandas as pd
 import pytest
 import yaml
 from kedro.framework.project import configure_project, pipelines
@@ -14,6 +15,7 @@ from kedro.io import AbstractDataset
 
 from tests.testing.project import PROJECT
 from uflux_kedro.readers.towers.left_out import as_table, in_words
+from uflux_kedro.readers.towers.products import COLUMNS, product_table
 
 # Each folder of conf with a file in it; conf/local is the user's own.
 ENVIRONMENTS = sorted({f.parent.name for f in PROJECT.glob("conf/*/*.yml")} - {"local"})
@@ -57,6 +59,17 @@ def test_names_and_layers_of_the_catalog():
     for name, entry in entries.items():
         assert re.fullmatch(r"[a-z{][A-Za-z0-9_.{}]*", name), name
         assert entry["metadata"]["kedro-viz"]["layer"] in LAYERS, name
+
+
+@pytest.mark.parametrize("names", [[], ["XX-Aaa", "NA-001"]])
+def test_products_of_towers_come_back_as_they_were_saved(tmp_path, names):
+    entry = yaml.safe_load((PROJECT / "conf/base/catalog.yml").read_text())["tower_products"]
+    entry["filepath"] = str(tmp_path / "tower_products.csv")
+    dataset = AbstractDataset.from_config("tower_products", entry)
+    empty = dict.fromkeys(COLUMNS, "")
+    table = product_table([empty | {"site_id": name, "product": "001"} for name in names])
+    dataset.save(table)
+    pd.testing.assert_frame_equal(dataset.load(), table)
 
 
 def test_towers_left_out_as_a_whole_are_told_after_they_are_saved(tmp_path):

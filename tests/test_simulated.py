@@ -14,6 +14,7 @@ from uflux_kedro.demo_world import DemoWorldParameters, write_demo_world
 from uflux_kedro.features import build_drivers
 from uflux_kedro.features.training_table import build_training_table
 from uflux_kedro.gridding.grids import TargetGrid
+from uflux_kedro.origins import collections_of
 from uflux_kedro.readers import read_cube, read_towers
 from uflux_kedro.simulated import is_simulated, mark_of, notice, titled
 
@@ -68,8 +69,10 @@ def test_other_files_do_not(raw, real, tmp_path):
 
 
 def test_towers_say_whether_all_or_some_are_simulated(raw, real):
-    towers, _ = read_towers(raw / "towers")
+    towers, sites = read_towers(raw / "towers", collection="FLUXNET2015")
     assert mark_of(towers) == "towers"
+    assert "collection" not in sites, "simulated towers are of no collection"
+    assert not towers.attrs["products"]
     assert mark_of(read_towers(real)[0]) == ""
     assert "simulated" not in read_towers(real)[0].attrs
     mixed, _ = read_towers([raw / "towers", *sorted(real.glob("FLX*")), real / "sites.csv"])
@@ -86,7 +89,9 @@ def test_the_mark_reaches_the_training_table(raw, real):
     drivers = build_drivers(cubes, grid)
     assert drivers.attrs["simulated"] == "ERA5, IGBP"
     measured, places = read_towers(real)
-    assert mark_of(build_training_table(measured, places, drivers)) == "ERA5, IGBP"
+    table = build_training_table(measured, places, drivers)
+    assert mark_of(table) == "ERA5, IGBP"
+    assert collections_of(table) == ("FLUXNET2015",)
     cubes["ERA5"] = cubes["ERA5"].drop_attrs(deep=False)
     assert mark_of(build_drivers(cubes, grid)) == "IGBP"
 

@@ -60,6 +60,7 @@ def test_it_predicts_as_its_model_does_before_and_after_the_disk(rows, model, tm
 
 
 def test_the_card_says_what_it_is(rows, tmp_path):
+    rows.attrs["collections"] = "FLUXNET2015"
     member(rows, "XGB").save(tmp_path / "member")
 
     def strict(constant):
@@ -69,6 +70,7 @@ def test_the_card_says_what_it_is(rows, tmp_path):
     assert card["unit"] == "gC m-2 d-1"
     assert card["rows"] == 240
     assert len(card["sites"]) == 12
+    assert card["collections"] == "FLUXNET2015"
     assert list(card["predictors"]) == list(PREDICTORS)
     np.testing.assert_allclose(
         [card["predictors"]["ERA5_TA"][end] for end in ("min", "max")],

@@ -39,8 +39,10 @@ def test_a_file_or_a_folder_may_be_named(folder, inner):
     loader = OmegaConfigLoader(str(PROJECT / "conf"), env="fluxnet2015", **CONFIG_LOADER_ARGS)
     parameters = TowerParameters.model_validate(loader["parameters"]["towers"])
     files = raw_towers("fluxnet2015", towers_path=str(folder / inner)).load()
-    towers, sites, missing, left_out = read_tower_files(files, parameters)
+    towers, sites, missing, left_out, products = read_tower_files(files, parameters)
     assert left_out == []
+    assert products.empty
+    assert sites["collection"].tolist() == ["FLUXNET2015"]
     assert towers["GPP"].tolist() == [1.0, 2.0]
     assert sites["site_id"].tolist() == ["DE-Abc"]
     assert "EVI" in missing

@@ -15,6 +15,7 @@ from pyproj import CRS
 from tests.testing.drivers import Sum, make_drivers
 from uflux_kedro.errors import InputError
 from uflux_kedro.files import sha256
+from uflux_kedro.origins import collections_of
 from uflux_kedro.products.cf import finish_product, write_netcdf
 from uflux_kedro.products.prediction import predict_cube
 
@@ -55,6 +56,7 @@ def test_global_attributes_hold_the_provenance(product):
 )
 def test_simulated_data_are_said_to_be(product, mark, source, cites):
     settings = {"members": ["a"], "parameters": {}, "checksums": {}, "simulated": mark}
+    settings |= {} if mark == "towers, ERA5" else {"collections": ("FLUXNET2015",)}
     attributes = finish_product(product, title="GPP", **settings).attrs
     assert attributes["source"].endswith(source)
     assert ("FLUXNET2015" in attributes["references"]) == cites
@@ -65,6 +67,32 @@ def test_simulated_data_are_said_to_be(product, mark, source, cites):
     else:
         assert attributes["title"] == "GPP"
         assert not {"comment", "simulated"} & set(attributes)
+
+
+@pytest.mark.parametrize(
+    ("collections", "says"),
+    [
+        ((), "their source is not stated"),
+        (
+            ("FLUXNET",),
+            "FLUXNET (https://doi.org/10.1038/s41597-020-0534-3); each tower's product has",
+        ),
+        (
+            ("OzFlux",),
+            "OzFlux (https://doi.org/10.5194/bg-13-5895-2016, https://doi.org/10.5194/bg-14",
+        ),
+        (
+            ("FluxDataKit", "PLUMBER2"),
+            "data: FluxDataKit, PLUMBER2 (https://doi.org/10.5194/essd-14",
+        ),
+    ],
+)
+def test_references_are_those_of_the_towers_collections(product, collections, says):
+    settings = {"members": ["a"], "parameters": {}, "checksums": {}, "collections": collections}
+    made = finish_product(product, title="GPP", **settings)
+    assert says in made.attrs["references"]
+    assert "FLUXNET2015" not in made.attrs["references"]
+    assert collections_of(made) == collections
 
 
 def test_units_are_those_that_cf_tools_read(product):

@@ -1,4 +1,4 @@
-"""Download files from Zenodo, the Climate Data Store and Google Earth Engine.
+"""Download files from Zenodo, the Climate Data Store, Google Earth Engine and the hubs of FLUXNET.
 
 Each service has a fetcher. :func:`download` lists the files of all orders, checks that the disk has
 room, downloads the missing ones, verifies them and records them in a manifest::
@@ -19,7 +19,13 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "climate_data_store": ["ClimateDataStoreFetcher"],
         "earth_engine": ["EarthEngineFetcher"],
-        "parameters": ["ClimateDataStoreYears", "EarthEngineImages", "ZenodoRecord"],
+        "fluxnet": ["FluxnetFetcher"],
+        "parameters": [
+            "ClimateDataStoreYears",
+            "EarthEngineImages",
+            "FluxnetProducts",
+            "ZenodoRecord",
+        ],
         "remote": ["Fetcher", "RemoteFile"],
         "run": ["COLUMNS", "download"],
         "session": ["Patience"],

@@ -8,7 +8,6 @@ is downloaded by :mod:`uflux_kedro.downloads.transfer`, which resumes.
 from __future__ import annotations
 
 import logging
-import zipfile
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -21,6 +20,7 @@ from uflux_kedro.downloads.partial import Partial
 from uflux_kedro.downloads.remote import RemoteFile
 from uflux_kedro.downloads.session import Patience, Session
 from uflux_kedro.downloads.transfer import transfer
+from uflux_kedro.downloads.zips import damage_of
 from uflux_kedro.errors import ConfigurationError, InputError
 
 _log = logging.getLogger(__name__)
@@ -113,7 +113,7 @@ class ClimateDataStoreFetcher:
             ) from error
         arrived = transfer(Session(self._patience), created, partial)
         # The store publishes no checksum, but a zip archive stores one for each file in it.
-        fault = _damage(partial)
+        fault = damage_of(partial.path)
         if fault:
             partial.discard()
             raise InputError(
@@ -153,12 +153,3 @@ def _request(order: ClimateDataStoreYears, year: int, variables: tuple[str, ...]
     if order.area:
         request["area"] = list(order.area)
     return request
-
-
-def _damage(partial: Partial) -> str | None:
-    try:
-        with zipfile.ZipFile(partial.path) as archive:
-            damaged = archive.testzip()
-    except (zipfile.BadZipFile, OSError) as error:
-        return f"{type(error).__name__}: {error}"
-    return f"damaged file {damaged} in it" if damaged else None

@@ -38,6 +38,9 @@ FLUXES = (
 SENTINEL2_BANDS = ("B02", "B04", "B08", "SCL")
 """Bands that the reader ``sentinel2`` uses: blue, red, near infrared, scene classification."""
 
+FLUXNET_HUBS = ("AmeriFlux", "ICOS", "TERN")
+"""Data hubs that the FLUXNET Shuttle asks."""
+
 _DAY = timedelta(days=1)
 
 
@@ -170,6 +173,43 @@ class EarthEngineImages(_Order):
         return self
 
 
+class FluxnetProducts(_Order):
+    """Archives of towers from the data hubs of FLUXNET, as a snapshot of the FLUXNET Shuttle lists them."""
+
+    folder: Folder = "towers"
+    """Folder of the archives, below that of the raw data."""
+
+    snapshot: Annotated[str, StringConstraints(min_length=1)]
+    """File that the Shuttle wrote, or its address; a relative path starts in the project's folder."""
+
+    hubs: tuple[Literal["AmeriFlux", "ICOS", "TERN"], ...] = ()
+    """Data hubs; all by default. The snapshot must list products of each, unless ``sites`` names the
+    towers: a hub that was silent when the snapshot was made is absent from it."""
+
+    sites: tuple[str, ...] = ()
+    """Towers, such as ``US-Ha1``; all by default."""
+
+    without: tuple[str, ...] = ()
+    """Towers that are left out."""
+
+    igbp: tuple[str, ...] = ()
+    """IGBP classes, such as ``ENF``; all by default."""
+
+    first_year: int | None = None
+    """Archives that end before this year are left out."""
+
+    last_year: int | None = None
+    """Archives that begin after this year are left out."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> FluxnetProducts:
+        if (self.last_year or 9999) < (self.first_year or 0):
+            raise ValueError(
+                f"last_year = {self.last_year}: expected first_year = {self.first_year} or later"
+            )
+        return self
+
+
 class DownloadParameters(Parameters):
     """The block ``download``: the files to download into the raw data, and how patiently."""
 
@@ -181,6 +221,9 @@ class DownloadParameters(Parameters):
 
     earth_engine: tuple[EarthEngineImages, ...] = ()
     """Images of Google Earth Engine, each order with its folder."""
+
+    fluxnet: tuple[FluxnetProducts, ...] = ()
+    """Archives of FLUXNET's towers, each order with its folder."""
 
     changed: Literal["refuse", "refetch"] = "refuse"
     """If a file was changed by its service or locally since it was downloaded: ``refuse`` stops
@@ -204,6 +247,9 @@ class DownloadParameters(Parameters):
             # Parameters are recorded in MLflow.
             raise ValueError("expected an address without user, password or token")
         return address
+
+    fluxnet_pause: float = Field(1.0, ge=0)
+    """Pause before each archive of FLUXNET, seconds."""
 
     earth_engine_tile: int = Field(2048, ge=16, le=3500)
     """Edge of the tile that one request to Earth Engine covers, cells; a response holds 48 MB at

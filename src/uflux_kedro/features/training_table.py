@@ -11,6 +11,8 @@ from uflux_kedro.features.derived import derive_predictors
 from uflux_kedro.features.parameters import CarryOverParameters
 from uflux_kedro.gridding.sampling import sample_at_sites
 from uflux_kedro.lazy import pd, xr
+from uflux_kedro.origins import from_collections
+from uflux_kedro.readers.towers.products import COLLECTION
 from uflux_kedro.readers.towers.sites import COLUMNS, check_igbp, check_metadata
 from uflux_kedro.simulated import mark_of, marked
 from uflux_kedro.variables import FLUXES, IGBP_CLASSES, flux_beside, parse_predictor
@@ -44,7 +46,7 @@ def build_training_table(
         ``site_id``, ``time``, ``latitude``, ``longitude`` (of the tower), ``climate``, fluxes,
         their ``_QC`` and the columns beside them such as ``NEE_RANDUNC``, predictors. IGBP is the code of the tower's own class, since a cell of the
         map covers many classes; Latitude is the cell's, or without a cube the tower's. ``attrs``
-        are the towers', with the mark of simulated data of both.
+        are the towers', with the mark of simulated data of both and the collections of the towers.
 
     Raises:
         ConfigurationError: If months are required and the towers have another resolution.
@@ -54,7 +56,8 @@ def build_training_table(
     check_metadata(towers, sites, "towers")
     check_igbp(sites, "sites")
     places = [name for name in COLUMNS.values() if name in sites]
-    sites = sites.loc[sites["site_id"].isin(towers["site_id"]), places]
+    collections = sites.set_index("site_id").reindex(columns=[COLLECTION])[COLLECTION].dropna()
+    sites = sites.loc[sites["site_id"].isin(towers["site_id"].unique()), places]
     fluxes = [c for c in towers if c.removesuffix("_QC") in FLUXES or flux_beside(str(c))]
     keys = ["site_id", "time"]
     if drivers is None:
@@ -72,7 +75,9 @@ def build_training_table(
     first = [*keys, "latitude", "longitude", "climate", *fluxes]
     rest = [c for c in table if c not in first and c != "elevation"]
     table = table[first + rest].sort_values(keys, ignore_index=True)
-    table.attrs = {**towers.attrs, **marked(mark_of(towers, drivers))}
+    used = collections[collections.index.isin(table["site_id"].unique())]
+    names = [name for of in used.unique() for name in of.split(", ")]
+    table.attrs = {**towers.attrs, **marked(mark_of(towers, drivers)), **from_collections(*names)}
     return table
 
 

@@ -23,6 +23,7 @@ from uflux_kedro.installed import version_of
 from uflux_kedro.models.card import read_card, write_card
 from uflux_kedro.models.packing import pack
 from uflux_kedro.models.persistence import RUN_SETTINGS, load_model, save_model
+from uflux_kedro.origins import collections_of, from_collections
 from uflux_kedro.simulated import mark_of, marked
 from uflux_kedro.variables import IGBP_CLASSES, SITE_PREDICTORS, variable_of
 
@@ -313,5 +314,6 @@ def fit_member(
         },
         "checksum": None,
         **marked(mark_of(rows)),
+        **from_collections(*collections_of(rows)),
     }
     return FittedMember(card, model)

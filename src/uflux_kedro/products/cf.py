@@ -16,6 +16,7 @@ from uflux_kedro.errors import InputError
 from uflux_kedro.files import replacing
 from uflux_kedro.gridding.cells import cell_area, cell_bounds
 from uflux_kedro.installed import version_of
+from uflux_kedro.origins import from_collections, references_of
 from uflux_kedro.simulated import SOME_TOWERS, TOWERS, marked, notice, titled
 from uflux_kedro.variables import CF_UNITS
 
@@ -58,7 +59,6 @@ _PROJECTED = {
     for name in ("y", "x")
 }
 _NO_REFERENCES = "none: the towers are simulated"
-_REFERENCES = "Flux-tower data: FLUXNET2015, https://doi.org/10.1038/s41597-020-0534-3"
 
 
 def finish_product(
@@ -70,7 +70,7 @@ def finish_product(
     checksums: Mapping[str, str],
     institution: str = "not stated",
     history: str | None = None,
-    references: str = _REFERENCES,
+    collections: tuple[str, ...] = (),
     simulated: str = "",
 ) -> xr.Dataset:
     """Add CF attributes and provenance to a product.
@@ -87,7 +87,8 @@ def finish_product(
         checksums: Input -> SHA-256.
         institution: Institution that made it.
         history: CF's audit trail; None for one without a time stamp.
-        references: CF's references: how the product was made.
+        collections: Collections that the towers come from, which CF's references name; none if
+            unknown.
         simulated: Mark of simulated data of towers and drivers; empty for measured ones. Title,
             source and comment say so, and simulated towers have no references.
 
@@ -131,9 +132,10 @@ def finish_product(
         "institution": institution,
         "source": f"{made_with}: {len(members)} models trained on {kind or 'eddy-covariance towers'}",
         "history": history or f"{made_with}: predicted by each member, then averaged",
-        "references": _NO_REFERENCES if kind == towers[TOWERS] else references,
+        "references": _NO_REFERENCES if kind == towers[TOWERS] else references_of(collections),
         **({"comment": notice(simulated)} if simulated else {}),
         **marked(simulated),
+        **from_collections(*collections),
         "members": ", ".join(members),
         "parameters": json.dumps(parameters, sort_keys=True, default=str),
         "software_versions": json.dumps(versions, sort_keys=True),

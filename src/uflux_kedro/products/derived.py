@@ -9,6 +9,7 @@ import xarray as xr
 
 from uflux_kedro.biophysics.evapotranspiration import evapotranspiration_from_le
 from uflux_kedro.errors import InputError
+from uflux_kedro.origins import collections_of
 from uflux_kedro.products.cf import finish_product
 from uflux_kedro.simulated import mark_of
 from uflux_kedro.variables import VARIABLES
@@ -134,5 +135,6 @@ def _finished(
         parameters=dict(parameters),
         checksums={n: str(p.attrs.get("product_checksum", "")) for n, p in made_from.items()},
         history=f"computed from the products {', '.join(made_from)}",
+        collections=collections_of(*made_from.values()),
         simulated=mark_of(*made_from.values()),
     )

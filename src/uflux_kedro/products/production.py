@@ -21,6 +21,7 @@ from tqdm import tqdm
 
 from uflux_kedro import __version__
 from uflux_kedro.errors import InputError
+from uflux_kedro.origins import collections_of
 from uflux_kedro.products.cf import field_attributes, finish_product
 from uflux_kedro.products.cost import Production
 from uflux_kedro.products.execution import process_and_memory
@@ -242,6 +243,7 @@ def _template(plan: Plan, dims: Sequence[str]) -> xr.Dataset:
         },
         checksums=dict(_members(plan)) | _uncertainty(plan),
         institution=plan.institution,
+        collections=collections_of(*(model.card for model in plan.members.values())),
         simulated=mark_of(*(model.card for model in plan.members.values()), plan.drivers),
     )
     level = level_of(plan.uncertainty)

@@ -12,6 +12,7 @@ import pandas as pd
 
 from uflux_kedro.biophysics.solar_clock import SolarClock
 from uflux_kedro.errors import InputError
+from uflux_kedro.quality.annual import check_annual
 from uflux_kedro.quality.clock import Clock, check_clock
 from uflux_kedro.quality.closure import check_carbon_balance, check_carbon_timing, compare_sources
 from uflux_kedro.quality.findings import Finding, months_in_words
@@ -134,6 +135,7 @@ def check_towers(
         *missing_periods(towers),
         *repeated_years(years, columns),
         *check_still(towers, columns),
+        *check_annual(years, sites),
         *_steps(years, columns, parameters.false_alarm),
     ]
     towers.attrs |= kept

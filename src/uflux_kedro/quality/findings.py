@@ -21,7 +21,8 @@ class Finding:
     """One finding of a check.
 
     Attributes:
-        check: Name of the check: ``phase``, ``units``, ``bounds``, ``time``, ``constant``, ``steps``.
+        check: Name of the check: ``phase``, ``units``, ``bounds``, ``time``, ``constant``, ``steps``,
+            ``years``.
         variable: Column concerned, or several joined by commas; None for the place or the
             calendar of whole sites.
         sites: Sites concerned, sorted.

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
+from uflux_kedro.origins import Collection
 from uflux_kedro.schemas import Parameters
 
 
@@ -69,6 +70,10 @@ class TowerParameters(Parameters):
     constant ustar threshold instead of that of the year, ``RAW`` H and LE as measured instead of
     corrected, ``partition`` the other partitioning of GPP and RECO. The sites table names the column
     that was read, in ``<flux>_column``."""
+
+    collection: Collection | None = None
+    """Collection that the towers of tables of many towers come from, such as ``FLUXNET2015``: report and
+    products then cite it. Archives of the networks tell by their names."""
 
     allow_missing: tuple[str, ...] = ()
     """Variables that a tower need not have; their absence is not reported."""

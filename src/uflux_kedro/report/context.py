@@ -47,6 +47,8 @@ class ReportContext:
         run: What differs from run to run, see :func:`uflux_kedro.report.run_facts.run_table`. All
             of it is in one part of the page, so that the rest is equal in equal runs.
         files: Files that the run read, see :func:`uflux_kedro.report.run_facts.files_table`.
+        attribution: Whom to cite and to thank for the towers, from
+            :func:`uflux_kedro.report.citations.attribution_text`.
         site_list: Result of :func:`uflux_kedro.report.towers_listed.site_list`.
         model_cards: Result of :func:`uflux_kedro.report.model_cards.join_cards`.
         data_sheets: Result of :func:`uflux_kedro.report.data_sheets.data_sheet`.
@@ -73,6 +75,7 @@ class ReportContext:
     settings: str = ""
     run: Mapping[str, Any] = field(default_factory=dict)
     files: pd.DataFrame = field(default_factory=pd.DataFrame)
+    attribution: str = ""
     site_list: pd.DataFrame = field(default_factory=pd.DataFrame)
     model_cards: pd.DataFrame = field(default_factory=pd.DataFrame)
     data_sheets: pd.DataFrame = field(default_factory=pd.DataFrame)

@@ -22,12 +22,6 @@ CITE = (
         "Zhou, Z.-H. and Feng, J. (2019): Deep forest. National Science Review.",
         "10.1093/nsr/nwy108",
     ),
-    (
-        "FLUXNET2015, where its towers were used",
-        "Pastorello, G. et al. (2020): The FLUXNET2015 dataset and the ONEFlux processing pipeline "
-        "for eddy covariance data. Scientific Data.",
-        "10.1038/s41597-020-0534-3",
-    ),
 )
 """What, reference and DOI."""
 

@@ -11,14 +11,20 @@ _PLACE = ("latitude", "longitude", "elevation", "IGBP", "climate")
 _YEARS = ("first year", "last year")
 _ORIGIN = ("name", "country", "network", "citation", "doi", "licence", "license")
 """Columns of the table of sites that are listed where it has them, in any case."""
+_OF_PRODUCTS = ("product", "network", "hub", "doi")
+"""Columns of the table of products that are listed."""
 
 
-def site_list(sites: pd.DataFrame, training_table: pd.DataFrame) -> pd.DataFrame:
+def site_list(
+    sites: pd.DataFrame, training_table: pd.DataFrame, products: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """Return one row per tower of the training table.
 
     Args:
         sites: ``site_id`` and what is known of places and origins.
         training_table: ``site_id``, ``time`` and fluxes.
+        products: Table of :func:`uflux_kedro.readers.towers.products.product_table`; what it says of a
+            tower takes precedence. None for none.
 
     Returns:
         ``site_id``; place, IGBP class and climate; first and last year; number of rows with a value
@@ -39,11 +45,22 @@ def site_list(sites: pd.DataFrame, training_table: pd.DataFrame) -> pd.DataFrame
     table = (
         known[[name for name in _PLACE if name in known]]
         .join(counted, how="inner")
-        .join(known[list(origin)].rename(columns=origin))
+        .join(_origin(known[list(origin)].rename(columns=origin), products))
         .sort_index()
         .reset_index()
     )
     return table.dropna(axis=1, how="all")
+
+
+def _origin(stated: pd.DataFrame, products: pd.DataFrame | None) -> pd.DataFrame:
+    """Return where towers come from; of several products of a tower all are named."""
+    if products is None:
+        return stated
+    of_site = products[["site_id", *_OF_PRODUCTS]].replace("", None)
+    joined = of_site.groupby("site_id").agg(lambda of: "; ".join(of.dropna().unique()) or None)
+    return joined.combine_first(stated)[
+        [*_OF_PRODUCTS, *stated.columns.difference(_OF_PRODUCTS, sort=False)]
+    ]
 
 
 def listed(table: pd.DataFrame) -> pd.DataFrame:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from uflux_kedro.downloads.parameters import DownloadParameters
+from uflux_kedro.configuration import PROJECT_PATH
+from uflux_kedro.downloads.parameters import DownloadParameters, FluxnetProducts
 from uflux_kedro.lazy import pd
 
 
@@ -15,6 +16,7 @@ def fetch_raw_files(parameters: DownloadParameters, raw_folder: Path) -> pd.Data
         COLUMNS,
         ClimateDataStoreFetcher,
         EarthEngineFetcher,
+        FluxnetFetcher,
         Patience,
         ZenodoFetcher,
         download,
@@ -25,10 +27,19 @@ def fetch_raw_files(parameters: DownloadParameters, raw_folder: Path) -> pd.Data
     zenodo = ZenodoFetcher(parameters.zenodo_api, os.environ.get(TOKEN_VARIABLE) or None, patience)
     store = ClimateDataStoreFetcher(patience=patience)
     engine = EarthEngineFetcher(patience=patience, tile=parameters.earth_engine_tile)
+    fluxnet = FluxnetFetcher(patience, parameters.fluxnet_pause)
     orders = [
         *((zenodo, order) for order in parameters.zenodo),
         *((store, order) for order in parameters.climate_data_store),
         *((engine, order) for order in parameters.earth_engine),
+        *((fluxnet, _in_project(order)) for order in parameters.fluxnet),
     ]
     rows = download(orders, raw_folder, changed=parameters.changed)
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _in_project(order: FluxnetProducts) -> FluxnetProducts:
+    """Return the order with the path of its snapshot in the project's folder; an address stays."""
+    if "://" in order.snapshot:
+        return order
+    return order.model_copy(update={"snapshot": str(PROJECT_PATH / order.snapshot)})

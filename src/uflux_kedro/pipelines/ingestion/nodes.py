@@ -11,17 +11,20 @@ from uflux_kedro.readers.parameters import GridParameters, TowerParameters
 
 def read_tower_files(
     files: list[Path], parameters: TowerParameters
-) -> tuple[pd.DataFrame, pd.DataFrame, list[str], list[dict[str, Any]]]:
-    """Read towers of any network and their sites, and list what is missing and what is left out.
+) -> tuple[pd.DataFrame, pd.DataFrame, list[str], list[dict[str, Any]], pd.DataFrame]:
+    """Read towers of any network and their sites, and list what is missing, left out and to be cited.
 
-    Missing are mapped columns that no tower has; left out are towers, and variables of some.
+    Missing are mapped columns that no tower has; left out are towers, and variables of some; to be
+    cited are the products that towers were read from.
     Values out of bounds are kept for the quality check, which can find their cause.
     """
+    from uflux_kedro.readers.towers.products import product_table
     from uflux_kedro.readers.towers.read import read_towers
 
     towers, sites = read_towers(files, parameters, outside="keep")
     attrs = towers.attrs
-    return towers, sites, attrs.pop("missing_columns"), attrs.pop("left_out")
+    products = product_table(attrs.pop("products"))
+    return towers, sites, attrs.pop("missing_columns"), attrs.pop("left_out"), products
 
 
 def read_grid(files: list[Path], parameters: GridParameters) -> xr.Dataset:

@@ -21,6 +21,7 @@ def create_pipeline(**_: object) -> Pipeline:
                 "sites_as_read",
                 "missing_columns",
                 "left_out_as_read",
+                "tower_products",
             ],
             name="read_towers",
         ),

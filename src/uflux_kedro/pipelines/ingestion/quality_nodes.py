@@ -59,7 +59,7 @@ def admit_towers(
         dropped = [row for f in known if f.open for row in dropped_rows(f, _where(files))]
         left_out = [*left_out, *map(dict, dropped)]
     places = [c for c in sites if not str(c).startswith("clock_")]
-    sites = sites.loc[sites["site_id"].isin(towers["site_id"]), places]
+    sites = sites.loc[sites["site_id"].isin(towers["site_id"].unique()), places]
     return towers, sites, as_table(left_out)
 
 

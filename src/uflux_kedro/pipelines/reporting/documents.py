@@ -9,11 +9,25 @@ from uflux_kedro.configuration import in_order
 from uflux_kedro.lazy import pd, xr
 
 
-def list_sites(sites: pd.DataFrame, training_table: pd.DataFrame) -> pd.DataFrame:
+def list_sites(
+    sites: pd.DataFrame, training_table: pd.DataFrame, products: pd.DataFrame
+) -> pd.DataFrame:
     """List the towers of the training table with place, years and origin."""
     from uflux_kedro.report import site_list
 
-    return site_list(sites, training_table)
+    return site_list(sites, training_table, products)
+
+
+def cite_towers(
+    products: pd.DataFrame, sites: pd.DataFrame, listed: pd.DataFrame, training_table: pd.DataFrame
+) -> tuple[str, str]:
+    """Return whom to cite for the towers used as BibTeX, and as text with acknowledgements."""
+    from uflux_kedro.report import attribution, attribution_text, bibliography
+    from uflux_kedro.simulated import TOWERS, mark_of
+
+    simulated = TOWERS in mark_of(training_table).split(", ")
+    found = attribution(products, sites, list(listed["site_id"]), simulated=simulated)
+    return bibliography(found), attribution_text(found)
 
 
 def join_model_cards(leaderboard: pd.DataFrame, *members: pd.DataFrame) -> pd.DataFrame:

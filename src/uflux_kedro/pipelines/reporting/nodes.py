@@ -247,6 +247,7 @@ def write_report(
             settings=as_yaml(parameters),
             run=parts.get("run_facts", {}),
             files=parts.get("input_files", pd.DataFrame()),
+            attribution=parts.get("attribution", ""),
             site_list=parts.get("site_list", pd.DataFrame()),
             model_cards=parts.get("model_cards", pd.DataFrame()),
             data_sheets=parts.get("data_sheets", pd.DataFrame()),

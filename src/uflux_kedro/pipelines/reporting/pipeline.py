@@ -20,6 +20,7 @@ from uflux_kedro.members import (
     project_members,
 )
 from uflux_kedro.pipelines.reporting.documents import (
+    cite_towers,
     describe_products,
     join_model_cards,
     list_sites,
@@ -166,7 +167,18 @@ def create_pipeline(**_: object) -> Pipeline:
         for name, (draw, inputs) in figures.items()
     ]
     nodes += [
-        node(list_sites, ["sites", "training_table"], "site_list", name="list_sites"),
+        node(
+            list_sites,
+            inputs=["sites", "training_table", "tower_products"],
+            outputs="site_list",
+            name="list_sites",
+        ),
+        node(
+            cite_towers,
+            inputs=["tower_products", "sites", "site_list", "training_table"],
+            outputs=["citations", "attribution"],
+            name="cite_towers",
+        ),
         node(
             join_model_cards,
             inputs=["leaderboard", *(f"members_{flux}" for flux in fluxes)],
@@ -174,7 +186,7 @@ def create_pipeline(**_: object) -> Pipeline:
             name="join_model_cards",
         ),
     ]
-    tables += ["site_list", "model_cards"]
+    tables += ["site_list", "model_cards", "attribution"]
     if parameters["grids"]:
         mapped = {flux: f"product_{flux}" for flux in fluxes}
         mapped |= {name: f"derived_{name}" for name in derived_products(members)}

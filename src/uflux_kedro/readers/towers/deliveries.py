@@ -42,8 +42,8 @@ def one_a_period(
     origin: pd.Series,
     tables: Sequence[TowerFile | None],
     where: Sequence[str],
-) -> tuple[pd.DataFrame, list[LeftOut]]:
-    """Keep one delivery where several have the same tower and period; what they share is read once.
+) -> tuple[pd.Series, list[LeftOut]]:
+    """Choose one delivery where several have the same tower and period; what they share is read once.
 
     Args:
         towers: ``site_id`` and ``time`` of all deliveries, one below the other.
@@ -52,7 +52,7 @@ def one_a_period(
         where: Description of the file of each delivery.
 
     Returns:
-        The towers without the deliveries that were set aside, and what was set aside.
+        Whether each row is kept, and the deliveries that were set aside.
     """
     twice = towers.duplicated(["site_id", "time"], keep=False)
     keep = pd.Series(data=True, index=towers.index)
@@ -81,4 +81,4 @@ def one_a_period(
                     remedy="Remove the one that is not wanted",
                 )
             )
-    return towers[keep].reset_index(drop=True), aside
+    return keep, aside

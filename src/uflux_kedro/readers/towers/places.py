@@ -9,9 +9,10 @@ import pandas as pd
 from uflux_kedro.readers.archives import files_of
 from uflux_kedro.readers.towers.badm import read_badm
 from uflux_kedro.readers.towers.sites import read_sites
+from uflux_kedro.readers.towers.snapshot import sites_of_snapshot
 from uflux_kedro.readers.towers.tower_files import METADATA, FoundFiles, TowerFile, recognise
 
-_PATTERNS = ("sites.csv", "*_BIF_*", "*_SITEINFO_*", "*_BADM_*")
+_PATTERNS = ("sites.csv", "*_BIF_*", "*_SITEINFO_*", "*_BADM_*", "*snapshot*.csv")
 
 
 def metadata_of(found: FoundFiles) -> list[TowerFile]:
@@ -38,4 +39,6 @@ def read_metadata(table: TowerFile, wanted: Collection[str]) -> pd.DataFrame:
     """
     if table.family == "sites":
         return read_sites(table.file.path, wanted)
+    if table.family == "snapshot":
+        return sites_of_snapshot(table.file.path, wanted)
     return read_badm(table.file, wanted)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,8 +18,10 @@ from uflux_kedro.readers.towers.deliveries import one_a_period
 from uflux_kedro.readers.towers.families import FAMILIES
 from uflux_kedro.readers.towers.left_out import Losses, as_remarks
 from uflux_kedro.readers.towers.places import metadata_of, read_metadata
+from uflux_kedro.readers.towers.products import COLLECTION, Product, product_of, with_citations
 from uflux_kedro.readers.towers.single_tower import best_tables
 from uflux_kedro.readers.towers.sites import COLUMNS, check_metadata
+from uflux_kedro.readers.towers.stack import Stack
 from uflux_kedro.readers.towers.tables import check_order
 from uflux_kedro.readers.towers.tidy import read_tidy
 from uflux_kedro.readers.towers.tower_files import (
@@ -58,8 +60,10 @@ def read_towers(
         the mapped names for which a tidy table has no values, ``attrs["impossible"]`` the
         impossible and infinite values that were left out, ``attrs["remarks"]`` what else the readers
         noticed, ``attrs["left_out"]`` the towers, variables and files that were left out, and
-        why, ``attrs["simulated"]`` that towers are simulated.
-        Sites: one row a tower; of tables of ONEFlux also the column of each flux, ``GPP_column``;
+        why, ``attrs["products"]`` what each tower was read from and whom to cite,
+        ``attrs["simulated"]`` that towers are simulated.
+        Sites: one row a tower; ``collection`` names what it belongs to where that is known, such as
+        FLUXNET2015; of tables of ONEFlux also the column of each flux, ``GPP_column``;
         where hours were read, also the fields of :class:`uflux_kedro.biophysics.SolarClock` as
         ``clock_...``.
 
@@ -73,90 +77,135 @@ def read_towers(
     parameters = TowerParameters.model_validate(given | settings)
     losses = Losses(stop=parameters.on_bad_tower == "stop")
     found = find_tower_files(path, parameters, losses)
-    readings = _read(found.data, parameters, losses)
+    stack = Stack()
+    readings = _read(found.data, parameters, losses, stack)
     losses.require(readings)
-    # pandas keeps attributes in concat only if they are equal in all tables.
-    attrs = [reading.record.attrs for reading in readings]
-    by_site = [_of_site(reading) for reading in readings if reading.table is not None]
+    attrs = [reading.attrs for reading in readings]
+    by_site = [_of_site(reading) if reading.table else None for reading in readings]
     impossible = [one for of in attrs for one in of.pop("impossible", [])]
     remarks = [one for of in attrs for one in of.pop("remarks", [])]
     losses.rows += [one for of in attrs for one in of.pop("left_out", [])]
-    towers = pd.concat([r.record for r in readings], ignore_index=True)
+    origin = np.repeat(range(len(readings)), [r.rows for r in readings])
+    in_order, towers = stack.in_order, stack.table()
+    if all(of == attrs[0] for of in attrs):
+        towers.attrs = dict(attrs[0])
     first = found.data[0].file
     where = first.where if len(found.data) == 1 else str(first.path.parent)
-    if not losses.stop and towers.duplicated(["site_id", "time"]).any():
-        origin = pd.Series(np.repeat(range(len(readings)), [len(r.record) for r in readings]))
-        files = [r.table.file.where if r.table else where for r in readings]
-        towers, aside = one_a_period(towers, origin, [r.table for r in readings], files)
-        losses.rows += aside
-    towers = towers.sort_values(["site_id", "time"], kind="stable", ignore_index=True)
-    check_order(towers, where)
+    if not in_order:
+        if not losses.stop and towers.duplicated(["site_id", "time"]).any():
+            files = [r.table.file.where if r.table else where for r in readings]
+            tables = [r.table for r in readings]
+            keep, aside = one_a_period(towers, pd.Series(origin), tables, files)
+            towers, origin = towers[keep].reset_index(drop=True), origin[keep]
+            losses.rows += aside
+        towers = towers.sort_values(["site_id", "time"], kind="stable", ignore_index=True)
+        check_order(towers, where)
+    taken = sorted(set(origin))
     stated = [r.sites for r in readings if r.sites is not None]
     sites = _sites(towers, stated, found, where, losses)
-    towers = towers[towers["site_id"].isin(sites["site_id"])].reset_index(drop=True)
+    if len(sites) < towers["site_id"].nunique():
+        towers = towers[towers["site_id"].isin(sites["site_id"])].reset_index(drop=True)
+    simulated = {t.file.path: is_simulated(t.file.path) for t in found.data}
+    read = [readings[n].table for n in taken]
+    measured = [t for t in read if t is not None and not simulated[t.file.path]]
+    known = [product_of(t) for t in measured if t.site in set(sites["site_id"])]
+    products = with_citations(known, [t for t in metadata_of(found) if t.family == "snapshot"])
     towers.attrs |= {
         "resolution": parameters.resolution,
         "impossible": impossible,
         "remarks": [*remarks, *as_remarks(losses.rows)],
         "missing_columns": [name for r in readings for name in r.missing],
         "left_out": losses.rows,
-        **marked(_simulated([t.file.path for t in found.data])),
+        "products": products,
+        **marked(_mark(list(simulated.values()))),
     }
-    if any(len(row) > 1 for row in by_site):
+    rows = [row for n in taken if (row := by_site[n])]
+    if any(len(row) > 1 for row in rows):
         # Of several deliveries of a tower, the first.
-        of_site = pd.DataFrame(by_site).drop_duplicates("site_id").set_index("site_id")
+        of_site = pd.DataFrame(rows).drop_duplicates("site_id").set_index("site_id")
         sites = sites.join(of_site, on="site_id")
-    return towers, sites
+    return towers, _with_collections(sites, products, parameters.collection, simulated)
 
 
 class _Reading(NamedTuple):
     """What one file of a tower, or tables of many, hold.
 
     Attributes:
-        record: Towers.
+        rows: Number of rows.
+        attrs: Attributes of the record.
         sites: Their sites, if the files state them.
         missing: Mapped names without values.
         table: The file of one tower; None for tables of many.
     """
 
-    record: pd.DataFrame
+    rows: int
+    attrs: dict[Hashable, Any]
     sites: pd.DataFrame | None
     missing: list[str]
     table: TowerFile | None = None
 
 
-def _read(data: Sequence[TowerFile], parameters: TowerParameters, losses: Losses) -> list[_Reading]:
+def _read(
+    data: Sequence[TowerFile], parameters: TowerParameters, losses: Losses, stack: Stack
+) -> list[_Reading]:
+    """Read all files onto the stack, those of single towers sorted by tower."""
     readings = []
-    for table in best_tables([t for t in data if t.family in FAMILIES], parameters, losses):
+    single = best_tables([t for t in data if t.family in FAMILIES], parameters, losses)
+    for table in sorted(single, key=lambda table: table.site):
         logger.info("%s: %s", table.site, table.file.where)
         with losses.at(table.site):
             record = FAMILIES[table.family].read_table(table, parameters)
-            readings.append(_Reading(record, record.attrs.pop("site", None), [], table))
+            sites = record.attrs.pop("site", None)
+            readings.append(_Reading(stack.add(record), record.attrs, sites, [], table))
     tidy = [t.file.path for t in data if t.family == "tidy"]
+    many = [
+        read_uflux_parquet(t.file.path, parameters, losses) for t in data if t.family == "parquet"
+    ]
     if tidy:
-        readings.append(_Reading(*read_tidy(
-            tidy, parameters.columns, resolution=parameters.resolution, outside=parameters.outside,
+        found = read_tidy(
+            tidy,
+            parameters.columns,
+            resolution=parameters.resolution,
+            outside=parameters.outside,
             losses=losses,
-        )))  # fmt: skip
-    parquet = [t.file.path for t in data if t.family == "parquet"]
-    return readings + [_Reading(*read_uflux_parquet(p, parameters, losses)) for p in parquet]
+        )
+        many.insert(0, found)
+    readings += [
+        _Reading(stack.add(towers), towers.attrs, sites, missing) for towers, sites, missing in many
+    ]
+    return readings
 
 
 def _of_site(reading: _Reading) -> dict[str, Any]:
     """Return what is known of a tower's record as a whole: its clock, the columns of its fluxes."""
-    of = reading.record.attrs
+    of = reading.attrs
     clock, columns = of.pop("clock", None), of.pop("columns", {})
-    row: dict[str, Any] = {"site_id": reading.record["site_id"].iloc[0]}
+    row: dict[str, Any] = {"site_id": reading.table.site if reading.table else ""}
     row |= {f"{flux}_column": name for flux, name in columns.items()}
     return row | {
         f"clock_{name}": value for name, value in (asdict(clock) if clock else {}).items()
     }
 
 
-def _simulated(paths: Iterable[Path]) -> str:
-    """Return what the mark of simulated data says of the towers in these files."""
-    says = [is_simulated(path) for path in dict.fromkeys(paths)]
-    return TOWERS if all(says) else SOME_TOWERS if any(says) else ""
+def _mark(simulated: Collection[bool]) -> str:
+    """Return what the mark of simulated data says of the towers in files."""
+    return TOWERS if all(simulated) else SOME_TOWERS if any(simulated) else ""
+
+
+def _with_collections(
+    sites: pd.DataFrame,
+    products: Iterable[Product],
+    of_tables: str | None,
+    simulated: Mapping[Path, bool],
+) -> pd.DataFrame:
+    """Return the sites with the collections that each was read from, if any is known."""
+    found: dict[str, set[str]] = {}
+    for product in products:
+        found.setdefault(product["site_id"], set()).add(product["collection"])
+    names = {site: ", ".join(sorted(filter(None, of))) for site, of in found.items()}
+    others = None if all(simulated.values()) else of_tables
+    column = sites["site_id"].map(lambda site: names.get(site, others)).replace("", None)
+    return sites if column.isna().all() else sites.assign(**{COLLECTION: column})
 
 
 def _sites(
@@ -166,7 +215,7 @@ def _sites(
 
     Towers without place or land cover are lost.
     """
-    wanted = set(towers["site_id"])
+    wanted = set(towers["site_id"].unique())
     known = [s for s in stated if not s.empty]
     for table in metadata_of(found):
         if not wanted <= _names(known):

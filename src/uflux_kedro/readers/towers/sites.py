@@ -208,7 +208,7 @@ def check_metadata(towers: pd.DataFrame, sites: pd.DataFrame, where: str | Path)
     Raises:
         InputError: If towers are missing there.
     """
-    unknown = sorted(set(towers["site_id"]) - set(sites["site_id"]))
+    unknown = sorted(set(towers["site_id"].unique()) - set(sites["site_id"]))
     if unknown:
         raise InputError(
             where,

@@ -20,13 +20,15 @@ from uflux_kedro.readers.towers.csv_columns import Header, read_header
 from uflux_kedro.readers.towers.left_out import Losses
 from uflux_kedro.readers.towers.netcdf_files import kind_of
 from uflux_kedro.readers.towers.sites import site_columns
+from uflux_kedro.readers.towers.snapshot import is_snapshot
 from uflux_kedro.readers.towers.tables import Step
 
 Family = Literal[
     "fluxnet", "ameriflux", "fluxdatakit", "reddyproc", "eddypro", "ozflux", "plumber2", "fluxnet_ch4",
-    "japanflux", "parquet", "tidy", "sites", "badm",
+    "japanflux", "parquet", "tidy", "sites", "badm", "snapshot",
 ]  # fmt: skip
-"""``sites`` is a site table, ``badm`` metadata of the networks; the others contain fluxes."""
+"""``sites`` is a site table, ``badm`` metadata of the networks, ``snapshot`` a list of the FLUXNET
+Shuttle; the others contain fluxes."""
 
 _STEPS = ("HH", "HR", "DD", "WW", "MM")
 _SETS = ("FULLSET", "FLUXMET", "SUBSET", "ALLVARS")
@@ -100,8 +102,8 @@ TOWER_PATTERNS = (
 )  # fmt: skip
 """Files that are read from a folder and the folders in it."""
 
-METADATA = ("sites", "badm")
-"""Families with sites and without fluxes."""
+METADATA = ("sites", "badm", "snapshot")
+"""Families with sites and without fluxes, the best first: a snapshot has no elevation and climate."""
 
 
 class FoundFiles(NamedTuple):
@@ -179,7 +181,9 @@ def _recognise_all(
     """Return the files of a path that the reader reads, and each other file with the reason."""
     results = [recognise(file, keys) for file in files_of(path)]
     known = [r for r in results if isinstance(r, TowerFile)]
-    packed = [r for r in known if r.file.member and r.family in ("tidy", "parquet", "sites")]
+    packed = [
+        r for r in known if r.file.member and r.family in ("tidy", "parquet", "sites", "snapshot")
+    ]
     unread = [(packed[0].file.where, "unpack it first")] if packed else []
     known = [r for r in known if r not in packed]
     fitting = [r for r in known if reader in ("auto", r.family) or r.family in METADATA]
@@ -333,7 +337,7 @@ def _by_header(file: File, header: Header, columns: Mapping[str, str]) -> TowerF
     known = site_columns(header.columns).keys()
     of_sites = found.issuperset({"SITE_ID", "LOCATION_LAT"}) or {"latitude", "IGBP"} <= known
     if of_sites and "site_id" in known and not _has_times(header):
-        return TowerFile(file, "sites")
+        return TowerFile(file, "snapshot" if is_snapshot(header.columns) else "sites")
     product = _PRODUCTS.get("".join(file.name.split("_")[2:3]))
     if stamped and "SITE_ID" not in found:
         return (

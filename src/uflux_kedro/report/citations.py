@@ -1,0 +1,218 @@
+"""Whom to cite and to thank for exactly the towers that a run used, as text to paste.
+
+Source of the wishes of the networks: the file DATA_POLICY_LICENSE_AND_INSTRUCTIONS.txt in each archive
+of FLUXNET (version 20251226), which rules; for FLUXNET2015 its data policy.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from uflux_kedro.errors import require_columns
+from uflux_kedro.origins import BERINGER, ISAAC, PAPERS, UEYAMA, YU, Paper
+
+_FLUXNET, _FLUXNET2015 = "FLUXNET", "FLUXNET2015"
+
+_THANKS = {
+    _FLUXNET: "FLUXNET data products were produced and harmonized by eddy covariance regional networks "
+    "and data processing centers, including AmeriFlux, ChinaFlux, European Fluxes Database, ICOS, "
+    "JapanFlux, KoFlux, OzFlux, SAEON, and TERN. These products also include a modified version of "
+    "ERA5 hourly data provided by the Copernicus Climate Change Service.",
+    _FLUXNET2015: "This work used eddy covariance data acquired and shared by the FLUXNET community, "
+    "including these networks: AmeriFlux, AfriFlux, AsiaFlux, CarboAfrica, CarboEuropeIP, CarboItaly, "
+    "CarboMont, ChinaFlux, Fluxnet-Canada, GreenGrass, ICOS, KoFlux, LBA, NECC, OzFlux-TERN, "
+    "TCOS-Siberia, and USCCC. The ERA-Interim reanalysis data are provided by ECMWF and processed by "
+    "LSCE. The FLUXNET eddy covariance data processing and harmonization was carried out by the "
+    "European Fluxes Database Cluster, AmeriFlux Management Project, and Fluxdata project of FLUXNET, "
+    "with the support of CDIAC and ICOS Ecosystem Thematic Center, and the OzFlux, ChinaFlux and "
+    "AsiaFlux offices.",
+}
+"""Collection -> acknowledgement that its policy asks for, word by word."""
+_AMERIFLUX = (
+    "Funding for the AmeriFlux data service was provided by the U.S. Department of Energy Office of "
+    "Science."
+)
+_THANKS_TO = {
+    "AMF": _AMERIFLUX,
+    "CNF": "ChinaFlux data are from the National ecosystem science data center https://www.nesdc.org.cn",
+    "OZF": "OzFlux data are from the OzFlux Data Portal https://data.ozflux.org.au/home.jspx",
+    "TERN": "TERN data are from the TERN Data Discovery Portal https://portal.tern.org.au/browse/theme",
+}
+"""Code of a source network -> sentence that it asks for."""
+_PAPERS_OF = {"CNF": (YU,), "JPF": (UEYAMA,), "OZF": (BERINGER, ISAAC), "TERN": (BERINGER, ISAAC)}
+"""Code of a source network -> papers that it asks to cite."""
+
+_CITATION = re.compile(r"(?P<authors>[^()]+?),? \((?P<year>\d{4})\)[.,:]? (?P<title>.+)")
+"""Citations of all hubs begin with authors and year."""
+_TITLE_ENDS = re.compile(r", Ver\. |\. Version |, FLUXNET, https?:|, \(Dataset\)|\. https?:")
+_SPECIAL = re.compile(r"([&%$#_{}])")
+_NO_KEY = re.compile(r"[^A-Za-z0-9._:+-]")
+
+_SIMULATED = "The towers are simulated: there is nobody to cite."
+_SOURCE, _DAY = "[SOURCE]", "[DAY MONTH YEAR]"
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """What the licences of the towers ask for.
+
+    Attributes:
+        products: Products used, one row a tower and product.
+        papers: Papers to cite, each once.
+        acknowledgements: Sentences for the acknowledgements.
+        availability: Sentences for the section about the availability of data.
+        remarks: What is missing, in words.
+    """
+
+    products: pd.DataFrame
+    papers: tuple[Paper, ...]
+    acknowledgements: tuple[str, ...]
+    availability: tuple[str, ...]
+    remarks: tuple[str, ...]
+
+
+def attribution(
+    products: pd.DataFrame, sites: pd.DataFrame, towers: Collection[str], *, simulated: bool = False
+) -> Attribution:
+    """Return what is asked for the use of towers.
+
+    Args:
+        products: Table of :func:`uflux_kedro.readers.towers.products.product_table`.
+        sites: ``site_id`` and, where any is known, ``collection``, names separated by ", ".
+        towers: Names of the towers that were used.
+        simulated: Whether all of them are simulated.
+    """
+    require_columns(products, ("site_id", "product", "collection", "network"), "products of towers")
+    used = products[products["site_id"].isin(list(towers))].fillna("")
+    used = used.drop_duplicates(["site_id", "product"]).reset_index(drop=True)
+    of_site = sites.set_index("site_id").reindex(index=sorted(towers), columns=["collection"])
+    of_site = of_site["collection"].dropna()
+    names = sorted({name for of in of_site for name in of.split(", ")})
+    networks = sorted({*used["network"]} - {""})
+    papers = [p for name in names for p in PAPERS.get(name, ())]
+    papers += [p for code in networks for p in _PAPERS_OF.get(code, ())]
+    thanks = [_THANKS[name] for name in names if name in _THANKS]
+    thanks += [_THANKS_TO[code] for code in networks if code in _THANKS_TO]
+    if "AmeriFlux BASE" in names and _AMERIFLUX not in thanks:
+        thanks.append(_AMERIFLUX)
+    unknown = sorted(set(towers) - set(of_site.index))
+    return Attribution(
+        used,
+        tuple(dict.fromkeys(papers)),
+        tuple(thanks),
+        tuple(_availability(name, used[used["collection"] == name]) for name in names),
+        (_SIMULATED,) if simulated else tuple(_remarks(used, names, unknown)),
+    )
+
+
+def _availability(collection: str, products: pd.DataFrame) -> str:
+    """Return the sentence on one collection; what is not known is left to fill in, in brackets."""
+    days = pd.to_datetime(products["downloaded"].replace("", None)).dropna()
+    known = len(days) == len(products) > 0
+    first, last = (_in_words(days.min()), _in_words(days.max())) if known else (_DAY, _DAY)
+    when = f"on {first}" if first == last else f"between {first} and {last}"
+    hubs = sorted({*products["hub"]} - {""}) if known else []
+    source = f"{_listed(hubs)}, by a snapshot of the FLUXNET Shuttle," if hubs else _SOURCE
+    what = "FLUXNET data products" if collection == _FLUXNET else f"{collection} data"
+    return f"The {what} used in this work were downloaded from {source} {when}."
+
+
+def _in_words(day: pd.Timestamp) -> str:
+    return f"{day.day} {day:%B} {day.year}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _remarks(
+    products: pd.DataFrame, collections: Sequence[str], unknown: Sequence[str]
+) -> Iterable[str]:
+    bare = products[(products["citation"] == "") & (products["collection"] == _FLUXNET)]
+    if len(bare):
+        yield (
+            f"Not known is whom to cite for {', '.join(bare['product'])}. Put the Shuttle's snapshot that "
+            "offers exactly these products beside the archives, or look them up at the hubs."
+        )
+    if _FLUXNET2015 in collections:
+        yield (
+            "FLUXNET2015 asks to name each tower with the years used and its DOI, which is not in its "
+            "archives: https://fluxnet.org/data/fluxnet2015-dataset/."
+        )
+    if unknown:
+        yield (
+            f"Not stated is where these towers come from: {', '.join(unknown)}. Their providers say whom "
+            "to cite; towers.collection names the collection of a table of towers."
+        )
+
+
+def bibliography(found: Attribution) -> str:
+    """Return the products with a citation and the papers, as BibTeX.
+
+    The authors of a product are a text in double braces, so that no program changes their names.
+    """
+    lines = [f"% {remark}" for remark in found.remarks]
+    entries = [_product_entry(row) for row in found.products.to_dict("records") if row["citation"]]
+    entries += [_paper_entry(paper) for paper in found.papers]
+    return "\n\n".join(["\n".join(lines), *entries] if lines else entries) + "\n"
+
+
+def _product_entry(row: dict[str, str]) -> str:
+    citation = row["citation"]
+    match = _CITATION.match(citation)
+    fields = {"title": row["product"], "note": citation}
+    if match is not None:
+        title = _TITLE_ENDS.split(match["title"], maxsplit=1)[0].rstrip(". ")
+        fields = {"author": f"{{{_escaped(match['authors'])}}}", "year": match["year"]}
+        fields |= {"title": f"{{{_escaped(title)}}}", "note": _escaped(f"Dataset {row['product']}")}
+    else:
+        fields = {name: _escaped(text) for name, text in fields.items()}
+    if row["doi"]:
+        fields["doi"] = row["doi"]
+    elif row["link"]:
+        fields["url"] = row["link"]
+    if row["hub"]:
+        fields["publisher"] = _escaped(row["hub"])
+    return _entry("misc", row["product"], fields)
+
+
+def _paper_entry(paper: Paper) -> str:
+    authors = paper.authors.replace(" et al.", " and others")
+    fields = {
+        "author": authors,
+        "year": str(paper.year),
+        "title": f"{{{_escaped(paper.title)}}}",
+        "journal": _escaped(paper.journal),
+        "volume": paper.volume,
+        "pages": paper.pages.replace("-", "--"),
+        "doi": paper.doi,
+    }
+    return _entry("article", paper.key, fields)
+
+
+def _entry(kind: str, key: str, fields: dict[str, str]) -> str:
+    body = ",\n".join(f"  {name} = {{{value}}}" for name, value in fields.items())
+    return f"@{kind}{{{_NO_KEY.sub('-', key)},\n{body}\n}}"
+
+
+def _escaped(text: str) -> str:
+    """Return a text for BibTeX: its special characters are escaped, a backslash is dropped."""
+    return _SPECIAL.sub(r"\\\1", text.replace("\\", ""))
+
+
+def attribution_text(found: Attribution) -> str:
+    """Return acknowledgements, availability of data and references as plain text to paste."""
+    cited = [row["citation"] for row in found.products.to_dict("records") if row["citation"]]
+    references = [*cited, *(f"{paper.text} https://doi.org/{paper.doi}" for paper in found.papers)]
+    parts = {
+        "Remarks": found.remarks,
+        "Acknowledgements": ["\n".join(found.acknowledgements)] if found.acknowledgements else [],
+        "Data availability": found.availability,
+        "References": references,
+    }
+    blocks = [f"{title}\n\n" + "\n\n".join(lines) for title, lines in parts.items() if lines]
+    return "\n\n\n".join(blocks) + "\n"
