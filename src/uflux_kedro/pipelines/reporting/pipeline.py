@@ -124,7 +124,7 @@ def create_pipeline(**_: object) -> Pipeline:
                 outputs=table,
                 name=f"join_{table}",
             )
-            for table in ("aggregates", "aggregates_monthly")
+            for table in ("aggregates", "aggregates_monthly", "areas_monthly")
         ]
         tables.append("aggregates")
     drivers = "product_drivers" if parameters["inference"].get("grid") else "drivers"
