@@ -34,6 +34,7 @@ from uflux_kedro.pipelines.reporting.maps import (
     nodes_of_products,
 )
 from uflux_kedro.pipelines.reporting.nodes import (
+    SETTING,
     check_budgets,
     compare_product,
     draw_difference,
@@ -204,7 +205,8 @@ def create_pipeline(**_: object) -> Pipeline:
                 "missing_columns": "missing_columns",
                 "left_out": "left_out",
                 "data_folder": "data_folder",
-                "parameters": "parameters",
+                # One by one: as a whole they are longer than MLflow takes for a parameter.
+                **{f"{SETTING}{name}": f"params:{name}" for name in parameters},
                 "ensemble_skill": "ensemble_skill",
                 **({"drivers": drivers} if parameters["grids"] else {}),
                 "run_facts": "run_facts",
