@@ -101,7 +101,7 @@ def test_filled_towers_train_a_member(made):
 def test_nothing_is_compared_without_scenarios(files):
     from uflux_kedro.pipelines.gap_filling.nodes import log_towers, read_records, score_methods
 
-    rows, properties, _ = read_records(files, TowerParameters())
+    rows, properties, _ = read_records(files, TowerParameters(), PARAMETERS)
     board = PARAMETERS.scoreboard.model_copy(update={"scenarios": ()})
     parameters = PARAMETERS.model_copy(update={"scoreboard": board})
     scoreboard = score_methods(rows, properties, pd.DataFrame({"record": []}), parameters)

@@ -110,7 +110,7 @@ def periods(hours: pd.DataFrame, period: str, sums: pd.DataFrame | None = None) 
     quality = [c for c in plain if str(c).endswith("_QC")]
     values = plain.drop(columns=quality)
     values = values.drop(
-        columns=[c for c in values if str(c).endswith(("_SD", "_LOWER", "_UPPER"))]
+        columns=[c for c in values if str(c).endswith(("_SD", "_LOWER", "_UPPER", "_SPIKE"))]
     )
     groups = values.resample(frequency)
     means, counts = groups.mean(), groups.count()

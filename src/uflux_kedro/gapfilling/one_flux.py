@@ -14,6 +14,7 @@ from uflux_kedro.gapfilling.errors_of_filling import ErrorModel, conditions_of, 
 from uflux_kedro.gapfilling.held_out import LENGTH_CLASSES, around, hide_and_fill, length_class
 from uflux_kedro.gapfilling.learnt import LEARNERS, Learnt, fit_learners
 from uflux_kedro.gapfilling.mds import Filled, fill_mds
+from uflux_kedro.gapfilling.parameters import DAYLIGHT
 from uflux_kedro.gapfilling.pooled import POOLED, tuned
 from uflux_kedro.gapfilling.stack import INTERPOLATED, Stack, fit_stack
 from uflux_kedro.gapfilling.sums import Correlation, fit_correlation, scaled
@@ -25,8 +26,6 @@ Driver = NDArray[np.float64] | None
 """Values of each step, (steps,), or None."""
 
 _BAGS = 3
-DAYLIGHT = 20.0
-"""W m-2 from which it is day."""
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,12 @@ from uflux_kedro.schemas import Parameters
 Method = Literal["uflux", "mds", "mds_symmetric"]
 """Ways to fill: learnt fillers stacked with MDS, marginal distribution sampling, its symmetric variant."""
 
+Spikes = Literal["flag", "drop"]
+"""What happens to spikes of measured fluxes."""
+
+DAYLIGHT = 20.0
+"""W m-2 from which it is day."""
+
 
 class Scenario(Parameters):
     """Artificial gaps: how long, how many."""
@@ -81,6 +87,10 @@ class GapFillingParameters(Parameters):
 
     n_jobs: int = 2
     """Threads."""
+
+    spikes: Spikes = "flag"
+    """Spikes of measured fluxes (Papale et al. 2006): ``flag`` tells and marks them, in columns such as
+    ``NEE_SPIKE``; ``drop`` also makes them missing, so that they are filled."""
 
     pooled: Literal["auto", "never"] = "never"
     """Whether method ``uflux`` also takes trees of the other towers of a run, tuned to each by a line:

@@ -21,6 +21,7 @@ from uflux_kedro.gapfilling.parameters import GapFillingParameters, Method
 from uflux_kedro.gapfilling.partitioning.day import partition_day
 from uflux_kedro.gapfilling.partitioning.night import partition_night
 from uflux_kedro.gapfilling.pooled import Pooled, pools_of
+from uflux_kedro.gapfilling.record import Place, spikes_of
 from uflux_kedro.gapfilling.scoreboard import score_record
 from uflux_kedro.gapfilling.thresholds import SPREAD, without_still_nights
 from uflux_kedro.readers.towers.half_hours import FLUXES, HalfHours
@@ -232,6 +233,9 @@ def tables_of_tower(
         sums: Those of :class:`FilledTower`.
     """
     hours = half_hours(record.table, filled, partitioned)
+    place = Place(record.latitude, record.longitude, record.utc_offset)
+    spikes = spikes_of(record.table, place)
+    hours = hours.assign(**{f"{flux}_SPIKE": found.astype(float) for flux, found in spikes.items()})
     index = pd.DatetimeIndex(record.table.index)
     step = "HH" if record.steps_a_day == 48 else "HR"
     tables = {step: hours} | {

@@ -11,7 +11,7 @@ from uflux_kedro.readers.parameters import TowerParameters
 
 
 def read_records(
-    files: list[Path], parameters: TowerParameters
+    files: list[Path], parameters: TowerParameters, filling: GapFillingParameters
 ) -> tuple[pd.DataFrame, pd.DataFrame, list[dict[str, Any]]]:
     """Read half-hourly and hourly towers at their own step, and check their records.
 
@@ -25,7 +25,7 @@ def read_records(
     records = []
     for record in read_half_hours(files, parameters, losses):
         with losses.at(record.site_id):
-            records.append(checked(record))
+            records.append(checked(record, filling.spikes))
     losses.require(records)
     rows, properties, findings = as_tables(records)
     return rows, properties, [dict(f) for f in [*findings, *as_remarks(losses.rows)]]

@@ -25,7 +25,7 @@ def create_pipeline(**_: object) -> Pipeline:
         [
             node(
                 read_records,
-                inputs=["raw_towers", "params:towers"],
+                inputs=["raw_towers", "params:towers", "params:gap_filling"],
                 outputs=[*_RECORDS, "half_hour_findings"],
                 name="read_half_hours",
             ),
