@@ -76,7 +76,7 @@ def create_pipeline(**_: object) -> Pipeline:
                 log_towers,
                 inputs=[
                     *("half_hour_records", "gap_filling_sums", "gap_filling_scoreboard"),
-                    "params:gap_filling",
+                    *("gap_filling_figures", "params:gap_filling"),
                 ],
                 outputs="gap_filling_runs",
                 name="log_filled_towers",
