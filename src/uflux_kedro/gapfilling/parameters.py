@@ -50,8 +50,8 @@ class UstarParameters(Parameters):
     """How often the records of a year are drawn anew to find the thresholds' percentiles."""
 
     spread: bool = True
-    """Whether NEE is filled, by MDS, for the 16th and the 84th percentile of the threshold too: their
-    distance is part of the joint uncertainty."""
+    """Whether NEE is also filled, by MDS, and partitioned for the 16th, 50th and 84th percentile of the
+    threshold: what lies between them is part of the joint uncertainty of NEE, GPP and RECO."""
 
 
 class ScoreboardParameters(Parameters):
