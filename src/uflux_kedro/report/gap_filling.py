@@ -66,7 +66,7 @@ def render_gap_filling(towers: FilledTowers) -> str:
         ],
         records=html_table(shares(towers.filled), "records", title="Shares of the records"),
         sums=table_or_none(annual_sums(towers.sums), "sums", 1, "Sums and means of years"),
-        figures=[_figure(*figure) for figure in towers.figures.items()],
+        figures=[_figure(*figure) for figure in sorted(towers.figures.items(), key=_place)],
         scoreboard=table_or_none(
             whole_records(towers.scoreboard), "scoreboard", 3, "Methods on artificial gaps"
         ),
@@ -121,6 +121,13 @@ def findings_table(findings: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
         for f in findings
     ]
     return pd.DataFrame(rows)
+
+
+def _place(figure: tuple[str, Picture]) -> tuple[bool, str, int, int]:
+    """Return what figures are sorted by: record, flux and kind, those of all records last."""
+    of, _, kind = figure[0].rpartition(".")
+    record, _, flux = of.partition(".")
+    return not of, record, ("", *FLUXES).index(flux), list(CAPTIONS).index(kind)
 
 
 def _figure(name: str, picture: Picture) -> dict[str, object]:
