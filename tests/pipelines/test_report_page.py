@@ -88,6 +88,7 @@ def test_the_report_has_the_same_bytes(tmp_path):
         "error_predictors_GPP": rank_error_predictors(rows, settings)[0],
         "annual_sums_GPP": correlate_errors(rows, settings)[1],
         "learning_curve_GPP": no_curve(),
+        "shap_importance_GPP": pd.DataFrame({"predictor": ["TA"], "model": ["XGB"]}),
         "target_shares": share_of_targets(table, GPP=held_out),
         "closed_loop_maps": pd.DataFrame(),
         "figure_closed_loop": None,
@@ -109,6 +110,7 @@ def test_the_report_has_the_same_bytes(tmp_path):
     assert names == ["areas", "ensemble", "training", "uncertainty"]
     assert "Maps against a known truth: kedro run --pipelines closed_loop" in pages[0]
     assert " By tower</span>" in pages[0]
+    assert "since exact ones of DF21 are not to be had" in pages[0]
     assert "Simulated" not in pages[0]
 
     # As a run has them: blocks that nodes take are validated.
