@@ -54,6 +54,10 @@ run: install ## Simulate the demo world and run from raw files to maps and repor
 	$(BIN)/kedro run --pipelines demo_world
 	$(BIN)/kedro run $(SIDE_BY_SIDE) --params $(ONE_THREAD)
 
+.PHONY: report
+report: install ## Write figures, tables and report anew from the outputs of the last run
+	$(BIN)/kedro run --pipelines reporting $(SIDE_BY_SIDE)
+
 .PHONY: towers
 towers: install ## Run on real towers: make towers TOWERS=path/to/table.csv.gz
 	$(BIN)/kedro run --env fluxnet2015 $(SIDE_BY_SIDE) --params towers_path=$(TOWERS),$(ONE_THREAD)

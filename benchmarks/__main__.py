@@ -17,6 +17,7 @@ FAMILIES = (
     "libraries",
     "uncertainty",
     "gapfilling",
+    "scale",
 )
 """Modules of this folder with ``main``, which takes the remaining arguments."""
 

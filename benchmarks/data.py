@@ -66,12 +66,14 @@ def many_rows(X: np.ndarray, n: int, *, alike: bool = False) -> np.ndarray:
             neighbours on a map are alike, rather than of any.
 
     Returns:
-        (n, predictors) float32; the noise is a twentieth of each column's standard deviation.
+        (n, predictors) float32; the noise is a twentieth of each column's standard deviation, and
+        none in a column of classes.
     """
     random = np.random.default_rng(0)
     places = random.integers(len(X), size=n)
     drawn = X[np.sort(places) if alike else places]
-    noise = random.normal(size=drawn.shape) * (X.std(axis=0) / 20)
+    classes = (np.round(X) == X).all(axis=0)
+    noise = random.normal(size=drawn.shape) * np.where(classes, 0, X.std(axis=0) / 20)
     return (drawn + noise).astype(np.float32)
 
 

@@ -14,6 +14,7 @@ from kedro.pipeline import Pipeline
 
 from tests.testing.project import PROJECT
 from uflux_kedro import pipeline_registry
+from uflux_kedro.configuration import project_parameters
 
 NAMES = {
     "demo_world",
@@ -49,6 +50,12 @@ def test_every_pipeline_is_registered(registered):
     folders = {p.name for p in (PROJECT / "src/uflux_kedro/pipelines").iterdir() if p.is_dir()}
     assert folders - {"__pycache__"} == NAMES
     assert registered.keys() == NAMES | FLUXES | {"__default__"}
+
+
+def test_settings_fit_into_parameters_of_mlflow(registered):
+    """kedro-mlflow logs each input of a node that is a setting; MLflow takes 6000 characters."""
+    assert "parameters" not in registered["__default__"].inputs()
+    assert all(len(str(block)) <= 6000 for block in project_parameters().values())
 
 
 def test_the_pipeline_of_a_flux_is_its_part_of_the_default_one(registered):

@@ -91,6 +91,8 @@ def _is_parameter(name: str) -> bool:
 
 def _of_input(name: str, catalog: Any) -> str:
     """Fingerprint of parameters and raw files; empty for a folder in which a node writes."""
+    if name.removeprefix("params:") in _WITHOUT_EFFECT:
+        return ""
     dataset = catalog.get(name)
     if _is_parameter(name):
         return _digest(_with_effect(dataset.load()))

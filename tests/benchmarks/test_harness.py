@@ -76,6 +76,9 @@ def test_many_rows_are_as_the_towers(rows):
     assert many.dtype == np.float32
     np.testing.assert_allclose(many.std(axis=0), X.std(axis=0), rtol=0.1)
     np.testing.assert_array_equal(many, many_rows(X, 5000))
+    classes = np.arange(len(X)) % 3
+    of_classes = many_rows(np.column_stack([X, classes]).astype("float32"), 5000)
+    assert set(of_classes[:, 3]) == {0, 1, 2}
 
 
 def test_the_probe_fits_and_predicts_as_the_model_does(rows):

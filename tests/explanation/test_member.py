@@ -8,7 +8,7 @@ import pytest
 
 from uflux_kedro.ensemble import Member
 from uflux_kedro.errors import InputError
-from uflux_kedro.explanation.member import explain
+from uflux_kedro.explanation.member import explain, member_effects, split_predictions
 from uflux_kedro.models.fitted import fit_member
 from uflux_kedro.models.registry import make_model
 
@@ -81,3 +81,39 @@ def test_what_cannot_be_explained_is_named(rows):
         explain(member, rows.drop(columns="ERA5_TA"))
     with pytest.raises(InputError, match="a row without missing values; found none of 600"):
         explain(member, rows.assign(ERA5_TA=np.nan))
+
+
+def test_predictions_of_a_deep_forest_are_split_by_a_model_in_its_place(rows):
+    member = fitted(rows, "DF21", n_trees=5, max_layers=1)
+
+    def stand_in():
+        return make_model("XGB", {"learning_rate": 0.3}, random_state=0)
+
+    found = split_predictions(member, rows, stand_in, max_rows=100)
+    assert "are not exact" in found.remark
+    assert len(found.shap) == 3 * 100
+    assert list(found.importance.index) == ["ERA5_TA", "IGBP", "ERA5_VPD"]
+    # With the mean, the contributions are the prediction of a model of all rows.
+    known = rows.sample(100, random_state=0).sort_index()[list(PREDICTORS)].to_numpy("float32")
+    everything = rows[list(PREDICTORS)].to_numpy("float32"), rows["GPP"].to_numpy(float)
+    predicted = stand_in().fit(*everything).predict(known)
+    added = found.shap["effect"].to_numpy().reshape(100, 3).sum(axis=1)
+    np.testing.assert_allclose(added - added.mean(), predicted - predicted.mean(), atol=1e-4)
+    with pytest.raises(InputError, match="GPP"):
+        split_predictions(member, rows.drop(columns="GPP"), stand_in)
+
+
+def test_a_boosted_member_is_split_itself_and_a_tower_alone_has_no_band(rows):
+    alone = rows[rows["site_id"] == "S1"]
+    member = fitted(alone, "XGB")
+    found = split_predictions(member, alone, lambda: None)
+    assert found.remark == ""
+    pd.testing.assert_frame_equal(found.shap, explain(member, alone).shap)
+    assert found.importance["low"].isna().all()
+
+
+def test_effects_alone_are_those_of_the_explanation(rows):
+    member = fitted(rows, "XGB")
+    wanted = explain(member, rows, n_bins=5, max_rows=200, seed=3).effects
+    found = member_effects(member, rows, n_bins=5, max_rows=200, seed=3)
+    pd.testing.assert_frame_equal(found, wanted)

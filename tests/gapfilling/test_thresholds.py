@@ -107,5 +107,5 @@ def test_a_checked_record_names_its_file(record):
     sound = checked(
         replace(record, table=record.table.assign(H=np.nan), latitude=None, longitude=None)
     )
-    found = [(f["check"], f["variable"]) for f in sound.findings]
+    found = [(f["check"], f["variable"]) for f in sound.findings if f["check"] != "spikes"]
     assert found == [("flux", "H"), ("place", "latitude, longitude")]

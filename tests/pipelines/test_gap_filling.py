@@ -101,13 +101,13 @@ def test_filled_towers_train_a_member(made):
 def test_nothing_is_compared_without_scenarios(files):
     from uflux_kedro.pipelines.gap_filling.nodes import log_towers, read_records, score_methods
 
-    rows, properties, _ = read_records(files, TowerParameters())
+    rows, properties, _ = read_records(files, TowerParameters(), PARAMETERS)
     board = PARAMETERS.scoreboard.model_copy(update={"scenarios": ()})
     parameters = PARAMETERS.model_copy(update={"scoreboard": board})
     scoreboard = score_methods(rows, properties, pd.DataFrame({"record": []}), parameters)
     assert len(scoreboard) == 0
     sums = pd.DataFrame({"record": [], "period": [], "flux": [], "value": [], "total": []})
-    (run,) = log_towers(properties, sums, scoreboard, parameters)
+    (run,) = log_towers(properties, sums, scoreboard, {}, parameters)
     assert (run.name, run.metrics) == ("US-Xyz_2011-2011.mds", {})
 
 
@@ -118,3 +118,43 @@ def test_errors_by_length_take_scenarios_of_one_length():
     found = scores_by_length(scores, PARAMETERS)
     assert found["days"].tolist() == [8 / 48, 12]
     assert scores_by_length(scores[scores["scenario"] != "short"], PARAMETERS).empty
+
+
+def test_the_run_of_the_method_in_use_holds_the_pictures_of_its_record(tmp_path):
+    from uflux_kedro.datasets.member_run import _write_artifacts
+    from uflux_kedro.figures.picture import Picture
+    from uflux_kedro.pipelines.gap_filling.nodes import log_towers
+
+    names = (
+        "US-Xyz_2011-2011.fingerprint",
+        "US-Xyz_2011-2011.NEE.residuals",
+        "US-Abc_2011-2011.fingerprint",
+    )
+    pictures = {name: Picture(name.encode()) for name in names}
+    properties = pd.DataFrame({"record": ["US-Xyz_2011-2011"], "site_id": ["US-Xyz"]})
+    sums = pd.DataFrame({"record": [], "period": [], "flux": [], "value": [], "total": []})
+    (run,) = log_towers(properties, sums, pd.DataFrame(), pictures, PARAMETERS)
+    _write_artifacts(run, tmp_path, "")
+    assert {p.name: p.read_text() for p in tmp_path.glob("*.png")} == {
+        "fingerprint.png": names[0],
+        "NEE.residuals.png": names[1],
+    }
+
+
+def test_every_flux_has_sums_and_residuals():
+    from uflux_kedro.gapfilling.collection import as_tables
+    from uflux_kedro.pipelines.gap_filling.nodes import draw_records
+    from uflux_kedro.readers import HalfHours
+
+    times = pd.date_range("2011-05-01", periods=96, freq="30min")
+    rows = pd.DataFrame({"record": "US-Xyz_2011-2011", "time": times, "NEE": 1.0, "H": 2.0})
+    _, properties, _ = as_tables([HalfHours("US-Xyz", rows.set_index("time")[["NEE", "H"]])])
+    filled = rows.rename(columns={"NEE": "NEE_F", "H": "H_F"})
+    own = {"record": "US-Xyz_2011-2011", "flux": ["NEE", "H"] * 2, "time": times[[0, 0, 95, 95]]}
+    to_date = pd.DataFrame(own | {"value": 1.0, "lower": 0.0, "upper": 2.0})
+    hidden = pd.DataFrame(own | {"truth": 1.0, "prediction": 2.0, "mds": 3.0})
+    figures = draw_records(rows, properties, filled, to_date, hidden, pd.DataFrame(), PARAMETERS)
+    assert set(figures) == {
+        f"US-Xyz_2011-2011.{name}"
+        for name in ("fingerprint", *(f"{f}.{k}" for f in ("NEE", "H") for k in ("cumulative", "residuals")))
+    }  # fmt: skip

@@ -322,6 +322,28 @@ def test_sites_reach_every_fit_of_a_model_that_takes_them(table, tmp_path):
     fit_final_model(MEMBER, table, {}, plain)
 
 
+def test_sites_reach_the_fits_of_days_but_not_of_months_unless_told(table, tmp_path):
+    deep = Member(MEMBER.predictor_set, MEMBER.flux, "DF21", MEMBER.predictors)
+    number = table.groupby("site_id").cumcount()
+    days = table.assign(time=pd.Timestamp("2019-01-01") + pd.to_timedelta(number, "D"))
+    months = table.assign(time=pd.Timestamp("2010-01-01") + pd.to_timedelta(31 * number, "D"))
+    settings = {"model_parameters": {"DF21": {"n_trees": 4, "max_layers": 2}}}
+    auto, always, never = (
+        training().model_copy(update={"fit_with_sites": to, "search": None, **settings})
+        for to in ("auto", True, False)
+    )
+    for rows, like in ((days, always), (months, never)):
+        found, expected = (fit_final_model(deep, rows, {}, p).predict(rows) for p in (auto, like))
+        np.testing.assert_array_equal(found, expected)
+        held_out = [
+            predict_held_out(deep, rows, tmp_path / f"{number}", p)
+            for number, p in enumerate((auto, like))
+        ]
+        pd.testing.assert_frame_equal(*held_out)
+    by_site, by_row = (fit_final_model(deep, days, {}, p).predict(days) for p in (always, never))
+    assert not np.array_equal(by_site, by_row)
+
+
 def test_a_hybrid_is_told_columns_and_sites(table, tmp_path):
     """With predictors that are chosen too, and in a search; its baseline needs all but the optional."""
     climate = {"ERA5_VPD": 8.0, "ERA5_PA": 95.0, "MODIS_EVI": table["ERA5_SW_IN"] / 500}

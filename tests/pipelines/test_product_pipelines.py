@@ -50,9 +50,9 @@ def names(pipeline):
 
 def test_each_flux_and_et_have_totals(parameters):
     pipeline = grid_inference.create_pipeline()
-    assert {"aggregates_GPP", "aggregates_H", "aggregates_ET", "derived_WUE", "netcdf_ET"} <= pipeline.all_outputs()  # fmt: skip
+    assert {"aggregates_GPP", "areas_monthly_GPP", "aggregates_H", "aggregates_ET", "derived_WUE", "netcdf_ET"} <= pipeline.all_outputs()  # fmt: skip
     report = reporting.create_pipeline()
-    assert {"aggregates", "budgets"} <= report.all_outputs()
+    assert {"aggregates", "areas_monthly", "budgets"} <= report.all_outputs()
     assert "aggregates_ET" in report.inputs()
 
 
@@ -197,9 +197,10 @@ def test_regions_of_the_user_are_summed(tmp_path):
         {"countries": False, "regions": {"path": str(path), "name_column": "id", "kind": "basin"}}
     )
     product, errors = make_product(5.0), SumErrors(0.5, 0.1, 0.2, 60.0).to_dict()
-    table, monthly = aggregate_product("GPP", product, drivers, parameters, errors)
-    assert set(monthly["region_kind"]) == {"global", "IGBP"}, "the user's own by year alone"
-    assert monthly["time"].nunique() == 12
+    table, monthly, areas = aggregate_product("GPP", product, drivers, parameters, errors)
+    assert set(monthly["region_kind"]) == {"global", "IGBP"}
+    assert set(areas["region"]) == {"box"}
+    assert monthly["time"].nunique() == areas["time"].nunique() == 12
     assert set(table["region_kind"]) == {"global", "IGBP", "basin"}
     assert table.query("region_kind == 'basin'")["cells"].iloc[0] == 8 * 4
 

@@ -17,7 +17,7 @@ from tests.testing.synthetic import (
 )
 from uflux_kedro.configuration import in_order
 from uflux_kedro.ensemble import Member
-from uflux_kedro.pipelines.reporting.nodes import score_ensemble, write_report
+from uflux_kedro.pipelines.reporting.nodes import SETTING, score_ensemble, write_report
 from uflux_kedro.pipelines.uncertainty.nodes import (
     correlate_errors,
     judge_intervals,
@@ -41,6 +41,11 @@ def reversed_keys(value):
     if isinstance(value, dict):
         return {k: reversed_keys(value[k]) for k in reversed(value)}
     return value
+
+
+def as_inputs(parameters):
+    """Settings as inputs of the report's node."""
+    return {f"{SETTING}{name}": value for name, value in parameters.items()}
 
 
 def test_settings_are_in_order_whatever_the_order_of_the_files():
@@ -95,7 +100,7 @@ def test_the_report_has_the_same_bytes(tmp_path):
         "members_GPP": of_cards,
     }
     pages = [
-        write_report(members, board, table, sites, [], tmp_path, given, **parts)
+        write_report(members, board, table, sites, [], tmp_path, **parts, **as_inputs(given))
         for given in (parameters, reversed_keys(parameters))
     ]
     assert pages[0] == pages[1]
@@ -110,12 +115,13 @@ def test_the_report_has_the_same_bytes(tmp_path):
     period = {"first_month": "2003-01", "last_month": "2004-12"}
     given = parameters | {"inference": InferenceParameters.model_validate(period)}
     given["grids"] = {"ERA5": None}
-    without = write_report(members, board, table, sites, [], tmp_path, given, **parts)
+    parts |= as_inputs(given)
+    without = write_report(members, board, table, sites, [], tmp_path, **parts)
+    text = re.search(r'<pre class="copy"[^>]*>(.*?)</pre>', without, re.DOTALL)[1]
+    assert yaml.safe_load(text)["inference"]["first_month"] == "2003-01", "a model is a block, too"
     assert 'id="explorer"' not in without, "of a source that is switched off there is no map"
     drivers = xr.Dataset(attrs={"simulated": "ERA5"})
-    mapped = write_report(
-        members, board, table, sites, [], tmp_path, given, drivers=drivers, **parts
-    )
+    mapped = write_report(members, board, table, sites, [], tmp_path, drivers=drivers, **parts)
     assert 'id="explorer"' in mapped
     assert "<title>Simulated data: UFLUX ensemble</title>" in mapped
     assert "Simulated data: ERA5 come from the demo world" in mapped

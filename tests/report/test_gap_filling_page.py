@@ -62,3 +62,13 @@ def test_the_page_shows_the_scoreboard(towers):
     assert "2.988" in page
     assert "7.654" not in page
     assert page.count("<p>None.</p>") == 2
+
+
+def test_pictures_stand_by_record_then_flux(towers):
+    wanted = ("US-Abc: fingerprint", "US-Abc, NEE: cumulative", "US-Abc, NEE: residuals",
+              "US-Abc, H: cumulative", "US-Xyz: fingerprint", "All records: gap lengths")  # fmt: skip
+    names = ("gap_lengths", "US-Xyz.fingerprint", "US-Abc.H.cumulative", "US-Abc.NEE.residuals",
+             "US-Abc.NEE.cumulative", "US-Abc.fingerprint")  # fmt: skip
+    page = render_gap_filling(replace(towers, figures=dict.fromkeys(names, Picture(PIXEL))))
+    places = [page.index(title) for title in wanted]
+    assert places == sorted(places)

@@ -251,21 +251,23 @@ def test_cells_without_bounds_count_as_the_others():
     assert part["lower"] == pytest.approx(full["lower"], rel=0.02)
 
 
-def test_months_add_up_to_the_year_and_countries_have_none():
+def test_months_add_up_to_the_year_and_those_of_countries_are_a_table_of_their_own():
     cube, classes = continent(months=14)
     box = Areas("country", ("box",), (shapely.box(0, 40, 20, 50),))
     tables = aggregate_tables(cube, "GPP", [AllCells(), box], classes, ERRORS)
-    assert tuple(tables.monthly.columns) == MONTHLY_COLUMNS
-    months = tables.monthly[tables.monthly.statistic == "total"]
-    assert set(months.region_kind) == {"global"}
-    assert len(months) == 14
-    assert set(months.unit) == {"PgC month-1"}
-    year = of_year(tables.yearly, "all cells")
-    in_year = months[months.time.dt.year == 2003]
-    assert in_year["value"].sum() == pytest.approx(year["value"])
-    for side in ("lower", "upper"):
-        assert in_year[f"{side}_dependent"].sum() == pytest.approx(year[f"{side}_dependent"])
-    assert in_year["lower"].sum() < year["lower"] < in_year["value"].sum()
+    yearly = tables.yearly[(tables.yearly.statistic == "total") & (tables.yearly.year == "2003")]
+    for kind, table in (("global", tables.monthly), ("country", tables.areas)):
+        assert tuple(table.columns) == MONTHLY_COLUMNS
+        months = table[table.statistic == "total"]
+        assert set(months.region_kind) == {kind}
+        assert len(months) == 14
+        assert set(months.unit) == {"PgC month-1"}
+        year = yearly[yearly.region_kind == kind].iloc[0]
+        in_year = months[months.time.dt.year == 2003]
+        assert in_year["value"].sum() == pytest.approx(year["value"])
+        for side in ("lower", "upper"):
+            assert in_year[f"{side}_dependent"].sum() == pytest.approx(year[f"{side}_dependent"])
+        assert in_year["lower"].sum() < year["lower"] < in_year["value"].sum()
 
 
 def test_half_years_have_no_months():
@@ -274,6 +276,7 @@ def test_half_years_have_no_months():
     half_years["time_bnds"][:, 1] = [np.datetime64("2003-07-01"), np.datetime64("2004-01-01")]
     tables = aggregate_tables(half_years, "GPP", [AllCells()], classes, ERRORS)
     assert tables.monthly.empty
+    assert tables.areas.empty
     assert np.isfinite(of_year(tables.yearly, "all cells")["lower"])
 
 

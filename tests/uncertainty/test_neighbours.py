@@ -48,6 +48,21 @@ def test_the_search_finds_what_comparing_all_finds(n, gaps):
         np.testing.assert_array_equal(one, other[::-1])
 
 
+def test_the_order_of_the_places_changes_no_bit():
+    """The distance to the point nearest to the place before is added up in another way."""
+    rng = np.random.default_rng(0)
+    points = rng.normal(size=(500, 8)).astype(np.float32)
+    places = (np.repeat(points[:200], 30, axis=0) + rng.normal(0, 0.05, (6000, 8))).astype(
+        "float32"
+    )
+    arranged = Neighbours.of(points, np.zeros(8), np.arange(500, dtype=np.int32))
+    order = rng.permutation(len(places))
+    for one, other in zip(
+        arranged.search(places, 0.5), arranged.search(places[order], 0.5), strict=True
+    ):
+        np.testing.assert_array_equal(one[order], other)
+
+
 def test_places_with_nan_find_nothing():
     points = np.random.default_rng(0).normal(size=(50, 3)).astype(np.float32)
     places = points[:2].copy()

@@ -22,6 +22,7 @@ from kedro_datasets._typing import JSONPreview
 from uflux_kedro.configuration import ENVIRONMENT_TAG, PARENT_RUN
 from uflux_kedro.datasets.member_times import Times, times_of
 from uflux_kedro.datasets.mlflow_model import write_mlflow_model
+from uflux_kedro.figures.picture import Picture
 from uflux_kedro.files import replacing
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class MemberRun:
         metrics: Pooled held-out scores.
         description: What the member is and how well it did, in Markdown.
         tables: File name -> table, logged as CSV.
-        figures: File name -> figure, logged as PNG.
+        figures: File name -> figure, or one that was finished before, logged as PNG.
         model: The model fitted on all sites.
     """
 
@@ -69,7 +70,7 @@ class MemberRun:
     metrics: Mapping[str, float]
     description: str = ""
     tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
-    figures: Mapping[str, Figure] = field(default_factory=dict)
+    figures: Mapping[str, Figure | Picture] = field(default_factory=dict)
     model: FittedMember | None = None
 
 
@@ -240,6 +241,9 @@ def _write_artifacts(member: MemberRun, folder: Path, run_id: str) -> None:
     for name, table in member.tables.items():
         table.to_csv(folder / name, index=False, float_format="%.6g")
     for name, figure in member.figures.items():
-        figure.savefig(folder / name, dpi=100, metadata={"Software": None})
+        if isinstance(figure, Picture):
+            (folder / name).write_bytes(figure.png)
+        else:
+            figure.savefig(folder / name, dpi=100, metadata={"Software": None})
     if member.model is not None:
         write_mlflow_model(member.model, folder / _MODEL, run_id=run_id)

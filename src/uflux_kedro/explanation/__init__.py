@@ -1,7 +1,7 @@
 """What a model has learnt: importance, exact contributions, effects and response curves.
 
-:func:`explain` takes a fitted member and rows. :func:`accumulated_effects` works for any model,
-:func:`contributions` only for those whose SHAP values are exact, and :func:`response_curves` compares
+:func:`explain` takes a fitted member and rows, :func:`member_effects` and :func:`split_predictions` return parts of
+it. :func:`accumulated_effects` works for any model, :func:`contributions` only for those whose SHAP values are exact, and :func:`response_curves` compares
 towers, model and baseline. All intervals are from a bootstrap over towers. Names are imported on first
 use.
 
@@ -25,7 +25,13 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "effects": ["accumulated_effects"],
         "shapley": ["contributions", "mean_contributions"],
-        "member": ["Explanation", "explain"],
+        "member": [
+            "Explanation",
+            "SplitPredictions",
+            "explain",
+            "member_effects",
+            "split_predictions",
+        ],
         "ratios": ["energy_rows", "ratio_by_tower", "reduced_major_axis", "water_use_rows"],
         "responses": ["Response", "ResponseCurves", "response_curves", "response_rows"],
     },

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from uflux_kedro.errors import ConfigurationError, InputError
+from uflux_kedro.errors import ConfigurationError, InputError, require_columns
 from uflux_kedro.explanation.effects import accumulated_effects
 from uflux_kedro.explanation.shapley import contributions, mean_contributions
 from uflux_kedro.models.fitted import FittedMember
@@ -34,6 +35,21 @@ class Explanation(NamedTuple):
     importance: pd.DataFrame
     effects: pd.DataFrame
     shap: pd.DataFrame | None
+    remark: str
+
+
+class SplitPredictions(NamedTuple):
+    """Predictions split into the exact contributions of their predictors, in the flux's unit.
+
+    Attributes:
+        shap: SHAP values, as in :class:`Explanation`.
+        importance: Indexed by ``predictor``, the most important first: mean absolute SHAP value
+            ``importance``, ``low``, ``high``.
+        remark: Why they are those of the model that stood in; "" if they are the member's own.
+    """
+
+    shap: pd.DataFrame
+    importance: pd.DataFrame
     remark: str
 
 
@@ -73,13 +89,8 @@ def explain(
     X = complete[predictors].to_numpy("float32")
     sites = complete["site_id"].to_numpy()
     settings: dict[str, Any] = {"n_resamples": n_resamples, "level": level, "seed": seed}
-
-    def predict(values: NDArray[np.float32]) -> NDArray:
-        return member.packed.predict(values, n_jobs)
-
-    categories = {p for p in predictors if variable_of(p).kind == "category"}
-    effects = accumulated_effects(
-        predict, X, predictors, sites, categories=categories, n_bins=n_bins, **settings
+    effects = member_effects(
+        member, complete, n_bins=n_bins, max_rows=max_rows, n_jobs=n_jobs, **settings
     )
     try:
         found = contributions(member.model, X, n_jobs)
@@ -91,10 +102,99 @@ def explain(
                 expected="the flux, since importance is measured by shuffling",
                 found=f"the columns {', '.join(map(str, rows))}",
             ) from error
-        importance = _shuffled(predict, X, complete, flux, predictors, settings)
+        importance = _shuffled(
+            lambda values: member.packed.predict(values, n_jobs),
+            X,
+            complete,
+            flux,
+            predictors,
+            settings,
+        )
         return Explanation(importance, effects, None, str(error))
     importance = mean_contributions(found.effects, predictors, sites, **settings)
     return Explanation(importance, effects, _tidy(found.effects, complete, predictors), "")
+
+
+def member_effects(
+    member: FittedMember,
+    rows: pd.DataFrame,
+    *,
+    n_bins: int = 20,
+    max_rows: int = 2000,
+    n_resamples: int = 500,
+    level: float = 0.9,
+    seed: int = 0,
+    n_jobs: int | None = None,
+) -> pd.DataFrame:
+    """Return the accumulated local effects of a member's predictors alone.
+
+    Args and errors are those of :func:`explain`, and so is the table, its ``effects``.
+    """
+    predictors = list(member.predictors)
+    complete = _complete(member, rows, max_rows, seed)
+    return accumulated_effects(
+        lambda values: member.packed.predict(values, n_jobs),
+        complete[predictors].to_numpy("float32"),
+        predictors,
+        complete["site_id"].to_numpy(),
+        categories={p for p in predictors if variable_of(p).kind == "category"},
+        n_bins=n_bins,
+        n_resamples=n_resamples,
+        level=level,
+        seed=seed,
+    )
+
+
+def split_predictions(
+    member: FittedMember,
+    rows: pd.DataFrame,
+    stand_in: Callable[[], Any],
+    *,
+    max_rows: int = 500,
+    n_resamples: int = 500,
+    level: float = 0.9,
+    seed: int = 0,
+    n_jobs: int | None = None,
+) -> SplitPredictions:
+    """Split predictions of a member, or of a model in its place, into exact contributions.
+
+    The values of a deep forest would not be exact: a model whose values are is then fitted to all
+    complete rows, and tells what can be learnt from the same predictors.
+
+    Args:
+        member: The member.
+        rows: Table with ``site_id``, the predictors and the flux; rows with a missing value are
+            left out.
+        stand_in: Function that makes an unfitted model of :data:`~.shapley.EXACT`.
+        max_rows: Rows to explain; of more, as many are drawn.
+        n_resamples: Number of resamples of towers for the intervals.
+        level: Probability inside the intervals.
+        seed: Seed of the draws.
+        n_jobs: Threads; None is one, -1 all.
+
+    Raises:
+        InputError: If a column is missing or no row is complete.
+    """
+    flux, predictors = member.card["flux"], list(member.predictors)
+    known = _complete(member, rows, len(rows), seed)
+    drawn = _complete(member, known, max_rows, seed)
+    X, remark = drawn[predictors].to_numpy("float32"), ""
+    try:
+        effects = contributions(member.model, X, n_jobs).effects
+    except ConfigurationError as error:
+        remark = str(error)
+        require_columns(known, (flux,), f"table given to explain {member.name}")
+        model = stand_in().fit(known[predictors].to_numpy("float32"), known[flux].to_numpy(float))
+        effects = contributions(model, X, n_jobs).effects
+    importance = mean_contributions(
+        effects,
+        predictors,
+        drawn["site_id"].to_numpy(),
+        n_resamples=n_resamples,
+        level=level,
+        seed=seed,
+    )
+    return SplitPredictions(_tidy(effects, drawn, predictors), importance, remark)
 
 
 def _complete(member: FittedMember, rows: pd.DataFrame, max_rows: int, seed: int) -> pd.DataFrame:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,9 @@ VECTORS = (".pdf", ".svg")
 
 _MANY = 1500
 """Marks of one collection from which it is a picture within a vector file, which text and lines are not."""
+
+_LAYOUT_TABLES = ("GSUB", "GPOS", "GDEF", "kern")
+"""Tables of a font by which letters are chosen and placed."""
 
 _ALT = "Description"
 _SIGNATURE = 8  # bytes before the first chunk of a PNG
@@ -64,8 +68,9 @@ def write_picture(figure: Figure, path: Path, dpi: int, *, vectors: bool = True)
     """
     alt = str(figure.get_label())
     texts = {"Software": None} | ({_ALT: alt} if alt else {})
-    png = _saved(figure, "png", dpi, texts)
-    beside = _vectors(figure, dpi, len(png)) if vectors else dict.fromkeys(VECTORS, b"")
+    edge = _laid_out(figure, dpi)
+    png = _saved(figure, "png", dpi, texts, edge)
+    beside = _vectors(figure, dpi, edge, len(png)) if vectors else dict.fromkeys(VECTORS, b"")
     for end, content in {**beside, ".png": png}.items():
         if content:
             with replacing(path.with_suffix(end)) as temporary:
@@ -74,20 +79,75 @@ def write_picture(figure: Figure, path: Path, dpi: int, *, vectors: bool = True)
             remove(path.with_suffix(end))
 
 
-def _vectors(figure: Figure, dpi: int, largest: int) -> dict[str, bytes]:
-    """Return a drawn figure as PDF and SVG; no SVG where it has pictures or is not smaller."""
-    from matplotlib import rcParams
+def _laid_out(figure: Figure, dpi: int) -> Bbox:
+    """Lay a figure out for good and return its edge, in inches.
 
+    Matplotlib would do both again for each file, and draw the figure once more for that.
+    """
+    from matplotlib import rcParams
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    FigureCanvasAgg(figure)  # measures text
+    figure.set_dpi(dpi)
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
+        figure.set_layout_engine(None)
+    return figure.get_tightbbox().padded(rcParams["savefig.pad_inches"])
+
+
+def _vectors(figure: Figure, dpi: int, edge: Bbox, largest: int) -> dict[str, bytes]:
+    """Return a figure as PDF and SVG; no SVG where it has pictures or is not smaller."""
     from uflux_kedro.figures.style import styled
 
-    # The layout has been made and the edge is known; without this, each file would need them again.
-    figure.set_layout_engine("none")
     pictures = _rasterise(figure)
-    with styled():
-        edge = figure.get_tightbbox().padded(rcParams["savefig.pad_inches"])
+    with styled(), _outlines_alone():
         pdf = _saved(figure, "pdf", dpi, _NO_NAMES["pdf"], edge)
-        svg = b"" if pictures else _saved(figure, "svg", dpi, _NO_NAMES["svg"], edge)
-    return {".pdf": pdf, ".svg": svg if len(svg) < largest else b""}
+        svg = b"" if pictures else _saved(figure, "svg", dpi, _NO_NAMES["svg"], edge, largest)
+    return {".pdf": pdf, ".svg": svg}
+
+
+@contextmanager
+def _outlines_alone() -> Iterator[None]:
+    """Embed fonts in PDF files without their tables of ligatures, which cost most of an embedding.
+
+    Matplotlib has placed each letter when it embeds them.
+    """
+    from fontTools import subset
+
+    class Outlines(subset.Options):
+        def __init__(self, **options: Any) -> None:
+            super().__init__(**options)
+            self.drop_tables += _LAYOUT_TABLES
+
+    given = subset.Options
+    subset.Options = Outlines
+    try:
+        yield
+    finally:
+        subset.Options = given
+
+
+class _TooLargeError(Exception):
+    """A file grows beyond what is of use."""
+
+
+class _Limited(io.BytesIO):
+    """A file in memory of fewer bytes than a limit."""
+
+    def __init__(self, limit: int | None) -> None:
+        super().__init__()
+        self._limit = limit
+
+    def write(self, content: Any) -> int:
+        """Write, unless the file would reach its limit.
+
+        Raises:
+            _TooLargeError: If it would.
+        """
+        if self._limit is not None and self.tell() + len(content) >= self._limit:
+            raise _TooLargeError
+        return super().write(content)
 
 
 def read_picture(path: Path) -> Picture:
@@ -122,10 +182,19 @@ def _chunks(png: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _saved(
-    figure: Figure, form: str, dpi: int, names: dict[str, Any], edge: Bbox | str = "tight"
+    figure: Figure,
+    form: str,
+    dpi: int,
+    names: dict[str, Any],
+    edge: Bbox,
+    limit: int | None = None,
 ) -> bytes:
-    stream = io.BytesIO()
-    figure.savefig(stream, format=form, dpi=dpi, bbox_inches=edge, metadata=names)
+    """Return a figure as a file; nothing once it reaches the limit, since drawing ends there."""
+    stream = _Limited(limit)
+    try:
+        figure.savefig(stream, format=form, dpi=dpi, bbox_inches=edge, metadata=names)
+    except _TooLargeError:
+        return b""
     return stream.getvalue()
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from uflux_kedro.biophysics.solar_clock import around, read_solar_clock
+from uflux_kedro.gapfilling.parameters import Spikes
 from uflux_kedro.gapfilling.record import check_record
 from uflux_kedro.readers.towers.half_hours import HalfHours
 from uflux_kedro.readers.towers.remarks import Remark, remark
@@ -17,8 +18,12 @@ from uflux_kedro.readers.towers.remarks import Remark, remark
 _PROPERTIES = tuple(f.name for f in fields(HalfHours) if f.name not in ("table", "findings"))
 
 
-def checked(record: HalfHours) -> HalfHours:
+def checked(record: HalfHours, spikes: Spikes = "flag") -> HalfHours:
     """Return a record after its check, whose findings follow those of reading it.
+
+    Args:
+        record: The record, as read.
+        spikes: What happens to spikes of fluxes.
 
     Raises:
         InputError: As for :func:`uflux_kedro.gapfilling.record.check_record`.
@@ -28,6 +33,7 @@ def checked(record: HalfHours) -> HalfHours:
         record.latitude,
         record.longitude,
         record.utc_offset,
+        spikes=spikes,
         site=record.site_id,
         where=record.source,
     )

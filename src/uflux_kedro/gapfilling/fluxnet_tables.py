@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from uflux_kedro.gapfilling.drivers import fill_drivers
+from uflux_kedro.gapfilling.thresholds import SPREAD
 from uflux_kedro.readers.towers.single_tower import CARBON_BY_SECOND
 from uflux_kedro.readers.units import conversion
 from uflux_kedro.variables import VARIABLES
@@ -17,7 +18,8 @@ from uflux_kedro.variables import VARIABLES
 STEMS = {"NEE": "NEE_VUT_REF", "LE": "LE_F_MDS", "H": "H_F_MDS"}
 """Flux -> FLUXNET's name of the filled flux, whatever the method."""
 _RANDOM = {"NEE": "NEE_VUT_REF_RANDUNC", "LE": "LE_RANDUNC", "H": "H_RANDUNC"}
-_PARTITIONED = ("GPP_NT", "RECO_NT", "GPP_DT", "RECO_DT")
+_UNDER_THRESHOLDS = ("NEE", "GPP_NT", "RECO_NT", "GPP_DT", "RECO_DT")
+"""Beginnings of the names of what depends on the threshold of USTAR."""
 _OTHER_DRIVERS = {
     "NETRAD": "NETRAD", "USTAR": "USTAR", "RH": "RH", "PPFD_IN": "PPFD_IN", "G": "G_F_MDS",
     "TS": "TS_F_MDS_1", "SWC": "SWC_F_MDS_1", "CO2": "CO2_F_MDS",
@@ -43,8 +45,9 @@ def half_hours(
     Args:
         record: Record of a tower, measured values and drivers.
         filled: What a filler returned: ``<flux>_F``, ``<flux>_F_QC`` and further columns; may have
-            ``NEE_VUT_16_F`` and ``NEE_VUT_84_F``, NEE of other thresholds of USTAR.
-        partitioned: ``GPP_NT``, ``RECO_NT``, ``GPP_DT``, ``RECO_DT``, those that there are.
+            ``NEE_VUT_16_F`` and so on, NEE of other thresholds of USTAR.
+        partitioned: ``GPP_NT``, ``RECO_NT``, ``GPP_DT``, ``RECO_DT``, those that there are, and of other
+            thresholds ``GPP_NT_VUT_16`` and so on.
 
     Returns:
         Index ``time``; fluxes with QC and random error, joint error of NEE, GPP and RECO, weather.
@@ -62,9 +65,12 @@ def half_hours(
             for part in _OF_FILLER
             if f"{flux}_F_{part}" in filled
         }
-    columns |= _thresholds(filled, columns.get(_RANDOM["NEE"]))
+    columns |= _thresholds(filled)
     if partitioned is not None:
-        columns |= {f"{v}_VUT_REF": partitioned[v] for v in _PARTITIONED if v in partitioned}
+        columns |= {
+            str(v) if "_VUT_" in str(v) else f"{v}_VUT_REF": partitioned[v] for v in partitioned
+        }
+    columns |= _joint(pd.DataFrame(columns, record.index), columns.get(_RANDOM["NEE"]))
     weather = fill_drivers(record)
     columns |= {str(name): weather[name] for name in weather}
     columns |= {name: record[v] for v, name in _OTHER_DRIVERS.items() if v in record}
@@ -77,15 +83,32 @@ def _random(filled: pd.DataFrame, flux: str) -> pd.Series | None:
     return sd if measured is None else measured if sd is None else measured.fillna(sd)
 
 
-def _thresholds(filled: pd.DataFrame, random: pd.Series | None) -> dict[str, pd.Series]:
-    """Return NEE of other thresholds of USTAR, and what they and the random error make together."""
-    low, high = (filled.get(f"NEE_VUT_{p}_F") for p in (16, 84))
-    if low is None or high is None:
+def _thresholds(filled: pd.DataFrame) -> dict[str, pd.Series]:
+    """Return NEE of other thresholds of USTAR."""
+    named = {f"NEE_VUT_{p}": filled.get(f"NEE_VUT_{p}_F") for p in SPREAD}
+    return {name: values for name, values in named.items() if values is not None}
+
+
+def _joint(table: pd.DataFrame, error: pd.Series | None) -> dict[str, pd.Series]:
+    """Return what the threshold and the error of NEE make together, of NEE and what is partitioned from it.
+
+    Args:
+        table: Values, among them those of the outer percentiles of the threshold.
+        error: Error of NEE without that of the threshold.
+    """
+    if error is None:
         return {}
-    columns = {"NEE_VUT_16": low, "NEE_VUT_84": high}
-    if random is not None:
-        columns["NEE_VUT_REF_JOINTUNC"] = np.sqrt(random**2 + ((high - low) / 2) ** 2)
-    return columns
+    joint = {}
+    for stem in _UNDER_THRESHOLDS:
+        columns = [c for p in SPREAD if (c := f"{stem}_VUT_{p}") in table]
+        if not columns:
+            continue
+        # The sum need not grow with the threshold: the middle one may lie outside the other two.
+        spread = (table[columns].max(axis=1) - table[columns].min(axis=1)) / 2
+        # RECO is modelled from many nights: the error of a single record hardly enters.
+        own = 0.0 if stem.startswith("RECO") else error
+        joint[f"{stem}_VUT_REF_JOINTUNC"] = np.hypot(own, spread)
+    return joint
 
 
 def periods(hours: pd.DataFrame, period: str, sums: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -98,7 +121,8 @@ def periods(hours: pd.DataFrame, period: str, sums: pd.DataFrame | None = None) 
         hours: As of :func:`half_hours`.
         period: ``DD``, ``MM`` or ``YY``.
         sums: Errors of the period's means, ``<flux>_RANDUNC`` and ``<flux>_JOINTUNC`` by its start, in
-            the unit of the means. The joint error of NEE is extended by that of the threshold.
+            the unit of the means. The joint error of NEE is extended by that of the threshold, and GPP
+            and RECO get theirs.
 
     Returns:
         Index ``time``, start of the period; the columns of ``hours`` that can be averaged, those of
@@ -110,7 +134,7 @@ def periods(hours: pd.DataFrame, period: str, sums: pd.DataFrame | None = None) 
     quality = [c for c in plain if str(c).endswith("_QC")]
     values = plain.drop(columns=quality)
     values = values.drop(
-        columns=[c for c in values if str(c).endswith(("_SD", "_LOWER", "_UPPER"))]
+        columns=[c for c in values if str(c).endswith(("_SD", "_LOWER", "_UPPER", "_SPIKE"))]
     )
     groups = values.resample(frequency)
     means, counts = groups.mean(), groups.count()
@@ -133,9 +157,7 @@ def periods(hours: pd.DataFrame, period: str, sums: pd.DataFrame | None = None) 
     means = means.join(good)
     if sums is not None:
         means = means.join(sums.reindex(index))
-    if {"NEE_VUT_16", "NEE_VUT_84", "NEE_VUT_REF_JOINTUNC"} <= set(means):
-        spread = (means["NEE_VUT_84"] - means["NEE_VUT_16"]) / 2
-        means["NEE_VUT_REF_JOINTUNC"] = np.hypot(means["NEE_VUT_REF_JOINTUNC"], spread)
+    means = means.assign(**_joint(means, means.get("NEE_VUT_REF_JOINTUNC")))
     return means[[c for c in hours if c in means] + [c for c in means if c not in hours]]
 
 

@@ -10,10 +10,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from uflux_kedro.gapfilling.context import context_of, gaps_of, training_gaps
+from uflux_kedro.gapfilling.drifting import DRIFTING, fill_drifting
 from uflux_kedro.gapfilling.errors_of_filling import ErrorModel, conditions_of, fit_errors
 from uflux_kedro.gapfilling.held_out import LENGTH_CLASSES, around, hide_and_fill, length_class
 from uflux_kedro.gapfilling.learnt import LEARNERS, Learnt, fit_learners
 from uflux_kedro.gapfilling.mds import Filled, fill_mds
+from uflux_kedro.gapfilling.parameters import DAYLIGHT
 from uflux_kedro.gapfilling.pooled import POOLED, tuned
 from uflux_kedro.gapfilling.stack import INTERPOLATED, Stack, fit_stack
 from uflux_kedro.gapfilling.sums import Correlation, fit_correlation, scaled
@@ -25,8 +27,6 @@ Driver = NDArray[np.float64] | None
 """Values of each step, (steps,), or None."""
 
 _BAGS = 3
-DAYLIGHT = 20.0
-"""W m-2 from which it is day."""
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,7 @@ def fill_flux(filler: FluxFiller, record: Record) -> pd.DataFrame:
 def _names(method: Method, *, pooled: bool) -> tuple[str, ...]:
     if method != "uflux":
         return ("mds",)
-    return ("mds", *LEARNERS, *([POOLED] if pooled else []), INTERPOLATED)
+    return ("mds", *LEARNERS, DRIFTING, *([POOLED] if pooled else []), INTERPOLATED)
 
 
 def _learn(
@@ -197,6 +197,8 @@ def _base(
         steps, known = np.arange(len(flux)), np.isfinite(flux)
         context = _context(record, flux, gaps_of(known))
         values |= learnt.predict(record.predictors.to_numpy()[wanted], context[wanted])
+        drifting = fill_drifting(flux, record.predictors, record.day, record.steps_a_day)
+        values[DRIFTING] = drifting[wanted]
         if record.pooled is not None:
             values[POOLED] = tuned(record.pooled, flux, record.day)[wanted]
         # Of another period, nothing may have been measured: there is nothing to interpolate.

@@ -11,6 +11,12 @@ from uflux_kedro.schemas import Parameters
 Method = Literal["uflux", "mds", "mds_symmetric"]
 """Ways to fill: learnt fillers stacked with MDS, marginal distribution sampling, its symmetric variant."""
 
+Spikes = Literal["flag", "drop"]
+"""What happens to spikes of measured fluxes."""
+
+DAYLIGHT = 20.0
+"""W m-2 from which it is day."""
+
 
 class Scenario(Parameters):
     """Artificial gaps: how long, how many."""
@@ -44,8 +50,8 @@ class UstarParameters(Parameters):
     """How often the records of a year are drawn anew to find the thresholds' percentiles."""
 
     spread: bool = True
-    """Whether NEE is filled, by MDS, for the 16th and the 84th percentile of the threshold too: their
-    distance is part of the joint uncertainty."""
+    """Whether NEE is also filled, by MDS, and partitioned for the 16th, 50th and 84th percentile of the
+    threshold: what lies between them is part of the joint uncertainty of NEE, GPP and RECO."""
 
 
 class ScoreboardParameters(Parameters):
@@ -81,6 +87,10 @@ class GapFillingParameters(Parameters):
 
     n_jobs: int = 2
     """Threads."""
+
+    spikes: Spikes = "flag"
+    """Spikes of measured fluxes (Papale et al. 2006): ``flag`` tells and marks them, in columns such as
+    ``NEE_SPIKE``; ``drop`` also makes them missing, so that they are filled."""
 
     pooled: Literal["auto", "never"] = "never"
     """Whether method ``uflux`` also takes trees of the other towers of a run, tuned to each by a line:

@@ -2,7 +2,7 @@
 
 What cannot be read in one way only is refused: times that are twice, irregular or of two lengths,
 values that are impossible throughout. Anything else that weakens the filled values is a finding.
-Values are never changed, except that impossible ones are made missing.
+Values are never changed, except that impossible ones are made missing, and spikes if that is wished.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from uflux_kedro.biophysics.radiation import potential_radiation
 from uflux_kedro.biophysics.solar_clock import SolarClock, around, read_solar_clock
 from uflux_kedro.biophysics.vapour_pressure import saturation_vapour_pressure
 from uflux_kedro.errors import InputError
+from uflux_kedro.gapfilling.parameters import DAYLIGHT, Spikes
+from uflux_kedro.gapfilling.spikes import LIMIT, find_spikes
 from uflux_kedro.gapfilling.steps import steps_of
 from uflux_kedro.readers.towers.half_hours import FLUXES
 from uflux_kedro.readers.towers.remarks import Remark, remark
@@ -66,6 +68,7 @@ def check_record(
     longitude: float | None = None,
     utc_offset: float | None = None,
     *,
+    spikes: Spikes = "flag",
     site: str = "the tower",
     where: str = "the record",
 ) -> tuple[pd.DataFrame, list[Remark]]:
@@ -77,6 +80,7 @@ def check_record(
         latitude: Degrees north; None if unknown: the sun is then not compared.
         longitude: Degrees east.
         utc_offset: Hours by which the clock is ahead of UTC; None takes the zone of the longitude.
+        spikes: Whether spikes of fluxes are only told (``flag``) or also made missing (``drop``).
         site: Name of the tower, for findings.
         where: File, for messages.
 
@@ -104,9 +108,14 @@ def check_record(
             found="none",
             hint="Only measured values count, not those that a network has filled",
         )
+    place = Place(latitude, longitude, utc_offset)
+    of_fluxes = spikes_of(table, place)
+    findings += _spiky(table, of_fluxes, spikes, site)
+    if spikes == "drop":
+        table = table.assign(**{f: table[f].mask(found) for f, found in of_fluxes.items()})
     findings += _levels(table, site)
     findings += _missing_drivers(table, site)
-    findings += _sun(table, Place(latitude, longitude, utc_offset), site)
+    findings += _sun(table, place, site)
     findings += [f for flux in FLUXES if flux in table for f in _long_gap(table[flux], site)]
     return table, findings
 
@@ -204,6 +213,53 @@ def _possible(table: pd.DataFrame, site: str, where: str) -> tuple[pd.DataFrame,
                                f"{int(wrong.sum())} values outside, such as {example:g} on "
                                f"{first:%Y-%m-%d %H:%M}; made missing"))  # fmt: skip
     return table, findings
+
+
+def spikes_of(table: pd.DataFrame, place: Place) -> dict[str, pd.Series]:
+    """Return which values of each flux are spikes, (steps,).
+
+    Args:
+        table: Record with a row for every step.
+        place: Where it was measured, for the sun where the record has no radiation.
+    """
+    day = daylight(table, place)
+    return {
+        flux: pd.Series(
+            find_spikes(table[flux].to_numpy(dtype=float), day, steps_of(table)), table.index
+        )
+        for flux in FLUXES
+        if flux in table
+    }
+
+
+def daylight(table: pd.DataFrame, place: Place) -> np.ndarray:
+    """Return whether the sun shines by radiation, else by the place, else always, (steps,)."""
+    radiation = pd.Series(np.nan, table.index)
+    for name in ("SW_IN", "SW_IN_ERA"):
+        if name in table:
+            radiation = radiation.fillna(table[name])
+    if place.latitude is not None and place.longitude is not None:
+        zone = round(place.longitude / 15) if place.utc_offset is None else place.utc_offset
+        times = pd.DatetimeIndex(table.index)
+        potential = potential_radiation(times, place.latitude, place.longitude, zone)
+        radiation = radiation.fillna(pd.Series(potential, table.index))
+    return ~(radiation <= DAYLIGHT).to_numpy()
+
+
+def _spiky(
+    table: pd.DataFrame, spikes: dict[str, pd.Series], treatment: Spikes, site: str
+) -> Iterator[Remark]:
+    """Yield a finding on each flux with spikes."""
+    for flux, found in spikes.items():
+        if found.any():
+            first = found.idxmax()
+            yield remark(
+                "spikes", flux, site,
+                f"no value that stands out from both its neighbours ({LIMIT:g} deviations, Papale 2006)",
+                f"{int(found.sum())} of {int(table[flux].notna().sum())} measured values, such as "
+                f"{table[flux][first]:.3g} on {first:%Y-%m-%d %H:%M}; "
+                + ("made missing" if treatment == "drop" else "they stay"),
+            )  # fmt: skip
 
 
 def _levels(table: pd.DataFrame, site: str) -> Iterator[Remark]:

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from uflux_kedro.gapfilling.artificial_gaps import draw_gaps, scenario_of
 from uflux_kedro.gapfilling.filler import GapFiller, sum_unit
 from uflux_kedro.gapfilling.held_out import classes_of_gaps
-from uflux_kedro.gapfilling.one_flux import DAYLIGHT
-from uflux_kedro.gapfilling.parameters import Scenario
+from uflux_kedro.gapfilling.parameters import DAYLIGHT, Scenario
 from uflux_kedro.gapfilling.steps import steps_of
 from uflux_kedro.readers.towers.half_hours import FLUXES
 from uflux_kedro.validation.metrics import score

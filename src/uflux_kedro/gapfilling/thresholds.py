@@ -11,8 +11,9 @@ from uflux_kedro.readers.towers.remarks import Remark, remark
 
 REFERENCE = 50.0
 """Percentile of the thresholds whose NEE is filled and partitioned."""
-SPREAD = (16, 84)
-"""Percentiles whose distance is two standard deviations of the threshold's error."""
+SPREAD = (16, 50, 84)
+"""Percentiles of the threshold for which NEE is filled and partitioned; the outer ones are two standard deviations of
+the threshold's error apart."""
 COLUMNS = ("record", "kind", "year", "percentile", "USTAR")
 
 

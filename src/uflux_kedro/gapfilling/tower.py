@@ -21,8 +21,9 @@ from uflux_kedro.gapfilling.parameters import GapFillingParameters, Method
 from uflux_kedro.gapfilling.partitioning.day import partition_day
 from uflux_kedro.gapfilling.partitioning.night import partition_night
 from uflux_kedro.gapfilling.pooled import Pooled, pools_of
+from uflux_kedro.gapfilling.record import Place, spikes_of
 from uflux_kedro.gapfilling.scoreboard import score_record
-from uflux_kedro.gapfilling.thresholds import SPREAD, without_still_nights
+from uflux_kedro.gapfilling.thresholds import REFERENCE, SPREAD, without_still_nights
 from uflux_kedro.readers.towers.half_hours import FLUXES, HalfHours
 
 _LEAST_TO_COMPARE = 1000
@@ -73,8 +74,8 @@ class FilledTower(NamedTuple):
     """A filled record.
 
     Attributes:
-        steps: What the filler returned, and ``NEE_VUT_16_F`` and ``NEE_VUT_84_F`` where there are
-            thresholds.
+        steps: What the filler returned, and ``NEE_VUT_16_F``, ``NEE_VUT_50_F`` and ``NEE_VUT_84_F``
+            where there are thresholds.
         sums: Sums of days, months and years, with ``period``.
         to_date: Sums from the start to each day.
         hidden: Records that were hidden from the fillers, and what filled them.
@@ -194,28 +195,40 @@ def partition_tower(
         parameters: Methods.
 
     Returns:
-        ``GPP_NT``, ``RECO_NT``, ``GPP_DT``, ``RECO_DT`` of the methods; no columns without NEE.
+        ``GPP_NT``, ``RECO_NT``, ``GPP_DT``, ``RECO_DT`` of the methods, and ``GPP_NT_VUT_16`` and so on
+        where NEE was filled for other thresholds; no columns without NEE, TA or SW_IN.
     """
-    if "NEE_F" not in filled:
-        return pd.DataFrame(index=record.table.index)
     weather = fill_drivers(record.table)
-    measured = without_still_nights(record, thresholds, parameters.ustar)
     closed = {v: weather[f"{v}_F"] for v in ("TA", "SW_IN", "VPD") if f"{v}_F" in weather}
-    table = measured.assign(**closed, NEE_F=filled["NEE_F"])
+    if "NEE_F" not in filled or not {"TA", "SW_IN"} <= {*record.table, *closed}:
+        return pd.DataFrame(index=record.table.index)
+
+    def parts(percentile: float, column: str) -> pd.DataFrame:
+        measured = without_still_nights(record, thresholds, parameters.ustar, percentile)
+        table = measured.assign(**closed, NEE_F=filled[column])
+        if "NEE_RANDUNC" in filled:  # not where no records are alike
+            table = table.assign(NEE_RANDUNC=filled["NEE_RANDUNC"])
+        return _partitioned(table, record, parameters.partition)
+
+    columns = [parts(REFERENCE, "NEE_F")]
+    for percentile in SPREAD:
+        if (column := f"NEE_VUT_{percentile}_F") in filled:
+            columns.append(parts(percentile, column).add_suffix(f"_VUT_{percentile}"))
+    return pd.concat(columns, axis="columns", sort=False)
+
+
+def _partitioned(table: pd.DataFrame, record: HalfHours, methods: Sequence[str]) -> pd.DataFrame:
+    """Partition the filled NEE of a table by each method."""
     place: dict[str, Any] = {
         "latitude": record.latitude,
         "longitude": record.longitude,
         "utc_offset": record.utc_offset,
     }
-    if not {"TA", "SW_IN"} <= set(table):
-        return pd.DataFrame(index=table.index)
     partitioned = pd.DataFrame(index=table.index)
-    if "night" in parameters.partition:
+    if "night" in methods:
         partitioned = partitioned.join(partition_night(table, **place))
-    if "day" in parameters.partition:
-        known = "NEE_RANDUNC" in filled  # not where no records are alike
-        table = table.assign(NEE_RANDUNC=filled["NEE_RANDUNC"]) if known else table
-        error = "NEE_RANDUNC" if known else None
+    if "day" in methods:
+        error = "NEE_RANDUNC" if "NEE_RANDUNC" in table else None
         partitioned = partitioned.join(partition_day(table, **place, error=error))
     return partitioned
 
@@ -232,6 +245,9 @@ def tables_of_tower(
         sums: Those of :class:`FilledTower`.
     """
     hours = half_hours(record.table, filled, partitioned)
+    place = Place(record.latitude, record.longitude, record.utc_offset)
+    spikes = spikes_of(record.table, place)
+    hours = hours.assign(**{f"{flux}_SPIKE": found.astype(float) for flux, found in spikes.items()})
     index = pd.DatetimeIndex(record.table.index)
     step = "HH" if record.steps_a_day == 48 else "HR"
     tables = {step: hours} | {

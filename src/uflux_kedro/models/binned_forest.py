@@ -17,6 +17,7 @@ from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from uflux_kedro.models.trees.bags import Bags
 from uflux_kedro.models.trees.binning import MAX_BINS, Binner
 from uflux_kedro.models.trees.byte_forest import ForestGrower, Growth, Targets
 from uflux_kedro.models.trees.forest_store import (
@@ -26,9 +27,9 @@ from uflux_kedro.models.trees.forest_store import (
     take_columns_and_targets,
 )
 from uflux_kedro.models.trees.packed_trees import in_blocks
-from uflux_kedro.models.trees.ranges import GROWTH_RANGES, check_ranges, check_targets
+from uflux_kedro.models.trees.ranges import BOUNDS, GROWTH_RANGES, check_ranges, check_targets
 
-_RANGES = (("n_estimators", True, 1, np.inf), *GROWTH_RANGES)
+_RANGES = (("n_estimators", True, 1, np.inf), *GROWTH_RANGES, *BOUNDS)
 _SUBSAMPLE = 200_000
 """Most rows from which bins are learnt."""
 
@@ -51,6 +52,7 @@ class BinnedForestRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         max_depth: Maximum depth of a tree; None for no limit.
         min_samples_split: Fewest rows of a node that is split.
         min_samples_leaf: Fewest rows of a leaf.
+        max_samples: Most draws of a tree's bag; None for as many as there are rows.
         n_jobs: Threads; None is one, -1 all.
         random_state: Seed.
 
@@ -66,6 +68,7 @@ class BinnedForestRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         max_depth: int | None = None,
         min_samples_split: int = 2,
         min_samples_leaf: int = 1,
+        max_samples: int | None = 200_000,
         n_jobs: int | None = None,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
@@ -73,6 +76,7 @@ class BinnedForestRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         self.max_depth = max_depth
         self.min_samples_split = min_samples_split
         self.min_samples_leaf = min_samples_leaf
+        self.max_samples = max_samples
         self.n_jobs = n_jobs
         self.random_state = random_state
 
@@ -104,6 +108,7 @@ class BinnedForestRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         )
         table = np.empty((n, columns), np.uint8)
         self.binner_.transform(X, table)
+        bags = Bags.of_rows(n, self.max_samples)
         growth = Growth(
             n_trees=self.n_estimators,
             max_depth=self.max_depth,
@@ -113,8 +118,8 @@ class BinnedForestRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         with ThreadPoolExecutor(threads) as executor:
             grower = ForestGrower(
                 table=table,
-                targets=Targets.of(y, np.ones(n)),
-                bags=np.arange(n, dtype=np.uint32),
+                targets=Targets.of(y, np.ones(n), bags.most),
+                bags=bags,
                 executor=executor,
                 n_jobs=threads,
                 on_tree=lambda: None,

@@ -207,8 +207,8 @@ _FLUX_FIGURES = {
     ),
     "shap": Caption(
         "SHAP values of {flux}",
-        "Contribution of each predictor to each prediction of one member, exact for its trees. Each dot "
-        "is a site-month at a tower; colour is the rank of the predictor's value. With the mean, the "
+        "Contribution of each predictor to each prediction of one model, exact for its trees. Each dot "
+        "is a row of a tower; colour is the rank of the predictor's value. With the mean, the "
         "contributions of a row add up to its prediction. {flux} in {unit}.",
         section="explanation",
     ),

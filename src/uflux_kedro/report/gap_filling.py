@@ -19,7 +19,8 @@ CAPTIONS = {
     "residuals": "Filled minus measured on records that the fit had hidden, by hour and season",
     "gap_lengths": "Error of the methods by the length of artificial gaps; all records together",
 }
-"""Kind of a figure -> what it shows. The part of a figure's name before the last point is its record."""
+"""Kind of a figure -> what it shows. The parts of a figure's name before the last point are its record and,
+where the figure is of one flux, the flux."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class FilledTowers:
         sums: Sums by record, period and flux.
         scoreboard: Methods on artificial gaps; no rows if none were compared.
         findings: Remarks on the records.
-        figures: ``<record>.<kind>`` or ``<kind>`` -> the figure.
+        figures: ``<record>.<kind>``, ``<record>.<flux>.<kind>`` or ``<kind>`` -> the figure.
     """
 
     where: str
@@ -65,7 +66,7 @@ def render_gap_filling(towers: FilledTowers) -> str:
         ],
         records=html_table(shares(towers.filled), "records", title="Shares of the records"),
         sums=table_or_none(annual_sums(towers.sums), "sums", 1, "Sums and means of years"),
-        figures=[_figure(*figure) for figure in towers.figures.items()],
+        figures=[_figure(*figure) for figure in sorted(towers.figures.items(), key=_place)],
         scoreboard=table_or_none(
             whole_records(towers.scoreboard), "scoreboard", 3, "Methods on artificial gaps"
         ),
@@ -122,8 +123,15 @@ def findings_table(findings: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def _place(figure: tuple[str, Picture]) -> tuple[bool, str, int, int]:
+    """Return what figures are sorted by: record, flux and kind, those of all records last."""
+    of, _, kind = figure[0].rpartition(".")
+    record, _, flux = of.partition(".")
+    return not of, record, ("", *FLUXES).index(flux), list(CAPTIONS).index(kind)
+
+
 def _figure(name: str, picture: Picture) -> dict[str, object]:
     """Return key, title, caption and content of a figure."""
-    record, _, kind = name.rpartition(".")
-    title = f"{record or 'All records'}: {kind.replace('_', ' ')}"
+    of, _, kind = name.rpartition(".")
+    title = f"{of.replace('.', ', ') or 'All records'}: {kind.replace('_', ' ')}"
     return {"key": name, "picture": picture, "title": title, "text": CAPTIONS[kind]}

@@ -23,6 +23,8 @@ _FLAGS = (
     "--no-sandbox",
 )
 _DATE = re.compile(rb"\(D:\d{14}")
+_SCRIPT = re.compile(r"<script>.*?</script>", re.DOTALL)
+"""What sorts, folds and enlarges: on paper it only takes time."""
 
 
 def find_chromium() -> str | None:
@@ -44,7 +46,7 @@ def print_page(html: str, chromium: str, seconds: float = 90) -> bytes:
     """
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         page, pdf = Path(folder, "page.html"), Path(folder, "page.pdf")
-        page.write_text(html, encoding="utf-8")
+        page.write_text(_SCRIPT.sub("", html), encoding="utf-8")
         command = [
             *(chromium, *_FLAGS, f"--user-data-dir={folder}/profile"),
             *(f"--print-to-pdf={pdf}", page.as_uri()),

@@ -25,7 +25,8 @@ _TOTALS = (
     "are, coverage the share of land area and time with a value. {rule} Carbon is "
     "in PgC yr⁻¹ and water in 1000 km³ yr⁻¹; energy, and a flux without a full year, is a mean. "
     "A cell on a border is split by area; countries are those of Natural Earth at 1:110 million. "
-    "All years, statistics and regions are in 08_reporting/aggregates.csv."
+    "All years, statistics and regions are in 08_reporting/aggregates.csv; months, with intervals too, "
+    "in aggregates_monthly.csv, those of countries and areas of your own in areas_monthly.csv."
 )
 _RULES = {
     "mask": "Carbon fluxes have no value on snow, ice and barren land, which add nothing to a total.",

@@ -40,7 +40,8 @@ MONTHLY_COLUMNS = (
 )  # fmt: skip
 
 MONTHLY_KINDS = ("global", "zonal", "IGBP")
-"""Kinds of zones with monthly rows; those of countries would be the longest table by far."""
+"""Kinds of zones with rows in the monthly table; countries and other areas have one of their own, which is
+the longest by far."""
 
 TOTALS = {
     "gC m-2 d-1": (1e-15, "PgC yr-1"),
@@ -59,6 +60,8 @@ class AggregateTables(NamedTuple):
     """:data:`AGGREGATE_COLUMNS`, by year and for the whole record."""
     monthly: pd.DataFrame
     """:data:`MONTHLY_COLUMNS`, by calendar month, for zones of :data:`MONTHLY_KINDS`."""
+    areas: pd.DataFrame
+    """The same for countries and areas of one's own."""
 
 
 @dataclass(frozen=True)
@@ -136,12 +139,22 @@ def aggregate_tables(
     yearly = pd.concat([_table(one, days, unit) for one in sums], ignore_index=True)
     if yearly.empty:
         raise InputError("product", variable, expected="values in some zone", found="none")
-    months = [_monthly(one, days, unit) for one in sums if one.kind in MONTHLY_KINDS]
-    monthly = pd.concat(months, ignore_index=True) if months else pd.DataFrame()
+    whole = [one for one in sums if one.kind in MONTHLY_KINDS]
+    areas = [one for one in sums if one.kind not in MONTHLY_KINDS]
     return AggregateTables(
         yearly.assign(flux=variable)[list(AGGREGATE_COLUMNS)],
-        monthly.assign(flux=variable).reindex(columns=list(MONTHLY_COLUMNS)),
+        _by_month(whole, days, unit, variable),
+        _by_month(areas, days, unit, variable),
     )
+
+
+def _by_month(
+    sums: Sequence[ZoneSums], days: xr.DataArray, unit: str, variable: str
+) -> pd.DataFrame:
+    """Return :data:`MONTHLY_COLUMNS` for zones of several kinds."""
+    months = [_monthly(one, days, unit) for one in sums]
+    table = pd.concat(months, ignore_index=True) if months else pd.DataFrame()
+    return table.assign(flux=variable).reindex(columns=list(MONTHLY_COLUMNS))
 
 
 def _table(sums: ZoneSums, days: xr.DataArray, unit: str) -> pd.DataFrame:

@@ -2,7 +2,9 @@
 
 Distances are Euclidean, with a fixed gap where categories differ. Points lie in leaves of equal
 categories, leaves in branches; a place skips those whose box is further than both the radius and the
-nearest point so far. The result is that of comparing every place with every point.
+nearest point so far. Places that are alike follow each other, so that the point nearest to the one tells
+how far to look for the next. The result is that of comparing every place with every point, to the last
+bit, whatever the order of the places.
 """
 
 from __future__ import annotations
@@ -26,6 +28,11 @@ _ROWS = 4096
 _SLACK = np.float32(1e-6)
 _RAISED = np.float32(1) + _SLACK
 """Boxes are widened and limits raised by more than 32-bit numbers are rounded."""
+_RAISED_SUM = np.float32(1 + 1e-5)
+"""The same of a sum over many coordinates that is added up in another way."""
+_KEY_AXES, _KEY_BITS = 3, 6
+_KEY_CELLS = 2**_KEY_BITS
+"""Coordinates that say which places are alike, and the cells of each."""
 _FARTHEST = np.finfo(np.float32).max
 
 
@@ -57,6 +64,9 @@ class Neighbours(NamedTuple):
         top_halves: Half of its width, likewise.
         categories: Categories of each branch, (categories, tops * BRANCH) float32.
         n_groups: Number of groups.
+        axes: Coordinates along which points differ most, the first the most.
+        lowest: Least value of the points along each of these, (axes,).
+        step: Side of the cells within which places are alike.
     """
 
     gaps: NDArray[np.float32]
@@ -68,6 +78,9 @@ class Neighbours(NamedTuple):
     top_halves: NDArray[np.float32]
     categories: NDArray[np.float32]
     n_groups: int
+    axes: NDArray[np.intp]
+    lowest: NDArray[np.float32]
+    step: float
 
     @classmethod
     def of(
@@ -105,6 +118,7 @@ class Neighbours(NamedTuple):
             top_boxes[:, top, :, place] = low.min(axis=1), high.max(axis=1)
         categories = np.zeros((kinds.shape[1], tops * BRANCH), np.float32)
         categories[:, : len(branches)] = kinds[of_branch].T
+        axes = np.argsort(-numbers.std(axis=0), kind="stable")[:_KEY_AXES]
         return cls(
             np.square(gaps).astype(np.float32),
             arranged,
@@ -113,6 +127,9 @@ class Neighbours(NamedTuple):
             *_middles_and_halves(*top_boxes),
             categories,
             int(group.max()) + 1,
+            axes,
+            numbers[:, axes].min(axis=0),
+            max(float(np.ptp(numbers[:, axes[0]])), np.finfo(np.float32).tiny) / _KEY_CELLS,
         )
 
     def search(
@@ -124,9 +141,6 @@ class Neighbours(NamedTuple):
         n_jobs: int = 1,
     ) -> Found:
         """Find what is near places.
-
-        It is fastest where a row resembles the one before, as on a map: the nearest point of the
-        one tells how far to look for the next.
 
         Args:
             places: Coordinates and categories, shape (m, columns).
@@ -147,9 +161,13 @@ class Neighbours(NamedTuple):
 
         def work(start: int) -> None:
             rows = slice(start, start + _ROWS)
-            of_rows = [a[rows] for a in (numbers, kinds, without, *found)]
+            keys = _keys(numbers[rows], kinds[rows], self.axes, self.lowest, self.step)
+            alike = start + np.argsort(keys)
+            of_rows = [array[alike] for array in (numbers, kinds, without, *found)]
             arguments: list[Any] = [*arranged, *of_rows]
             _search(*arguments)
+            for array, values in zip(found, of_rows[3:], strict=True):
+                array[alike] = values
 
         Parallel(n_jobs=n_jobs, backend="threading")(
             delayed(work)(start) for start in range(0, m, _ROWS)
@@ -190,6 +208,26 @@ _to_boxes = distances(BRANCH, boxes=True)
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
+def _keys(numbers, kinds, axes, lowest, step):
+    """Return numbers by which places that are alike follow each other: class, then Morton's of cells."""
+    keys = np.zeros(len(numbers), np.int64)
+    cells = np.zeros(len(axes), np.int64)
+    for i in range(len(numbers)):
+        for a in range(len(axes)):
+            cell = (numbers[i, axes[a]] - lowest[a]) / step
+            # NaN is not above 0.
+            cells[a] = np.int64(min(cell, _KEY_CELLS - 1)) if cell > 0 else 0
+        key = np.int64(0)
+        for kind in kinds[i]:
+            key = key << 5 ^ np.int64(kind) if kind > 0 else key << 5
+        for bit in range(_KEY_BITS - 1, -1, -1):
+            for a in range(len(axes)):
+                key = key << 1 | cells[a] >> bit & 1
+        keys[i] = key
+    return keys
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
 def _bound(least, limit):
     """Return the square of the distance beyond which nothing matters; padding lies beyond."""
     return min(max(least, limit) * _RAISED, _FARTHEST)
@@ -218,13 +256,16 @@ def _search(
             for b in range(n_branches):
                 gap = gaps[c] if categories[c, b] != kinds[i, c] else np.float32(0)
                 apart[b] = gap if c == 0 else apart[b] + gap
-        least = np.float32(np.inf)
+        least, nearby = np.float32(np.inf), np.float32(np.inf)
         if group[last] >= 0 and group[last] != left_out:
-            least = apart[last_branch]
+            nearby = apart[last_branch]
             first = last // uint64(LEAF) * of_leaf + last % uint64(LEAF)
             for c in range(width):
-                least += (points[first + c * uint64(LEAF)] - place[c]) ** 2
-        bound = _bound(least, limit)
+                nearby += (points[first + c * uint64(LEAF)] - place[c]) ** 2
+            # A bound alone: vectors add up in another way, and by them alone the result is the same
+            # after any place.
+            nearby *= _RAISED_SUM
+        bound = _bound(nearby, limit)
         for top in range(uint64(0), n_branches, uint64(BRANCH)):
             to_branches[:] = apart[top : top + uint64(BRANCH)]
             branches = _to_boxes(place, top_middles, top_halves, top * width, bound, to_branches)
@@ -251,7 +292,7 @@ def _search(
                             if seen[group[point]] != i:
                                 seen[group[point]] = i
                                 groups[i] += 1
-                    bound = _bound(least, limit)
+                    bound = _bound(min(least, nearby), limit)
         nearest[i] = np.sqrt(least)
 
 

@@ -36,6 +36,7 @@ from uflux_kedro.uncertainty.correlation import (
 from uflux_kedro.uncertainty.intervals import finite_quantile, group_quantile, tower_weights
 from uflux_kedro.validation.bootstrap import site_draws
 from uflux_kedro.validation.folds import site_k_fold
+from uflux_kedro.validation.steps import usual_step
 
 __all__ = ["SumErrors", "annual_sums", "fit_sum_errors"]
 
@@ -295,7 +296,7 @@ def _class_towers(rows: pd.DataFrame, series: ErrorSeries, in_space: InSpace) ->
 
 def _years(rows: pd.DataFrame) -> list[_Year]:
     """Return the complete years of towers."""
-    step = _step(rows)
+    step = usual_step(rows)
     if not np.isfinite(step):
         return []
     time = pd.DatetimeIndex(rows["time"])
@@ -310,13 +311,6 @@ def _years(rows: pd.DataFrame) -> list[_Year]:
         if len(np.unique(days[order])) == len(order) and len(order) >= needed:
             found.append(_Year(str(site), int(year), days[order], length[order], order))
     return found
-
-
-def _step(rows: pd.DataFrame) -> float:
-    """Return the usual time between rows of a tower, days; infinite if no tower has two."""
-    ordered = rows[["site_id", "time"]].sort_values(["site_id", "time"])
-    steps = ordered.groupby("site_id")["time"].diff().dropna() / pd.Timedelta("1D")
-    return float(steps.median()) if len(steps) else np.inf
 
 
 def _cross_scores(

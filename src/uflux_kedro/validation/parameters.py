@@ -76,9 +76,10 @@ class TrainingParameters(Parameters):
     """Device on which XGB trains; ``auto`` uses a GPU if there is one and the extra ``cuda``
     is installed."""
 
-    fit_with_sites: bool = False
+    fit_with_sites: bool | Literal["auto"] = "auto"
     """Whether models that can use the site of each row get it: DF21 draws its bags by site, BLEND
-    fits stacked weights on folds by site. HYBRID always gets it."""
+    fits stacked weights on folds by site. ``auto`` is true for rows nearer in time than half a
+    month: a day out of a bag is almost the day before, which is in it. HYBRID always gets it."""
 
     model_parameters: dict[str, dict[str, Any]] = {}
     """Model name -> settings that override the defaults of the model."""

@@ -44,6 +44,46 @@ def test_skill_beats_a_random_forest(friedman):
     assert abs(out_of_bag - cascade.score(X_new, y_new)) < 0.08
 
 
+def test_trees_do_not_grow_with_the_rows():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(6000, 4))
+    y = X[:, 0] * X[:, 1] + rng.normal(0, 0.3, 6000)
+    bounds = {"n_trees": 6, "max_layers": 1, "max_samples": 500, "max_leaves": 100}
+
+    def nodes(rows, **parameters):
+        model = make(**(bounds | parameters)).fit(X[:rows], y[:rows])
+        return np.mean([len(f.trees.nodes) / 6 for f in model.layers_[0].forests])
+
+    # 500 rows in leaves of at least 5 are at most 199 nodes, some of more rows.
+    assert nodes(1500) == pytest.approx(nodes(6000), rel=0.1)
+    assert nodes(6000) < 2 * (500 * 1.3 / 5)
+    unbounded = {"max_samples": None, "max_leaves": None}
+    assert nodes(6000, **unbounded) > 3 * nodes(1500, **unbounded) > 10 * nodes(1500)
+
+
+def test_bounds_change_nothing_for_few_rows(friedman):
+    X, y, X_new, _ = friedman
+    plain = make(max_samples=None, max_leaves=None).fit(X, y)
+    assert make().fit(X, y).predict(X_new).tobytes() == plain.predict(X_new).tobytes()
+
+
+def test_bounded_bags_by_group_keep_a_groups_rows_together(friedman):
+    """Each group counts the same, and its rows out of bag are of trees that never saw it."""
+    rng = np.random.default_rng(1)
+    sizes = np.repeat([20, 400], [30, 3])
+    groups = np.repeat(np.arange(33), sizes)
+    X = rng.normal(size=(len(groups), 3))
+    X[:, 0] += groups
+    y = rng.normal(size=33)[groups]
+    settings = {"n_trees": 40, "max_layers": 1, "max_samples": 300}
+    model = make(**settings).fit(X, y, groups=groups)
+    by_row = make(**settings).fit(X, y)
+    assert r2_score(y, model.oob_prediction_) < 0.1
+    assert r2_score(y, by_row.oob_prediction_) > 0.4
+    one, two = (make(**settings, n_jobs=n).fit(X, y, groups=groups) for n in (1, 2))
+    assert one.predict(X).tobytes() == two.predict(X).tobytes()
+
+
 def test_layers_are_kept_up_to_the_best_score(friedman):
     X, y, *_ = friedman
     model = make(n_tolerant_rounds=2).fit(X, y)

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
+from uflux_kedro.models.trees.bags import Bags
 from uflux_kedro.models.trees.byte_forest import ForestGrower, Growth, Targets
 from uflux_kedro.models.trees.forest_kernels import grow_tree
 
@@ -31,7 +32,8 @@ def grow(
     threshold_bits, column_bits, distance_shift = FORMATS[kind]
     u = np.uint64
     nodes, leaves, importance = grow_tree(
-        targets.records(bins), groups.astype(np.uint32), u(groups.max() + 1), repeat, u(seed), extra,
+        targets.records(bins), groups.astype(np.uint32), u(groups.max() + 1), u(groups.max() + 1),
+        np.empty(0, np.uint32), repeat, u(seed), extra,
         u(columns), u(targets.n_float), u(targets.shift), targets.origin, targets.scale, inverse,
         u(max(1, int(np.sqrt(columns)))), u(rows if depth is None else depth), u(2), u(leaf),
         in_bag, np.empty(0, kind), u(threshold_bits), u(distance_shift),
@@ -223,7 +225,7 @@ def test_out_of_bag_means_leave_out_each_trees_own_bag(table):
     targets = Targets.of(y[:, None], np.ones(700))
     growth = Growth(n_trees=6, max_depth=None, min_samples_split=2, min_samples_leaf=1)
     with ThreadPoolExecutor(2) as executor:
-        grower = ForestGrower(bins, targets, np.arange(700, dtype=np.uint32), executor, 2, int)
+        grower = ForestGrower(bins, targets, Bags.of_rows(700), executor, 2, int)
         forest, out_of_bag = grower.grow(5, growth, extra=False, seed=9)
     seeds = np.random.SeedSequence(9).generate_state(6, np.uint64)
     total, count, everywhere = np.zeros(700), np.zeros(700), np.zeros(700)

@@ -212,6 +212,53 @@ def test_a_full_output_of_other_units_or_flags_is_refused(tmp_path, text, messag
         read_half_hours(path)
 
 
+def test_what_is_stored_below_the_sensor_is_part_of_the_flux(tmp_path):
+    names, units, first, *rest = eddypro().splitlines()[1:]
+    rows = [f"{first},-1.5,10", *(f"{row},NaN,NaN" for row in rest)]
+    lines = ["file info", f"{names},co2_strg,LE_strg", f"{units},[µmol+1s-1m-2],[W+1m-2]", *rows]
+    path = tmp_path / "US-Xyz_full_output.csv"
+    path.write_text("\n".join(lines) + "\n")
+    record = only(read_half_hours(path)).table
+    assert record[["NEE", "LE", "H"]].iloc[:2].to_numpy().tolist() == pytest.approx(
+        np.array([[-7, 100, 30], [-5.5, 90, 30]])
+    )
+    path.write_text("\n".join(lines).replace(",[W+1m-2]\n", ",[J]\n"))
+    with pytest.raises(InputError, match="LE_strg: expected W m-2 in the third line"):
+        read_half_hours(path)
+
+
+def biomet(days="2020-07-01", rain="[m]") -> str:
+    """Return the biomet output of a day, from the second half-hour on."""
+    ends = pd.date_range(f"{days} 01:00", periods=47, freq="30min")
+    lines = ["date,time,DOY,Ts_1_1_1,Rg_1_1_1,PPFD_1_1_1,P_rain_1_1_1,SWC_1_1_1,Rg_2_1_1",
+             f"[yyyy-mm-dd],[HH:MM],[ddd.ddd],[K],[W+1m-2],[µmol+1m-2s-1],{rain},[m+3m-3],[W+1m-2]"]  # fmt: skip
+    lines += [f"{t:%Y-%m-%d},{t:%H:%M},183.1,283.15,400,800,0.002,0.3,-9999" for t in ends]
+    return "\n".join(lines) + "\n"
+
+
+def test_the_biomet_output_of_eddypro_brings_the_weather(tmp_path):
+    (tmp_path / "eddypro_US-Xyz_full_output_2020_adv.csv").write_text(eddypro())
+    (tmp_path / "eddypro_US-Xyz_biomet_2020_adv.csv").write_text(biomet())
+    (tmp_path / "eddypro_US-Xyz_biomet_2021_adv.csv").write_text(biomet("2021-01-01"))
+    (tmp_path / "eddypro_US-Abc_biomet_2020_adv.csv").write_text(biomet(rain="[in]"))  # another's
+    (tmp_path / "sites.csv").write_text(SITES)
+    record = only(read_half_hours(tmp_path)).table
+    weather = ["TS", "SW_IN", "PPFD_IN", "P", "SWC"]
+    assert record[weather].iloc[1].tolist() == pytest.approx([10, 400, 800, 2, 30])
+    assert record[weather].isna().sum().tolist() == [1] * 5
+    towers, _ = read_towers(tmp_path, resolution="DD")
+    assert towers[["SW_IN", "SWC"]].to_numpy().ravel().tolist() == pytest.approx([400, 0.3])
+
+
+def test_a_biomet_output_of_other_units_is_refused(tmp_path):
+    (tmp_path / "US-Xyz_full_output.csv").write_text(eddypro())
+    (tmp_path / "US-Xyz_biomet.csv").write_text(biomet(rain="[in]"))
+    with pytest.raises(
+        InputError, match=r"P_rain_1_1_1: expected m or mm in the second line; found \[in\]"
+    ):
+        read_half_hours(tmp_path)
+
+
 def test_a_full_output_needs_the_name_of_its_tower(tmp_path):
     (tmp_path / "eddypro_full_output.csv").write_text(eddypro())
     with pytest.raises(InputError, match="rename the file to <site>_full_output"):

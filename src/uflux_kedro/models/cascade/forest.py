@@ -7,6 +7,7 @@ doi 10.1093/nsr/nwy108. The algorithm and the names of parameters are those of t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from uflux_kedro.errors import InputError
 from uflux_kedro.models.cascade.head import Head, boosted_head
-from uflux_kedro.models.cascade.parameters import CascadeParameters
+from uflux_kedro.models.cascade.parameters import BoundedCascadeParameters
 from uflux_kedro.models.cascade.progress import GrowthProgress
 from uflux_kedro.models.cascade.rows import (
     MIN_ROWS,
@@ -28,6 +29,7 @@ from uflux_kedro.models.cascade.rows import (
     distinct_rows,
     group_numbers,
 )
+from uflux_kedro.models.trees.bags import Bags
 from uflux_kedro.models.trees.binning import Binner
 from uflux_kedro.models.trees.byte_forest import ByteForest, ForestGrower, Growth, Targets
 from uflux_kedro.models.trees.forest_store import (
@@ -55,7 +57,7 @@ class Layer:
     forests: ForestStore
 
 
-class CascadeForestRegressor(CascadeParameters):
+class CascadeForestRegressor(BoundedCascadeParameters):
     """Layers of forests, each trained on the columns and the predictions of the previous layer.
 
     Columns are binned to bytes. A layer has ``n_estimators`` random forests and as many forests
@@ -68,11 +70,14 @@ class CascadeForestRegressor(CascadeParameters):
     - identical rows count as one row of their summed weight, so a row out of a bag has no copy in
       the bag, and the order of the rows does not matter;
     - with ``groups``, bags are drawn by group instead of by row, so out-of-bag means out-of-site;
+    - trees stop growing with the number of rows: a bag holds at most ``max_samples`` rows, as many
+      of each group as of any other that has so many, and a tree about ``max_leaves`` leaves;
     - a constant target gives a constant model;
     - leaves are float32.
 
     The same ``random_state`` gives the same model, byte for byte, on any number of threads.
-    Parameters are those of :class:`~uflux_kedro.models.cascade.parameters.CascadeParameters`.
+    Parameters are those of
+    :class:`~uflux_kedro.models.cascade.parameters.BoundedCascadeParameters`.
 
     Attributes:
         layers_: The layers kept.
@@ -198,13 +203,14 @@ class CascadeForestRegressor(CascadeParameters):
         threads = effective_n_jobs(self.n_jobs)
         n, columns = rows.X.shape
         augmented = columns + 2 * self.n_estimators * self.n_outputs_
+        bags = Bags.distinct(rows.bags, self.max_samples)
         best, failed, kept = np.inf, 0, 0
         seen, first = rows.X, 0
         with ThreadPoolExecutor(threads) as executor, GrowthProgress(self.verbose) as progress:
             grower = ForestGrower(
                 table=np.empty((n, augmented), np.uint8),
-                targets=Targets.of(rows.y, rows.weight),
-                bags=rows.bags,
+                targets=Targets.of(rows.y, rows.weight, bags.most),
+                bags=bags,
                 executor=executor,
                 n_jobs=threads,
                 on_tree=progress.tree,
@@ -238,7 +244,7 @@ class CascadeForestRegressor(CascadeParameters):
             binner = self._fit_binner(best_seen, random)
             binner.transform(best_seen, grower.table, columns)
             if self.predictor == "forest":
-                growth = self._growth(**(self.predictor_kwargs or {}))
+                growth = self._growth(bags, **(self.predictor_kwargs or {}))
                 model, output = grower.grow(augmented, growth, extra=False, seed=int(seed))
                 best_mean = _fill_with_mean(output, rows)
             else:
@@ -262,19 +268,20 @@ class CascadeForestRegressor(CascadeParameters):
         for extra in (False, True):
             for e in range(self.n_estimators):
                 forest, output = grower.grow(
-                    columns, self._growth(), extra=extra, seed=seed + 10 * e
+                    columns, self._growth(grower.bags), extra=extra, seed=seed + 10 * e
                 )
                 forests.append(forest)
                 outputs.append(_fill_with_mean(output, rows))
         return forests, outputs
 
-    def _growth(self, **changes: Any) -> Growth:
+    def _growth(self, bags: Bags, **changes: Any) -> Growth:
         """Return the limits of the trees, with ``changes`` for a head."""
+        leaf = 1 if self.max_leaves is None else math.ceil(bags.rows / self.max_leaves)
         limits = {
             "n_trees": self.n_trees,
             "max_depth": self.max_depth,
             "min_samples_split": self.min_samples_split,
-            "min_samples_leaf": self.min_samples_leaf,
+            "min_samples_leaf": max(self.min_samples_leaf, leaf),
         }
         return Growth(**(limits | changes))
 

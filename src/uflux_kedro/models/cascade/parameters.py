@@ -12,7 +12,7 @@ from uflux_kedro.errors import ConfigurationError
 from uflux_kedro.models.cascade.head import HeadKind
 from uflux_kedro.models.trees.binning import MAX_BINS, BinType
 from uflux_kedro.models.trees.byte_forest import Growth
-from uflux_kedro.models.trees.ranges import GROWTH_RANGES, Range, check_ranges
+from uflux_kedro.models.trees.ranges import BOUNDS, GROWTH_RANGES, Range, check_ranges
 
 
 @dataclass(eq=False, repr=False)
@@ -93,4 +93,21 @@ _RANGES: tuple[Range, ...] = (
     *GROWTH_RANGES,
     ("n_tolerant_rounds", True, 1, np.inf),
     ("delta", False, 0, np.finfo(float).max),
+    *BOUNDS,
 )
+
+
+@dataclass(eq=False, repr=False)
+class BoundedCascadeParameters(CascadeParameters):
+    """Parameters of a cascade forest whose trees do not grow with the number of rows.
+
+    The package ``deep-forest`` has neither of these; with None for both, trees grow as its do.
+
+    Args:
+        max_samples: Most rows of a tree's bag, on average; None for no limit.
+        max_leaves: Leaves of a tree beyond which its fewest rows of a leaf grow with the rows of
+            its bag; None for no limit.
+    """
+
+    max_samples: int | None = 32_000
+    max_leaves: int | None = 6_000

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from uflux_kedro.errors import ConfigurationError
+from uflux_kedro.models.trees.bags import Bags
 from uflux_kedro.models.trees.forest_kernels import QUAD, grow_tree
 from uflux_kedro.models.trees.packed_trees import PackedTrees, in_blocks
 from uflux_kedro.models.trees.walk_kernels import NARROW, WIDE
@@ -37,10 +38,13 @@ class Targets:
     scale: float
 
     @classmethod
-    def of(cls, y: np.ndarray, weight: np.ndarray) -> Targets:
-        """Encode (rows, targets) ``y`` and (rows,) ``weight``; packed if that is exact enough."""
-        rows, targets = y.shape
-        count_bits = rows.bit_length()
+    def of(cls, y: np.ndarray, weight: np.ndarray, most: int | None = None) -> Targets:
+        """Encode (rows, targets) ``y`` and (rows,) ``weight``; packed if that is exact enough.
+
+        ``most`` is the number of rows that no bag exceeds; None for all.
+        """
+        targets = y.shape[1]
+        count_bits = (len(y) if most is None else most).bit_length()
         target_bits = 64 - 2 * count_bits
         low = float(y.min())
         scale = (float(y.max()) - low) / (2**target_bits - 1) if target_bits > 0 else 0.0
@@ -108,7 +112,7 @@ class ForestGrower:
     Attributes:
         table: (rows, columns) uint8 bins; the caller may change them between forests.
         targets: Targets of the rows.
-        bags: (rows,) uint32, number from 0 of the unit (a row or a site) drawn into bags.
+        bags: How the bags are drawn.
         executor: Executor on which trees are grown.
         n_jobs: Threads of the out-of-bag prediction.
         on_tree: Function called after each tree.
@@ -116,7 +120,7 @@ class ForestGrower:
 
     table: np.ndarray
     targets: Targets
-    bags: np.ndarray
+    bags: Bags
     executor: Executor
     n_jobs: int
     on_tree: Callable[[], object]
@@ -175,7 +179,7 @@ class ForestGrower:
     ) -> Callable[[int, np.uint64], tuple[np.ndarray, np.ndarray, np.ndarray]]:
         """Return a function that grows a tree from its number and seed."""
         rows = len(self.table)
-        narrow = columns <= NARROW.columns and rows <= NARROW.longest
+        narrow = columns <= NARROW.columns and self.bags.most <= NARROW.longest
         layout, like = (NARROW, np.uint32) if narrow else (WIDE, np.uint64)
         targets = self.targets
         records = targets.records(self.table[:, :columns])
@@ -183,13 +187,16 @@ class ForestGrower:
         inverse = np.full(rows + 1, -np.inf)
         inverse[least:] = 1 / np.arange(least, rows + 1)
         max_depth = rows if growth.max_depth is None else growth.max_depth
-        n_bags = np.uint64(self.bags.max() + 1)
+        bags = self.bags
+        n_units = np.uint64(int(bags.units.max()) + 1)
 
         def grow(tree: int, seed: np.uint64) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             grown = grow_tree(
                 records,
-                self.bags,
-                n_bags,
+                bags.units,
+                n_units,
+                np.uint64(bags.draws),
+                bags.chances,
                 repeat,
                 seed,
                 extra,

@@ -391,17 +391,20 @@ def _write_leaf(words, start, end, width, targets, shift, origin, scale, values,
 
 @_compile
 def grow_tree(
-    records, groups, n_groups, repeat, seed, extra, columns, targets, shift, origin, scale, inverse,
-    max_features, max_depth, min_split, min_leaf, in_bag, like, column_shift, distance_shift,
+    records, groups, n_groups, draws, chances, repeat, seed, extra, columns, targets, shift, origin,
+    scale, inverse, max_features, max_depth, min_split, min_leaf, in_bag, like, column_shift,
+    distance_shift,
 ):  # fmt: skip
     """Draw a bag and grow one tree on it.
 
     Args:
         records: (rows, width) uint64, see the module's docstring.
         groups: (rows,) uint32, group with which a row is drawn; 0 ... rows-1 to draw rows.
-        n_groups: Number of groups, and of draws with replacement.
-        repeat: Whether the bag contains a row as often as it was drawn, or else once. Only if rows
-            are drawn, since repeated groups could have more rows than the bag has room for.
+        n_groups: Number of groups.
+        draws: Number of groups drawn, with replacement; 0 takes each of them once.
+        chances: (rows,) uint32, chance of 2^32 with which a row of a drawn group comes into the
+            bag; empty for all of them.
+        repeat: Whether the bag contains a row as often as it was drawn, or else once.
         seed: uint64 of this tree.
         extra: Whether thresholds are drawn at random (extra-trees).
         columns: Number of columns.
@@ -409,12 +412,13 @@ def grow_tree(
         shift: First bit of the count in a packed word.
         origin: (targets or 1,) float64, added to every leaf.
         scale: Size of one step of a packed target.
-        inverse: (rows + 1,) float64, 1/i, and -inf for fewer rows than ``min_leaf``.
+        inverse: (most rows of a bag + 1,) float64, 1/i, and -inf for fewer than ``min_leaf``.
         max_features: Candidate columns at a node.
         max_depth: Depth at which every node is a leaf.
         min_split: Fewest rows of a node that is split.
         min_leaf: Fewest rows of a leaf.
-        in_bag: (rows,) uint8, written: whether the row is in the bag.
+        in_bag: (rows,) uint8, written: 0 for a row out of the bag, 1 for one in it, 2 for one that
+            is left out of it though its group was drawn, if groups are drawn.
         like: Empty array of the nodes' type, uint32 or uint64.
         column_shift: First bit of the column in a node.
         distance_shift: First bit of the distance to the left child.
@@ -429,19 +433,29 @@ def grow_tree(
     state = np.empty(1, np.uint64)
     state[0] = seed
 
-    drawn = np.zeros(n_groups, np.uint32)
-    for _ in range(n_groups):
+    drawn = np.zeros(n_groups, np.uint32) if draws > _0 else np.ones(n_groups, np.uint32)
+    for _ in range(draws):
         drawn[_below(state, n_groups)] += np.uint32(1)
-    table = records.reshape(records.size)
-    words = np.empty(2 * records.size, np.uint64)
-    bytes_ = words.view(np.uint8)
+    passed_over = np.uint8(2) if draws > _0 else np.uint8(0)
     bag = _0
     for i in range(rows):
         taken = uint64(drawn[groups[i]])
         in_bag[i] = taken > _0
-        for _ in range(taken if repeat else min(taken, _1)):
-            _copy_row(table, i * width, words, bag * width, width)
-            bag += _1
+        if taken > _0:
+            if chances.size > 0 and _random(state) >> np.uint64(32) >= uint64(chances[i]):
+                in_bag[i] = passed_over
+            else:
+                bag += taken if repeat else _1
+    table = records.reshape(records.size)
+    words = np.empty(2 * bag * width, np.uint64)
+    bytes_ = words.view(np.uint8)
+    room = bag
+    bag = _0
+    for i in range(rows):
+        if in_bag[i] == np.uint8(1):
+            for _ in range(uint64(drawn[groups[i]]) if repeat else _1):
+                _copy_row(table, i * width, words, bag * width, width)
+                bag += _1
 
     payload = max(targets, _0) + _1
     order = np.empty(columns, np.uint64)
@@ -495,7 +509,7 @@ def grow_tree(
             _write_leaf(words, start, end, width, targets, shift, origin, scale, values, node)
             continue
 
-        to = start - rows if start >= rows else start + rows
+        to = start - room if start >= room else start + room
         middle = to
         back = to + n - _1
         for i in range(start, end):

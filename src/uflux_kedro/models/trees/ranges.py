@@ -18,7 +18,16 @@ GROWTH_RANGES: tuple[Range, ...] = (
     ("min_samples_split", True, 2, np.inf),
     ("min_samples_leaf", True, 1, np.inf),
 )
-"""Ranges of a forest's parameters; ``max_depth`` may also be None, for no limit."""
+"""Ranges of a forest's parameters."""
+
+BOUNDS: tuple[Range, ...] = (
+    ("max_samples", True, 100, np.inf),
+    ("max_leaves", True, 2, np.inf),
+)
+"""Ranges of what keeps trees from growing with the number of rows."""
+
+_OR_NONE = ("max_depth", "max_samples", "max_leaves")
+"""Limits that may also be None, for none."""
 
 _LARGEST_TARGET = 1e37
 """Largest absolute target, since leaves are single precision."""
@@ -36,7 +45,7 @@ def check_ranges(owner: str, values: Mapping[str, Any], ranges: Iterable[Range])
         ConfigurationError: Names the first parameter that is out of range.
     """
     for name, whole, low, high in ranges:
-        if name not in values or (name == "max_depth" and values[name] is None):
+        if name not in values or (name in _OR_NONE and values[name] is None):
             continue
         value = values[name]
         kinds = (int, np.integer) if whole else (int, float, np.number)

@@ -11,7 +11,7 @@ from uflux_kedro.readers.parameters import TowerParameters
 
 
 def read_records(
-    files: list[Path], parameters: TowerParameters
+    files: list[Path], parameters: TowerParameters, filling: GapFillingParameters
 ) -> tuple[pd.DataFrame, pd.DataFrame, list[dict[str, Any]]]:
     """Read half-hourly and hourly towers at their own step, and check their records.
 
@@ -25,7 +25,7 @@ def read_records(
     records = []
     for record in read_half_hours(files, parameters, losses):
         with losses.at(record.site_id):
-            records.append(checked(record))
+            records.append(checked(record, filling.spikes))
     losses.require(records)
     rows, properties, findings = as_tables(records)
     return rows, properties, [dict(f) for f in [*findings, *as_remarks(losses.rows)]]
@@ -139,16 +139,18 @@ def draw_records(
         after = part_of(filled, record.name)
         fluxes = [f for f in FLUXES if f in record.table and f"{f}_F" in after]
         figures[f"{record.name}.fingerprint"] = fingerprint_figure(record.table[fluxes], after)
-        first = fluxes[0]  # NEE, where there is one
-        own = to_date[(to_date["record"] == record.name) & (to_date["flux"] == first)]
-        sums = own.assign(method=parameters.method)
-        if sums["value"].notna().any():
-            figures[f"{record.name}.cumulative"] = cumulative_figure(sums, first)
-        own = hidden[(hidden["record"] == record.name) & (hidden["flux"] == first)]
-        residuals = [own.assign(method=parameters.method)]
-        if parameters.method == "uflux":
-            residuals.append(own.assign(method="mds", prediction=own["mds"]))
-        figures[f"{record.name}.residuals"] = residuals_figure(pd.concat(residuals), first)
+        for flux in fluxes:
+            own = to_date[(to_date["record"] == record.name) & (to_date["flux"] == flux)]
+            sums = own.assign(method=parameters.method)
+            if sums["value"].notna().any():
+                figures[f"{record.name}.{flux}.cumulative"] = cumulative_figure(sums, flux)
+            own = hidden[(hidden["record"] == record.name) & (hidden["flux"] == flux)]
+            residuals = [own.assign(method=parameters.method)]
+            if parameters.method == "uflux":
+                residuals.append(own.assign(method="mds", prediction=own["mds"]))
+            figures[f"{record.name}.{flux}.residuals"] = residuals_figure(
+                pd.concat(residuals), flux
+            )
     by_length = scores_by_length(scoreboard, parameters)
     if len(by_length):
         figures["gap_lengths"] = gap_length_figure(by_length)
@@ -212,9 +214,10 @@ def log_towers(
     properties: pd.DataFrame,
     sums: pd.DataFrame,
     scoreboard: pd.DataFrame,
+    figures: dict[str, Any],
     parameters: GapFillingParameters,
 ) -> list[Any]:
-    """Describe each record and method for MLflow: its scores, and annual sums of the method in use."""
+    """Describe each record and method for MLflow: its scores; of the method in use sums and pictures too."""
     from uflux_kedro.datasets.member_run import MemberRun
 
     settings = parameters.model_dump(exclude={"scoreboard", "scenarios", "method"})
@@ -224,6 +227,7 @@ def log_towers(
         for method in dict.fromkeys([parameters.method, *compared]):
             metrics: dict[str, float] = {}
             tables: dict[str, pd.DataFrame] = {}
+            pictures: dict[str, Any] = {}
             if len(scoreboard):
                 of = (scoreboard["record"] == record["record"]) & (scoreboard["method"] == method)
                 metrics |= _metrics_of_scores(scoreboard[of])
@@ -231,9 +235,15 @@ def log_towers(
             if method == parameters.method:
                 tables["sums.csv"] = sums[sums["record"] == record["record"]]
                 metrics |= _metrics_of_sums(tables["sums.csv"])
+                first = f"{record['record']}."
+                pictures = {
+                    f"{name.removeprefix(first)}.png": figure
+                    for name, figure in figures.items()
+                    if name.startswith(first)
+                }
             tags = {"site_id": record["site_id"], "record": record["record"], "method": method}
             name = f"{record['record']}.{method}"
-            runs.append(MemberRun(name, tags, settings, metrics, tables=tables))
+            runs.append(MemberRun(name, tags, settings, metrics, tables=tables, figures=pictures))
     return runs
 
 

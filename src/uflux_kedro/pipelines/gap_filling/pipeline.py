@@ -25,7 +25,7 @@ def create_pipeline(**_: object) -> Pipeline:
         [
             node(
                 read_records,
-                inputs=["raw_towers", "params:towers"],
+                inputs=["raw_towers", "params:towers", "params:gap_filling"],
                 outputs=[*_RECORDS, "half_hour_findings"],
                 name="read_half_hours",
             ),
@@ -76,7 +76,7 @@ def create_pipeline(**_: object) -> Pipeline:
                 log_towers,
                 inputs=[
                     *("half_hour_records", "gap_filling_sums", "gap_filling_scoreboard"),
-                    "params:gap_filling",
+                    *("gap_filling_figures", "params:gap_filling"),
                 ],
                 outputs="gap_filling_runs",
                 name="log_filled_towers",

@@ -133,8 +133,8 @@ def aggregate_product(
     drivers: xr.Dataset,
     parameters: AggregateParameters,
     sum_errors: dict[str, Any],
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Compute totals and means of one product by zone, by year and by month."""
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Compute totals and means of one product: by zone and year, by zone and month, by area and month."""
     from uflux_kedro.configuration import PROJECT_PATH
     from uflux_kedro.readers.regions import read_countries, read_outlines
     from uflux_kedro.statistics.aggregates import aggregate_tables

@@ -28,6 +28,9 @@ from uflux_kedro.pipelines.grid_inference.nodes import (
     make_product_drivers,
 )
 
+_TOTALS = ("aggregates", "aggregates_monthly", "areas_monthly")
+"""Tables of :class:`~uflux_kedro.statistics.aggregates.AggregateTables` in the catalog, in its order."""
+
 
 def create_pipeline(**_: object) -> Pipeline:
     """Create the pipeline of the configured fluxes; it is empty if no grids are configured.
@@ -104,7 +107,7 @@ def _results(flux: str, drivers: str, export: str) -> list[Node]:
         node(
             bound(aggregate_product, flux),
             inputs=[f"product_{flux}", drivers, "params:aggregates", f"sum_errors_{flux}"],
-            outputs=[f"aggregates_{flux}", f"aggregates_monthly_{flux}"],
+            outputs=[f"{table}_{flux}" for table in _TOTALS],
             name=f"aggregate_{flux.lower()}",
         ),
     ]
@@ -150,7 +153,7 @@ def _derived(
             node(
                 bound(aggregate_product, name),
                 inputs=["derived_ET", drivers, "params:aggregates", "sum_errors_LE"],
-                outputs=["aggregates_ET", "aggregates_monthly_ET"],
+                outputs=[f"{table}_ET" for table in _TOTALS],
                 name="aggregate_et",
             )
         )

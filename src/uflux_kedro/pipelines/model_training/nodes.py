@@ -47,6 +47,7 @@ def predict_held_out(
     search = _search_of(member, parameters)
     rows = _usable(member, training_table, parameters)
     X, y, sites = _arrays(member, rows)
+    with_sites = _with_sites(member, parameters, rows)
     folds = make_folds(parameters.scheme, rows, parameters)
     chosen = None
     if member.optional or member.alternatives:
@@ -58,7 +59,7 @@ def predict_held_out(
         used = replace(member, predictors=chosen[fold].columns) if chosen else member
         model = _make_model(used, parameters, seed=seed, n_jobs=1)
         if search:
-            model = _searched(model, member, search, parameters, seed=seed)
+            model = _searched(model, member, search, parameters, seed=seed, with_sites=with_sites)
         if chosen:
             columns = [member.predictors.index(name) for name in used.predictors]
             model = ColumnsRegressor(model, columns)
@@ -71,7 +72,7 @@ def predict_held_out(
         sites,
         rows["time"].to_numpy(),
         folds,
-        fit_with_sites=search is not None or _with_sites(member, parameters),
+        fit_with_sites=search is not None or with_sites,
         n_jobs=parameters.n_jobs,
         cache_folder=fold_cache / member.name,
         progress=member.name,
@@ -138,9 +139,12 @@ def fit_final_model(
             "chosen": list(choice.chosen),
             "results": choice.results.to_dict("records"),
         }
+    with_sites = _with_sites(member, parameters, rows)
     model = _make_model(member, parameters, seed=parameters.seed, n_jobs=parameters.n_jobs)
     if search:
-        searcher = _searched(model, member, search, parameters, seed=parameters.seed)
+        searcher = _searched(
+            model, member, search, parameters, seed=parameters.seed, with_sites=with_sites
+        )
         model = searcher.search(*_arrays(member, rows))
         found["search"] = {
             "method": search.method,
@@ -155,7 +159,7 @@ def fit_final_model(
         parameters=model.get_params(),
         seed=parameters.seed,
         scores=scores,
-        with_sites=_with_sites(member, parameters),
+        with_sites=with_sites,
     )
     fitted.card |= found
     return fitted
@@ -321,11 +325,15 @@ def _search_of(member: Member, parameters: TrainingParameters) -> SearchParamete
     return search if search.space[member.model] else None
 
 
-def _with_sites(member: Member, parameters: TrainingParameters) -> bool:
+def _with_sites(member: Member, parameters: TrainingParameters, rows: pd.DataFrame) -> bool:
     from uflux_kedro.models.registry import MODELS
+    from uflux_kedro.validation.steps import are_near
 
     spec = MODELS[member.model]
-    return spec.takes_predictors or (parameters.fit_with_sites and spec.takes_sites)
+    wanted = parameters.fit_with_sites
+    if wanted == "auto":
+        wanted = are_near(rows)
+    return spec.takes_predictors or (wanted and spec.takes_sites)
 
 
 def _searched(
@@ -335,6 +343,7 @@ def _searched(
     parameters: TrainingParameters,
     *,
     seed: int,
+    with_sites: bool,
 ) -> SiteSearchRegressor:
     from uflux_kedro.validation.search import SiteSearchRegressor
 
@@ -345,7 +354,7 @@ def _searched(
         method=search.method,
         n_trials=search.n_trials,
         seed=seed,
-        fit_with_sites=_with_sites(member, parameters),
+        fit_with_sites=with_sites,
     )
 
 

@@ -45,11 +45,16 @@ def describe_products(**products: xr.Dataset) -> pd.DataFrame:
 
 
 def as_yaml(parameters: dict[str, Any]) -> str:
-    """Return parameters as YAML, in alphabetical order."""
+    """Return parameters as YAML, in alphabetical order; of those that Kedro has checked, defaults too."""
     import yaml
 
-    plain = json.loads(json.dumps(in_order(parameters), default=str))
+    plain = in_order(json.loads(json.dumps(parameters, default=_plain)))
     return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
+
+
+def _plain(value: Any) -> Any:
+    """Return a parameter model as a dictionary, anything else as text."""
+    return value.model_dump(mode="json") if hasattr(value, "model_dump") else str(value)
 
 
 def print_report(report: str) -> bytes:

@@ -19,6 +19,9 @@ from uflux_kedro.simulated import mark_of, marked
 from uflux_kedro.staging import Staging
 from uflux_kedro.validation.parameters import TrainingParameters
 
+SETTING = "setting_"
+"""Prefix of the report's inputs that are settings."""
+
 
 def join_tables(*tables: pd.DataFrame) -> pd.DataFrame:
     """Concatenate the tables of all fluxes."""
@@ -165,7 +168,6 @@ def write_report(
     sites: pd.DataFrame,
     missing_columns: list[str],
     data_folder: Path,
-    parameters: dict[str, Any],
     ensemble_skill: pd.DataFrame,
     drivers: xr.Dataset | None = None,
     **parts: Any,
@@ -190,11 +192,13 @@ def write_report(
     )
     from uflux_kedro.validation.skill import skill_by_group, skill_by_part
 
+    parameters = named(SETTING, parts)
     held_out = named("held_out_", parts)
     figures = {name: picture for name, picture in named("figure_", parts).items() if picture}
     trained = trained_members(list(named("members_", parts).values()))
     dates = dates_of(trained, Staging(data_folder).earlier())
     comparisons = list(named("comparison_", parts).values())
+    ensemble = EnsembleParameters.model_validate(parameters["ensemble"])
     has_map = drivers is not None and ReportingParameters.of(parameters).map.show
     inference = None
     if drivers is not None:
@@ -216,7 +220,7 @@ def write_report(
             title="UFLUX ensemble",
             members=trained,
             dates=dates,
-            warnings=warnings_about(trained, parameters["ensemble"]["model"], dates),
+            warnings=warnings_about(trained, ensemble.model, dates),
             scheme=str(leaderboard["scheme"].iloc[0]),
             training_table=training_table,
             leaderboard=leaderboard,
@@ -240,7 +244,7 @@ def write_report(
             ],
             simulated=mark,
             left_out=[
-                *_left_out(members, missing_columns, parameters),
+                *_left_out(members, missing_columns, ensemble),
                 *in_words(parts.get("left_out")),
             ],
             provenance={"Versions": _versions()},
@@ -256,10 +260,10 @@ def write_report(
 
 
 def _left_out(
-    members: tuple[Member, ...], missing_columns: list[str], parameters: dict[str, Any]
+    members: tuple[Member, ...], missing_columns: list[str], ensemble: EnsembleParameters
 ) -> list[str]:
     """List the configured columns and members that are not in the report."""
-    wanted = EnsembleParameters.model_validate(parameters["ensemble"]).members()
+    wanted = ensemble.members()
     return [f"Column {name}: missing in the tower table." for name in missing_columns] + [
         f"Member {member.name}: a column that it requires is missing in the tower table."
         for member in wanted

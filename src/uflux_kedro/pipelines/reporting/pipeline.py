@@ -34,6 +34,7 @@ from uflux_kedro.pipelines.reporting.maps import (
     nodes_of_products,
 )
 from uflux_kedro.pipelines.reporting.nodes import (
+    SETTING,
     check_budgets,
     compare_product,
     draw_difference,
@@ -124,7 +125,7 @@ def create_pipeline(**_: object) -> Pipeline:
                 outputs=table,
                 name=f"join_{table}",
             )
-            for table in ("aggregates", "aggregates_monthly")
+            for table in ("aggregates", "aggregates_monthly", "areas_monthly")
         ]
         tables.append("aggregates")
     drivers = "product_drivers" if parameters["inference"].get("grid") else "drivers"
@@ -204,7 +205,8 @@ def create_pipeline(**_: object) -> Pipeline:
                 "missing_columns": "missing_columns",
                 "left_out": "left_out",
                 "data_folder": "data_folder",
-                "parameters": "parameters",
+                # One by one: as a whole they are longer than MLflow takes for a parameter.
+                **{f"{SETTING}{name}": f"params:{name}" for name in parameters},
                 "ensemble_skill": "ensemble_skill",
                 **({"drivers": drivers} if parameters["grids"] else {}),
                 "run_facts": "run_facts",

@@ -12,7 +12,10 @@ from uflux_kedro.pipelines.reporting.parts import named
 from uflux_kedro.uncertainty.parameters import UncertaintyParameters
 from uflux_kedro.variables import parse_predictor
 
-_OF_FLUX = ("interval_scores", "calibration", "error_predictors", "annual_sums", "learning_curve")
+_OF_FLUX = (
+    *("interval_scores", "calibration", "error_predictors", "annual_sums", "learning_curve"),
+    "shap_importance",
+)
 """Tables of one flux that the report reads; names in the catalog end with the flux."""
 
 
@@ -43,6 +46,7 @@ def uncertainty_figures(
         found["completeness_series"] = (draw_completeness_series, dict(products))
     for flux, ours in fluxes.items():
         found[f"importance_{flux}"] = (bound(draw_importance, flux), [f"importance_{flux}"])
+        found[f"shap_{flux}"] = (bound(draw_shap, flux), [f"shap_{flux}"])
         found[f"effects_{flux}"] = (bound(draw_effects, flux), [f"effects_{flux}"])
         driver = response_driver(flux, ours)
         if driver:
@@ -131,6 +135,13 @@ def draw_importance(flux: str, importance: pd.DataFrame) -> mpl_figure.Figure:
     return importance_figure(importance.set_index("predictor"), flux, "increase of RMSE")
 
 
+def draw_shap(flux: str, shap: pd.DataFrame) -> mpl_figure.Figure:
+    """Draw the share of each predictor in predictions of one member."""
+    from uflux_kedro.figures.explanation import shap_figure
+
+    return shap_figure(shap, flux)
+
+
 def draw_effects(flux: str, effects: pd.DataFrame) -> mpl_figure.Figure:
     """Draw the effects of one member's predictors."""
     from uflux_kedro.figures.explanation import effects_figure
@@ -193,5 +204,9 @@ def uncertainty_sections(
             closed_loop=None if loop.empty else loop,
             figures=figures,
         ),
-        explanation_section(f"{members[0].model} with the predictors {members[0].predictor_set}"),
+        explanation_section(
+            members[0].model,
+            members[0].predictor_set,
+            {str(table["model"].iloc[0]) for table in of_fluxes("shap_importance").values()},
+        ),
     ]

@@ -140,9 +140,38 @@ def explain_member(
     model: Any, training_table: pd.DataFrame, training: TrainingParameters
 ) -> pd.DataFrame:
     """Return the accumulated local effects of one member's predictors."""
-    from uflux_kedro.explanation import explain
+    from uflux_kedro.explanation import member_effects
 
-    return explain(model, training_table, seed=training.seed, n_jobs=training.n_jobs).effects
+    return member_effects(model, training_table, seed=training.seed, n_jobs=training.n_jobs)
+
+
+def split_member(
+    members: tuple[Member, ...],
+    model: Any,
+    training_table: pd.DataFrame,
+    training: TrainingParameters,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return SHAP values of the first member at some rows, and their mean size by predictor.
+
+    Where those of its model would not be exact they are those of XGBoost, fitted to the same rows;
+    the column ``model`` of the second table says which.
+    """
+    from uflux_kedro.explanation import split_predictions
+    from uflux_kedro.models.registry import make_model
+
+    settings = training.model_parameters.get("XGB")
+    found = split_predictions(
+        model,
+        _usable(members[0], training_table, training),
+        lambda: make_model("XGB", settings, random_state=training.seed, n_jobs=training.n_jobs),
+        seed=training.seed,
+        n_jobs=training.n_jobs,
+    )
+    if found.remark:
+        reason = found.remark.partition(":")[0]
+        logger.info("%s: SHAP values are of XGB in its place. %s", members[0].name, reason)
+    kind = "XGB" if found.remark else members[0].model
+    return found.shap, found.importance.reset_index().assign(model=kind)
 
 
 def close_carbon_at_towers(

@@ -18,6 +18,7 @@ from uflux_kedro.pipelines.uncertainty.nodes import (
     judge_intervals,
     rank_error_predictors,
     share_of_targets,
+    split_member,
     train_on_shares_of_towers,
 )
 
@@ -74,6 +75,12 @@ def _flux(flux: str, members: tuple[Member, ...]) -> Pipeline:
             explain_member,
             [f"{members[0].namespace}.model", table, _TRAINING],
             f"effects_{flux}",
+        ),
+        (
+            "split_member",
+            bound(split_member, members),
+            [f"{members[0].namespace}.model", table, _TRAINING],
+            [f"shap_{flux}", f"shap_importance_{flux}"],
         ),
     ]
     return Pipeline(

@@ -2,7 +2,8 @@
 
 Source: EddyPro 7 help, "Full output file" (https://www.licor.com/env/support/EddyPro/topics/output-files-full-output.html).
 Date and time are the ends of the averaging periods. Fluxes have the flags of Mauder and Foken (2004): 0 and 1 are
-good, values of flag 2 are left out.
+good, values of flag 2 are left out. Fluxes are with what the air below the sensor stores, and the weather of the
+biomet output joins them.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from uflux_kedro.errors import InputError
 from uflux_kedro.readers.archives import File
 from uflux_kedro.readers.parameters import TowerParameters
 from uflux_kedro.readers.towers.csv_columns import Header, check_rows, read_header
+from uflux_kedro.readers.towers.eddypro_biomet import BIOMET, read_biomet
 from uflux_kedro.readers.towers.impossible import without_infinite
 from uflux_kedro.readers.towers.single_tower import (
     CARBON_BY_SECOND,
@@ -40,6 +42,9 @@ _VALUES = {
 _FURTHER = {"RH": ("RH", "%", "%")}
 """Variables that only hours and half-hours have a use for."""
 
+_STORED = {"NEE": "co2_strg", "H": "H_strg", "LE": "LE_strg"}
+"""Flux -> column of what the air below the sensor stores, in the flux's unit."""
+
 _FLUXES = ("NEE", "H", "LE")
 _WORST_FLAG = 2
 
@@ -47,7 +52,9 @@ _WORST_FLAG = 2
 def read_table(table: TowerFile, parameters: TowerParameters) -> pd.DataFrame:
     """Read one table.
 
-    NEE is ``co2_flux``, without the CO2 stored in the air below the sensor.
+    NEE is ``co2_flux`` with the CO2 stored in the air below the sensor, H and LE likewise, where the
+    table gives what is stored; where it is missing it counts as 0, as in BASE. Weather comes from the
+    biomet output of the same tower beside it.
 
     Args:
         table: ``<site>_..._full_output_....csv``.
@@ -93,7 +100,7 @@ def _columns(
     known = {v: one for v, one in wanted.items() if one[0] in names}
     quality = {f"{v}_QC": f"{v}_QC" for v in _FLUXES if v in known}
     return Columns(
-        {v: column for v, (column, _, _) in known.items()},
+        {v: column for v, (column, _, _) in known.items()} | {v: v for v in BIOMET if v in names},
         quality,
         {v: unit for v, (_, _, unit) in known.items()},
         added=tuple(quality),
@@ -109,14 +116,17 @@ def read_raw(table: TowerFile) -> pd.DataFrame:
     where = table.file.where
     header, units = names_and_units(table.file)
     values = {v: one for v, one in (_VALUES | _FURTHER).items() if one[0] in header.columns}
-    for name, pattern, unit in values.values():
+    stored = {v: c for v, c in _STORED.items() if v in values and c in header.columns}
+    checked = [(c, *values[v][1:]) for v, c in stored.items()]
+    for name, pattern, unit in (*values.values(), *checked):
         found = units[header.columns.index(name)] if len(units) == len(header.columns) else ""
         if not re.fullmatch(rf"\[{pattern}\]", found):
             raise InputError(
                 where, name, expected=f"{unit} in the third line", found=found or "no unit"
             )
     flags = {v: f"qc_{one[0]}" for v, one in values.items() if v in _FLUXES}
-    wanted = ["date", "time", *(one[0] for one in values.values()), *flags.values()]
+    columns = [*(one[0] for one in values.values()), *stored.values()]
+    wanted = ["date", "time", *columns, *flags.values()]
     check_rows(table.file, len(wanted))
     try:
         with table.file.open() as stream:
@@ -148,8 +158,12 @@ def read_raw(table: TowerFile) -> pd.DataFrame:
         _check_flags(codes, where)
         raw[f"{flux}_QC"] = codes.where(raw[values[flux][0]].notna())
         raw[values[flux][0]] = raw[values[flux][0]].where(codes < _WORST_FLAG)
+    for flux, column in stored.items():
+        raw[values[flux][0]] += raw[column].fillna(0.0)
     starts = ends - step_length(ends, where)
     raw = raw.assign(TIMESTAMP_START=starts.dt.strftime("%Y%m%d%H%M"))
+    weather = read_biomet(table)
+    raw = raw.assign(**{str(v): weather[v].reindex(ends).to_numpy() for v in weather})
     raw.attrs["infinite"] = infinite
     return raw
 

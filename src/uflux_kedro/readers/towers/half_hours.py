@@ -204,10 +204,14 @@ _FAMILIES: Mapping[str, Callable[[TowerFile, Header], _Source]] = {
     "reddyproc": lambda table, header: _Source(
         reddyproc.half_hour_columns(header.columns), reddyproc.read_raw(table), good_share
     ),
-    "eddypro": lambda table, header: _Source(
-        eddypro.half_hour_columns(header.columns), eddypro.read_raw(table), good_share
-    ),
+    "eddypro": lambda table, _: _eddypro(table),
 }
+
+
+def _eddypro(table: TowerFile) -> _Source:
+    """Return how a full output is read: what its biomet output adds, the header does not tell."""
+    raw = eddypro.read_raw(table)
+    return _Source(eddypro.half_hour_columns(raw.columns), raw, good_share)
 
 
 def _read_part(table: TowerFile) -> _Part:

@@ -57,6 +57,9 @@ _COMPANIONS = {
 }  # fmt: skip
 """Parts of the names of files that accompany the fluxes and are not read."""
 
+_BIOMET = ("date", "time", "DOY")
+"""First columns of the biomet output of EddyPro, which is read with the full output beside it."""
+
 _AS_CSV = "save it as CSV and map its columns in towers.columns, with towers.reader tidy"
 _OTHER_FORMATS = {
     ".xlsx": "a workbook without metadata of sites: map the columns of its first sheet in towers.columns, "
@@ -324,7 +327,7 @@ def _by_groups(file: File, header: Header) -> TowerFile | str | None:
     return TowerFile(file, "eddypro", named[0], "HH", (file.name,))
 
 
-def _by_header(file: File, header: Header, columns: Mapping[str, str]) -> TowerFile | str:
+def _by_header(file: File, header: Header, columns: Mapping[str, str]) -> TowerFile | str | None:
     found = set(header.columns)
     stamped = found & {"TIMESTAMP", "TIMESTAMP_START"}
     site = next((c[5:].strip() for c in header.comments if c[:5] in ("Site:", "site,")), "")
@@ -348,4 +351,5 @@ def _by_header(file: File, header: Header, columns: Mapping[str, str]) -> TowerF
                 "rename the file to <network>_<site>_FLUXNET_FULLSET_<step>_<years>_<version>.csv"
             )
         )
-    return "a table of unknown columns: map them in towers.columns, with towers.reader tidy"
+    unknown = "a table of unknown columns: map them in towers.columns, with towers.reader tidy"
+    return None if header.columns[:3] == _BIOMET else unknown
