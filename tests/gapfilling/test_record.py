@@ -2,30 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 import pytest
 
-from uflux_kedro.biophysics.radiation import potential_radiation
+from tests.testing.records import SUNNY_PLACE as PLACE
+from tests.testing.records import sunny_record as record
 from uflux_kedro.errors import InputError
 from uflux_kedro.gapfilling.record import check_record
-
-PLACE: dict[str, Any] = {"latitude": 50.0, "longitude": 15.0, "utc_offset": 1.0}
-
-
-def record(days=120, start="2001-04-01", minutes=30) -> pd.DataFrame:
-    """Return a record of a place at 50 degrees north, whose radiation is that of the sun."""
-    times = pd.date_range(start, periods=days * 1440 // minutes, freq=f"{minutes}min", name="time")
-    random = np.random.default_rng(3)
-    sun = 0.7 * potential_radiation(times, 50, 15, 1)
-    flux = 5 - 0.02 * sun + random.normal(0, 1.5, len(times))
-    return pd.DataFrame(
-        {"NEE": flux, "LE": 0.3 * sun + random.normal(0, 10, len(times)), "SW_IN": sun, "TA": 15 + sun / 100,
-         "VPD": 2 + sun / 60},
-        times,
-    )  # fmt: skip
 
 
 def findings(table, **place) -> list[tuple[str, str, str]]:

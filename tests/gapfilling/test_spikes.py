@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.gapfilling.test_record import PLACE, record
+from tests.testing.records import SUNNY_PLACE as PLACE
+from tests.testing.records import sunny_record as record
 from uflux_kedro.gapfilling.record import check_record
 from uflux_kedro.gapfilling.spikes import find_spikes
 

@@ -5,8 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from uflux_kedro.biophysics.radiation import potential_radiation
+
 PLACE = {"latitude": 50.96, "longitude": 13.57, "utc_offset": 1.0}
 """Of the record of Tharandt, as a filler takes it."""
+
+SUNNY_PLACE = {"latitude": 50.0, "longitude": 15.0, "utc_offset": 1.0}
+"""Of :func:`sunny_record`."""
 
 
 def make_record(n_days, steps_a_day, seed=0):
@@ -44,3 +49,16 @@ def make_table(n_days, steps_a_day=48, seed=0, start="2019-05-01", missing=0.3):
     gone[n // 2 : n // 2 + n // 12] = True
     gappy.loc[gone, ["NEE", "LE", "H"]] = np.nan
     return gappy, table
+
+
+def sunny_record(days=120, start="2001-04-01", minutes=30) -> pd.DataFrame:
+    """Return a record of a place at 50 degrees north, whose radiation is that of the sun."""
+    times = pd.date_range(start, periods=days * 1440 // minutes, freq=f"{minutes}min", name="time")
+    random = np.random.default_rng(3)
+    sun = 0.7 * potential_radiation(times, 50, 15, 1)
+    flux = 5 - 0.02 * sun + random.normal(0, 1.5, len(times))
+    return pd.DataFrame(
+        {"NEE": flux, "LE": 0.3 * sun + random.normal(0, 10, len(times)), "SW_IN": sun, "TA": 15 + sun / 100,
+         "VPD": 2 + sun / 60},
+        times,
+    )  # fmt: skip
