@@ -16,6 +16,7 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Callable
+from functools import partial
 from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -293,11 +294,11 @@ def _told(what: str) -> None:
     )
 
 
-def network(folder: Path, towers: int) -> Measured:
+def network(folder: Path, towers: int) -> list[Measured]:
     """Measure a network of towers by day, from archives to the training table."""
     simulate_network(folder, towers)
     what = f"{towers} towers by day, {len(YEARS)} years, zips of 390 columns, to the training table"
-    return measure(what, "uflux_kedro", from_archives_to_training_table, str(folder))
+    return [measure(what, "uflux_kedro", from_archives_to_training_table, str(folder))]
 
 
 def towers_half_hours_to_days(folder: Path) -> list[Measured]:
@@ -340,13 +341,17 @@ BENCHMARKS: list[tuple[str, Callable[[Path], list[Measured]]]] = [
 
 
 def main(argv: list[str]) -> None:
-    """Run the benchmarks with the first argument in their name; print a markdown table."""
+    """Run the benchmarks with the first argument in their name; print a markdown table.
+
+    After ``network`` come the numbers of towers, each a network of its own.
+    """
     wanted = argv[0] if argv else ""
+    chosen = [function for name, function in BENCHMARKS if wanted in name]
+    if wanted == "network":
+        chosen = [partial(network, towers=int(number)) for number in argv[1:] or ("40", "80")]
     print("| what | reader | seconds | CPU seconds | peak memory, GB | result |")
     print("|---|---|---|---|---|---|")
-    for name, function in BENCHMARKS:
-        if wanted not in name:
-            continue
+    for function in chosen:
         with tempfile.TemporaryDirectory(prefix="uflux-") as folder:
             for row in function(Path(folder)):
                 print(

@@ -15,6 +15,7 @@ from kedro.pipeline import Pipeline
 from tests.testing.project import PROJECT
 from uflux_kedro import pipeline_registry
 from uflux_kedro.configuration import project_parameters
+from uflux_kedro.stored_tables import columns_of
 
 NAMES = {
     "demo_world",
@@ -56,6 +57,16 @@ def test_settings_fit_into_parameters_of_mlflow(registered):
     """kedro-mlflow logs each input of a node that is a setting; MLflow takes 6000 characters."""
     assert "parameters" not in registered["__default__"].inputs()
     assert all(len(str(block)) <= 6000 for block in project_parameters().values())
+
+
+def test_columns_are_known_of_every_stored_table_that_the_report_reads(registered):
+    reporting = registered["reporting"]
+    read = {name for name in reporting.inputs() if not name.startswith("params:")}
+    others = {name for name in read if not columns_of(name)}
+    optional = {"closed_loop_maps", "input_files"} | {n for n in read if n.startswith("figure_")}
+    not_tables = {"data_folder", "drivers", "missing_columns", "run_facts"}
+    cubes = {name for name in read if name.startswith(("product_", "derived_"))}
+    assert others - optional - not_tables - cubes == {"towers"}, "which may lack any flux or driver"
 
 
 def test_the_pipeline_of_a_flux_is_its_part_of_the_default_one(registered):

@@ -87,13 +87,16 @@ class MissingExtraError(UfluxError, ImportError):
     """An optional package that is not installed; names the extra that brings it."""
 
 
-def require_columns(table: pd.DataFrame, columns: Iterable[str], where: str) -> None:
+def require_columns(
+    table: pd.DataFrame, columns: Iterable[str], where: str, hint: str = ""
+) -> None:
     """Refuse a table in which a column is missing.
 
     Args:
         table: Any table.
         columns: Required columns.
         where: Name of the table, for messages.
+        hint: What to do if one is missing.
 
     Raises:
         InputError: Names the missing columns and those of the table.
@@ -105,4 +108,5 @@ def require_columns(table: pd.DataFrame, columns: Iterable[str], where: str) -> 
             ", ".join(absent),
             expected="a column of that name",
             found=f"the columns {', '.join(map(str, table.columns))}",
+            hint=hint,
         )

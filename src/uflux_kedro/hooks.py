@@ -6,7 +6,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from multiprocessing import parent_process
 from pathlib import Path
 from threading import Thread
@@ -18,6 +18,7 @@ from uflux_kedro.configuration import PARENT_RUN, RUN_FACTS, environment_name, s
 from uflux_kedro.ending import ending
 from uflux_kedro.files import LOCK, remove_leftovers
 from uflux_kedro.staging import Staging
+from uflux_kedro.variables import FLUXES
 
 logger = logging.getLogger(__name__)
 
@@ -72,6 +73,12 @@ def names_of(pipelines: Iterable[Any]) -> dict[str, list[str]]:
     }
 
 
+def _maker(name: str, pipelines: Mapping[str, Any]) -> str | None:
+    """The pipeline that makes a dataset, other than the default one and those of a flux."""
+    parts = (p for p in pipelines if p not in ("__default__", *FLUXES))
+    return next((part for part in parts if name in pipelines[part].all_outputs()), None)
+
+
 def _prefixes(namespace: str | None) -> list[str]:
     """``GPP`` and ``GPP.MODIS-NIRv-ERA5`` of the latter."""
     parts = namespace.split(".") if namespace else []
@@ -102,15 +109,18 @@ class RequestHooks:
 
     @hook_impl(tryfirst=True)
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Any, catalog: Any) -> None:
-        """Check tags and namespaces, and that the raw data of the run exist."""
+        """Check tags and namespaces, that raw data exist, and that stored tables are of this version."""
         from kedro.framework.project import pipelines
 
         from uflux_kedro.request import check_filters, check_raw_data
+        from uflux_kedro.stored_tables import check_stored_tables
 
         names = run_params.get("pipeline_names") or ["__default__"]
         options = {name: run_params.get(name) or () for name in ("tags", "namespaces")}
         check_filters(options, names_of([pipelines[name] for name in names]))
-        check_raw_data({name: catalog.get(name) for name in pipeline.inputs()})
+        read = {name: catalog.get(name) for name in pipeline.inputs()}
+        check_raw_data(read)
+        check_stored_tables(read, lambda name: _maker(name, pipelines))
 
 
 class OutputHooks:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 
 import numpy as np
 import pytest
@@ -106,14 +107,24 @@ def test_geotiff(tmp_path, drawn):
     assert (extent, title) == ((1000.0, 1400.0, 4700.0, 5000.0), "GPP")
 
 
-def test_a_page_is_shown_without_what_would_change_the_browser(tmp_path):
+def test_a_page_is_shown_in_its_style_which_changes_nothing_around_it(tmp_path):
     page = PageDataset(filepath=str(tmp_path / "report.html"))
     page.save(
-        "<html><head><style>p {color: red}</style></head><body class='x'><STYLE>a{}</STYLE>"
-        "<h1>Report</h1><script src='a.js'>if (1 < 2) {}</script><p>NSE</p></body></html>"
+        "<html><head><style>:root { --a: 1 }\n/* of * all */\nbody { margin: 0 }\n.body { top: 0 }"
+        "</style></head><body class='x'><STYLE>a{}</STYLE><h1>Report</h1>"
+        "<script src='a.js'>if (1 < 2) {}</script>\n\n<p id='of_all'>site_id</p><pre>a\nb</pre></body></html>"
     )
-    assert page.preview() == "<h1>Report</h1><p>NSE</p>"
-    assert page_preview("<p>NSE</p>") == "<p>NSE</p>"
+    shown = page.preview()
+    opening, style, content = re.split("</?style>", shown)
+    assert opening == '<div class="page-preview">'
+    assert style.startswith(".page-preview {")
+    assert style.endswith("}")
+    assert "& { --a: 1 } & { margin: 0 } .body { top: 0 }" in style
+    assert "*" not in style
+    low = "\N{MODIFIER LETTER LOW MACRON}"
+    of_page = f"<h1>Report</h1> <p id='of{low}all'>site{low}id</p><pre>a\nb</pre></div>"
+    assert content == of_page, "kedro-viz would take underscores and lines for Markdown"
+    assert page_preview("<p>NSE</p>") == '<div class="page-preview"><p>NSE</p></div>'
 
 
 def test_raw_files_are_listed(tmp_path):

@@ -57,6 +57,19 @@ def test_a_map_needs_no_more_than_a_mean(tmp_path):
     assert not about["regions"]
 
 
+def test_what_is_derived_follows_the_fluxes_on_a_scale_of_its_own(tmp_path):
+    product = small_product()
+    water = product[["GPP", "cell_area", "time_bnds"]].rename({"GPP": "WUE"})
+    write_explorer(Explorer({"WUE": water, "GPP": product}), tmp_path / "map")
+    gpp, wue = json.loads((tmp_path / "map/map.json").read_text())["fluxes"]
+    assert (gpp["name"], wue["name"]) == ("GPP", "WUE")
+    assert (wue["unit"], wue["fields"]) == ("g kg⁻¹", ["WUE"])
+    colours, low, high = wue["scales"]["mean"]
+    means = water["WUE"].mean("time").to_numpy()
+    assert (colours, low) == ("YlGnBu", 0.0)
+    assert 0.9 * np.nanpercentile(means, 98) < high < 2 * np.nanmax(means)
+
+
 def test_members_can_be_left_out():
     product = small_product()
     assert "GPP_member" in product_layers(product, "GPP", members=True)

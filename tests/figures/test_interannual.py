@@ -70,7 +70,7 @@ def test_departures_are_from_the_mean_over_the_years():
     assert line(axis).get_ydata() == pytest.approx(value - value.mean())
     peer = line(axis, width=0.8)
     assert peer.get_ydata() == pytest.approx(2 * (value - value.mean()))
-    assert towers.get_title(loc="right") == "7 towers"
+    assert towers.get_xlabel() == "7 towers"
     assert towers.get_lines()[0].get_ydata() == pytest.approx([0.1 * (y % 3) for y in range(2001, 2011)])  # fmt: skip
 
 

@@ -33,6 +33,17 @@ def test_each_flux_has_a_panel_with_its_curve_and_classes(summary):
     assert high > 40
 
 
+def test_names_of_classes_that_end_together_stand_apart(summary):
+    ends = {"ENF": 0.97, "DBF": 0.98, "GRA": 0.979, "MF": 0.3}
+    rows = [summary[summary["group"] == "ENF"].assign(group=g, NSE=end) for g, end in ends.items()]
+    axis = learning_curve_figure(pd.concat(rows)).axes[0]
+    height = {text.get_text(): text.xy[1] for text in axis.texts}
+    assert sorted(height, key=height.get) == ["MF", "ENF", "GRA", "DBF"]
+    assert np.diff(sorted(height.values())).min() > 0.05
+    assert max(height.values()) <= 1
+    assert height["MF"] == 0.3
+
+
 def test_a_missing_column_is_refused(summary):
     with pytest.raises(InputError, match="NSE_low"):
         learning_curve_figure(summary.drop(columns="NSE_low"))

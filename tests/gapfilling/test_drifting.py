@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from uflux_kedro.gapfilling import drifting
-from uflux_kedro.gapfilling.drifting import fill_drifting
+from uflux_kedro.gapfilling.drifting import fill_drifting, fit_seasons
 
 
 def _predictors(days=120, steps_a_day=48, **further) -> pd.DataFrame:
@@ -79,3 +79,15 @@ def test_light_is_that_of_photons_where_there_is_no_other():
     flux = np.random.default_rng(3).normal(size=len(day)) - 0.01 * predictors["SW_IN"].to_numpy()
     one, other = (fill_drifting(flux, p, day, 48) for p in (predictors, photons))
     assert one == pytest.approx(other)
+
+
+def test_a_year_without_values_has_the_seasons_of_another():
+    predictors = _predictors(200)
+    day = predictors["SW_IN"].to_numpy() > 20
+    truth = 2 - 0.01 * predictors["SW_IN"].to_numpy()
+    seasons = fit_seasons(truth, predictors, day, 48)
+    nothing = np.full(len(truth), np.nan)
+    found = fill_drifting(nothing, predictors, day, 48, seasons)
+    assert np.sqrt(np.mean((found - truth) ** 2)) < 0.1 * truth.std()
+    alone = fill_drifting(truth, predictors, day, 48)
+    assert fill_drifting(truth, predictors, day, 48, seasons) == pytest.approx(alone)

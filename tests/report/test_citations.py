@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from tests.testing.shuttle import product, snapshot
+from uflux_kedro.pipelines.reporting.documents import cite_towers
 from uflux_kedro.readers.towers.products import COLUMNS
 from uflux_kedro.report.citations import attribution, attribution_text, bibliography
 
@@ -142,6 +143,18 @@ def test_towers_of_2015_are_cited_as_such():
     assert [paper.key for paper in found.papers] == ["Pastorello2020"]
     assert "CarboEuropeIP" in found.acknowledgements[0]
     assert ERA5 not in attribution_text(found)
+
+
+@pytest.mark.parametrize("mark", ["", "ERA5", "some towers"])
+def test_the_node_cites_the_towers_that_are_listed(mark):
+    table = products(product("XX-Aaa"), product("XX-Bbb", "CNF"))
+    sites, listed = table[["site_id", "collection"]], pd.DataFrame({"site_id": ["XX-Bbb"]})
+    trained = pd.DataFrame()
+    trained.attrs = {"simulated": mark}
+    bib, text = cite_towers(table, sites, listed, trained)
+    assert "@misc{CNF_XX-Bbb" in bib
+    assert "nesdc" in text
+    assert "AMF_XX-Aaa" not in bib + text
 
 
 def test_a_table_of_many_towers_is_cited_by_its_collection():

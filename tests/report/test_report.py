@@ -299,6 +299,7 @@ def test_the_page_lists_towers_members_products_files_and_settings(context):
             model_cards=cards,
             data_sheets=data_sheet({"GPP": product()}),
             files=files,
+            attribution="Acknowledgements\n\nThanks to <all> networks",
             settings="training:\n  seed: 42\n",
         )
     )
@@ -319,6 +320,8 @@ def test_the_page_lists_towers_members_products_files_and_settings(context):
     assert f"time, latitude, longitude 2 {TIMES} 6 {TIMES} 6" in words
     assert "towers a.csv 2 aa" in words
     assert "training: seed: 42" in words
+    assert "Acknowledgements Thanks to <all> networks" in words
+    assert "citations.bib" in words
     assert "/data/raw" not in words
 
 
@@ -346,6 +349,17 @@ def test_the_list_of_towers_counts_values_and_years(context):
     assert listed.loc["XX-001", "GPP"] == one["GPP"].notna().sum()
     assert listed.loc["XX-001", "rows"] == one[list(FLUXES)].notna().any(axis=1).sum()
     assert listed.loc["XX-001", "first year"] == one["time"].dt.year.min()
+
+
+def test_the_list_of_towers_names_their_products(context):
+    rows = {"site_id": ["XX-000", "XX-000", "XX-001"], "product": ["a", "b", "c"]}
+    products = pd.DataFrame(rows | {"network": ["AMF", "AMF", ""], "doi": ["10.1/a", "", ""]})
+    sites = make_sites().assign(network="of the table", country="Z")
+    listed = site_list(sites, context.training_table, products).set_index("site_id")
+    assert listed.loc["XX-000", ["product", "network", "doi"]].tolist() == ["a; b", "AMF", "10.1/a"]
+    assert listed.loc["XX-001", ["product", "network"]].tolist() == ["c", "of the table"]
+    assert set(listed["country"]) == {"Z"}
+    assert len(listed) == context.training_table["site_id"].nunique()
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,18 @@ _PIXELS = 360
 _CELLS = 4000
 """Largest number of cells that are read along an axis of the grid."""
 
+_PREVIEW = "page-preview"
+"""Class of the element that holds the preview of a page."""
+
+_NO_MARKDOWN = str.maketrans({"_": "\N{MODIFIER LETTER LOW MACRON}", "*": "\N{ASTERISK OPERATOR}"})
+"""Characters that mark up text -> others that look like them."""
+
+_OF_PAGE = re.compile(r"(?<![\w.#-])(?::root|html|body)(?=\s*\{)")
+"""Selectors of a whole page, for which the element stands in its preview."""
+
+_IN_PREVIEW = "& { display: block; } .contents, .skip, .csv { display: none; }"
+"""Style of a preview alone: what needs the page's script is left out."""
+
 _PLANES = (("latitude", "longitude"), ("y", "x"))
 
 
@@ -51,11 +63,26 @@ def cube_preview(cube: xr.Dataset) -> ImagePreview:
 
 
 def page_preview(html: str) -> HTMLPreview:
-    """Return the body of a page without scripts and styles, which would restyle kedro-viz."""
+    """Return the body of a page in its style, without scripts.
+
+    Kedro-viz puts it among its own elements: the style is nested, so that it holds for them alone. And
+    it takes the page for Markdown: a new line would become a break, and two underscores emphasis.
+    """
     body = re.search(r"<body\b[^>]*>(.*)</body>", html, re.DOTALL | re.IGNORECASE)
-    inner = body.group(1) if body else html
+    head, inner = (html[: body.start()], body.group(1)) if body else ("", html)
     plain = re.sub(r"<(script|style)\b.*?</\1\s*>", "", inner, flags=re.DOTALL | re.IGNORECASE)
-    return HTMLPreview(plain.strip())
+    plain = _one_line(plain.translate(_NO_MARKDOWN))
+    rules = " ".join(re.findall(r"<style\b[^>]*>(.*?)</style\s*>", head, re.DOTALL | re.IGNORECASE))
+    rules = _OF_PAGE.sub("&", re.sub(r"/\*.*?\*/", "", rules, flags=re.DOTALL))
+    style = f"<style>.{_PREVIEW} {{{rules} {_IN_PREVIEW}}}</style>" if rules else ""
+    return HTMLPreview(f'<div class="{_PREVIEW}">{_one_line(style)}{plain}</div>')
+
+
+def _one_line(html: str) -> str:
+    """Return a text on one line, but for elements in which lines count."""
+    parts = re.split(r"(<pre\b.*?</pre>)", html.strip(), flags=re.DOTALL)
+    parts[::2] = [re.sub(r"\s+", " ", part) for part in parts[::2]]
+    return "".join(parts)
 
 
 def files_preview(files: list[Path], most: int = 50) -> TablePreview:

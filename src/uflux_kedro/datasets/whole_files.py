@@ -88,5 +88,5 @@ class PageDataset(TextDataset):
     """A page in HTML, shown by kedro-viz; the arguments are those of :class:`TextDataset`."""
 
     def preview(self) -> HTMLPreview:
-        """Return the page without its scripts and styles for kedro-viz."""
+        """Return the page in its style, without its scripts, for kedro-viz."""
         return page_preview(self.load())

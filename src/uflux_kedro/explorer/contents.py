@@ -16,7 +16,7 @@ class Explorer:
     """A map of products, and what is shown beside them.
 
     Attributes:
-        products: Flux -> its product, lazily: ``<flux>`` (time, latitude, longitude) or (time, y, x),
+        products: Flux, ``ET`` or ``WUE`` -> its product, lazily: ``<flux>`` (time, latitude, longitude) or (time, y, x),
             ``cell_area`` and ``time_bnds``; where there are such fields, ``<flux>_lower``,
             ``<flux>_upper``, ``<flux>_completeness``, ``<flux>_flag`` and ``<flux>_member``.
         sites: ``site_id``, ``latitude``, ``longitude`` and ``IGBP`` of the towers; None for no towers.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import xarray as xr
 from uflux_kedro.explorer.contents import Explorer
 from uflux_kedro.explorer.grid import describe_grid
 from uflux_kedro.explorer.layers import (
+    DERIVED_COLOURS,
     Scale,
     colour_table,
     difference_scale,
@@ -53,7 +55,7 @@ def write_explorer(contents: Explorer, folder: Path | str) -> None:
         resources.files("uflux_kedro.readers") / "data/countries.geojson"
     ) as file:
         shutil.copy(file, folder)
-    fluxes = [_write_flux(contents, flux, folder) for flux in ordered_fluxes(contents.products, "products")]  # fmt: skip
+    fluxes = [_write_flux(contents, name, folder) for name in _in_order(contents.products)]
     scales = [s for one in fluxes for s in (*one["scales"].values(), *(p["scale"] for p in one["peers"]))]  # fmt: skip
     held_out = contents.held_out if contents.sites is not None else {}
     for flux, rows in held_out.items():
@@ -73,6 +75,13 @@ def write_explorer(contents: Explorer, folder: Path | str) -> None:
         "regions": contents.aggregates is not None,
     }
     _write_json(folder / "map.json", about)
+
+
+def _in_order(products: Iterable[str]) -> list[str]:
+    """Return the fluxes in their order, then what is derived from them."""
+    given = list(products)
+    derived = [name for name in DERIVED_COLOURS if name in given]
+    return [*ordered_fluxes((n for n in given if n not in derived), "products"), *derived]
 
 
 def _write_flux(contents: Explorer, flux: str, folder: Path) -> dict[str, Any]:

@@ -21,6 +21,9 @@ _OF_ONE: Scale = ("viridis", 0.0, 1.0)
 _OF_BITS: Scale = ("cividis", 0.0, 1.0)
 _COLOURS = 64
 
+DERIVED_COLOURS = {"ET": "Blues", "WUE": "YlGnBu"}
+"""What is derived from fluxes -> colour map of its mean."""
+
 FLAGS = {
     "extrapolated": (INAPPLICABLE, "no tower resembles the cell"),
     "outside": (OUTSIDE, "a predictor is outside its range in training"),
@@ -69,7 +72,9 @@ def flux_scales(flux: str, mean: xr.DataArray, width: xr.DataArray | None) -> di
         width: Widths of intervals; None for no intervals.
     """
     scales = {
-        "mean": mean_scale(flux, mean),
+        "mean": (DERIVED_COLOURS[flux], 0.0, round_top(mean.to_numpy(), steps=4))
+        if flux in DERIVED_COLOURS
+        else mean_scale(flux, mean),
         "completeness": _OF_ONE,
     } | dict.fromkeys(FLAGS, _OF_BITS)
     if width is not None:

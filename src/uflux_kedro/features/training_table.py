@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 
+import numpy as np
+
 from uflux_kedro.errors import ConfigurationError, InputError
 from uflux_kedro.features.calendar import PERIOD_DAYS, calendar_features
 from uflux_kedro.features.carry_over import carry_over_at_towers
@@ -62,7 +64,7 @@ def build_training_table(
     keys = ["site_id", "time"]
     if drivers is None:
         days = PERIOD_DAYS[towers.attrs.get("resolution", "MM")]
-        table = _with_tower_predictors(towers.merge(sites, on="site_id"), days)
+        table = _with_tower_predictors(_with_places(towers, sites), days)
         if carry_over is not None:
             _require_months(towers, "features.carry_over works on months")
             table = carry_over_at_towers(table, carry_over)
@@ -74,11 +76,31 @@ def build_training_table(
     table["IGBP"] = igbp_codes(table["IGBP"])
     first = [*keys, "latitude", "longitude", "climate", *fluxes]
     rest = [c for c in table if c not in first and c != "elevation"]
-    table = table[first + rest].sort_values(keys, ignore_index=True)
+    table = table[first + rest]
+    if not _in_order(table):
+        table = table.sort_values(keys, ignore_index=True)
     used = collections[collections.index.isin(table["site_id"].unique())]
     names = [name for of in used.unique() for name in of.split(", ")]
     table.attrs = {**towers.attrs, **marked(mark_of(towers, drivers)), **from_collections(*names)}
     return table
+
+
+def _with_places(towers: pd.DataFrame, sites: pd.DataFrame) -> pd.DataFrame:
+    """Return the towers with place and class; unlike a merge it copies none of their columns."""
+    codes, names = pd.factorize(towers["site_id"])
+    places = sites.set_index("site_id").reindex(names).reset_index(drop=True)
+    table = towers.reset_index(drop=True)
+    return table.assign(
+        **{name: places[name].take(codes).reset_index(drop=True) for name in places}
+    )
+
+
+def _in_order(table: pd.DataFrame) -> bool:
+    """Return whether rows are sorted by site and time, each once, so that a copy in order is spared."""
+    codes, names = pd.factorize(table["site_id"])
+    steps = np.diff(codes)
+    later = np.diff(table["time"].to_numpy()) > np.timedelta64(0)
+    return names.is_monotonic_increasing and bool(((steps > 0) | ((steps == 0) & later)).all())
 
 
 def _with_tower_predictors(table: pd.DataFrame, days: float | None) -> pd.DataFrame:

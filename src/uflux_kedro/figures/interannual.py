@@ -189,7 +189,8 @@ def _draw_towers(axis: Axes, rows: pd.DataFrame, flux: str) -> None:
     counts = rows.loc[rows["kind"] == "towers", "n"]
     low, high = int(counts.min()), int(counts.max())
     words = f"{low}" if low == high else f"{low} to {high}"
-    axis.set_title(f"{words} towers", loc="right", size=6.5, weight="normal")
+    # Below the axis: above it stands the column's title.
+    axis.set_xlabel(f"{words} towers", size=6.5)
     axis.axhline(0, color="#BBBBBB", linewidth=0.6, zorder=0)
     _years(axis, rows["year"])
 

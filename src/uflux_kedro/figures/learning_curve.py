@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+from numpy.typing import NDArray
 
 from uflux_kedro.errors import require_columns
 from uflux_kedro.figures.inputs import ordered_fluxes
@@ -19,6 +20,8 @@ LOWEST_NSE = -0.5
 
 _COLUMNS = ("flux", "group", "towers", "NSE", "NSE_low", "NSE_high")
 _ALL = "all"
+_LABEL = 0.055
+"""Height of a name, in units of NSE."""
 _CLASS: dict[str, Any] = {"color": "#8C8C8C", "linewidth": 0.6, "zorder": 1}
 
 
@@ -61,17 +64,7 @@ def _draw(axis: Axes, summary: pd.DataFrame, colour: str) -> None:
             axis.plot(rows["towers"], rows["NSE"], color=colour, linewidth=2, marker="o", ms=3)
         else:
             axis.plot(rows["towers"], rows["NSE"], **_CLASS)
-            last = rows.iloc[-1]
-            if last["NSE"] > LOWEST_NSE:
-                axis.annotate(
-                    str(group),
-                    (last["towers"], last["NSE"]),
-                    xytext=(2, 0),
-                    textcoords="offset points",
-                    fontsize=5,
-                    color="#595959",
-                    va="center",
-                )
+    _name_classes(axis, summary[summary["group"] != _ALL])
     towers = np.sort(summary["towers"].unique())
     axis.set_xscale("log")
     axis.set_xlim(towers[0] / 1.15, towers[-1] * 1.8)
@@ -79,3 +72,26 @@ def _draw(axis: Axes, summary: pd.DataFrame, colour: str) -> None:
     axis.xaxis.set_minor_locator(NullLocator())
     axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.grid(axis="y")
+
+
+def _name_classes(axis: Axes, summary: pd.DataFrame) -> None:
+    """Write the name of each class at the end of its line, names apart from each other."""
+    ends = summary.sort_values("towers").groupby("group").last()
+    ends = ends[ends["NSE"] > LOWEST_NSE].sort_values("NSE")
+    for (group, end), height in zip(ends.iterrows(), _apart(ends["NSE"], _LABEL, 1.0), strict=True):
+        axis.annotate(
+            str(group),
+            (end["towers"], height),
+            xytext=(2, 0),
+            textcoords="offset points",
+            fontsize=5,
+            color="#595959",
+            va="center",
+        )
+
+
+def _apart(values: pd.Series, gap: float, highest: float) -> NDArray[np.float64]:
+    """Move ascending values upwards until they are ``gap`` apart, then down below ``highest``."""
+    steps = gap * np.arange(len(values))
+    up = np.maximum.accumulate(values.to_numpy(float) - steps) + steps
+    return np.minimum(up, highest - steps[::-1])

@@ -12,6 +12,8 @@ the mean of a Gaussian process; its normal equations are banded, so that time gr
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -30,42 +32,101 @@ _HARMONICS = np.array([1.0, 5.0, 5.0, 10.0, 10.0])
 """Penalties of a coefficient's mean and harmonics, in units of the ridge's."""
 _STEP, _AWAY = 30.0, 1.0
 """Penalties of a coefficient's change from knot to knot and of its distance from the season: half-hours of the
-standardised flux that count as much. Chosen on records of seven site-years, from gaps of 12 days and two months."""
+standardised flux that count as much. Chosen on records of five site-years, from gaps of 12 days and two months."""
+_LEAST = 1e-9
+"""Standard deviation of a term from which it varies."""
 _CHUNK = 50_000
 """Rows of seasonal terms in memory at a time."""
 
 
-def fill_drifting(
+@dataclass(frozen=True)
+class Seasons:
+    """A response whose coefficients have seasons and do not drift.
+
+    Attributes:
+        level: Mean of the flux.
+        scale: Its standard deviation, 0 if it never changes.
+        middle: Means of the terms, (terms - 1,).
+        spread: Their standard deviations, 0 of those that never change.
+        coefficients: Of each term, its mean and two harmonics of the year, (terms x 5,).
+    """
+
+    level: float
+    scale: float
+    middle: NDArray[np.float64]
+    spread: NDArray[np.float64]
+    coefficients: NDArray[np.float64]
+
+
+def fit_seasons(
     flux: NDArray[np.float64], predictors: pd.DataFrame, day: NDArray[np.bool_], steps_a_day: int
+) -> Seasons | None:
+    """Fit the response without drift; None if nothing was measured. Arguments as of :func:`fill_drifting`."""
+    known = np.isfinite(flux)
+    if not known.any():
+        return None
+    raw = _terms(predictors, day)
+    middle, spread = np.nanmean(raw, axis=0), np.nanstd(raw, axis=0)
+    spread = np.where(spread > _LEAST, spread, 0.0)
+    level, scale = float(flux[known].mean()), float(flux[known].std())
+    if not scale > 0:
+        return Seasons(level, 0.0, middle, spread, np.empty(0))
+    terms = _scaled(raw, middle, spread)
+    z, days = (flux - level) / scale, predictors["day"].to_numpy()
+    width = terms.shape[1] * len(_HARMONICS)
+    gram, right = np.zeros((width, width)), np.zeros(width)
+    for rows in _chunks(len(z)):
+        own = _with_season(terms[rows], days[rows])[known[rows]]
+        gram += own.T @ own
+        right += own.T @ z[rows][known[rows]]
+    penalty = steps_a_day / 48 * _RIDGE * np.tile(_HARMONICS, terms.shape[1])
+    return Seasons(level, scale, middle, spread, np.linalg.solve(gram + np.diag(penalty), right))
+
+
+def fill_drifting(
+    flux: NDArray[np.float64],
+    predictors: pd.DataFrame,
+    day: NDArray[np.bool_],
+    steps_a_day: int,
+    seasons: Seasons | None = None,
 ) -> NDArray[np.float64]:
-    """Return what the drifting response says of every step, (steps,); NaN if nothing was measured.
+    """Return what the drifting response says of every step, (steps,); NaN if nothing was ever measured.
 
     Args:
         flux: Measured values, NaN in gaps, (steps,).
         predictors: As of :func:`uflux_kedro.gapfilling.predictors.predictors_of`, (steps, predictors).
         day: Whether the sun shines, (steps,).
         steps_a_day: 48 or 24.
+        seasons: Seasons of another record of the tower, or of this one; None fits them to this one.
     """
-    known = np.isfinite(flux)
-    if not known.any():
+    seasons = seasons or fit_seasons(flux, predictors, day, steps_a_day)
+    if seasons is None:
         return np.full(len(flux), np.nan)
-    middle, scale = flux[known].mean(), flux[known].std()
-    if not scale > 0:
-        return np.full(len(flux), middle)
-    terms = _terms(predictors, day)
-    weight = steps_a_day / 48
-    season = _seasonal(terms, predictors["day"].to_numpy(), (flux - middle) / scale, weight)
-    rest = (flux - middle) / scale - season
-    drift = _drift(terms, rest, _KNOT_DAYS * steps_a_day, weight)
-    return middle + scale * (season + drift)
+    if not seasons.scale > 0:
+        return np.full(len(flux), seasons.level)
+    terms = _scaled(_terms(predictors, day), seasons.middle, seasons.spread)
+    days = predictors["day"].to_numpy()
+    season = np.concatenate(
+        [
+            _with_season(terms[rows], days[rows]) @ seasons.coefficients
+            for rows in _chunks(len(flux))
+        ]
+    )
+    rest = (flux - seasons.level) / seasons.scale - season
+    drift = _drift(terms, rest, _KNOT_DAYS * steps_a_day, steps_a_day / 48)
+    return seasons.level + seasons.scale * (season + drift)
+
+
+def _chunks(steps: int) -> list[slice]:
+    return [slice(at, at + _CHUNK) for at in range(0, steps, _CHUNK)]
 
 
 def _terms(predictors: pd.DataFrame, day: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return the terms of the response, standardised but for the first, which is 1; (steps, terms)."""
+    """Return the terms of the response besides the one that is 1, (steps, terms - 1)."""
     known = {str(c): predictors[c].to_numpy(dtype=np.float64) for c in predictors}
     light = _light(known)
     warmth, dryness = known.get("TA"), known.get("VPD")
-    columns = [np.ones(len(day)), day.astype(np.float64)]
+    columns = [day.astype(np.float64)]
     if light is not None:
         saturating = light / (light + _HALF_LIGHT)
         columns += [light, saturating]
@@ -76,11 +137,16 @@ def _terms(predictors: pd.DataFrame, day: NDArray[np.bool_]) -> NDArray[np.float
         columns.append(dryness)
     hour = np.arctan2(known["hour_sin"], known["hour_cos"])
     columns += [wave(times * hour) for times in (1, 2) for wave in (np.sin, np.cos)]
-    terms = np.array(columns).T
-    middle, spread = np.nanmean(terms[:, 1:], axis=0), np.nanstd(terms[:, 1:], axis=0)
-    varies = spread > 1e-9
-    scaled = (terms[:, 1:][:, varies] - middle[varies]) / spread[varies]
-    return np.hstack([terms[:, :1], np.nan_to_num(scaled)])
+    return np.array(columns).T
+
+
+def _scaled(
+    raw: NDArray[np.float64], middle: NDArray[np.float64], spread: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return 1 and the standardised terms that vary, (steps, terms)."""
+    varies = spread > 0
+    scaled = (raw[:, varies] - middle[varies]) / spread[varies]
+    return np.hstack([np.ones((len(raw), 1)), np.nan_to_num(scaled)])
 
 
 def _light(known: dict[str, NDArray[np.float64]]) -> NDArray[np.float64] | None:
@@ -90,22 +156,6 @@ def _light(known: dict[str, NDArray[np.float64]]) -> NDArray[np.float64] | None:
             light = known[name]
             return np.maximum(shortwave_from_ppfd(light) if name == "PPFD_IN" else light, 0.0)
     return None
-
-
-def _seasonal(
-    terms: NDArray[np.float64], day: NDArray[np.floating], z: NDArray[np.float64], weight: float
-) -> NDArray[np.float64]:
-    """Return the response with seasonal coefficients, (steps,); z is the flux, NaN in gaps."""
-    width = terms.shape[1] * len(_HARMONICS)
-    gram, right = np.zeros((width, width)), np.zeros(width)
-    chunks = [slice(at, at + _CHUNK) for at in range(0, len(z), _CHUNK)]
-    for rows in chunks:
-        own = _with_season(terms[rows], day[rows])[np.isfinite(z[rows])]
-        gram += own.T @ own
-        right += own.T @ z[rows][np.isfinite(z[rows])]
-    penalty = weight * _RIDGE * np.tile(_HARMONICS, terms.shape[1])
-    coefficients = np.linalg.solve(gram + np.diag(penalty), right)
-    return np.concatenate([_with_season(terms[r], day[r]) @ coefficients for r in chunks])
 
 
 def _with_season(terms: NDArray[np.float64], day: NDArray[np.floating]) -> NDArray[np.float64]:

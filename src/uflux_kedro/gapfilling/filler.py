@@ -40,8 +40,8 @@ _HIDDEN = ("flux", "time", "days", "truth", "prediction", "sd", "lower", "upper"
 class GapFiller:
     """Fill the gaps of NEE, LE and H of one tower, with errors of records and of sums.
 
-    The default method weighs boosted trees, random trees, marginal distribution sampling and
-    interpolation by the length of the gap and the part of the day, as they did on artificial gaps;
+    The default method weighs boosted trees, random trees, a response that drifts in time, marginal
+    distribution sampling and interpolation by the length of the gap and the part of the day, as they did on artificial gaps;
     all errors are calibrated there too::
 
         filler = GapFiller(latitude=50.96, longitude=13.57, utc_offset=1).fit(table)

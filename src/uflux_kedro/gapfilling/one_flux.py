@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from uflux_kedro.gapfilling.context import context_of, gaps_of, training_gaps
-from uflux_kedro.gapfilling.drifting import DRIFTING, fill_drifting
+from uflux_kedro.gapfilling.drifting import DRIFTING, Seasons, fill_drifting, fit_seasons
 from uflux_kedro.gapfilling.errors_of_filling import ErrorModel, conditions_of, fit_errors
 from uflux_kedro.gapfilling.held_out import LENGTH_CLASSES, around, hide_and_fill, length_class
 from uflux_kedro.gapfilling.learnt import LEARNERS, Learnt, fit_learners
@@ -69,6 +69,7 @@ class FluxFiller:
         method: Method.
         predictors: Their names.
         learnt: Learners; None for methods without.
+        seasons: The drifting response without its drift; None for methods without.
         stack: Weights of the base fillers.
         errors: Errors by conditions.
         correlation: Of the errors in time.
@@ -78,6 +79,7 @@ class FluxFiller:
     method: Method
     predictors: tuple[str, ...]
     learnt: Learnt | None
+    seasons: Seasons | None
     stack: Stack
     errors: ErrorModel
     correlation: Correlation
@@ -118,10 +120,13 @@ def fit_flux(record: Record, method: Method, *, level: float, seed: int, n_jobs:
     sd, reach = errors.errors(conditions, day)
     correlation = scaled(correlation, error, sd, steps, turn, record.steps_a_day, kind)
     rows = rows.assign(sd=sd, lower=rows["filled"] - reach, upper=rows["filled"] + reach)
-    learnt = None
+    learnt = seasons = None
     if method == "uflux":
         learnt = _learn(record, record.flux, bags=_BAGS, seed=seed, n_jobs=n_jobs)
-    return FluxFiller(method, tuple(record.predictors), learnt, stack, errors, correlation, rows)
+        seasons = fit_seasons(record.flux, record.predictors, record.day, record.steps_a_day)
+    return FluxFiller(
+        method, tuple(record.predictors), learnt, seasons, stack, errors, correlation, rows
+    )
 
 
 def fill_flux(filler: FluxFiller, record: Record) -> pd.DataFrame:
@@ -133,7 +138,7 @@ def fill_flux(filler: FluxFiller, record: Record) -> pd.DataFrame:
     """
     measured = np.isfinite(record.flux)
     gaps = np.flatnonzero(~measured)
-    base, mds = _base(record, record.flux, ~measured, filler.learnt, filler.method)
+    base, mds = _base(record, record.flux, ~measured, filler.learnt, filler.method, filler.seasons)
     filled = pd.DataFrame(around(measured, gaps, record.steps_a_day) | base)
     day = record.day[gaps]
     value = filler.stack.combine(filled, day)
@@ -187,6 +192,7 @@ def _base(
     wanted: NDArray[np.bool_],
     learnt: Learnt | None,
     method: Method,
+    seasons: Seasons | None = None,
 ) -> tuple[dict[str, NDArray[np.float64]], Filled]:
     """Return what each base filler says of the wanted steps, and all of marginal distribution sampling."""
     mds = fill_mds(
@@ -197,7 +203,7 @@ def _base(
         steps, known = np.arange(len(flux)), np.isfinite(flux)
         context = _context(record, flux, gaps_of(known))
         values |= learnt.predict(record.predictors.to_numpy()[wanted], context[wanted])
-        drifting = fill_drifting(flux, record.predictors, record.day, record.steps_a_day)
+        drifting = fill_drifting(flux, record.predictors, record.day, record.steps_a_day, seasons)
         values[DRIFTING] = drifting[wanted]
         if record.pooled is not None:
             values[POOLED] = tuned(record.pooled, flux, record.day)[wanted]

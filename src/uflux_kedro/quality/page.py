@@ -87,17 +87,18 @@ def _phase(checked: Checked) -> pd.DataFrame:
 
 def _columns(checked: Checked) -> pd.DataFrame:
     """Return one row per column: coverage, values and number of findings."""
-    values = checked.towers[list(checked.columns)]
+    # One after the other: together they would be a copy of the table.
+    columns = [checked.towers[name] for name in checked.columns]
     return pd.DataFrame(
         {
             "column": checked.columns,
-            "coverage": values.notna().mean().to_numpy(),
+            "coverage": [values.notna().mean() for values in columns],
             "towers without values": (checked.coverage[list(checked.columns)] == 0)
             .sum()
             .to_numpy(),
-            "lowest": values.min().to_numpy(),
-            "median": values.median().to_numpy(),
-            "highest": values.max().to_numpy(),
+            "lowest": [values.min() for values in columns],
+            "median": [values.median() for values in columns],
+            "highest": [values.max() for values in columns],
             "findings": [sum(c in f.columns for f in checked.findings) for c in checked.columns],
         }
     )

@@ -19,7 +19,8 @@ _LEAST_MONTHS = 36
 
 def coverage(towers: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
     """Return the share of each site's periods with a value, sites by columns."""
-    return towers[columns].notna().groupby(towers["site_id"]).mean()
+    by_site = towers.groupby("site_id")
+    return by_site[columns].count().div(by_site.size(), axis=0)
 
 
 def missing_periods(towers: pd.DataFrame) -> list[Finding]:

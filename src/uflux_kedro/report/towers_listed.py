@@ -11,7 +11,7 @@ _PLACE = ("latitude", "longitude", "elevation", "IGBP", "climate")
 _YEARS = ("first year", "last year")
 _ORIGIN = ("name", "country", "network", "citation", "doi", "licence", "license")
 """Columns of the table of sites that are listed where it has them, in any case."""
-_OF_PRODUCTS = ("product", "network", "hub", "doi")
+_OF_PRODUCTS = ("product", "network", "doi")
 """Columns of the table of products that are listed."""
 
 

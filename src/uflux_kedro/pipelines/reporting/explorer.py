@@ -19,16 +19,21 @@ _PRODUCT, _HELD_OUT, _BESIDE, _CLOSED = "product_", "held_out_", "beside_", "clo
 
 
 def explorer_node(
-    fluxes: Iterable[str], closed: Iterable[str], comparisons: dict[Peer, str]
+    fluxes: Iterable[str],
+    derived: Iterable[str],
+    closed: Iterable[str],
+    comparisons: dict[Peer, str],
 ) -> Node:
     """Return the node that makes the map.
 
     Args:
         fluxes: Fluxes with a product.
+        derived: Products that are computed from them.
         closed: Those of them whose budget is closed.
         comparisons: Peer of a flux -> dataset of the comparison.
     """
     products = {f"{_PRODUCT}{flux}": f"product_{flux}" for flux in fluxes}
+    products |= {f"{_PRODUCT}{name}": f"derived_{name}" for name in derived}
     held_out = {f"{_HELD_OUT}{flux}": f"calibrated_{flux}" for flux in fluxes}
     beside = {
         f"{_BESIDE}{peer.flux}_{peer.name}": comparison for peer, comparison in comparisons.items()
