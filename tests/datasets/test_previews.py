@@ -18,6 +18,7 @@ from uflux_kedro.datasets import (
     NetCDFCubeDataset,
     PageDataset,
     RawFilesDataset,
+    TextDataset,
     ZarrCubeDataset,
 )
 from uflux_kedro.datasets.previews import _PIXELS, cube_preview, page_preview
@@ -125,6 +126,12 @@ def test_a_page_is_shown_in_its_style_which_changes_nothing_around_it(tmp_path):
     of_page = f"<h1>Report</h1> <p id='of{low}all'>site{low}id</p><pre>a\nb</pre></div>"
     assert content == of_page, "kedro-viz would take underscores and lines for Markdown"
     assert page_preview("<p>NSE</p>") == '<div class="page-preview"><p>NSE</p></div>'
+
+
+def test_a_text_is_shown_line_by_line(tmp_path):
+    text = TextDataset(filepath=str(tmp_path / "citations.bib"))
+    text.save("@article{A,\n  title = {<b> & c},\n}")
+    assert "<pre>@article{A,\n  title = {&lt;b&gt; &amp; c},\n}</pre>" in text.preview()
 
 
 def test_raw_files_are_listed(tmp_path):

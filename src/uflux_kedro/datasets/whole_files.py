@@ -7,6 +7,7 @@ file, which ``--only-missing-outputs`` takes for finished.
 from __future__ import annotations
 
 import copy
+from html import escape
 from pathlib import PurePosixPath
 from typing import Any, ClassVar
 
@@ -82,6 +83,10 @@ class ParquetDataset(_AtomicFile, pandas.ParquetDataset):
 
 class TextDataset(_AtomicFile, text.TextDataset):
     """Text; the arguments are those of ``kedro_datasets.text.TextDataset``."""
+
+    def preview(self) -> HTMLPreview:
+        """Return the text line by line, for kedro-viz."""
+        return page_preview(f"<pre>{escape(self.load())}</pre>")
 
 
 class PageDataset(TextDataset):
