@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
-from markupsafe import Markup
+from great_tables import GT
+from markupsafe import Markup, escape
 
 from uflux_kedro.ensemble import Member
 from uflux_kedro.errors import require_columns
 from uflux_kedro.figures.inputs import ordered_fluxes
 from uflux_kedro.figures.labels import flux_unit
 from uflux_kedro.report.numbering import number
-from uflux_kedro.report.table_markup import table_markup
 from uflux_kedro.validation.comparison import METRICS_COMPARED
 from uflux_kedro.validation.metrics import LEADERBOARD_COLUMNS, LEAST_SCORED
 from uflux_kedro.variables import FLUXES
@@ -153,19 +154,34 @@ def html_table(
     Numbers are aligned and rounded; the CSV has them in full. Skill of
     :data:`~uflux_kedro.validation.metrics.LEAST_SCORED` towers and rows or more is coloured: columns
     ``sites`` or ``towers``, and ``n`` or ``rows``, say so. A table without them has no colours. The
-    page's style sheet formats the table, so that it follows light and dark mode.
+    page's style sheet formats the table, so that it follows light and dark mode; the style sheet of
+    great-tables is removed.
 
     Args:
         table: Any table.
-        table_id: Identifier in the page.
+        table_id: Identifier in the page, from which great-tables derives those of cells.
         decimals: Decimals of floating-point numbers.
         title: Title; that of the identifier if empty.
         folded: Whether the table is folded at first; None folds long ones.
     """
-    coloured = [name for name in _SKILL_COLOURS if name in table]
-    html = table_markup(table, _heading, decimals, coloured, _of_enough(table))
+    whole = [name for name in table if pd.api.types.is_integer_dtype(table[name])]
+    real = [name for name in table if pd.api.types.is_float_dtype(table[name])]
+    styled = GT(table.replace([np.inf, -np.inf], np.nan), id=table_id).cols_label(
+        {name: _heading(name) for name in map(str, table)}
+    )
+    styled = (
+        styled.fmt_integer(whole).fmt_number(real, decimals=decimals).sub_missing(missing_text="")
+    )
+    coloured = [name for name in _SKILL_COLOURS if name in real]
+    rows = _of_enough(table)
+    if coloured and rows:
+        styled = styled.data_color(
+            coloured, rows, palette="viridis", domain=[0, 1], truncate=True, na_color="#BBBBBB"
+        )
+    html = styled.as_raw_html()
+    bare = Markup(_readable(re.sub(r"<style>.*?</style>\s*", "", html, flags=re.DOTALL).strip()))
     return framed(
-        html,
+        bare,
         table,
         table_id,
         title or table_id.replace("-", " ").capitalize(),
@@ -180,6 +196,23 @@ def table_or_none(
     return None if table.empty else html_table(table, table_id, decimals, title)
 
 
+_COLOURED = re.compile(r"color: #\w{6}; background-color: #(\w{6})")
+
+
+def _readable(html: str) -> str:
+    """Write in black or white on each coloured cell, whichever has the larger contrast (WCAG 2.2)."""
+
+    def ink(found: re.Match[str]) -> str:
+        fill = found.group(1)
+        parts = [int(fill[at : at + 2], 16) / 255 for at in (0, 2, 4)]
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+        luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+        black = (luminance + 0.05) / 0.05 > 1.05 / (luminance + 0.05)
+        return f"color: #{'000000' if black else 'FFFFFF'}; background-color: #{fill}"
+
+    return _COLOURED.sub(ink, html)
+
+
 _LONG_TABLE = 25
 """Rows beyond which a table is folded at first."""
 
@@ -187,38 +220,38 @@ _FRAME = Markup(
     """<figure id="table-{key}" class="table">
 <figcaption><span id="table-{key}-title"><b>{number}.</b> {title}</span>
 <a class="csv" download="{key}.csv" href="data:text/csv;charset=utf-8;base64,{csv}">CSV<span class="unseen"> of {number}</span></a></figcaption>
-{before}<div id="{key}" class="scroll" role="group" tabindex="0" aria-labelledby="table-{key}-title">
-{table}
-</div>{after}
+{before}{table}{after}
 </figure>"""
 )
 _FOLD = Markup("<details><summary>{} rows</summary>\n")
+_BOX = '<div id="{}"'
 
 
 def framed(html: Markup, table: pd.DataFrame, key: str, title: str, *, folded: bool) -> Markup:
     """Return a table with its number, title and CSV.
 
     Args:
-        html: The table.
+        html: The table, in a box with the identifier.
         table: The same, for the CSV.
         key: Its identifier.
         title: Its title.
         folded: Whether it is folded at first.
     """
+    box = _BOX.format(escape(key))
+    inside = f'{box} class="scroll" role="group" tabindex="0" aria-labelledby="table-{key}-title"'
     return _FRAME.format(
         key=key,
         number=number("table", key),
         title=title,
         csv=base64.b64encode(table.to_csv(index=False).encode()).decode("ascii"),
         before=_FOLD.format(len(table)) if folded else "",
-        table=html,
+        table=Markup(str(html).replace(box, inside, 1)),
         after=Markup("\n</details>") if folded else "",
     )
 
 
-def _of_enough(table: pd.DataFrame) -> np.ndarray:
-    """Return for each row whether its scores are of towers and rows enough to be coloured."""
+def _of_enough(table: pd.DataFrame) -> list[int]:
+    """Return the rows whose scores are of towers and rows enough to be coloured."""
     counts = [name for name in _COUNTS if name in table]
-    if not counts:
-        return np.zeros(len(table), bool)
-    return (table[counts] >= LEAST_SCORED).all(axis=1).to_numpy()
+    enough = (table[counts] >= LEAST_SCORED).all(axis=1).to_numpy() if counts else []
+    return [int(row) for row in np.flatnonzero(enough)]

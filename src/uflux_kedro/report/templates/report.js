@@ -7,7 +7,7 @@ const make = (tag, properties = {}, ...children) => {
 const all = (selector, within = document) => [...within.querySelectorAll(selector)];
 
 // Tables: a heading sorts; numbers may have commas and a true minus sign.
-for (const table of all(".table table")) {
+for (const table of all(".gt_table")) {
   const heads = all("thead tr:last-child th", table);
   heads.forEach((head, column) => {
     const sort = () => {
@@ -15,7 +15,7 @@ for (const table of all(".table table")) {
       const rows = [...table.tBodies[0].rows];
       const text = (row) => row.cells[column].textContent.trim();
       const number = (row) => parseFloat(text(row).replace(/,/g, "").replace("\u2212", "-"));
-      const numeric = head.classList.contains("number");
+      const numeric = head.classList.contains("gt_right");
       const order = (a, b) => numeric ? number(a) - number(b) : text(a).localeCompare(text(b));
       const empty = (row) => text(row) === "";
       rows.sort((a, b) => empty(a) - empty(b) || (down ? -order(a, b) : order(a, b)));
