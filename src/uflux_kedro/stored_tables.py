@@ -32,6 +32,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         *("site_id", "truth", "centre", "standard_error", "lower", "upper"),
         *("lower_independent", "upper_independent", "lower_dependent", "upper_dependent"),
     ),
+    "areas_monthly_*": (*_TOTALS, "time"),
     "calibrated_*": (*_SHOWN, "centre", "lower", "upper", "completeness", "sigma"),
     "calibration_*": ("group", "towers", "nominal", "coverage", "low", "high"),
     "carbon_closed": (*_SHOWN, "lower", "upper", "centre", "flux"),
@@ -63,11 +64,17 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         *("checksum", "ranges", "parameters", "versions"),
     ),
     "predictions_*": (*_SHOWN, "predictor_set"),
+    "shap_importance_*": ("predictor", "importance", "low", "high", "model"),
+    "shap_*": ("predictor", "value", "effect"),
     "sites": ("site_id", "latitude", "longitude", "IGBP", "climate"),
     "sparsification_*": ("removed", "error"),
     "target_shares": (
         *("flux", "group", "sites", "n", "error", "target", "rest"),
         *("random", "processing", "method", "total", "low", "high"),
+    ),
+    "tower_products": (
+        *("site_id", "product", "collection", "network", "hub", "name"),
+        *("citation", "doi", "link", "downloaded"),
     ),
     "training_table": ("site_id", "time"),
 }

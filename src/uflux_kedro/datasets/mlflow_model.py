@@ -31,6 +31,7 @@ _CODE = (
     "files",
     "installed",
     "lazy",
+    "origins",
     "schemas",
     "simulated",
     "variables",

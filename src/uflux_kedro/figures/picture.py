@@ -118,7 +118,7 @@ def _outlines_alone() -> Iterator[None]:
     class Outlines(subset.Options):
         def __init__(self, **options: Any) -> None:
             super().__init__(**options)
-            self.drop_tables = [*self.drop_tables, *_LAYOUT_TABLES]
+            self.drop_tables += _LAYOUT_TABLES
 
     given = subset.Options
     subset.Options = Outlines
