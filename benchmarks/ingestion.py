@@ -9,6 +9,7 @@ Each measurement runs in a process of its own, so that peak memory can be attrib
 
 from __future__ import annotations
 
+import argparse
 import multiprocessing
 import resource
 import sys
@@ -341,14 +342,18 @@ BENCHMARKS: list[tuple[str, Callable[[Path], list[Measured]]]] = [
 
 
 def main(argv: list[str]) -> None:
-    """Run the benchmarks with the first argument in their name; print a markdown table.
-
-    After ``network`` come the numbers of towers, each a network of its own.
-    """
-    wanted = argv[0] if argv else ""
-    chosen = [function for name, function in BENCHMARKS if wanted in name]
-    if wanted == "network":
-        chosen = [partial(network, towers=int(number)) for number in argv[1:] or ("40", "80")]
+    """Run the benchmarks with the first argument in their name; print a markdown table."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks ingestion", description=main.__doc__
+    )
+    parser.add_argument("name", nargs="?", default="", help="part of the names of those to run")
+    parser.add_argument(
+        "towers", nargs="*", type=int, default=[40, 80], help="of `network`: its numbers of towers"
+    )
+    asked = parser.parse_args(argv)
+    chosen = [function for name, function in BENCHMARKS if asked.name in name]
+    if asked.name == "network":
+        chosen = [partial(network, towers=number) for number in asked.towers]
     print("| what | reader | seconds | CPU seconds | peak memory, GB | result |")
     print("|---|---|---|---|---|---|")
     for function in chosen:

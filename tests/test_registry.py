@@ -69,6 +69,14 @@ def test_columns_are_known_of_every_stored_table_that_the_report_reads(registere
     assert others - optional - not_tables - cubes == {"towers"}, "which may lack any flux or driver"
 
 
+def test_the_report_takes_the_settings_in_order(registered):
+    """Kedro reads them in another order in each process; kedro-viz knows a node by its inputs."""
+    (node,) = (n for n in registered["reporting"].nodes if n.name == "reporting.write_report")
+    settings = [name for name in node.inputs if name.startswith("params:")]
+    assert len(settings) > 5
+    assert settings == sorted(settings)
+
+
 def test_the_pipeline_of_a_flux_is_its_part_of_the_default_one(registered):
     for flux in FLUXES:
         part = registered[flux]

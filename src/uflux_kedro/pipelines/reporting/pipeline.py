@@ -205,8 +205,9 @@ def create_pipeline(**_: object) -> Pipeline:
                 "missing_columns": "missing_columns",
                 "left_out": "left_out",
                 "data_folder": "data_folder",
-                # One by one: as a whole they are longer than MLflow takes for a parameter.
-                **{f"{SETTING}{name}": f"params:{name}" for name in parameters},
+                # One by one: as a whole they are longer than MLflow takes for a parameter. In order:
+                # Kedro's is another in each process, and kedro-viz knows a node by its inputs.
+                **{f"{SETTING}{name}": f"params:{name}" for name in sorted(parameters)},
                 "ensemble_skill": "ensemble_skill",
                 **({"drivers": drivers} if parameters["grids"] else {}),
                 "run_facts": "run_facts",
