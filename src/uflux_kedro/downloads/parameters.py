@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import (
     AfterValidator,
@@ -38,7 +38,8 @@ FLUXES = (
 SENTINEL2_BANDS = ("B02", "B04", "B08", "SCL")
 """Bands that the reader ``sentinel2`` uses: blue, red, near infrared, scene classification."""
 
-FLUXNET_HUBS = ("AmeriFlux", "ICOS", "TERN")
+Hub = Literal["AmeriFlux", "ICOS", "TERN"]
+FLUXNET_HUBS: tuple[Hub, ...] = get_args(Hub)
 """Data hubs that the FLUXNET Shuttle asks."""
 
 _DAY = timedelta(days=1)
@@ -182,7 +183,7 @@ class FluxnetProducts(_Order):
     snapshot: Annotated[str, StringConstraints(min_length=1)]
     """File that the Shuttle wrote, or its address; a relative path starts in the project's folder."""
 
-    hubs: tuple[Literal["AmeriFlux", "ICOS", "TERN"], ...] = ()
+    hubs: tuple[Hub, ...] = ()
     """Data hubs; all by default. The snapshot must list products of each, unless ``sites`` names the
     towers: a hub that was silent when the snapshot was made is absent from it."""
 

@@ -19,6 +19,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from uflux_kedro.biophysics.radiation import shortwave_from_ppfd
+from uflux_kedro.biophysics.respiration import lloyd_taylor
 
 DRIFTING = "drifting"
 """The filler's name."""
@@ -131,8 +132,8 @@ def _terms(predictors: pd.DataFrame, day: NDArray[np.bool_]) -> NDArray[np.float
         saturating = light / (light + _HALF_LIGHT)
         columns += [light, saturating]
         columns += [saturating * other for other in (dryness, warmth) if other is not None]
-    if warmth is not None:  # Lloyd and Taylor (1994)
-        columns += [warmth, np.exp(308.56 * (1 / 56.02 - 1 / (np.maximum(warmth, -40) + 46.02)))]
+    if warmth is not None:
+        columns += [warmth, lloyd_taylor(np.maximum(warmth, -40))]
     if dryness is not None:
         columns.append(dryness)
     hour = np.arctan2(known["hour_sin"], known["hour_cos"])

@@ -5,7 +5,6 @@ Breiman, L. (2001): Random forests. Machine Learning 45, 5-32, doi 10.1023/A:101
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Self
@@ -17,7 +16,7 @@ from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from uflux_kedro.models.trees.bags import Bags
+from uflux_kedro.models.trees.bags import DRAWN, Bags
 from uflux_kedro.models.trees.binning import MAX_BINS, Binner
 from uflux_kedro.models.trees.byte_forest import ForestGrower, Growth, Targets
 from uflux_kedro.models.trees.forest_store import (
@@ -33,8 +32,8 @@ _RANGES = (("n_estimators", True, 1, np.inf), *GROWTH_RANGES, *BOUNDS)
 _SUBSAMPLE = 200_000
 """Most rows from which bins are learnt."""
 
-_DRAWS_A_ROW = 1 / (1 - math.exp(-1))
-"""Average number of draws of a row in a bag: n draws with replacement reach n (1 - 1/e) rows."""
+_DRAWS_A_ROW = 1 / DRAWN
+"""Average number of draws of a row in a bag."""
 
 
 class BinnedForestRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):

@@ -116,9 +116,7 @@ def _unlike_class(
 
 def _median(values: Array, weight: Array) -> float:
     """Return the median of weighted values."""
-    order = np.argsort(values, kind="stable")
-    share = np.cumsum(weight[order])
-    return float(values[order][np.searchsorted(share, share[-1] / 2)])
+    return float(np.quantile(values, 0.5, weights=weight, method="inverted_cdf"))
 
 
 def _too_efficient(gpp: Array, nee: Array) -> Iterable[_Case]:

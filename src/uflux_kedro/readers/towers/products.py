@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TypedDict
 
@@ -65,8 +65,20 @@ class Product(TypedDict):
 COLUMNS = tuple(Product.__annotations__)
 
 
-def product_of(table: TowerFile) -> Product:
-    """Return what is known of a tower's file from its name, and from the record of its download."""
+def products_of(tables: Iterable[TowerFile]) -> list[Product]:
+    """Return what is known of towers' files from their names, and from the record of their download."""
+    # A folder's record names all of its files: it is read once, not once a tower.
+    days: dict[Path, Mapping[str, str]] = {}
+    found = []
+    for table in tables:
+        path = table.file.path
+        if path.parent not in days:
+            days[path.parent] = _downloaded(path.parent)
+        found.append(_product_of(table, days[path.parent].get(path.name, "")))
+    return found
+
+
+def _product_of(table: TowerFile, downloaded: str) -> Product:
     parts = table.delivery
     collection, network = str(_COLLECTIONS.get(table.family, "")), ""
     if table.family == "fluxnet" and parts[0] != _OWN:
@@ -82,17 +94,21 @@ def product_of(table: TowerFile) -> Product:
         citation="",
         doi="",
         link="",
-        downloaded=_downloaded(table.file.path),
+        downloaded=downloaded,
     )
 
 
-def _downloaded(path: Path) -> str:
-    """Return the day on which the pipeline ``download`` fetched a file; empty if it did not."""
+def _downloaded(folder: Path) -> dict[str, str]:
+    """Return the day on which the pipeline ``download`` fetched each file of a folder."""
     try:
-        record = json.loads(path.with_name(_MANIFEST).read_text())
-        return str(record["files"][path.name]["fetched"])[:10]
-    except (OSError, ValueError, KeyError, TypeError):
-        return ""
+        files = json.loads((folder / _MANIFEST).read_text())["files"].items()
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
+    return {
+        name: str(file["fetched"])[:10]
+        for name, file in files
+        if isinstance(file, dict) and "fetched" in file
+    }
 
 
 def with_citations(products: Iterable[Product], snapshots: Iterable[TowerFile]) -> list[Product]:

@@ -18,7 +18,7 @@ from uflux_kedro.readers.towers.deliveries import one_a_period
 from uflux_kedro.readers.towers.families import FAMILIES
 from uflux_kedro.readers.towers.left_out import Losses, as_remarks
 from uflux_kedro.readers.towers.places import metadata_of, read_metadata
-from uflux_kedro.readers.towers.products import COLLECTION, Product, product_of, with_citations
+from uflux_kedro.readers.towers.products import COLLECTION, Product, products_of, with_citations
 from uflux_kedro.readers.towers.single_tower import best_tables
 from uflux_kedro.readers.towers.sites import COLUMNS, check_metadata
 from uflux_kedro.readers.towers.stack import Stack
@@ -108,7 +108,8 @@ def read_towers(
     simulated = {t.file.path: is_simulated(t.file.path) for t in found.data}
     read = [readings[n].table for n in taken]
     measured = [t for t in read if t is not None and not simulated[t.file.path]]
-    known = [product_of(t) for t in measured if t.site in set(sites["site_id"])]
+    kept = set(sites["site_id"])
+    known = products_of(t for t in measured if t.site in kept)
     products = with_citations(known, [t for t in metadata_of(found) if t.family == "snapshot"])
     towers.attrs |= {
         "resolution": parameters.resolution,
