@@ -51,10 +51,10 @@ def take_mlflow(project: Path) -> None:
     )[0]
     with mlflow_ui({"MLFLOW_TRACKING_URI": store}) as url, chromium() as page:
         open_runs(page, url, experiment, "GPP")
-        page.get_by_role("button", name="Columns").click()
+        page.get_by_role("button", name="Columns", exact=True).click()
         for column in COLUMNS:
             page.locator(f"span[title={column}]").locator("xpath=preceding-sibling::*[1]").click()
-        page.get_by_role("button", name="Columns").click()
+        page.get_by_role("button", name="Columns", exact=True).click()
         keep(page, "mlflow_runs")
         open_member(page, url, experiment, best.info.run_id)
         keep(page, "mlflow_member")
