@@ -232,6 +232,7 @@ def test_predictors_are_chosen_in_each_fold_and_shown(misleading, sites, tmp_pat
 
     run = track_member(CHOOSER, predictions, *parts, model, parameters)
     assert run.params["predictors"] == "ERA5_TA, ERA5_SW_IN"
+    assert run.params["step"] == "month"
     assert run.params["choice.chosen"] == "LIGHT"
     assert run.tables["choice.csv"]["groups"].tolist() == tried
 

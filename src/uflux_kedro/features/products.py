@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import date
-from typing import Literal
 
 from uflux_kedro.errors import InputError
 from uflux_kedro.features.derived import CO2, LAND_COVER, derive_predictors
@@ -14,9 +13,8 @@ from uflux_kedro.gridding.means import means_of_steps
 from uflux_kedro.gridding.regrid import align
 from uflux_kedro.lazy import pd, xr
 from uflux_kedro.products.fingerprints import SOURCES, STORES, fingerprint, store_fingerprint
+from uflux_kedro.products.periods import ProductStep
 from uflux_kedro.simulated import marked
-
-Step = Literal["month", "day", "half-year"]
 
 _LARGEST_IN_MEMORY = 2**28
 """Bytes up to which the land cover map is computed once and kept, not once per region and step."""
@@ -25,7 +23,7 @@ _FREQUENCIES = {"month": "MS", "day": "D", "half-year": "6MS"}
 
 
 def step_edges(
-    first_month: str, last_month: str, step: Step, last_day: date | None = None
+    first_month: str, last_month: str, step: ProductStep, last_day: date | None = None
 ) -> pd.DatetimeIndex:
     """Return the edges of the steps of a product.
 

@@ -131,6 +131,28 @@ def means_of_steps(cube: xr.Dataset, edges: pd.DatetimeIndex, source: str) -> xr
     return stepped.assign_coords(time_bnds=bounds).assign_attrs(cube.attrs)
 
 
+def on_periods(cube: xr.Dataset, other: xr.Dataset) -> xr.Dataset:
+    """Return a cube on the periods of another: its own there, or the means of those in each.
+
+    Args:
+        cube: With ``time``; with ``time_bnds`` where its periods are shorter than the other's.
+        other: With ``time`` and ``time_bnds``, without gaps where its periods are longer.
+
+    Raises:
+        InputError: If the cube does not cover the periods.
+    """
+    bounds = other["time_bnds"].transpose("time", ...).to_numpy()
+    if "time_bnds" in cube:
+        own = cube["time_bnds"].compute().transpose("time", ...).to_numpy()
+        place = np.searchsorted(own[:, 0], bounds[:, 0]).clip(max=len(own) - 1)
+        if not np.array_equal(own[place], bounds):
+            edges = pd.DatetimeIndex([*bounds[:, 0], bounds[-1, 1]])
+            timed = cube[[str(n) for n, v in cube.data_vars.items() if "time" in v.dims]]
+            timed = timed.drop_vars("time_bnds", errors="ignore")
+            return means_of_steps(timed.assign_coords(time_bnds=cube["time_bnds"]), edges, "cube")
+    return cube.sel(time=other["time"])
+
+
 def _weighted_mean(fields: xr.Dataset, weights: np.ndarray) -> xr.Dataset:
     """Return the weighted mean over time of the values that are not missing; NaN without any."""
     weighted = fields.weighted(xr.DataArray(weights, dims="time"))

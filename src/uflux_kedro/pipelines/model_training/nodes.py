@@ -187,6 +187,7 @@ def track_member(
         "scheme": parameters.scheme,
         "min_qc": parameters.min_qc,
         "seed": parameters.seed,
+        "step": model.card["step"],
         "predictors": ", ".join(model.predictors),
         **model.card["parameters"],
     }
@@ -223,7 +224,8 @@ def _describe(
 ) -> str:
     unit = model.card["unit"]
     return (
-        f"{member.model} predicts {member.flux} ({unit}) from {', '.join(model.predictors)}.\n\n"
+        f"{member.model} predicts {member.flux} ({unit}) of a {model.card['step']} from "
+        f"{', '.join(model.predictors)}.\n\n"
         f"Held out ({parameters.scheme}, {scores['sites']} towers, {scores['n']} rows): "
         f"NSE {scores['NSE']:.3f}, RMSE {scores['RMSE']:.3g} {unit}. "
         f"The model was then fitted on all {len(model.card['sites'])} towers. "
