@@ -89,7 +89,9 @@ def means_over(cube: xr.Dataset, source: str, span: Span, *, whole: bool = False
     return spans.assign_coords(time_bnds=(("time", "bnds"), bounds)).assign_attrs(cube.attrs)
 
 
-def means_of_steps(cube: xr.Dataset, edges: pd.DatetimeIndex, source: str) -> xr.Dataset:
+def means_of_steps(
+    cube: xr.Dataset, edges: pd.DatetimeIndex, source: str, maps: int = 1
+) -> xr.Dataset:
     """Return the mean of a cube over each of the given steps.
 
     A step within one longer period takes that period's values.
@@ -98,6 +100,7 @@ def means_of_steps(cube: xr.Dataset, edges: pd.DatetimeIndex, source: str) -> xr
         cube: With ``time`` and ``time_bnds``.
         edges: Edges (n + 1,) of the steps, in order.
         source: Name of the source, for the message.
+        maps: Periods of the cube that are in memory at a time, where each step lies in one.
 
     Returns:
         The cube on the steps (n), with their ``time_bnds``, lazily.
@@ -117,10 +120,11 @@ def means_of_steps(cube: xr.Dataset, edges: pd.DatetimeIndex, source: str) -> xr
             found=f"{pd.Timestamp(starts[0]):%Y-%m-%d} to {pd.Timestamp(ends[-1]):%Y-%m-%d}",
         )
     # Fields grow on a finer grid: one period at a time is in memory.
-    fields = cube.drop_vars("time_bnds").chunk(time=1)
+    fields = cube.drop_vars("time_bnds")
     if (last - first == 1).all():
-        stepped = fields.isel(time=first)
+        stepped = fields.isel(time=first).chunk(time=maps)
     else:
+        fields = fields.chunk(time=1)
         means = []
         for i, j, (begin, end) in zip(first, last, pairwise(edges.to_numpy()), strict=True):
             overlap = np.minimum(ends[i:j], end) - np.maximum(starts[i:j], begin)

@@ -13,6 +13,7 @@ from kedro.pipeline.node import Node
 
 from uflux_kedro.configuration import project_parameters
 from uflux_kedro.ensemble import Member
+from uflux_kedro.errors import ConfigurationError
 from uflux_kedro.members import (
     bound,
     by_flux,
@@ -85,6 +86,11 @@ def _require_step(parameters: dict[str, Any]) -> None:
     inference = parameters["inference"]
     predicted = prediction_step(inference.get("step", "month"), learnt)
     require_step([learnt], predicted, inference.get("members_of", "step"))
+    if learnt == "day" and not inference.get("grid"):
+        raise ConfigurationError(
+            "inference.grid: expected the grid of the products, since no drivers of days are kept "
+            "(towers.resolution: DD); found none"
+        )
 
 
 def _flux(flux: str, members: tuple[Member, ...], drivers: str, closed: bool) -> Pipeline:
