@@ -152,6 +152,8 @@ _TABLE = (
              {"viirs_vi": ("CMG 0.05 Deg monthly EVI2", "CMG 0.05 Deg Monthly EVI2", "CMG_0_05_Deg_monthly_EVI2")}),
     Variable("NIRv", "near-infrared reflectance of vegetation", "1", -0.5, 1, "index"),
     Variable("LSWI", "land surface water index", "1", -1, 1, "index"),
+    Variable("FPAR", "absorbed fraction of photosynthetically active radiation", "1", 0, 1, "index",
+             "fraction_of_surface_downwelling_photosynthetic_radiative_flux_absorbed_by_vegetation"),
     Variable("LAI", "leaf area index", "1", 0, 12, "index", "leaf_area_index"),
     Variable("SIF", "sun-induced chlorophyll fluorescence", _SIF, -3, 8, "index", None,
              {"gome2": ("SIF_740", "SIF_daily_average"), "gosat755": ("SIF_755",), "gosat772": ("SIF_772",)}),

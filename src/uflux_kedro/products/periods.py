@@ -12,10 +12,10 @@ from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
 from uflux_kedro.errors import ConfigurationError, InputError
+from uflux_kedro.lazy import xr
 from uflux_kedro.models.steps import Step
 
 ProductStep = Literal["month", "day", "half-year"]
