@@ -10,8 +10,8 @@ import xarray as xr
 from tests.testing.products import plan, tree, write_world
 from tests.testing.uncertainty import NearTowers
 from uflux_kedro.errors import ConfigurationError, InputError
+from uflux_kedro.execution import Execution
 from uflux_kedro.gridding.means import on_periods
-from uflux_kedro.products.execution import Execution
 from uflux_kedro.products.fields import INCOMPLETE, NO_MEMBER
 from uflux_kedro.products.periods import Periods, prediction_step, require_step, step_of_drivers
 from uflux_kedro.products.prediction import predict_cube

@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from uflux_kedro.products.execution import Execution
+from uflux_kedro.execution.engine import Execution
 from uflux_kedro.products.fields import CARBON, Unvegetated
 from uflux_kedro.products.parameters import WholeProduct
 from uflux_kedro.products.periods import MembersOf, Periods
