@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.testing.products import tree
 from uflux_kedro.ensemble import Member
 from uflux_kedro.errors import ConfigurationError
 from uflux_kedro.execution.parameters import DaskParameters
@@ -23,6 +24,7 @@ from uflux_kedro.pipelines.model_training.nodes import (
     track_member,
 )
 from uflux_kedro.uncertainty.parameters import UncertaintyParameters
+from uflux_kedro.validation import fold_progress
 from uflux_kedro.validation.parameters import TrainingParameters
 
 PREDICTORS = ("ERA5_TA", "ERA5_SW_IN")
@@ -386,3 +388,35 @@ def test_stacked_weights_can_be_searched(table, tmp_path):
         }
     )
     assert predict_held_out(blend, table, tmp_path, settings)["prediction"].notna().all()
+
+
+def test_a_worker_trains_the_same_bytes(table, tmp_path, caplog, monkeypatch):
+    """Folds and the final fit run in another process, which reads the rows from a file."""
+    monkeypatch.setattr(fold_progress, "_WORTH_TELLING", 0.0)
+    deep = replace(MEMBER, model="DF21")
+    parameters = TrainingParameters.model_validate(
+        {
+            "n_splits": 3,
+            "model_parameters": {"DF21": {"n_trees": 2, "max_layers": 1}},
+            "fit_with_sites": True,
+        }
+    )
+    there, here = tmp_path / "there", tmp_path / "here"
+    workers = DaskParameters(local_workers=1)
+    with caplog.at_level("INFO"):
+        found = nodes.predict_held_out(deep, table, there, parameters, workers)
+    pd.testing.assert_frame_equal(found, predict_held_out(deep, table, here, parameters))
+    assert tree(there) == tree(here), "finished folds, and no file of rows"
+    assert f"{deep.name}: a fold takes" in caplog.text
+    assert "3 folds at this rate" in caplog.text
+    assert "on 1 workers" in caplog.text
+    assert "3 folds fitted and 0 kept" in caplog.text
+
+    member = nodes.fit_final_model(deep, table, {}, parameters, there, workers)
+    expected = fit_final_model(deep, table, {}, parameters)
+    for name, one in (("worker", member), ("process", expected)):
+        one.save(tmp_path / name)
+    assert tree(tmp_path / "worker") == tree(tmp_path / "process")
+    assert (there / deep.name / "final").is_dir()
+    del member, one
+    assert tree(there) == tree(here), "the worker's folder goes with the member"
