@@ -87,7 +87,7 @@ def score_member(
     parameters: TrainingParameters,
     uncertainty: UncertaintyParameters,
 ) -> tuple[dict[str, Any], pd.DataFrame, pd.DataFrame]:
-    """Score the held-out predictions: pooled, by site, and by part of the signal.
+    """Score the held-out predictions: pooled, by site, by step of time and by part of the signal.
 
     Intervals about them are calibrated on some towers and judged on others.
     """
@@ -95,6 +95,7 @@ def score_member(
     from uflux_kedro.validation.bootstrap import confidence_intervals
     from uflux_kedro.validation.metrics import pooled, score_by_site
     from uflux_kedro.validation.skill import skill_by_group, skill_by_part
+    from uflux_kedro.validation.skill_by_step import site_summaries, skill_by_step
 
     intervals = confidence_intervals(predictions, seed=parameters.seed)
     scores = {
@@ -103,7 +104,9 @@ def score_member(
         "model": member.model,
         "scheme": parameters.scheme,
         **pooled(predictions),
+        **site_summaries(predictions),
         "intervals": intervals[["low", "high"]].to_dict("index"),
+        "steps": skill_by_step(predictions).reset_index().to_dict("records"),
     }
     known = training_table[list(dict.fromkeys(["site_id", "time", "IGBP", *member.predictors]))]
     scores |= judge(
@@ -177,12 +180,15 @@ def track_member(
     """Collect the parameters, metrics, tables, figures and the model to log to MLflow."""
     from uflux_kedro.datasets.member_run import MemberRun
     from uflux_kedro.figures.member import member_figure
+    from uflux_kedro.tracking.results import metrics_of_steps
     from uflux_kedro.variables import variable_of
 
     numbers = {k: v for k, v in scores.items() if isinstance(v, int | float)}
     for metric in ("NSE", "RMSE"):
         low_high = scores["intervals"][metric]
         numbers |= {f"{metric}_{end}": value for end, value in low_high.items()}
+    steps = pd.DataFrame(scores["steps"])
+    numbers |= metrics_of_steps(steps)
     params = {
         "scheme": parameters.scheme,
         "min_qc": parameters.min_qc,
@@ -191,7 +197,7 @@ def track_member(
         "predictors": ", ".join(model.predictors),
         **model.card["parameters"],
     }
-    tables = {"site_scores.csv": site_scores, "skill.csv": skill}
+    tables = {"site_scores.csv": site_scores, "skill.csv": skill, "steps.csv": steps}
     choice = model.card.get("choice")
     if choice:
         params["choice.chosen"] = ", ".join(choice["chosen"])
