@@ -6,11 +6,13 @@ The first argument ``member`` or ``members`` is bound by :func:`uflux_kedro.memb
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from uflux_kedro.ensemble import Member
 from uflux_kedro.errors import ConfigurationError, InputError
+from uflux_kedro.execution.parameters import DaskParameters
 from uflux_kedro.lazy import pd
 from uflux_kedro.pipelines.model_training.choosing import (
     choose_by_fold,
@@ -18,6 +20,7 @@ from uflux_kedro.pipelines.model_training.choosing import (
     complete_rows,
     limit_to_complete,
 )
+from uflux_kedro.pipelines.model_training.final_fit import fit_on_worker
 from uflux_kedro.simulated import mark_of, marked, notice
 from uflux_kedro.uncertainty.parameters import UncertaintyParameters
 from uflux_kedro.validation.parameters import SearchParameters, TrainingParameters
@@ -35,10 +38,12 @@ def predict_held_out(
     training_table: pd.DataFrame,
     fold_cache: Path,
     parameters: TrainingParameters,
+    dask: DaskParameters,
 ) -> pd.DataFrame:
     """Predict every site by models that never saw it.
 
-    The choice of their predictors and the search of their settings never saw it either.
+    The choice of their predictors and the search of their settings never saw it either. Folds are
+    fitted on threads, or on workers.
     """
     from uflux_kedro.validation.choice import ColumnsRegressor
     from uflux_kedro.validation.cross_validation import held_out_predictions
@@ -73,7 +78,7 @@ def predict_held_out(
         rows["time"].to_numpy(),
         folds,
         fit_with_sites=search is not None or with_sites,
-        n_jobs=parameters.n_jobs,
+        execution=dask.execution(parameters.n_jobs),
         cache_folder=fold_cache / member.name,
         progress=member.name,
     )
@@ -127,12 +132,32 @@ def fit_final_model(
     training_table: pd.DataFrame,
     scores: dict[str, Any],
     parameters: TrainingParameters,
+    fold_cache: Path,
+    dask: DaskParameters,
 ) -> FittedMember:
-    """Fit the member for the grid on all sites, on which predictors and settings are chosen too."""
+    """Fit the member for the grid on all sites, on which predictors and settings are chosen too.
+
+    With workers, one of them does so, and only the name of the folder of the model comes back.
+    """
+    rows = _usable(member, training_table, parameters)
+    execution = dask.execution(parameters.n_jobs)
+    fit = partial(_fit_on_all, member, rows, scores, parameters)
+    if execution.on_workers:
+        return fit_on_worker(fit, execution, fold_cache / member.name)
+    return fit(parameters.n_jobs)
+
+
+def _fit_on_all(
+    member: Member,
+    rows: pd.DataFrame,
+    scores: dict[str, Any],
+    parameters: TrainingParameters,
+    n_jobs: int,
+) -> FittedMember:
     from uflux_kedro.models.fitted import fit_member
 
+    parameters = parameters.model_copy(update={"n_jobs": n_jobs})
     search = _search_of(member, parameters)
-    rows = _usable(member, training_table, parameters)
     found: dict[str, Any] = {}
     if member.optional or member.alternatives:
         choice = choose_on_all(member, *_arrays(member, rows), parameters)
