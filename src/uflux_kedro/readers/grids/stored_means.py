@@ -16,8 +16,8 @@ from uflux_kedro.readers.grids.hdf5_chunks import UnreadableChunkError
 from uflux_kedro.readers.grids.stored_array import VALUES_PER_CHUNK
 from uflux_kedro.readers.grids.stored_record import Geometry, StoredRecord
 
-_TIMES_PER_TASK = 192
-"""Eight days of hours: a month is some tasks for the threads, and sums are few compared with maps."""
+_TIMES_PER_TASK = 384
+"""Sixteen days of hours: a month is two tasks, and sums are few compared with maps."""
 
 _MOST_TIMES_UNPACKED = 2
 """Where chunks hold many times and spans are short, blocks that spans share are unpacked less often."""
