@@ -165,6 +165,14 @@ def test_tracking_shows_what_was_chosen_and_what_was_tried(table, sites, tmp_pat
     assert 0 <= run.metrics["coverage"] <= 1
     assert run.metrics["interval_score"] > 0
     assert run.metrics["interval_score_constant"] > 0
+    assert run.metrics["NSE_median"] == run.metrics["month.NSE_median"] == scores["NSE_median"]
+    assert run.tables["steps.csv"]["step"].tolist() == [
+        "month",
+        "season",
+        "anomaly",
+        "year",
+        "site",
+    ]
 
     off = parameters.model_copy(update={"search": None})
     run = track_member(MEMBER, *parts, fit_final_model(MEMBER, table, scores, off), off)
@@ -245,6 +253,7 @@ def test_predictors_are_chosen_in_each_fold_and_shown(misleading, sites, tmp_pat
 
     run = track_member(CHOOSER, predictions, *parts, model, parameters)
     assert run.params["predictors"] == "ERA5_TA, ERA5_SW_IN"
+    assert run.params["step"] == "month"
     assert run.params["choice.chosen"] == "LIGHT"
     assert run.tables["choice.csv"]["groups"].tolist() == tried
 

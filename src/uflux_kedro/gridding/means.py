@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import logging
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from uflux_kedro.errors import InputError
 from uflux_kedro.lazy import pd, xr
+from uflux_kedro.readers.grids import stored_means
+from uflux_kedro.readers.grids.stored_record import record_of
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +69,7 @@ def means_over(cube: xr.Dataset, source: str, span: Span, *, whole: bool = False
     for start, end in ((starts[0], edges[0]), (edges[-1], ends[-1])):
         if start < end:
             logger.info("%s: dropped %s to %s, an incomplete %s", source, start, end, span)
-    means, kept = [], []
+    inside_all, overlaps, kept = [], [], []
     for first, last in pairwise(edges):
         inside = slice(np.searchsorted(ends, first, "right"), np.searchsorted(starts, last, "left"))
         overlap = np.minimum(ends[inside], last) - np.maximum(starts[inside], first)
@@ -79,17 +81,46 @@ def means_over(cube: xr.Dataset, source: str, span: Span, *, whole: bool = False
         if not overlap.size:
             logger.warning("%s: no data from %s to %s: set to missing", source, first, last)
         kept.append((first, last))
-        fields = cube.isel(time=inside).drop_vars("time_bnds")
-        means.append(_weighted_mean(fields, overlap / (last - first)))
+        inside_all.append(inside)
+        overlaps.append(overlap)
     if not kept:
         raise InputError(source, "time", expected=f"a {span} in full", found="only parts of them")
     bounds = np.array(kept)
-    spans = xr.concat(means, dim=pd.DatetimeIndex(bounds[:, 0], name="time"))
+    time = pd.DatetimeIndex(bounds[:, 0], name="time")
+    fields = cube.drop_vars("time_bnds")
+    stored = _means_of_stored(fields, inside_all, overlaps)
+    others = fields.drop_vars(list(stored))
+    spans = xr.Dataset(stored, fields.drop_dims("time").coords | {"time": time})
+    if others.data_vars:
+        lengths = bounds[:, 1] - bounds[:, 0]
+        means = [
+            _weighted_mean(others.isel(time=inside), overlap / length)
+            for inside, overlap, length in zip(inside_all, overlaps, lengths, strict=True)
+        ]
+        spans = xr.concat(means, dim=time).assign(stored)[list(cube.data_vars)]
     spans["time"].attrs = dict(cube["time"].attrs)
     return spans.assign_coords(time_bnds=(("time", "bnds"), bounds)).assign_attrs(cube.attrs)
 
 
-def means_of_steps(cube: xr.Dataset, edges: pd.DatetimeIndex, source: str) -> xr.Dataset:
+def _means_of_stored(
+    fields: xr.Dataset, inside: list[slice], overlaps: list[np.ndarray]
+) -> dict[str, Any]:
+    """Return means of the variables that are read from files unchanged, made while unpacking them."""
+    found = {}
+    for name, data in fields.data_vars.items():
+        record = record_of(data)
+        if record is None or not all(overlap.size for overlap in overlaps):
+            continue
+        weights = [overlap.astype("timedelta64[s]").astype(np.int64) for overlap in overlaps]
+        means = stored_means.means(record, inside, weights)
+        if means is not None:
+            found[str(name)] = (data.dims, means, data.attrs)
+    return found
+
+
+def means_of_steps(
+    cube: xr.Dataset, edges: pd.DatetimeIndex, source: str, maps: int = 1
+) -> xr.Dataset:
     """Return the mean of a cube over each of the given steps.
 
     A step within one longer period takes that period's values.
@@ -98,6 +129,7 @@ def means_of_steps(cube: xr.Dataset, edges: pd.DatetimeIndex, source: str) -> xr
         cube: With ``time`` and ``time_bnds``.
         edges: Edges (n + 1,) of the steps, in order.
         source: Name of the source, for the message.
+        maps: Periods of the cube that are in memory at a time, where each step lies in one.
 
     Returns:
         The cube on the steps (n), with their ``time_bnds``, lazily.
@@ -117,10 +149,11 @@ def means_of_steps(cube: xr.Dataset, edges: pd.DatetimeIndex, source: str) -> xr
             found=f"{pd.Timestamp(starts[0]):%Y-%m-%d} to {pd.Timestamp(ends[-1]):%Y-%m-%d}",
         )
     # Fields grow on a finer grid: one period at a time is in memory.
-    fields = cube.drop_vars("time_bnds").chunk(time=1)
+    fields = cube.drop_vars("time_bnds")
     if (last - first == 1).all():
-        stepped = fields.isel(time=first)
+        stepped = fields.isel(time=first).chunk(time=maps)
     else:
+        fields = fields.chunk(time=1)
         means = []
         for i, j, (begin, end) in zip(first, last, pairwise(edges.to_numpy()), strict=True):
             overlap = np.minimum(ends[i:j], end) - np.maximum(starts[i:j], begin)
@@ -129,6 +162,28 @@ def means_of_steps(cube: xr.Dataset, edges: pd.DatetimeIndex, source: str) -> xr
     stepped = stepped.assign_coords(time=("time", low, dict(cube["time"].attrs)))
     bounds = ("time", "bnds"), np.column_stack([low, high])
     return stepped.assign_coords(time_bnds=bounds).assign_attrs(cube.attrs)
+
+
+def on_periods(cube: xr.Dataset, other: xr.Dataset) -> xr.Dataset:
+    """Return a cube on the periods of another: its own there, or the means of those in each.
+
+    Args:
+        cube: With ``time``; with ``time_bnds`` where its periods are shorter than the other's.
+        other: With ``time`` and ``time_bnds``, without gaps where its periods are longer.
+
+    Raises:
+        InputError: If the cube does not cover the periods.
+    """
+    bounds = other["time_bnds"].transpose("time", ...).to_numpy()
+    if "time_bnds" in cube:
+        own = cube["time_bnds"].compute().transpose("time", ...).to_numpy()
+        place = np.searchsorted(own[:, 0], bounds[:, 0]).clip(max=len(own) - 1)
+        if not np.array_equal(own[place], bounds):
+            edges = pd.DatetimeIndex([*bounds[:, 0], bounds[-1, 1]])
+            timed = cube[[str(n) for n, v in cube.data_vars.items() if "time" in v.dims]]
+            timed = timed.drop_vars("time_bnds", errors="ignore")
+            return means_of_steps(timed.assign_coords(time_bnds=cube["time_bnds"]), edges, "cube")
+    return cube.sel(time=other["time"])
 
 
 def _weighted_mean(fields: xr.Dataset, weights: np.ndarray) -> xr.Dataset:

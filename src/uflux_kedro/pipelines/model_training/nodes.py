@@ -92,7 +92,7 @@ def score_member(
     parameters: TrainingParameters,
     uncertainty: UncertaintyParameters,
 ) -> tuple[dict[str, Any], pd.DataFrame, pd.DataFrame]:
-    """Score the held-out predictions: pooled, by site, and by part of the signal.
+    """Score the held-out predictions: pooled, by site, by step of time and by part of the signal.
 
     Intervals about them are calibrated on some towers and judged on others.
     """
@@ -100,6 +100,7 @@ def score_member(
     from uflux_kedro.validation.bootstrap import confidence_intervals
     from uflux_kedro.validation.metrics import pooled, score_by_site
     from uflux_kedro.validation.skill import skill_by_group, skill_by_part
+    from uflux_kedro.validation.skill_by_step import site_summaries, skill_by_step
 
     intervals = confidence_intervals(predictions, seed=parameters.seed)
     scores = {
@@ -108,7 +109,9 @@ def score_member(
         "model": member.model,
         "scheme": parameters.scheme,
         **pooled(predictions),
+        **site_summaries(predictions),
         "intervals": intervals[["low", "high"]].to_dict("index"),
+        "steps": skill_by_step(predictions).reset_index().to_dict("records"),
     }
     known = training_table[list(dict.fromkeys(["site_id", "time", "IGBP", *member.predictors]))]
     scores |= judge(
@@ -202,20 +205,24 @@ def track_member(
     """Collect the parameters, metrics, tables, figures and the model to log to MLflow."""
     from uflux_kedro.datasets.member_run import MemberRun
     from uflux_kedro.figures.member import member_figure
+    from uflux_kedro.tracking.results import metrics_of_steps
     from uflux_kedro.variables import variable_of
 
     numbers = {k: v for k, v in scores.items() if isinstance(v, int | float)}
     for metric in ("NSE", "RMSE"):
         low_high = scores["intervals"][metric]
         numbers |= {f"{metric}_{end}": value for end, value in low_high.items()}
+    steps = pd.DataFrame(scores["steps"])
+    numbers |= metrics_of_steps(steps)
     params = {
         "scheme": parameters.scheme,
         "min_qc": parameters.min_qc,
         "seed": parameters.seed,
+        "step": model.card["step"],
         "predictors": ", ".join(model.predictors),
         **model.card["parameters"],
     }
-    tables = {"site_scores.csv": site_scores, "skill.csv": skill}
+    tables = {"site_scores.csv": site_scores, "skill.csv": skill, "steps.csv": steps}
     choice = model.card.get("choice")
     if choice:
         params["choice.chosen"] = ", ".join(choice["chosen"])
@@ -248,7 +255,8 @@ def _describe(
 ) -> str:
     unit = model.card["unit"]
     return (
-        f"{member.model} predicts {member.flux} ({unit}) from {', '.join(model.predictors)}.\n\n"
+        f"{member.model} predicts {member.flux} ({unit}) of a {model.card['step']} from "
+        f"{', '.join(model.predictors)}.\n\n"
         f"Held out ({parameters.scheme}, {scores['sites']} towers, {scores['n']} rows): "
         f"NSE {scores['NSE']:.3f}, RMSE {scores['RMSE']:.3g} {unit}. "
         f"The model was then fitted on all {len(model.card['sites'])} towers. "

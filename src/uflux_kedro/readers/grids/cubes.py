@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import reduce
 from pathlib import Path
 
@@ -35,7 +36,15 @@ from uflux_kedro.readers.grids.periods import (
     with_periods,
 )
 from uflux_kedro.readers.grids.stored_array import from_file
-from uflux_kedro.readers.units import to_canonical
+from uflux_kedro.readers.grids.stored_maps import StoredMaps, located, packing_of
+from uflux_kedro.readers.grids.stored_record import (
+    Geometry,
+    StoredRecord,
+    joined,
+    lazily_of,
+    record_of,
+)
+from uflux_kedro.readers.units import conversion, to_canonical
 from uflux_kedro.variables import VARIABLES
 
 _MONTHS_PER_CHUNK, _SHORT_PERIODS_PER_CHUNK = 12, 744
@@ -91,13 +100,14 @@ def open_source(
             expected=f"a variable named {' or '.join(wanted)}",
             found=f"only {', '.join(pieces) or 'variables unknown to this reader'}",
         )
-    joined = {name: _join(parts, source, paths) for name, parts in pieces.items()}
-    _check_same_times(joined, source, paths)
-    joined = {name: _as_means(data, source, _where(paths)) for name, data in joined.items()}
+    whole = {name: _join(parts, source, paths) for name, parts in pieces.items()}
+    _check_same_times(whole, source, paths)
+    whole = {name: _as_means(data, source, _where(paths)) for name, data in whole.items()}
     # Zarr needs chunks of one size, though the last chunk of each file is shorter.
-    parts = pieces[source.required[0]]
+    first = whole[source.required[0]]
+    parts = pieces[source.required[0]] if record_of(first) is None else [first]
     chunks = {d: max(max(p.chunksizes[d]) for p in parts) for d in ("time", "latitude")}
-    cube = xr.Dataset(joined).chunk(chunks)
+    cube = xr.Dataset(whole).chunk(chunks)
     cube.attrs = {"source": source.name}
     return with_periods(cube, source.step, _where(paths), source.gaps, source.future)
 
@@ -142,12 +152,13 @@ def _pieces(
     if not chosen:
         return
     times_of(dataset, path)
-    for alias in chosen.values():
-        if dataset[alias].dtype.kind not in "fiu":
-            found = str(dataset[alias].dtype)
-            raise InputError(path, alias, expected="numbers", found=found)
+    _require_numbers(dataset, chosen.values(), path)
     flags = [source.flags[0]] if source.flags and source.flags[0] in dataset.data_vars else []
-    most = _MONTHS_PER_CHUNK if source.step in ("month", *COMPOSITES) else _SHORT_PERIODS_PER_CHUNK
+    most = _most_times(source)
+    stored = {} if flags else _stored_maps(dataset, path, chosen, source)
+    if stored:
+        yield from _stored_pieces(dataset, path, source, stored, seen)
+        return
     dataset = from_file(dataset[[*chosen.values(), *flags]], path, most)
     if flags:
         dataset = _without_flagged(dataset, source)
@@ -176,6 +187,63 @@ def _pieces(
         converted.attrs = variable.cf_attributes()
         # Merge the layers of the dask graph: selecting a month walks all layers of all files.
         yield dask.optimize(converted.rename(variable.name))[0]
+
+
+def _require_numbers(dataset: xr.Dataset, names: Iterable[str], path: Path) -> None:
+    for alias in names:
+        if dataset[alias].dtype.kind not in "fiu":
+            found = str(dataset[alias].dtype)
+            raise InputError(path, alias, expected="numbers", found=found)
+
+
+def _most_times(source: GridSource) -> int:
+    return _MONTHS_PER_CHUNK if source.step in ("month", *COMPOSITES) else _SHORT_PERIODS_PER_CHUNK
+
+
+def _stored_maps(
+    dataset: xr.Dataset, path: Path, chosen: Mapping[str, str], source: GridSource
+) -> dict[str, StoredMaps]:
+    """Return the maps of a file by canonical name, if they can be unpacked without its library."""
+    if source.divides or source.fill is not None:
+        return {}
+    found = {}
+    chunks = located(dataset, path, list(chosen.values()))
+    for name, alias in chosen.items():
+        if not chunks:
+            return {}
+        unit = _unit(dataset[alias], path, source)
+        to_canonical(0.0, unit, VARIABLES[name], path)  # names a unit that does not convert
+        factor, shift = conversion(unit, VARIABLES[name].unit)
+        packing = packing_of(dataset[alias], chunks[alias].dtype, factor, shift)
+        if packing is None:
+            return {}
+        sums = source.is_accumulated(name)
+        found[name] = StoredMaps(chunks[alias], alias, name, unit, source.step, sums, packing)
+    return found
+
+
+def _stored_pieces(
+    dataset: xr.Dataset,
+    path: Path,
+    source: GridSource,
+    stored: Mapping[str, StoredMaps],
+    seen: set[str],
+) -> Iterable[xr.DataArray]:
+    for name, maps in stored.items():
+        if not maps.accumulated and name not in seen:
+            maps.values(0, 1)  # a wrong unit is found here already
+    axes = ("latitude", "longitude")
+    index = {f"_{d}": (d, np.arange(dataset.sizes[d])) for d in axes}
+    grid = xr.Dataset(index, {d: dataset[d] for d in (*axes, "time") if d in dataset.coords})
+    grid = normalise_grid(grid, path)
+    rows, columns = (grid[f"_{d}"].fillna(-1).to_numpy().astype(int) for d in axes)
+    grid = with_periods(grid.drop_vars([*index]), source.step, path, source.gaps, source.future)
+    for name, maps in stored.items():
+        record = StoredRecord((maps,), Geometry(rows, columns), grid["time"].to_numpy())
+        data = lazily_of(record, _most_times(source))
+        attrs = VARIABLES[name].cf_attributes()
+        coords = {d: grid[d] for d in ("time", *axes)}
+        yield xr.DataArray(data, coords, ("time", *axes), name, attrs)
 
 
 def _without_flagged(dataset: xr.Dataset, source: GridSource) -> xr.Dataset:
@@ -225,12 +293,19 @@ def _join(parts: list[xr.DataArray], source: GridSource, paths: Sequence[Path]) 
     parts = sorted(parts, key=lambda part: part.time.values[0])
     if len(parts) == 1:
         return parts[0]
-    joined = xr.concat(parts, dim="time", join="override", coords="minimal", compat="override")
+    records = [record for record in map(record_of, parts) if record is not None]
+    record = joined(records) if len(records) == len(parts) else None
+    if record is None:
+        whole = xr.concat(parts, dim="time", join="override", coords="minimal", compat="override")
+    else:
+        data = lazily_of(record, _most_times(source))
+        coords = dict(parts[0].coords) | {"time": record.times}
+        whole = xr.DataArray(data, coords, parts[0].dims, parts[0].name)
     # Finds two files of the same period, or a missing year.
-    where = f"{_where(paths)}: {joined.name}"
-    with_periods(joined.coords.to_dataset(), source.step, where, source.gaps, source.future)
-    joined.attrs = parts[0].attrs
-    return joined
+    where = f"{_where(paths)}: {whole.name}"
+    with_periods(whole.coords.to_dataset(), source.step, where, source.gaps, source.future)
+    whole.attrs = parts[0].attrs
+    return whole
 
 
 def _as_means(data: xr.DataArray, source: GridSource, where: str) -> xr.DataArray:
@@ -239,6 +314,10 @@ def _as_means(data: xr.DataArray, source: GridSource, where: str) -> xr.DataArra
         return data
     if data.sizes["time"] < 2:
         raise InputError(where, str(data.name), expected="two hours or more", found="one")
+    record = record_of(data)
+    if record is not None:
+        made = replace(record, rate=source.accumulates, where=where)
+        return data.copy(data=lazily_of(made, _most_times(source)))
     if source.accumulates == "hour":
         data = refuse_sums_of_the_day(data, where)
     means = rates(data, source.accumulates)
