@@ -25,7 +25,9 @@ from uflux_kedro.pipelines.model_training.nodes import (
 )
 from uflux_kedro.uncertainty.parameters import UncertaintyParameters
 from uflux_kedro.validation import fold_progress
+from uflux_kedro.validation.metrics import pooled
 from uflux_kedro.validation.parameters import TrainingParameters
+from uflux_kedro.validation.repeats import seed_of_repeat
 
 PREDICTORS = ("ERA5_TA", "ERA5_SW_IN")
 UNCERTAINTY = UncertaintyParameters.model_validate({})
@@ -429,3 +431,33 @@ def test_a_worker_trains_the_same_bytes(table, tmp_path, caplog, monkeypatch):
     assert (there / deep.name / "final").is_dir()
     del member, one
     assert tree(there) == tree(here), "the worker's folder goes with the member"
+
+
+def test_repeats_split_the_sites_anew_and_leave_the_first_as_it_is(table, sites, tmp_path):
+    """The third repeat by hand: folds and models of its own seed."""
+    once = training().model_copy(update={"search": None})
+    thrice = once.model_copy(update={"repeats": 3})
+    first = predict_held_out(MEMBER, table, tmp_path, once)
+    found = predict_held_out(MEMBER, table, tmp_path, thrice)
+    pd.testing.assert_frame_equal(found[first.columns], first)
+    assert list(found.columns[len(first.columns) :]) == ["prediction_2", "prediction_3"]
+    third = predict_held_out(
+        MEMBER, table, tmp_path, once.model_copy(update={"seed": seed_of_repeat(once.seed, 2)})
+    )
+    np.testing.assert_array_equal(found["prediction_3"], third["prediction"])
+    assert not third["fold"].equals(first["fold"])
+
+    scores, _, _ = score_member(MEMBER, found, table, sites, thrice, UNCERTAINTY)
+    alone, _, _ = score_member(MEMBER, first, table, sites, once, UNCERTAINTY)
+    splits = scores.pop("splits")
+    assert scores["NSE"] == alone["NSE"]
+    nse = [
+        pooled(found.assign(prediction=found[c]))["NSE"]
+        for c in ("prediction", "prediction_2", "prediction_3")
+    ]
+    assert splits["NSE"] == {"low": min(nse), "median": sorted(nse)[1], "high": max(nse)}
+    assert "splits" not in alone
+    flux = nodes.collect_predictions((MEMBER,), found)
+    pd.testing.assert_frame_equal(flux, nodes.collect_predictions((MEMBER,), first))
+    with pytest.raises(ValueError, match="repeats: expected 1 with scheme loso"):
+        TrainingParameters.model_validate({"scheme": "loso", "repeats": 2})
