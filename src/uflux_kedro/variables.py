@@ -152,6 +152,8 @@ _TABLE = (
              {"viirs_vi": ("CMG 0.05 Deg monthly EVI2", "CMG 0.05 Deg Monthly EVI2", "CMG_0_05_Deg_monthly_EVI2")}),
     Variable("NIRv", "near-infrared reflectance of vegetation", "1", -0.5, 1, "index"),
     Variable("LSWI", "land surface water index", "1", -1, 1, "index"),
+    Variable("FPAR", "absorbed fraction of photosynthetically active radiation", "1", 0, 1, "index",
+             "fraction_of_surface_downwelling_photosynthetic_radiative_flux_absorbed_by_vegetation"),
     Variable("LAI", "leaf area index", "1", 0, 12, "index", "leaf_area_index"),
     Variable("SIF", "sun-induced chlorophyll fluorescence", _SIF, -3, 8, "index", None,
              {"gome2": ("SIF_740", "SIF_daily_average"), "gosat755": ("SIF_755",), "gosat772": ("SIF_772",)}),
@@ -249,19 +251,44 @@ class History(NamedTuple):
     Attributes:
         long_name: Description, appended to the name of the variable.
         months: The value is the mean over the months that lie this many months before; if empty,
-            the departure from the mean of the calendar month.
+            and there are no days, the departure from the mean of the calendar month.
+        days: Of a record of days, the number of last days that the value is of, the day included.
+        of: Variables that have it; empty for all.
+        needs: Further variables of the same source that it is computed from.
+        unit: Unit, where it is not the variable's own.
+        lower: Lowest value, where the unit differs.
+        upper: Highest value, likewise.
     """
 
     long_name: str
     months: tuple[int, ...] = ()
+    days: int = 0
+    of: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+    unit: str = ""
+    lower: float = 0.0
+    upper: float = 0.0
 
 
 HISTORY: Mapping[str, History] = {
     "ANOM": History("departure from the place's mean of the calendar month"),
     "LAG1": History("a month before", (1,)),
     "RUN3": History("mean of the month and the two before", (0, 1, 2)),
-}
-"""Ending of a name -> predictor; computed in :mod:`uflux_kedro.features.history`."""
+    "MEAN7": History("mean of the last 7 days", days=7),
+    "MEAN30": History("mean of the last 30 days", days=30),
+    "MEAN90": History("mean of the last 90 days", days=90),
+    "DRY": History("days since the last with 1 mm or more", days=90, of=("P",), unit="d", upper=90),
+    "PET30": History(
+        "less potential evapotranspiration, sum over the last 30 days",
+        days=30, of=("P",), needs=("TA", "SW_IN"), unit="mm", lower=-600, upper=6000,
+    ),
+    "PET90": History(
+        "less potential evapotranspiration, sum over the last 90 days",
+        days=90, of=("P",), needs=("TA", "SW_IN"), unit="mm", lower=-1800, upper=18000,
+    ),
+}  # fmt: skip
+"""Ending of a name -> predictor; computed in :mod:`uflux_kedro.features.history` from months, and in
+:mod:`uflux_kedro.features.antecedent` from days."""
 
 IGBP_CLASSES: Mapping[str, int] = {
     "WAT": 0, "ENF": 1, "EBF": 2, "DNF": 3, "DBF": 4, "MF": 5, "CSH": 6, "OSH": 7, "WSA": 8,
@@ -312,7 +339,11 @@ def parse_predictor(column: str) -> tuple[str, str]:
         return source, rest
     stem, _, ending = column.rpartition("_")
     source, variable = parse_predictor(stem) if ending in HISTORY else ("", "")
-    return (source, f"{variable}_{ending}") if variable else ("", "")
+    return (source, f"{variable}_{ending}") if _has_history(variable, ending) else ("", "")
+
+
+def _has_history(variable: str, ending: str) -> bool:
+    return bool(variable) and (not HISTORY[ending].of or variable in HISTORY[ending].of)
 
 
 def variable_of(predictor: str) -> Variable:
@@ -326,7 +357,9 @@ def variable_of(predictor: str) -> Variable:
         return VARIABLES[name]
     stem, _, ending = predictor.rpartition("_")
     if ending in HISTORY and stem:
-        return _in_history(variable_of(stem), ending)
+        variable = variable_of(stem)
+        if _has_history(variable.name, ending):
+            return _in_history(variable, ending)
     rest = predictor.partition("_")[2]
     near = get_close_matches(rest or predictor, VARIABLES, n=3, cutoff=0.5)
     raise ConfigurationError(
@@ -337,12 +370,16 @@ def variable_of(predictor: str) -> Variable:
 
 def _in_history(variable: Variable, ending: str) -> Variable:
     """Return the variable of a predictor computed from the record at a place."""
+    history = HISTORY[ending]
     span = variable.upper - variable.lower
     lower, upper = (-span, span) if ending == "ANOM" else (variable.lower, variable.upper)
+    if history.unit:
+        lower, upper = history.lower, history.upper
     return replace(
         variable,
         name=f"{variable.name}_{ending}",
-        long_name=f"{variable.long_name}, {HISTORY[ending].long_name}",
+        long_name=f"{variable.long_name}, {history.long_name}",
+        unit=history.unit or variable.unit,
         lower=lower,
         upper=upper,
         standard_name=None,

@@ -73,3 +73,14 @@ def test_table_with_impossible_values_is_refused(towers, column, value, message)
     towers.loc[0, column] = value
     with pytest.raises(SchemaError, match=message):
         TOWERS.validate(towers)
+
+
+def test_days_of_towers_may_exceed_the_bounds_of_months():
+    days = pd.date_range("2003-01-01", periods=2)
+    table = pd.DataFrame({"site_id": "A", "time": days, "GPP": [-11.0, 3.0]})
+    with pytest.raises(SchemaError, match="GPP within -10 to 40"):
+        TOWERS.validate(table)
+    table.attrs["resolution"] = "DD"
+    TOWERS.validate(table)
+    with pytest.raises(SchemaError, match=r"GPP within -12\.5 to 42\.5"):
+        TOWERS.validate(table.assign(GPP=-20.0))

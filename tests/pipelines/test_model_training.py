@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,14 +11,14 @@ import pytest
 
 from uflux_kedro.ensemble import Member
 from uflux_kedro.errors import ConfigurationError
+from uflux_kedro.execution.parameters import DaskParameters
 from uflux_kedro.models.binned_forest import BinnedForestRegressor
 from uflux_kedro.models.fitted import FittedMember
 from uflux_kedro.models.packing import pack
 from uflux_kedro.models.registry import make_model
+from uflux_kedro.pipelines.model_training import nodes
 from uflux_kedro.pipelines.model_training.nodes import (
     compare_with_reference,
-    fit_final_model,
-    predict_held_out,
     score_member,
     track_member,
 )
@@ -53,6 +54,16 @@ def table():
 @pytest.fixture(scope="module")
 def sites(table):
     return pd.DataFrame({"site_id": table["site_id"].unique(), "IGBP": "ENF", "climate": "Cfb"})
+
+
+def predict_held_out(*given):
+    """Predict on threads of this process."""
+    return nodes.predict_held_out(*given, DaskParameters())
+
+
+def fit_final_model(*given):
+    """Fit in this process, which uses no folder."""
+    return nodes.fit_final_model(*given, Path("unused"), DaskParameters())
 
 
 def training(**search):
@@ -152,6 +163,14 @@ def test_tracking_shows_what_was_chosen_and_what_was_tried(table, sites, tmp_pat
     assert 0 <= run.metrics["coverage"] <= 1
     assert run.metrics["interval_score"] > 0
     assert run.metrics["interval_score_constant"] > 0
+    assert run.metrics["NSE_median"] == run.metrics["month.NSE_median"] == scores["NSE_median"]
+    assert run.tables["steps.csv"]["step"].tolist() == [
+        "month",
+        "season",
+        "anomaly",
+        "year",
+        "site",
+    ]
 
     off = parameters.model_copy(update={"search": None})
     run = track_member(MEMBER, *parts, fit_final_model(MEMBER, table, scores, off), off)
@@ -232,6 +251,7 @@ def test_predictors_are_chosen_in_each_fold_and_shown(misleading, sites, tmp_pat
 
     run = track_member(CHOOSER, predictions, *parts, model, parameters)
     assert run.params["predictors"] == "ERA5_TA, ERA5_SW_IN"
+    assert run.params["step"] == "month"
     assert run.params["choice.chosen"] == "LIGHT"
     assert run.tables["choice.csv"]["groups"].tolist() == tried
 

@@ -14,6 +14,7 @@ from kedro.framework.startup import bootstrap_project
 from kedro.pipeline import Pipeline
 from pydantic import ValidationError
 
+from tests.testing.drivers import make_drivers
 from tests.testing.products import PREDICTORS, write_world
 from tests.testing.project import PROJECT
 from tests.testing.synthetic import make_product
@@ -31,6 +32,7 @@ from uflux_kedro.pipelines.reporting.nodes import compare_product, tabulate_peer
 from uflux_kedro.pipelines.reporting.peers import Peer, project_peers
 from uflux_kedro.products.parameters import InferenceParameters
 from uflux_kedro.products.store import ProductStore
+from uflux_kedro.readers.parameters import TowerParameters
 from uflux_kedro.report.parameters import PeerVariable, ReportingParameters
 from uflux_kedro.statistics.correlated import SumErrors
 from uflux_kedro.statistics.parameters import AggregateParameters
@@ -119,7 +121,27 @@ def test_responses_are_drawn_where_a_member_has_the_driver(parameters):
 def test_product_drivers_need_a_grid():
     inference = InferenceParameters(first_month="2001-01", last_month="2001-12")
     with pytest.raises(ConfigurationError, match=r"inference\.grid: expected the grid"):
-        make_product_drivers((), inference)
+        make_product_drivers((), inference, TowerParameters())
+
+
+def test_members_predict_at_the_step_at_which_they_learnt(parameters):
+    """Half-years are made of months, and days are refused to members of months before the run."""
+    inference = InferenceParameters.model_validate(
+        {"first_month": "2001-01", "last_month": "2001-06", "step": "half-year"}
+        | {"grid": {"resolution": 10}}
+    )
+    months = make_drivers()
+    climate = months[["ERA5_TA"]].rename(ERA5_TA="TA").assign_coords(time_bnds=months["time_bnds"])
+    cubes = {"ERA5": climate, "IGBP": months[["IGBP"]]}
+    members = (Member("A", "GPP", "XGB", ("ERA5_TA",)),)
+    drivers = make_product_drivers(members, inference, TowerParameters(), **cubes)
+    assert drivers.sizes["time"] == 6
+
+    parameters["inference"] |= {"step": "day", "grid": {"resolution": 10}}
+    with pytest.raises(ConfigurationError, match="learnt from each month are to predict each day"):
+        grid_inference.create_pipeline()
+    parameters["inference"]["members_of"] = "any"
+    assert "product_GPP" in grid_inference.create_pipeline().all_outputs()
 
 
 def test_what_follows_needs_its_fluxes(parameters):

@@ -140,3 +140,14 @@ def test_a_negative_standard_deviation_is_out_of_bounds():
     table, findings = check_bounds(towers("GPP_RANDUNC", [0.1, -0.1, 0.2]), "mask")
     assert [f.variable for f in findings] == ["GPP_RANDUNC"]
     assert table["GPP_RANDUNC"].isna().tolist() == [False, True, False]
+
+
+def test_days_have_the_bounds_of_days():
+    """A day of NEE errors may make GPP more negative than any month; no day is as far off as -20."""
+    days = towers("GPP", [-11.0, 5.0, 41.5])
+    days.attrs["resolution"] = "DD"
+    assert not check_bounds(days, "raise")[1]
+    assert check_bounds(towers("GPP", [-11.0, 5.0, 41.5]), "raise")[1]
+    days["GPP"] = [-20.0, 5.0, 41.5]
+    (finding,) = check_bounds(days, "raise")[1]
+    assert "-12.5 to 42.5" in finding.expected

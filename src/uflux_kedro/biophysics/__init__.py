@@ -17,6 +17,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "evapotranspiration": [
             "evapotranspiration_from_le",
             "latent_heat_of_vaporisation",
+            "makkink",
             "priestley_taylor",
             "psychrometric_constant",
         ],

@@ -57,6 +57,25 @@ def psychrometric_constant(TA: Any, PA: Any) -> Any:
 
 
 @formula
+def makkink(TA: Any, SW_IN: Any, PA: float = 101.325) -> Any:
+    """Return potential evapotranspiration from temperature and sunlight alone, by Makkink.
+
+    Source: de Bruin (1987), 0.65 s / (s + gamma) SW_IN.
+
+    Args:
+        TA: Air temperature, degC.
+        SW_IN: Incoming shortwave radiation, W m-2; shapes broadcast.
+        PA: Air pressure, kPa.
+
+    Returns:
+        Potential evapotranspiration, mm d-1.
+    """
+    slope = saturation_slope(TA)
+    share = 0.65 * slope / (slope + psychrometric_constant(TA, PA))
+    return evapotranspiration_from_le(share * SW_IN, TA)
+
+
+@formula
 def priestley_taylor(TA: Any, PA: Any, available_energy: Any, alpha: float = 1.26) -> Any:
     """Return the potential latent heat flux of a wet surface.
 

@@ -5,12 +5,22 @@ Readers check their own files; these checks also cover data from any other node,
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import pandas as pd
 import pandera.pandas as pa
 import xarray as xr
 
 from uflux_kedro.errors import InputError
-from uflux_kedro.variables import BESIDE_A_FLUX, FLUXES, VARIABLES, Variable, bounds_beside
+from uflux_kedro.variables import (
+    BESIDE_A_FLUX,
+    FLUXES,
+    VARIABLES,
+    Variable,
+    bounds_beside,
+    bounds_of_step,
+)
 
 
 def check_cube(cube: xr.Dataset) -> None:
@@ -55,15 +65,19 @@ def check_cube(cube: xr.Dataset) -> None:
             )
 
 
-def _bounded(variable: Variable) -> pa.Column:
+def _bounded(variable: Variable, daily: bool) -> pa.Column:
     """Return the check of a variable's bounds, for each source: TA, ERA5_TA, CFSV2_TA."""
-    return _between(variable.lower, variable.upper, f"{variable.name} within", variable.unit)
+    limits = bounds_of_step(variable.name, "day") if daily else (variable.lower, variable.upper)
+    return _between(*limits, f"{variable.name} within", variable.unit)
 
 
-def _beside(flux: Variable) -> dict[str, pa.Column]:
+def _beside(flux: Variable, daily: bool) -> dict[str, pa.Column]:
     """Return the checks of the columns beside a flux, such as GPP_DT and GPP_RANDUNC."""
     names = [f"{flux.name}_{ending}" for ending in BESIDE_A_FLUX]
-    limits = {name: bounds_beside(name, flux.lower, flux.upper) for name in names}
+    limits = {
+        name: bounds_of_step(name, "day") if daily else bounds_beside(name, flux.lower, flux.upper)
+        for name in names
+    }
     return {f"^{name}$": _between(*limits[name], f"{name} within", flux.unit) for name in names}
 
 
@@ -76,17 +90,30 @@ def _between(lower: float, upper: float, what: str, unit: str) -> pa.Column:
     )
 
 
-TOWERS = pa.DataFrameSchema(
-    {
+def _columns(daily: bool = False) -> dict[str, pa.Column]:
+    """Return the checks of the columns of a table of towers, by months or by days."""
+    return {
         "site_id": pa.Column(str),
         "time": pa.Column("datetime64"),
         r"^.+_QC$": pa.Column(
             float, pa.Check.between(0, 1), nullable=True, required=False, regex=True
         ),
-        **{rf"^([A-Za-z0-9]+_)?{v.name}$": _bounded(v) for v in VARIABLES.values()},
-        **{name: check for f in FLUXES for name, check in _beside(VARIABLES[f]).items()},
-    },
-    unique=["site_id", "time"],
-    name="towers",
-)
+        **{rf"^([A-Za-z0-9]+_)?{v.name}$": _bounded(v, daily) for v in VARIABLES.values()},
+        **{k: c for f in FLUXES for k, c in _beside(VARIABLES[f], daily).items()},
+    }
+
+
+class _TowersSchema(pa.DataFrameSchema):
+    """Checks of a table of towers; those of days, which its ``attrs`` tell, have wider bounds."""
+
+    def validate(self, check_obj: pd.DataFrame, *args: Any, **kwargs: Any) -> pd.DataFrame:
+        """Check a table; see :meth:`pandera.pandas.DataFrameSchema.validate`."""
+        schema = _DAYS if check_obj.attrs.get("resolution") == "DD" else _MONTHS
+        return schema.validate(check_obj, *args, **kwargs)  # pandera looks up the plain class
+
+
+_MONTHS = pa.DataFrameSchema(_columns(), unique=["site_id", "time"], name="towers")
+_DAYS = pa.DataFrameSchema(_columns(daily=True), unique=["site_id", "time"], name="towers")
+
+TOWERS = _TowersSchema(_columns(), unique=["site_id", "time"], name="towers")
 """Schema of the tables of towers, and of the training table made from them."""

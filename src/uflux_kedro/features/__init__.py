@@ -21,8 +21,10 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "antecedent": ["antecedent_names", "antecedent_predictors", "antecedents_at_towers"],
         "calendar": ["calendar_features"],
         "carry_over": ["carry_over_at_towers", "carry_over_names", "carry_over_predictors"],
+        "days": ["days_at_sites"],
         "derived": ["derive_predictors", "offered_by_table"],
         "drivers": ["build_drivers", "merge_drivers"],
         "history": ["anomaly", "climatology", "from_record", "lagged", "mean_year"],

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from uflux_kedro.features.antecedent import antecedent_names
 from uflux_kedro.features.carry_over import carry_over_names
 from uflux_kedro.features.parameters import CarryOverParameters
 from uflux_kedro.lazy import pd, xr
@@ -117,6 +118,8 @@ def offered_by_table(
         for variable, needs, _ in _derivations():
             if all(f"{prefix}_{n}" in offered or (n == CO2 and CO2 in offered) for n in needs):
                 offered.add(f"{prefix}_{variable}")
-    if carry_over is not None:
+    if carry_over is not None and parameters.resolution == "MM":  # carried over from months alone
         offered.update(carry_over_names(carry_over, offered))
+    if parameters.resolution == "DD":
+        offered |= antecedent_names(offered)
     return offered | set(SITE_PREDICTORS)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import date
-from typing import Literal
 
-from uflux_kedro.errors import InputError
+import numpy as np
+
+from uflux_kedro.errors import ConfigurationError, InputError
+from uflux_kedro.features.antecedent import LEAD, antecedent_predictors, split_antecedent
 from uflux_kedro.features.derived import CO2, LAND_COVER, derive_predictors
 from uflux_kedro.features.drivers import merge_drivers, simulated_sources
 from uflux_kedro.gridding.grids import ProjectedGrid, TargetGrid
@@ -14,9 +16,8 @@ from uflux_kedro.gridding.means import means_of_steps
 from uflux_kedro.gridding.regrid import align
 from uflux_kedro.lazy import pd, xr
 from uflux_kedro.products.fingerprints import SOURCES, STORES, fingerprint, store_fingerprint
+from uflux_kedro.products.periods import ProductStep
 from uflux_kedro.simulated import marked
-
-Step = Literal["month", "day", "half-year"]
 
 _LARGEST_IN_MEMORY = 2**28
 """Bytes up to which the land cover map is computed once and kept, not once per region and step."""
@@ -25,7 +26,7 @@ _FREQUENCIES = {"month": "MS", "day": "D", "half-year": "6MS"}
 
 
 def step_edges(
-    first_month: str, last_month: str, step: Step, last_day: date | None = None
+    first_month: str, last_month: str, step: ProductStep, last_day: date | None = None
 ) -> pd.DatetimeIndex:
     """Return the edges of the steps of a product.
 
@@ -98,6 +99,7 @@ def product_drivers(
     grid: TargetGrid | ProjectedGrid,
     edges: pd.DatetimeIndex,
     predictors: Iterable[str],
+    maps: int = 1,
 ) -> xr.Dataset:
     """Bring the sources onto a product's grid and steps, and keep the requested predictors.
 
@@ -106,7 +108,10 @@ def product_drivers(
             record, is required for iWUE alone.
         grid: The product's grid.
         edges: Edges of its steps, shape (n + 1,).
-        predictors: Predictors of the members.
+        predictors: Predictors of the members. Those of the days before (:mod:`.antecedent`) are
+            computed on the source's own cells, from up to :data:`~.antecedent.LEAD` days before the
+            first step, as far as the source has them.
+        maps: Steps that are regridded at a time.
 
     Returns:
         The drivers, lazy: predictors (time and the grid's axes), ``IGBP``, ``time_bnds``.
@@ -118,12 +123,17 @@ def product_drivers(
     """
     wanted = set(predictors)
     needed = {p for p in cubes if any(name.startswith(f"{p}_") for name in wanted)}
-    sources = {p: means_of_steps(c, edges, p) for p, c in cubes.items() if p in {*needed, CO2}}
+    used = {p: c for p, c in cubes.items() if p in {*needed, CO2}}
+    sources = {p: means_of_steps(c, edges, p, maps) for p, c in used.items()}
     co2 = sources.pop(CO2)["CO2"] if CO2 in sources else None
     aligned = {
         prefix: _keep_wanted(derive_predictors(align(cube, grid), co2=co2), prefix, wanted)
         for prefix, cube in sources.items()
     }
+    for prefix, cube in aligned.items():
+        before = _antecedents(cubes[prefix], edges, prefix, wanted, maps)
+        if before is not None:
+            aligned[prefix] = cube.assign(align(before, grid).data_vars)
     land_cover = align(cubes[LAND_COVER], grid)
     if land_cover[LAND_COVER].nbytes <= _LARGEST_IN_MEMORY:
         land_cover = land_cover.assign({LAND_COVER: land_cover[LAND_COVER].variable.compute()})
@@ -147,6 +157,31 @@ def product_drivers(
     stores = {p: cube.encoding["source"] for p, cube in cubes.items() if "source" in cube.encoding}
     drivers.encoding[STORES] = {url: made_from[p] for p, url in stores.items()}
     return drivers
+
+
+def _antecedents(
+    cube: xr.Dataset, edges: pd.DatetimeIndex, prefix: str, wanted: set[str], maps: int
+) -> xr.Dataset | None:
+    """Return predictors of the days before, on the source's own cells; None if none is wanted.
+
+    They are linear but for dry spells, and the source's cells are fewer than those of a fine
+    product: no map is regridded for the days before.
+    """
+    own = {n.removeprefix(f"{prefix}_") for n in wanted if n.startswith(f"{prefix}_")}
+    names = sorted(n for n in own if split_antecedent(n)[0])
+    if not names:
+        return None
+    if (np.diff(edges) != np.timedelta64(1, "D")).any():
+        raise ConfigurationError(
+            f"{prefix}_{names[0]} is of the days before: expected products, and members, of days; "
+            "found longer steps"
+        )
+    first = cube["time_bnds"].min().compute().to_numpy()
+    lead = pd.date_range(edges[0] - LEAD * pd.offsets.Day(), edges[0], inclusive="left")
+    days = means_of_steps(cube, lead[lead >= first].append(edges), prefix, maps)
+    made = antecedent_predictors(derive_predictors(days), names)
+    made = made.isel(time=slice(-(len(edges) - 1), None))
+    return made.chunk({d: maps if d == "time" else -1 for d in made.dims})
 
 
 def _keep_wanted(cube: xr.Dataset, prefix: str, wanted: set[str]) -> xr.Dataset:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection, Iterable
 
 import numpy as np
 
 from uflux_kedro.errors import ConfigurationError, InputError
+from uflux_kedro.features.antecedent import antecedents_at_towers, require_days
 from uflux_kedro.features.calendar import PERIOD_DAYS, calendar_features
 from uflux_kedro.features.carry_over import carry_over_at_towers
 from uflux_kedro.features.derived import derive_predictors
@@ -33,6 +35,8 @@ def build_training_table(
     drivers: xr.Dataset | None = None,
     carry_over: CarryOverParameters | None = None,
     footprint: float | None = None,
+    predictors: Iterable[str] = (),
+    sampled: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Join the towers' fluxes with predictors for the same place and period.
 
@@ -43,15 +47,20 @@ def build_training_table(
         carry_over: Without ``drivers``, inputs of the carry-over predictors; None makes none.
         footprint: With ``drivers``, radius in metres over which a tower's fields are averaged;
             None reads its cell.
+        predictors: Names of predictors that are wanted of the days before, such as ``TA_MEAN30``;
+            without ``drivers``, others are ignored.
+        sampled: In place of ``drivers``, predictors by site and day, from
+            :func:`uflux_kedro.features.days_at_sites`.
 
     Returns:
         ``site_id``, ``time``, ``latitude``, ``longitude`` (of the tower), ``climate``, fluxes,
-        their ``_QC`` and the columns beside them such as ``NEE_RANDUNC``, predictors. IGBP is the code of the tower's own class, since a cell of the
+        their ``_QC`` and the columns beside them such as ``NEE_RANDUNC``, predictors; without
+        ``drivers`` from a tower's first flux on. IGBP is the code of the tower's own class, since a cell of the
         map covers many classes; Latitude is the cell's, or without a cube the tower's. ``attrs``
         are the towers', with the mark of simulated data of both and the collections of the towers.
 
     Raises:
-        ConfigurationError: If months are required and the towers have another resolution.
+        ConfigurationError: If months or days are required and the towers have another resolution.
         InputError: If a tower has no metadata or is outside the grid, or if towers and drivers
             have no period in common.
     """
@@ -62,17 +71,24 @@ def build_training_table(
     sites = sites.loc[sites["site_id"].isin(towers["site_id"].unique()), places]
     fluxes = [c for c in towers if c.removesuffix("_QC") in FLUXES or flux_beside(str(c))]
     keys = ["site_id", "time"]
-    if drivers is None:
-        days = PERIOD_DAYS[towers.attrs.get("resolution", "MM")]
-        table = _with_tower_predictors(_with_places(towers, sites), days)
+    resolution = towers.attrs.get("resolution", "MM")
+    require_days(predictors, resolution)
+    if sampled is not None:
+        table = towers[[*keys, *fluxes]].merge(sites, on="site_id")
+        table = table.merge(sampled.drop(columns="IGBP"), on=keys)
+        _report_dropped(towers, table, sampled["time"].min(), sampled["time"].max())
+    elif drivers is None:
+        table = _with_tower_predictors(_with_places(towers, sites), PERIOD_DAYS[resolution])
+        table = antecedents_at_towers(table, predictors)
         if carry_over is not None:
             _require_months(towers, "features.carry_over works on months")
             table = carry_over_at_towers(table, carry_over)
+        table = _from_first_flux(table, fluxes)
     else:
-        _require_months(towers, "the grids are averaged to months")
+        _require_months(towers, "the drivers are of months")
         sampled = sample_at_sites(drivers, sites, footprint).drop(columns="IGBP")
         table = towers[[*keys, *fluxes]].merge(sites, on="site_id").merge(sampled, on=keys)
-        _report_dropped(towers, table, drivers)
+        _report_dropped(towers, table, *drivers.indexes["time"][[0, -1]])
     table["IGBP"] = igbp_codes(table["IGBP"])
     first = [*keys, "latitude", "longitude", "climate", *fluxes]
     rest = [c for c in table if c not in first and c != "elevation"]
@@ -81,8 +97,27 @@ def build_training_table(
         table = table.sort_values(keys, ignore_index=True)
     used = collections[collections.index.isin(table["site_id"].unique())]
     names = [name for of in used.unique() for name in of.split(", ")]
-    table.attrs = {**towers.attrs, **marked(mark_of(towers, drivers)), **from_collections(*names)}
+    table.attrs = {
+        **towers.attrs,
+        **marked(mark_of(towers, drivers, sampled)),
+        **from_collections(*names),
+    }
     return table
+
+
+def _from_first_flux(table: pd.DataFrame, fluxes: Collection[str]) -> pd.DataFrame:
+    """Leave out the rows before each tower's first flux, which predictors that look back begin with.
+
+    Args:
+        table: ``site_id``, ``time``, in any order, and fluxes.
+        fluxes: Columns of fluxes, their quality and what stands beside them.
+    """
+    known = np.zeros(len(table), dtype=bool)
+    for name in set(FLUXES).intersection(fluxes):
+        known |= table[name].notna().to_numpy()
+    start = table["time"].where(known).groupby(table["site_id"]).transform("min")
+    early = (table["time"] < start).to_numpy()
+    return table[~early].reset_index(drop=True) if early.any() else table
 
 
 def _with_places(towers: pd.DataFrame, sites: pd.DataFrame) -> pd.DataFrame:
@@ -120,8 +155,9 @@ def _require_months(towers: pd.DataFrame, because: str) -> None:
         )
 
 
-def _report_dropped(towers: pd.DataFrame, table: pd.DataFrame, drivers: xr.Dataset) -> None:
-    first, last = drivers.indexes["time"][[0, -1]]
+def _report_dropped(
+    towers: pd.DataFrame, table: pd.DataFrame, first: pd.Timestamp, last: pd.Timestamp
+) -> None:
     covered = f"{first:%Y-%m-%d} to {last:%Y-%m-%d}"
     if table.empty:
         raise InputError(

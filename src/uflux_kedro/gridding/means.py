@@ -118,7 +118,9 @@ def _means_of_stored(
     return found
 
 
-def means_of_steps(cube: xr.Dataset, edges: pd.DatetimeIndex, source: str) -> xr.Dataset:
+def means_of_steps(
+    cube: xr.Dataset, edges: pd.DatetimeIndex, source: str, maps: int = 1
+) -> xr.Dataset:
     """Return the mean of a cube over each of the given steps.
 
     A step within one longer period takes that period's values.
@@ -127,6 +129,7 @@ def means_of_steps(cube: xr.Dataset, edges: pd.DatetimeIndex, source: str) -> xr
         cube: With ``time`` and ``time_bnds``.
         edges: Edges (n + 1,) of the steps, in order.
         source: Name of the source, for the message.
+        maps: Periods of the cube that are in memory at a time, where each step lies in one.
 
     Returns:
         The cube on the steps (n), with their ``time_bnds``, lazily.
@@ -146,10 +149,11 @@ def means_of_steps(cube: xr.Dataset, edges: pd.DatetimeIndex, source: str) -> xr
             found=f"{pd.Timestamp(starts[0]):%Y-%m-%d} to {pd.Timestamp(ends[-1]):%Y-%m-%d}",
         )
     # Fields grow on a finer grid: one period at a time is in memory.
-    fields = cube.drop_vars("time_bnds").chunk(time=1)
+    fields = cube.drop_vars("time_bnds")
     if (last - first == 1).all():
-        stepped = fields.isel(time=first)
+        stepped = fields.isel(time=first).chunk(time=maps)
     else:
+        fields = fields.chunk(time=1)
         means = []
         for i, j, (begin, end) in zip(first, last, pairwise(edges.to_numpy()), strict=True):
             overlap = np.minimum(ends[i:j], end) - np.maximum(starts[i:j], begin)
@@ -158,6 +162,28 @@ def means_of_steps(cube: xr.Dataset, edges: pd.DatetimeIndex, source: str) -> xr
     stepped = stepped.assign_coords(time=("time", low, dict(cube["time"].attrs)))
     bounds = ("time", "bnds"), np.column_stack([low, high])
     return stepped.assign_coords(time_bnds=bounds).assign_attrs(cube.attrs)
+
+
+def on_periods(cube: xr.Dataset, other: xr.Dataset) -> xr.Dataset:
+    """Return a cube on the periods of another: its own there, or the means of those in each.
+
+    Args:
+        cube: With ``time``; with ``time_bnds`` where its periods are shorter than the other's.
+        other: With ``time`` and ``time_bnds``, without gaps where its periods are longer.
+
+    Raises:
+        InputError: If the cube does not cover the periods.
+    """
+    bounds = other["time_bnds"].transpose("time", ...).to_numpy()
+    if "time_bnds" in cube:
+        own = cube["time_bnds"].compute().transpose("time", ...).to_numpy()
+        place = np.searchsorted(own[:, 0], bounds[:, 0]).clip(max=len(own) - 1)
+        if not np.array_equal(own[place], bounds):
+            edges = pd.DatetimeIndex([*bounds[:, 0], bounds[-1, 1]])
+            timed = cube[[str(n) for n, v in cube.data_vars.items() if "time" in v.dims]]
+            timed = timed.drop_vars("time_bnds", errors="ignore")
+            return means_of_steps(timed.assign_coords(time_bnds=cube["time_bnds"]), edges, "cube")
+    return cube.sel(time=other["time"])
 
 
 def _weighted_mean(fields: xr.Dataset, weights: np.ndarray) -> xr.Dataset:

@@ -18,7 +18,7 @@ from uflux_kedro.gridding.grids import ProjectedGrid, TargetGrid
 from uflux_kedro.gridding.land_cover import class_of_cells
 from uflux_kedro.gridding.reproject import align_projected
 from uflux_kedro.lazy import xr
-from uflux_kedro.variables import IGBP_CLASSES, VARIABLES
+from uflux_kedro.variables import IGBP_CLASSES, variable_of
 
 _SAME_PLACE = 1e-4
 """Degrees; coordinates of two files that differ by less are those of the same cells."""
@@ -61,7 +61,7 @@ def align(cube: xr.Dataset, grid: TargetGrid | ProjectedGrid) -> xr.Dataset:
 
 def _from_projection(cube: xr.Dataset, grid: TargetGrid, target: xr.Dataset) -> xr.Dataset:
     """Regrid the classes of a projected source, such as tiles of land cover, to degrees."""
-    fields = [str(n) for n in cube.data_vars if VARIABLES[str(n)].kind != "category"]
+    fields = [str(n) for n in cube.data_vars if variable_of(str(n)).kind != "category"]
     if fields:
         raise InputError(
             str(cube.attrs.get("source", "cube")),
@@ -109,7 +109,7 @@ def _spacing(grid: xr.Dataset) -> float:
 
 
 def _regrid(data: xr.DataArray, target: xr.Dataset, coarser: bool) -> xr.DataArray:
-    kind = VARIABLES[str(data.name)].kind
+    kind = variable_of(str(data.name)).kind
     if kind == "category":
         regridded = _most_common(data, target) if coarser else _nearest(data, target)
     elif kind == "rate" or coarser:

@@ -16,7 +16,7 @@ from uflux_kedro.gridding.grids import TILE, ProjectedGrid
 from uflux_kedro.gridding.land_cover import class_of_cells
 from uflux_kedro.gridding.projections import DEGREES, METRES_PER_DEGREE, project_points
 from uflux_kedro.lazy import xr
-from uflux_kedro.variables import VARIABLES
+from uflux_kedro.variables import variable_of
 
 
 def align_projected(cube: xr.Dataset, grid: ProjectedGrid) -> xr.Dataset:
@@ -44,7 +44,7 @@ def align_projected(cube: xr.Dataset, grid: ProjectedGrid) -> xr.Dataset:
     size = grid.resolution / metres
     aligned = {
         str(n): class_of_cells(v, crs, grid, target)
-        if VARIABLES[str(n)].kind == "category"
+        if variable_of(str(n)).kind == "category"
         else _reproject(v, grid, crs, axes, size)
         for n, v in cube.data_vars.items()
     }
@@ -58,7 +58,7 @@ def _reproject(
     """Regrid one variable to a grid whose cells are ``size`` times as long as the source's."""
     from odc.geo.xr import assign_crs, xr_reproject
 
-    rate = VARIABLES[str(data.name)].kind == "rate"
+    rate = variable_of(str(data.name)).kind == "rate"
     leading = [d for d in data.dims if d not in axes]
     source = data.transpose(*leading, *axes)
     source = source.drop_vars([c for c in data.coords if c not in (*axes, *leading)])

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
 
 from uflux_kedro.errors import ConfigurationError, InputError
+from uflux_kedro.models.steps import Step
 from uflux_kedro.variables import FLUXES, variable_of
 
 _SEAL = "card_sha256"
@@ -32,6 +33,7 @@ class _Card(BaseModel):
     unit: str
     predictors: Annotated[dict[str, _Predictor], Field(min_length=1)]
     checksum: str = Field(pattern=r"^[0-9a-f]{64}$")
+    step: Step = "month"
 
     @model_validator(mode="after")
     def _canonical(self) -> _Card:
@@ -61,7 +63,7 @@ def _checksum(card: Mapping[str, Any]) -> str:
 def read_card(path: Path) -> dict[str, Any]:
     """Read the card of a fitted member.
 
-    Cards of earlier versions have no checksum.
+    Cards of earlier versions have no checksum of their own, and no step: their members learnt from months.
 
     Raises:
         InputError: If there is no such file, it is no card, or it was changed after it was written;
@@ -89,4 +91,4 @@ def read_card(path: Path) -> dict[str, Any]:
             found="one with another checksum",
             hint="It is damaged or was edited; fit the member again",
         )
-    return card
+    return {"step": "month"} | card

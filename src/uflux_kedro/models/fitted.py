@@ -23,6 +23,7 @@ from uflux_kedro.installed import version_of
 from uflux_kedro.models.card import read_card, write_card
 from uflux_kedro.models.packing import pack
 from uflux_kedro.models.persistence import RUN_SETTINGS, load_model, save_model
+from uflux_kedro.models.steps import step_of
 from uflux_kedro.origins import collections_of, from_collections
 from uflux_kedro.simulated import mark_of, marked
 from uflux_kedro.variables import IGBP_CLASSES, SITE_PREDICTORS, variable_of
@@ -49,8 +50,8 @@ class FittedMember:
 
     Attributes:
         card: Description of the member: ``member``, ``flux``, ``unit``, ``predictors`` (name ->
-            unit, minimum and maximum in training), ``parameters``, ``rows``, ``sites``,
-            ``scores``, ``versions``, ``seed``, ``checksum``; and ``simulated``, if it was trained
+            unit, minimum and maximum in training), ``step`` (month, week or day, the length of
+            the periods that it learnt from), ``parameters``, ``rows``, ``sites``, ``scores``, ``versions``, ``seed``, ``checksum``; and ``simulated``, if it was trained
             on simulated data.
     """
 
@@ -274,7 +275,8 @@ def fit_member(
 
     Args:
         member: The member.
-        rows: Usable rows with ``site_id``, the flux and the predictors, without missing values.
+        rows: Usable rows with ``site_id``, the flux and the predictors, without missing values;
+            ``attrs["resolution"]`` is that of the towers, MM if absent.
         model: Unfitted estimator.
         parameters: Settings of the model, for the card; None for those of ``get_params``.
         seed: Seed of the model, for the card.
@@ -294,6 +296,7 @@ def fit_member(
         "member": member.name,
         "flux": member.flux,
         "unit": variable_of(member.flux).unit,
+        "step": step_of(rows),
         "predictors": {
             name: {"unit": variable_of(name).unit, "min": float(low), "max": float(high)}
             for name, low, high in zip(member.predictors, X.min(0), X.max(0), strict=True)

@@ -223,9 +223,14 @@ def predict_region(
     for f in fields:
         if f.key == "flag":
             grids[f.name][..., by_rule] = BY_RULE
-        elif unvegetated == "zero" and f.key in _ZERO_BY_RULE:
+        elif unvegetated == "zero" and zero_by_rule(f):
             grids[f.name][..., by_rule] = 0
     return grids
+
+
+def zero_by_rule(field: Field) -> bool:
+    """Return whether a field is zero where the flux is zero by rule."""
+    return field.key in _ZERO_BY_RULE
 
 
 def predictors_of(
@@ -310,7 +315,7 @@ def _predict_rows(
                 field[known] = np.ravel(_predict(model, np.ascontiguousarray(X)))
         mean[rows], spread[rows], count[rows] = mean_and_spread(block)
         if quantiles:
-            of_quantiles[:, rows] = _quantiles(block, count[rows], quantiles)
+            of_quantiles[:, rows] = quantiles_of(block, count[rows], quantiles)
         outside = (values < low) | (values > high)
         beyond.append(outside.sum(axis=1))
         flag[rows] = (
@@ -384,7 +389,7 @@ def mean_and_spread(block: NDArray[np.float32]) -> tuple[NDArray, NDArray, NDArr
     return mean, spread, count
 
 
-def _quantiles(
+def quantiles_of(
     block: NDArray[np.float32], count: NDArray, quantiles: Sequence[float]
 ) -> NDArray[np.float64]:
     """Return quantiles (quantiles, rows) of the members that are not NaN, linearly interpolated."""

@@ -9,6 +9,7 @@ from pydantic import Field, PositiveInt, field_validator, model_validator
 
 from uflux_kedro.gridding.grids import Grid
 from uflux_kedro.products.fields import Unvegetated
+from uflux_kedro.products.periods import MembersOf, ProductStep
 from uflux_kedro.schemas import Parameters
 
 
@@ -34,8 +35,12 @@ class InferenceParameters(Parameters):
     """Last day of daily products, ``YYYY-MM-DD``; null for the end of the last month."""
     grid: Grid | None = None
     """Grid of the products; null for that of the drivers of training."""
-    step: Literal["month", "day", "half-year"] = "month"
-    """Period of the products; day and half-year need a ``grid``."""
+    step: ProductStep = "month"
+    """Period of the products; day and half-year need a ``grid``. Members predict at the step at which
+    they learnt (``towers.resolution``), and longer periods are means of their predictions."""
+    members_of: MembersOf = "step"
+    """``step`` refuses members that would predict shorter periods than they learnt from, such as days
+    by members of months; ``any`` lets them."""
     block_rows: PositiveInt = 8192
     """Pixels predicted at a time."""
     n_jobs: int = -1

@@ -6,11 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from uflux_kedro.execution.engine import Execution
 from uflux_kedro.products.fields import CARBON, Unvegetated
 from uflux_kedro.products.parameters import WholeProduct
+from uflux_kedro.products.periods import MembersOf, Periods
 
 if TYPE_CHECKING:
     from uflux_kedro.models.fitted import FittedMember
@@ -24,7 +27,9 @@ class Plan:
     Attributes:
         flux: GPP, RECO, NEE, H or LE.
         members: Name -> fitted member; one loaded from disk is sent to workers as its path.
-        drivers: Predictors on the product's grid and periods, lazily.
+        drivers: Predictors on the product's grid, lazily, at the step at which the members predict.
+        edges: Edges of the product's periods (n + 1,), each made of whole periods of the drivers;
+            None for the drivers' own.
         regions: Axis -> cells or periods of a region; an axis that is not named is not split.
         chunks: Axis -> cells or periods of a chunk; it must divide the region's.
         quantiles: Quantiles over the members to keep.
@@ -37,11 +42,13 @@ class Plan:
         uncertainty: Calibrated uncertainty of the flux, sent to workers like the members; None for
             a product without intervals.
         unvegetated: What a carbon flux is on snow, ice and barren land; energy is predicted there.
+        members_of: ``step`` refuses members that learnt at another step than that of the drivers.
     """
 
     flux: str
     members: Mapping[str, FittedMember]
     drivers: xr.Dataset
+    edges: NDArray[np.datetime64] | None = field(default=None, kw_only=True)
     regions: Mapping[Any, int] = field(default_factory=dict)
     chunks: Mapping[Any, int] = field(default_factory=dict)
     quantiles: Sequence[float] = ()
@@ -53,8 +60,20 @@ class Plan:
     whole: WholeProduct | None = None
     uncertainty: Calibrated | None = None
     unvegetated: Unvegetated = "predict"
+    members_of: MembersOf = "step"
 
     @property
     def rule(self) -> Unvegetated:
         """What this flux is on snow, ice and barren land."""
         return self.unvegetated if self.flux in CARBON else "predict"
+
+    def periods(self) -> Periods | None:
+        """Return the product's periods; None where they are those of the drivers.
+
+        Raises:
+            InputError: If they are not made of whole periods of the drivers.
+        """
+        if self.edges is None:
+            return None
+        found = Periods.of(self.drivers, self.edges)
+        return None if len(found.bounds) == len(found.days) else found

@@ -47,6 +47,8 @@ from uflux_kedro.products.kernel import (
     predict_region,
     predictors_of,
 )
+from uflux_kedro.products.period_means import LEAST_SHARE, predict_periods
+from uflux_kedro.products.periods import Periods, require_step, step_of_drivers
 from uflux_kedro.products.plan import Plan
 from uflux_kedro.products.regions import (
     Region,
@@ -80,6 +82,7 @@ class _Work:
     fingerprints: Mapping[str, str]
     uncertainty: Calibrated | None
     unvegetated: Unvegetated
+    periods: Periods | None
 
     @cached_property
     def arrays(self) -> dict[str, Any]:
@@ -104,8 +107,11 @@ def produce(plan: Plan, store: ProductStore) -> Production:
     Raises:
         InputError: If a driver is missing, the disk is full, or the store cannot be written;
             finished regions are kept. Also if the drivers were replaced meanwhile.
+        ConfigurationError: If members learnt at another step than they are to predict.
     """
     started = time.perf_counter()
+    require_step(_steps(plan), step_of_drivers(plan.drivers), plan.members_of)
+    periods = plan.periods()
     axes = check_drivers(plan.members, plan.drivers, plan.uncertainty)
     dims = ("time", *axes)
     fields = tuple(
@@ -120,10 +126,12 @@ def produce(plan: Plan, store: ProductStore) -> Production:
         )
     )
     sizes = {dim: plan.drivers.sizes[dim] for dim in dims}
+    if periods is not None:
+        sizes["time"] = len(periods.bounds)
     shape = {d: min(plan.regions.get(d, n), n) for d, n in sizes.items()}
     inner = {d: min(plan.chunks.get(d, n), n) for d, n in shape.items()}
     inner = {d: n if shape[d] % n == 0 else shape[d] for d, n in inner.items()}
-    template = _template(plan, dims)
+    template = _template(plan, dims, periods)
     layout = fingerprint(
         [plan.flux, sizes, shape, inner, [f.name for f in fields], coordinates_of(template)]
     )
@@ -135,7 +143,8 @@ def produce(plan: Plan, store: ProductStore) -> Production:
             *_uncertainty(plan).values(),
         ]
     )
-    fingerprints = {r.key: fingerprint([made_by, identity.of(r.slices)]) for r in regions}
+    in_drivers = {r.key: periods.of_drivers(r.slices) if periods else r.slices for r in regions}
+    fingerprints = {key: fingerprint([made_by, identity.of(of)]) for key, of in in_drivers.items()}
     missing = regions
     results: list[_RegionCost] = []
 
@@ -163,6 +172,7 @@ def produce(plan: Plan, store: ProductStore) -> Production:
             fingerprints,
             plan.uncertainty,
             plan.rule,
+            periods,
         )
         done = plan.execution.run(_make_region, work, missing)
         try:
@@ -225,10 +235,12 @@ def verify(store: ProductStore) -> list[str]:
     return [key for key, mark in marks.items() if not intact(store, mark)]
 
 
-def _template(plan: Plan, dims: Sequence[str]) -> xr.Dataset:
+def _template(plan: Plan, dims: Sequence[str], periods: Periods | None) -> xr.Dataset:
     """Return coordinates, bounds and attributes of the product."""
     # Latitude and longitude of every cell of a projection would be larger than a flux.
-    axes = {name: plan.drivers[name].variable for name in (*dims, "time_bnds")}
+    axes: dict[str, Any] = {n: plan.drivers[n].variable for n in (*dims, "time_bnds")}
+    if periods is not None:
+        axes |= periods.coordinates()
     crs = {k: v for k, v in plan.drivers.attrs.items() if k == "crs"}
     coords = xr.Dataset(axes, attrs=crs).compute()
     members = list(plan.members) if plan.keep_members else []
@@ -239,6 +251,7 @@ def _template(plan: Plan, dims: Sequence[str]) -> xr.Dataset:
         parameters={
             "quantiles": list(plan.quantiles),
             "keep_members": plan.keep_members,
+            "members_learnt_from": ", ".join(sorted(set(_steps(plan)))),
             **({"unvegetated": plan.rule} if plan.flux in CARBON else {}),
         },
         checksums=dict(_members(plan)) | _uncertainty(plan),
@@ -249,7 +262,18 @@ def _template(plan: Plan, dims: Sequence[str]) -> xr.Dataset:
     level = level_of(plan.uncertainty)
     if level is not None:
         finished.attrs["uncertainty"] = json.dumps(about_intervals(level))
+    if periods is not None:
+        finished.attrs["periods"] = (
+            "Each period is the mean, weighted by days, of predictions of each "
+            f"{step_of_drivers(plan.drivers)}; it is missing where less than {LEAST_SHARE:.0%} of its "
+            "days are predicted. Bounds of intervals are means of the bounds of these predictions, "
+            "as if their errors were the same throughout a period"
+        )
     return finished.drop_encoding()
+
+
+def _steps(plan: Plan) -> list[str]:
+    return [str(model.card.get("step", "month")) for model in plan.members.values()]
 
 
 def _members(plan: Plan) -> list[tuple[str, str]]:
@@ -276,17 +300,25 @@ def _make_region(work: _Work, region: Region, threads: int) -> _RegionCost:
     start = time.perf_counter()
     drivers = work.drivers.open() if isinstance(work.drivers, StoredDrivers) else work.drivers
     timing: dict[str, float] = {}
-    grids = predict_region(
-        work.members,
-        drivers.isel(region.slices),
-        work.fields,
-        work.quantiles,
-        n_jobs=threads,
-        block_rows=work.block_rows,
-        timing=timing,
-        uncertainty=work.uncertainty,
-        unvegetated=work.unvegetated,
-    )
+    settings: dict[str, Any] = {
+        "n_jobs": threads,
+        "block_rows": work.block_rows,
+        "timing": timing,
+        "uncertainty": work.uncertainty,
+        "unvegetated": work.unvegetated,
+    }
+    if work.periods is None:
+        of_region = drivers.isel(region.slices)
+        grids = predict_region(work.members, of_region, work.fields, work.quantiles, **settings)
+    else:
+        grids = predict_periods(
+            work.members,
+            drivers.isel(work.periods.of_drivers(region.slices)),
+            work.periods.parts(region.slices["time"]),
+            work.fields,
+            work.quantiles,
+            **settings,
+        )
     predicted = time.perf_counter()
     mark = write_region(
         work.store, work.arrays, work.fields, region, grids, work.fingerprints[region.key]

@@ -14,7 +14,13 @@ from typing import Literal
 import pandas as pd
 
 from uflux_kedro.quality.findings import Finding
-from uflux_kedro.variables import VARIABLES, bounds_beside, flux_beside, parse_predictor
+from uflux_kedro.variables import (
+    VARIABLES,
+    bounds_beside,
+    bounds_of_step,
+    flux_beside,
+    parse_predictor,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -72,7 +78,7 @@ def mend_values(towers: pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]:
 def check_bounds(
     towers: pd.DataFrame, outside: Literal["raise", "mask", "keep"]
 ) -> tuple[pd.DataFrame, list[Finding]]:
-    """Compare every value with the bounds of its variable.
+    """Compare every value with the bounds of its variable; days have those of days.
 
     Args:
         towers: Canonical towers.
@@ -82,6 +88,7 @@ def check_bounds(
     Returns:
         Towers, and one finding per column with values out of bounds.
     """
+    by_day = towers.attrs.get("resolution", "MM") == "DD"
     towers = towers.copy(deep=False)
     findings = []
     for column in list(towers):
@@ -90,11 +97,18 @@ def check_bounds(
             lower, upper, unit = 0.0, 1.0, "as a fraction"
         elif flux := flux_beside(str(column)):
             variable = VARIABLES[flux]
-            lower, upper = bounds_beside(str(column), variable.lower, variable.upper)
+            lower, upper = (
+                bounds_of_step(str(column), "day")
+                if by_day
+                else bounds_beside(str(column), variable.lower, variable.upper)
+            )
             unit = variable.unit
         elif name in VARIABLES and pd.api.types.is_numeric_dtype(towers[column]):
             variable = VARIABLES[name]
-            lower, upper, unit = variable.lower, variable.upper, variable.unit
+            lower, upper = (
+                bounds_of_step(name, "day") if by_day else (variable.lower, variable.upper)
+            )
+            unit = variable.unit
         else:
             continue
         wrong = (towers[column] < lower) | (towers[column] > upper)

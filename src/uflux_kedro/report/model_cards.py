@@ -12,6 +12,7 @@ from uflux_kedro.figures.labels import number, unit_text
 
 _SCORES = ("sites", "n", "NSE", "r2", "RMSE", "MBE")
 _FACTS = {
+    "step": "learnt from each",
     "rows": "trained on rows",
     "towers": "of towers",
     "seed": "seed",
@@ -27,6 +28,7 @@ def card_row(card: Mapping[str, Any]) -> dict[str, Any]:
     """
     return {
         "unit": card["unit"],
+        "step": card.get("step", "month"),
         "rows": card["rows"],
         "towers": len(card["sites"]),
         "seed": card["seed"],
@@ -69,7 +71,7 @@ def cards(table: pd.DataFrame) -> list[Card]:
         facts = [
             ("predicts", f"{row['flux']} in {unit}"),
             *((label, f"{row[key]:,}" if key in ("rows", "towers") else str(row[key]))
-              for key, label in _FACTS.items()),
+              for key, label in _FACTS.items() if key in row),
         ]  # fmt: skip
         if pd.notna(row["NSE"]):
             facts.append(

@@ -14,6 +14,7 @@ import xarray as xr
 from uflux_kedro.biophysics.radiation import GRASS_ALBEDO, estimated_net_radiation
 from uflux_kedro.errors import InputError
 from uflux_kedro.gridding.cells import cell_area
+from uflux_kedro.gridding.means import on_periods
 from uflux_kedro.statistics.means import area_mean, period_days
 from uflux_kedro.variables import VARIABLES
 
@@ -32,7 +33,7 @@ def budget_residuals(products: Mapping[str, xr.Dataset], drivers: xr.Dataset) ->
     Args:
         products: Flux -> finished product on latitude and longitude. A budget needs all its
             fluxes and is omitted otherwise.
-        drivers: Predictors on the same cells. The energy budget uses ``SW_IN``, ``LW_IN`` and
+        drivers: Predictors on the same cells, at the same periods or shorter ones. The energy budget uses ``SW_IN``, ``LW_IN`` and
             ``TS`` of the first source that has all three; without one it is H + LE only.
 
     Returns:
@@ -45,7 +46,8 @@ def budget_residuals(products: Mapping[str, xr.Dataset], drivers: xr.Dataset) ->
     if set(_CARBON) <= products.keys():
         rows += _carbon({f: products[f][f] for f in _CARBON}, period_days(products["GPP"]))
     if set(_ENERGY) <= products.keys():
-        rows += _energy({f: products[f][f] for f in _ENERGY}, drivers, period_days(products["H"]))
+        fields = {f: products[f][f] for f in _ENERGY}
+        rows += _energy(fields, drivers, products["H"])
     return pd.DataFrame(rows, columns=list(BUDGET_COLUMNS))
 
 
@@ -67,16 +69,19 @@ def _carbon(
 
 
 def _energy(
-    fields: Mapping[str, xr.DataArray], drivers: xr.Dataset, days: xr.DataArray
+    fields: Mapping[str, xr.DataArray], drivers: xr.Dataset, product: xr.Dataset
 ) -> list[tuple[str, str, float, str]]:
     unit = VARIABLES["H"].unit
+    days = period_days(product)
     turbulent = fields["H"] + fields["LE"]
     rows = [("energy", "H plus LE", _mean(turbulent, days), unit)]
     source = _radiation_source(drivers)
     if source is None:
         return rows
-    selected = drivers.sel(time=days["time"])
-    shortwave, longwave, surface = (selected[f"{source}_{n}"] for n in ("SW_IN", "LW_IN", "TS"))
+    needed = [f"{source}_{n}" for n in ("SW_IN", "LW_IN", "TS")]
+    timed = [n for n in (*needed, "time_bnds") if n in drivers.variables]
+    selected = on_periods(drivers[timed], product)
+    shortwave, longwave, surface = (selected[n] for n in needed)
     incoming = shortwave + longwave
     estimate = estimated_net_radiation(shortwave, longwave, surface)
     names = f"{source}_SW_IN plus {source}_LW_IN", f"net radiation, estimated from {source} with albedo {GRASS_ALBEDO}"  # fmt: skip

@@ -10,6 +10,7 @@ from uflux_kedro.errors import ConfigurationError
 from uflux_kedro.execution.parameters import DaskParameters
 from uflux_kedro.lazy import pd, xr
 from uflux_kedro.products.parameters import InferenceParameters
+from uflux_kedro.readers.parameters import TowerParameters
 from uflux_kedro.statistics.parameters import AggregateParameters
 
 if TYPE_CHECKING:
@@ -21,20 +22,26 @@ logger = logging.getLogger(__name__)
 
 
 def make_product_drivers(
-    members: tuple[Member, ...], parameters: InferenceParameters, **cubes: xr.Dataset
+    members: tuple[Member, ...],
+    parameters: InferenceParameters,
+    towers: TowerParameters,
+    **cubes: xr.Dataset,
 ) -> xr.Dataset:
-    """Align the sources to the products' own grid and steps.
+    """Align the sources to the products' own grid, at the step at which the members predict.
 
     Raises:
         ConfigurationError: If ``inference.grid`` is not set.
     """
     from uflux_kedro.features.products import product_drivers, step_edges
+    from uflux_kedro.models.steps import STEPS
+    from uflux_kedro.products.periods import prediction_step
 
     if parameters.grid is None:
         raise ConfigurationError("inference.grid: expected the grid of the products, found none")
-    edges = step_edges(
-        parameters.first_month, parameters.last_month, parameters.step, parameters.last_day
-    )
+    step = prediction_step(parameters.step, STEPS[towers.resolution])
+    months = parameters.first_month, parameters.last_month
+    step_edges(*months, parameters.step, parameters.last_day)  # whole periods of the product
+    edges = step_edges(*months, step, parameters.last_day)
     predictors = [name for member in members for name in member.predictors]
     return product_drivers(cubes, parameters.grid, edges, predictors)
 
@@ -52,18 +59,20 @@ def make_product(
 
     Regions that an earlier run finished are kept if their inputs are the same.
     """
-    from uflux_kedro.features.products import require_months
+    from uflux_kedro.features.products import require_months, step_edges
     from uflux_kedro.products.cost import describe_cost
     from uflux_kedro.products.plan import Plan
     from uflux_kedro.products.production import produce
 
     flux = members[0].flux
     drivers = drivers.sel(time=slice(parameters.first_month, parameters.last_month))
-    require_months(drivers, parameters.first_month, parameters.last_month, parameters.last_day)
+    months = parameters.first_month, parameters.last_month
+    require_months(drivers, *months, parameters.last_day)
     plan = Plan(
         flux=flux,
         members={model.name: model for model in models},
         drivers=drivers,
+        edges=step_edges(*months, parameters.step, parameters.last_day).to_numpy(),
         regions=parameters.regions,
         chunks=parameters.chunks,
         quantiles=parameters.quantiles,
@@ -74,6 +83,7 @@ def make_product(
         whole=parameters.whole,
         uncertainty=uncertainty,
         unvegetated=parameters.unvegetated,
+        members_of=parameters.members_of,
     )
     production = produce(plan, store)
     for line in describe_cost(flux, production, len(models), plan.whole).splitlines():
@@ -109,10 +119,12 @@ def export_product(product: xr.Dataset) -> xr.Dataset:
 
 def derive_et(members: tuple[Member, ...], latent: xr.Dataset, drivers: xr.Dataset) -> xr.Dataset:
     """Compute evapotranspiration with the air temperature that the members of LE use."""
+    from uflux_kedro.gridding.means import on_periods
     from uflux_kedro.products.derived import air_temperature, evapotranspiration
 
     predictors = [name for member in members for name in member.predictors]
-    return evapotranspiration(latent, air_temperature(drivers, predictors))
+    temperature = air_temperature(on_periods(drivers, latent), predictors)
+    return evapotranspiration(latent, temperature)
 
 
 def derive_wue(gpp: xr.Dataset, water: xr.Dataset) -> xr.Dataset:

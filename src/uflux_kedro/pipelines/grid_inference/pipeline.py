@@ -6,11 +6,14 @@ carbon fluxes where they close their budget, and all that reads them.
 
 from __future__ import annotations
 
+from typing import Any
+
 from kedro.pipeline import Pipeline, node
 from kedro.pipeline.node import Node
 
 from uflux_kedro.configuration import project_parameters
 from uflux_kedro.ensemble import Member
+from uflux_kedro.errors import ConfigurationError
 from uflux_kedro.members import (
     bound,
     by_flux,
@@ -18,6 +21,7 @@ from uflux_kedro.members import (
     derived_products,
     project_members,
 )
+from uflux_kedro.models.steps import STEPS
 from uflux_kedro.pipelines.grid_inference.nodes import (
     aggregate_product,
     close_carbon_budget,
@@ -27,6 +31,7 @@ from uflux_kedro.pipelines.grid_inference.nodes import (
     make_product,
     make_product_drivers,
 )
+from uflux_kedro.products.periods import prediction_step, require_step
 
 _TOTALS = ("aggregates", "aggregates_monthly", "areas_monthly")
 """Tables of :class:`~uflux_kedro.statistics.aggregates.AggregateTables` in the catalog, in its order."""
@@ -43,6 +48,7 @@ def create_pipeline(**_: object) -> Pipeline:
         return Pipeline([])
     members = project_members()
     grid = parameters["inference"].get("grid")
+    _require_step(parameters)
     drivers = "product_drivers" if grid else "drivers"
     export = "geotiff" if grid and "crs" in grid else "netcdf"
     fluxes = by_flux(members)
@@ -64,7 +70,7 @@ def create_pipeline(**_: object) -> Pipeline:
     if grid:
         own = node(
             bound(make_product_drivers, members),
-            inputs={"parameters": "params:inference"}
+            inputs={"parameters": "params:inference", "towers": "params:towers"}
             | {source: f"cube_{source}" for source in parameters["grids"]},
             outputs="product_drivers",
             name="make_product_drivers",
@@ -72,6 +78,19 @@ def create_pipeline(**_: object) -> Pipeline:
         )
         parts.append(Pipeline([own]))
     return Pipeline(parts, tags="inference")
+
+
+def _require_step(parameters: dict[str, Any]) -> None:
+    """Refuse members of another step than that of the products, before anything is computed."""
+    learnt = STEPS[parameters["towers"].get("resolution", "MM")]
+    inference = parameters["inference"]
+    predicted = prediction_step(inference.get("step", "month"), learnt)
+    require_step([learnt], predicted, inference.get("members_of", "step"))
+    if learnt == "day" and not inference.get("grid"):
+        raise ConfigurationError(
+            "inference.grid: expected the grid of the products, since no drivers of days are kept "
+            "(towers.resolution: DD); found none"
+        )
 
 
 def _flux(flux: str, members: tuple[Member, ...], drivers: str, closed: bool) -> Pipeline:
