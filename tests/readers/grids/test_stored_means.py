@@ -62,7 +62,7 @@ def write(data: xr.Dataset, folder, encoding=COMPRESSED, cuts=(31, 80)):
 def by_library(paths, reader="era5", names=NAMES):
     """Read as files are read that are stored in any other way."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cubes, "_stored_maps", lambda *_: {})
+        patch.setattr(cubes, "stored_maps", lambda *_: {})
         return read_cube(reader, paths, variables=names)
 
 
