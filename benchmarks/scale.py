@@ -14,7 +14,7 @@ import numpy as np
 from benchmarks.data import DEFAULT_TOWERS, many_rows, tower_rows
 from benchmarks.table import line
 from benchmarks.timing import Cost, cost_of
-from uflux_kedro.models import make_model
+from uflux_kedro.models.registry import MODELS, make_model
 
 _THREADS = 2
 _NEW = 50_000
@@ -22,7 +22,7 @@ _WARM_UP = 500
 HEADER = ("rows", "model", "fit", "fit, processor", "predict", "memory of the fit")
 
 
-def scaled_rows(towers: Path, n: int, columns: int) -> tuple[np.ndarray, np.ndarray]:
+def scaled_rows(towers: Path, n: int, columns: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return ``n`` rows of GPP and predictors, drawn again from the towers' months, with noise.
 
     Args:
@@ -32,25 +32,31 @@ def scaled_rows(towers: Path, n: int, columns: int) -> tuple[np.ndarray, np.ndar
 
     Returns:
         X (n, columns) float32 and y (n,) float64, whose noise is a twentieth of a standard
-        deviation, so that no two rows are the same.
+        deviation, so that no two rows are the same; and the number of each row's tower (n,).
     """
-    X, y = tower_rows(towers, "GPP").arrays()
+    rows = tower_rows(towers, "GPP")
+    X, y = rows.arrays()
+    sites = np.unique(rows.sites, return_inverse=True)[1]
     pairs = [(i, j) for i in range(X.shape[1]) for j in range(i)][: max(0, columns - X.shape[1])]
     means = [(X[:, i] / X[:, i].std() + X[:, j] / X[:, j].std()) / 2 for i, j in pairs]
-    table = np.column_stack([X, *means, y]).astype(np.float32)
+    # Numbers of towers get no noise, as other classes do not.
+    table = np.column_stack([X, *means, y, sites]).astype(np.float32)
     drawn = many_rows(table, n)
-    return np.ascontiguousarray(drawn[:, :-1]), drawn[:, -1].astype(np.float64)
+    return np.ascontiguousarray(drawn[:, :-2]), drawn[:, -2].astype(np.float64), drawn[:, -1]
 
 
-def measure(model: str, towers: Path, n: int, columns: int) -> tuple[Cost, Cost, float]:
+def measure(
+    model: str, towers: Path, n: int, columns: int, by_site: bool
+) -> tuple[Cost, Cost, float]:
     """Return the costs of a fit on ``n`` rows and of a prediction, and the fit's memory, GB."""
-    X, y = scaled_rows(towers, n, columns)
+    X, y, sites = scaled_rows(towers, n, columns)
+    extra = {"groups": sites} if by_site and MODELS[model].takes_sites else {}
     new = X[np.random.default_rng(1).integers(n, size=_NEW)]
     small = make_model(model, random_state=0, n_jobs=_THREADS).fit(X[:_WARM_UP], y[:_WARM_UP])
     small.predict(new[:_WARM_UP])
     before = _peak()
     estimator = make_model(model, random_state=0, n_jobs=_THREADS)
-    fit, _ = cost_of(lambda: estimator.fit(X, y))
+    fit, _ = cost_of(lambda: estimator.fit(X, y, **extra))
     memory = _peak() - before
     predict, _ = cost_of(lambda: estimator.predict(new))
     return fit, predict, memory
@@ -61,14 +67,16 @@ def _peak() -> float:
 
 
 def rows_of_table(
-    towers: Path, sizes: list[int], models: list[str], columns: int
+    towers: Path, sizes: list[int], models: list[str], columns: int, by_site: bool
 ) -> Iterator[tuple[str, ...]]:
     """Measure each model at each number of rows in a fresh process; yield the table's cells."""
     context = multiprocessing.get_context("spawn")
     for n in sizes:
         for model in models:
             with ProcessPoolExecutor(1, mp_context=context) as executor:
-                fit, predict, memory = executor.submit(measure, model, towers, n, columns).result()
+                fit, predict, memory = executor.submit(
+                    measure, model, towers, n, columns, by_site
+                ).result()
             yield (
                 f"{n:,}",
                 model,
@@ -86,10 +94,20 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--rows", default="10000,100000,500000,2000000", help="comma-separated")
     parser.add_argument("--models", default="XGB,RF,DF21", help="comma-separated")
     parser.add_argument("--predictors", type=int, default=20, help="number of predictors")
+    parser.add_argument(
+        "--bags",
+        choices=("site", "row"),
+        default="site",
+        help="whether DF21 draws its bags by site, as training does with days, or by row",
+    )
     chosen = parser.parse_args(arguments)
     sizes = [int(n) for n in chosen.rows.split(",")]
     print(f"{line(*HEADER)}\n{line(*('---' for _ in HEADER))}", flush=True)
     for cells in rows_of_table(
-        chosen.towers.resolve(), sizes, chosen.models.split(","), chosen.predictors
+        chosen.towers.resolve(),
+        sizes,
+        chosen.models.split(","),
+        chosen.predictors,
+        chosen.bags == "site",
     ):
         print(line(*cells), flush=True)

@@ -94,7 +94,8 @@ def test_leaderboard_has_one_row_a_member(results):
     )
     assert (table["sites"] == 10).all()
     assert (table["n"] > 100).all()
-    assert table[["r2", "NSE", "CCC"]].notna().all(axis=None)
+    assert table[["r2", "NSE", "CCC", "NSE_median", "RMSE_p90"]].notna().all(axis=None)
+    assert (table["RMSE_p90"] >= table["RMSE_median"]).all()
     assert table.loc[table["flux"] == "GPP", "KGE"].notna().all()
     assert table.loc[table["flux"] == "NEE", "KGE"].isna().all(), "its mean is near zero"
 
@@ -182,6 +183,14 @@ def test_the_headline_is_the_ensemble_that_the_maps_show(results, runs):
         assert skill.loc[flux, "n"] == len(shown)
     (parent,) = (r for r in runs if "GPP.ensemble.NSE_low" in r.data.metrics)
     assert parent.data.metrics["GPP.ensemble.NSE"] == pytest.approx(skill.loc["GPP", "NSE"])
+
+    steps = pd.read_csv(results / "08_reporting" / "skill_by_step.csv").set_index(["flux", "step"])
+    assert list(steps.loc["LE"].index) == ["month", "season", "anomaly", "year", "site"]
+    for flux in FLUXES:
+        assert steps.loc[(flux, "month"), "NSE"] == pytest.approx(skill.loc[flux, "NSE"])
+    metric = parent.data.metrics["LE.ensemble.anomaly.RMSE_p90"]
+    assert metric == pytest.approx(steps.loc[("LE", "anomaly"), "RMSE_p90"])
+    assert "By step of time" in (results / "08_reporting" / "report.html").read_text()
 
 
 def test_carbon_has_no_value_on_land_without_plants_and_energy_has(results):

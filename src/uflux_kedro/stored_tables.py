@@ -18,6 +18,7 @@ from uflux_kedro.lazy import pd
 _SCORES = (
     *("predictor_set", "flux", "model", "scheme", "sites", "n", "r2", "NSE", "RMSE", "MAE", "MBE"),
     *("MRAE", "slope", "intercept", "KGE", "CCC"),
+    *("NSE_median", "NSE_p10", "RMSE_median", "RMSE_p90"),
 )
 _SHOWN = ("site_id", "time", "truth", "prediction")
 _TOTALS = (

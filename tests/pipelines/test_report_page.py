@@ -17,7 +17,12 @@ from tests.testing.synthetic import (
 )
 from uflux_kedro.configuration import in_order
 from uflux_kedro.ensemble import Member
-from uflux_kedro.pipelines.reporting.nodes import SETTING, score_ensemble, write_report
+from uflux_kedro.pipelines.reporting.nodes import (
+    SETTING,
+    score_ensemble,
+    score_steps,
+    write_report,
+)
 from uflux_kedro.pipelines.uncertainty.nodes import (
     correlate_errors,
     judge_intervals,
@@ -97,6 +102,7 @@ def test_the_report_has_the_same_bytes(tmp_path):
         "ensemble_skill": score_ensemble(
             board, TrainingParameters.model_validate(parameters["training"]), GPP=held_out
         ),
+        "skill_by_step": score_steps(GPP=held_out),
         "skill_by_site": skill_by_site({"GPP": held_out}, sites),
         "members_GPP": of_cards,
     }

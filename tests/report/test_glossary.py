@@ -6,9 +6,10 @@ from tests.testing.synthetic import make_predictions, make_sites, make_training_
 from uflux_kedro.ensemble import Member
 from uflux_kedro.figures.labels import SCHEMES
 from uflux_kedro.report import glossary_section
-from uflux_kedro.report.glossary import _SCHEMES, IGBP_MEANINGS, PARTS
+from uflux_kedro.report.glossary import _SCHEMES, IGBP_MEANINGS, PARTS, STEPS
 from uflux_kedro.validation.metrics import METRICS
 from uflux_kedro.validation.skill import split_signal
+from uflux_kedro.validation.skill_by_step import at_steps
 from uflux_kedro.variables import IGBP_CLASSES
 
 MEMBERS = (
@@ -30,6 +31,8 @@ def test_every_score_class_scheme_and_part_is_defined():
     assert set(_SCHEMES) == set(SCHEMES)
     predictions = make_predictions(make_training_table(make_sites()))["GPP"]
     assert [part for part, _ in PARTS] == list(split_signal(predictions))
+    steps = ", ".join(step for step, _ in STEPS).split(", ")
+    assert set(at_steps(predictions)) <= set(steps)
     (scheme,) = tables()["Validation"].itertuples(index=False)
     assert tuple(scheme[:2]) == ("loso", "leave-one-site-out")
 

@@ -80,6 +80,8 @@ def make_leaderboard(sets: tuple[str, ...] = SETS, scheme: str = "loso") -> pd.D
                     "sites": 12, "n": 271, "r2": r2, "NSE": r2 - 0.02, "RMSE": 0.3 * SWING[flux],
                     "MAE": 0.2 * SWING[flux], "MBE": -0.05 * SWING[flux], "MRAE": 0.2 + 0.1 * f + 0.03 * s,
                     "slope": 0.8, "intercept": 0.2 * LEVEL[flux], "KGE": r2 - 0.05, "CCC": r2 - 0.03,
+                    "NSE_median": r2 - 0.2, "NSE_p10": r2 - 1.3, "RMSE_median": 0.25 * SWING[flux],
+                    "RMSE_p90": 0.6 * SWING[flux],
                 }
             )  # fmt: skip
     return pd.DataFrame(rows)

@@ -14,6 +14,7 @@ from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_err
 
 from uflux_kedro.validation.metrics import (
     LEADERBOARD_COLUMNS,
+    SITE_SUMMARIES,
     PairSums,
     evaluate,
     pooled,
@@ -191,7 +192,8 @@ def test_pooled_fills_the_leaderboard(pairs):
     row = pooled(frame(*pairs))
     assert row["sites"] == 7
     assert row["n"] == 400
-    assert set(LEADERBOARD_COLUMNS) - set(row) == {"predictor_set", "flux", "model", "scheme"}
+    named = {"predictor_set", "flux", "model", "scheme", *SITE_SUMMARIES}
+    assert set(LEADERBOARD_COLUMNS) - set(row) == named
 
 
 def test_weighted_sums_are_the_metrics_of_repeated_rows(pairs):

@@ -118,7 +118,7 @@ def offered_by_table(
         for variable, needs, _ in _derivations():
             if all(f"{prefix}_{n}" in offered or (n == CO2 and CO2 in offered) for n in needs):
                 offered.add(f"{prefix}_{variable}")
-    if carry_over is not None:
+    if carry_over is not None and parameters.resolution == "MM":  # carried over from months alone
         offered.update(carry_over_names(carry_over, offered))
     if parameters.resolution == "DD":
         offered |= antecedent_names(offered)

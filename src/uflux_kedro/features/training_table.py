@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import numpy as np
 
@@ -54,7 +54,8 @@ def build_training_table(
 
     Returns:
         ``site_id``, ``time``, ``latitude``, ``longitude`` (of the tower), ``climate``, fluxes,
-        their ``_QC`` and the columns beside them such as ``NEE_RANDUNC``, predictors. IGBP is the code of the tower's own class, since a cell of the
+        their ``_QC`` and the columns beside them such as ``NEE_RANDUNC``, predictors; without
+        ``drivers`` from a tower's first flux on. IGBP is the code of the tower's own class, since a cell of the
         map covers many classes; Latitude is the cell's, or without a cube the tower's. ``attrs``
         are the towers', with the mark of simulated data of both and the collections of the towers.
 
@@ -82,6 +83,7 @@ def build_training_table(
         if carry_over is not None:
             _require_months(towers, "features.carry_over works on months")
             table = carry_over_at_towers(table, carry_over)
+        table = _from_first_flux(table, fluxes)
     else:
         _require_months(towers, "the drivers are of months")
         sampled = sample_at_sites(drivers, sites, footprint).drop(columns="IGBP")
@@ -101,6 +103,21 @@ def build_training_table(
         **from_collections(*names),
     }
     return table
+
+
+def _from_first_flux(table: pd.DataFrame, fluxes: Collection[str]) -> pd.DataFrame:
+    """Leave out the rows before each tower's first flux, which predictors that look back begin with.
+
+    Args:
+        table: ``site_id``, ``time``, in any order, and fluxes.
+        fluxes: Columns of fluxes, their quality and what stands beside them.
+    """
+    known = np.zeros(len(table), dtype=bool)
+    for name in set(FLUXES).intersection(fluxes):
+        known |= table[name].notna().to_numpy()
+    start = table["time"].where(known).groupby(table["site_id"]).transform("min")
+    early = (table["time"] < start).to_numpy()
+    return table[~early].reset_index(drop=True) if early.any() else table
 
 
 def _with_places(towers: pd.DataFrame, sites: pd.DataFrame) -> pd.DataFrame:

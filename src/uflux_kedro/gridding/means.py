@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import logging
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from uflux_kedro.errors import InputError
 from uflux_kedro.lazy import pd, xr
+from uflux_kedro.readers.grids import stored_means
+from uflux_kedro.readers.grids.stored_record import record_of
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +69,7 @@ def means_over(cube: xr.Dataset, source: str, span: Span, *, whole: bool = False
     for start, end in ((starts[0], edges[0]), (edges[-1], ends[-1])):
         if start < end:
             logger.info("%s: dropped %s to %s, an incomplete %s", source, start, end, span)
-    means, kept = [], []
+    inside_all, overlaps, kept = [], [], []
     for first, last in pairwise(edges):
         inside = slice(np.searchsorted(ends, first, "right"), np.searchsorted(starts, last, "left"))
         overlap = np.minimum(ends[inside], last) - np.maximum(starts[inside], first)
@@ -79,14 +81,41 @@ def means_over(cube: xr.Dataset, source: str, span: Span, *, whole: bool = False
         if not overlap.size:
             logger.warning("%s: no data from %s to %s: set to missing", source, first, last)
         kept.append((first, last))
-        fields = cube.isel(time=inside).drop_vars("time_bnds")
-        means.append(_weighted_mean(fields, overlap / (last - first)))
+        inside_all.append(inside)
+        overlaps.append(overlap)
     if not kept:
         raise InputError(source, "time", expected=f"a {span} in full", found="only parts of them")
     bounds = np.array(kept)
-    spans = xr.concat(means, dim=pd.DatetimeIndex(bounds[:, 0], name="time"))
+    time = pd.DatetimeIndex(bounds[:, 0], name="time")
+    fields = cube.drop_vars("time_bnds")
+    stored = _means_of_stored(fields, inside_all, overlaps)
+    others = fields.drop_vars(list(stored))
+    spans = xr.Dataset(stored, fields.drop_dims("time").coords | {"time": time})
+    if others.data_vars:
+        lengths = bounds[:, 1] - bounds[:, 0]
+        means = [
+            _weighted_mean(others.isel(time=inside), overlap / length)
+            for inside, overlap, length in zip(inside_all, overlaps, lengths, strict=True)
+        ]
+        spans = xr.concat(means, dim=time).assign(stored)[list(cube.data_vars)]
     spans["time"].attrs = dict(cube["time"].attrs)
     return spans.assign_coords(time_bnds=(("time", "bnds"), bounds)).assign_attrs(cube.attrs)
+
+
+def _means_of_stored(
+    fields: xr.Dataset, inside: list[slice], overlaps: list[np.ndarray]
+) -> dict[str, Any]:
+    """Return means of the variables that are read from files unchanged, made while unpacking them."""
+    found = {}
+    for name, data in fields.data_vars.items():
+        record = record_of(data)
+        if record is None or not all(overlap.size for overlap in overlaps):
+            continue
+        weights = [overlap.astype("timedelta64[s]").astype(np.int64) for overlap in overlaps]
+        means = stored_means.means(record, inside, weights)
+        if means is not None:
+            found[str(name)] = (data.dims, means, data.attrs)
+    return found
 
 
 def means_of_steps(

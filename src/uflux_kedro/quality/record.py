@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy import stats
 
 from uflux_kedro.quality.findings import Finding
 from uflux_kedro.quality.years import Array, Years
+from uflux_kedro.variables import parse_predictor
 
 _FIRST_TOWERS = pd.Timestamp("1970-01-01")
 """Fluxes over forests were first measured by eddy covariance in the seventies."""
@@ -18,9 +22,29 @@ _LEAST_MONTHS = 36
 
 
 def coverage(towers: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
-    """Return the share of each site's periods with a value, sites by columns."""
-    by_site = towers.groupby("site_id")
-    return by_site[columns].count().div(by_site.size(), axis=0)
+    """Return the share of each site's periods with a value, sites by columns.
+
+    Predictors may reach further back than a tower: periods before its first flux or weather of its own
+    do not count where predictors are known.
+    """
+    codes, sites = pd.factorize(towers["site_id"], sort=True)
+    predictors = {c for c in columns if parse_predictor(c)[0]}
+    own = _any_value(towers, [c for c in columns if c not in predictors])
+    start = towers["time"].where(own).groupby(codes).min().reindex(range(len(sites)))
+    early = (towers["time"].to_numpy() < start.to_numpy()[codes]) & _any_value(towers, predictors)
+    rows = np.bincount(codes, ~early, len(sites))
+    counts = {
+        name: np.bincount(codes, towers[name].notna() & ~early, len(sites)) for name in columns
+    }
+    return pd.DataFrame(counts, index=pd.Index(sites, name="site_id")).div(rows, axis=0)
+
+
+def _any_value(towers: pd.DataFrame, columns: Collection[str]) -> NDArray[np.bool_]:
+    """Return whether any of the columns has a value, row by row, without a copy of them."""
+    known = np.zeros(len(towers), dtype=bool)
+    for name in columns:
+        known |= towers[name].notna().to_numpy()
+    return known
 
 
 def missing_periods(towers: pd.DataFrame) -> list[Finding]:

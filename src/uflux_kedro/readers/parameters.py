@@ -78,6 +78,11 @@ class TowerParameters(Parameters):
     allow_missing: tuple[str, ...] = ()
     """Variables that a tower need not have; their absence is not reported."""
 
+    companions: bool = False
+    """Whether to read the weather from reanalysis that archives of ONEFlux hold beside the fluxes, as
+    the predictors ``ERA5_...`` at the tower: ERA5 since 1981, ERA-Interim in FLUXNET2015. Where the
+    predictors come from grids, these take precedence."""
+
     on_bad_tower: Literal["drop", "stop"] = "drop"
     """A tower or a variable that cannot be read is dropped and listed in ``left_out.csv`` and on the
     quality page, or stops the run. If no tower is left, its error stops the run anyway."""

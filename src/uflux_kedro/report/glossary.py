@@ -10,6 +10,8 @@ from uflux_kedro.ensemble import Member
 from uflux_kedro.figures.labels import SCHEMES, unit_text
 from uflux_kedro.report.sections import Section
 from uflux_kedro.validation.metrics import LEAST_MEAN, LEAST_SCORED
+from uflux_kedro.validation.skill import MONTHS_OF_A_YEAR
+from uflux_kedro.validation.skill_by_step import YEARS_OF_A_SCORE
 from uflux_kedro.variables import FLUXES, IGBP_CLASSES, VARIABLES, parse_predictor, variable_of
 
 KEY = "definitions"
@@ -34,6 +36,9 @@ SCORES = (
      f"where the towers' mean is within {LEAST_MEAN:g} standard deviations of zero, as of NEE, anomalies and trends, "
      "since its ratio of means then says nothing", "1"),
     ("CCC", "concordance correlation coefficient of Lin: correlation, less what bias and scale take away", "1"),
+    ("median tower, percentile", f"over the scores of single towers with {LEAST_SCORED} records or more: half "
+     "the towers are better than the median; nine in ten have a higher NSE than its 10th percentile, and a lower "
+     "RMSE than its 90th", "as above"),
     ("coverage", "share of values at unseen towers that lie inside their interval", "the level, as 0.90"),
     ("completeness", "n / (n + n0) of the n distinct towers in conditions like those of a cell", "near 1"),
     ("extrapolated", "share of cells and periods outside the area of applicability: no tower resembles them closely enough", "0"),
@@ -56,6 +61,19 @@ PARTS = (
     ("trend", "slope of these yearly means, at towers with five years or more"),
 )
 """Part of the signal, and what it is."""
+
+STEPS = (
+    ("day, week, month", "mean over the period, of which at least half the records are there, from the same "
+     "records of tower and model; weeks begin on Monday"),
+    ("season", "mean of each day of the year at a tower, or of each calendar month if records are longer than "
+     "a day, over two years or more; the tower's level is in it"),
+    ("anomaly", "each of these days or months minus the tower's mean season"),
+    ("year", f"mean of each year with {MONTHS_OF_A_YEAR} months or more, minus the mean of the tower's years; "
+     f"a tower is scored if it has {YEARS_OF_A_SCORE}"),
+    ("site", f"mean of each tower with {LEAST_SCORED} months or more: its RMSE is the size of its error, and NSE is "
+     "across towers"),
+)  # fmt: skip
+"""Step of time, and what its values are."""
 
 IGBP_MEANINGS = {
     "WAT": "water bodies", "ENF": "evergreen needleleaf forest", "EBF": "evergreen broadleaf forest",
@@ -84,6 +102,7 @@ def glossary_section(
     tables = [
         ("Scores", pd.DataFrame(scores, columns=["score", "what it is", "best"]), 2),
         ("Validation", pd.DataFrame(named, columns=["scheme", "name", "what is held out"]), 2),
+        ("Steps of time", pd.DataFrame(STEPS, columns=["step", "what it is"]), 2),
         ("Parts of the signal", pd.DataFrame(PARTS, columns=["part", "what it is"]), 2),
         ("IGBP classes", pd.DataFrame(classes, columns=["class", "code", "land cover"]), 2),
         ("Fluxes", _fluxes(members), 2),

@@ -26,6 +26,11 @@ _HEADINGS = {
     "site_id": "tower",
     "sites": "towers",
     "r2": "R²",
+    "scored": "towers scored",
+    "NSE_median": "NSE, median tower",
+    "NSE_p10": "NSE, 10th percentile",
+    "RMSE_median": "RMSE, median tower",
+    "RMSE_p90": "RMSE, 90th percentile",
     **{
         f"{metric}_{key}": text.format(metric)
         for metric in METRICS_COMPARED

@@ -34,6 +34,7 @@ _SHOWN = (
         "report_pdf",
         "ensemble_skill",
         "leaderboard",
+        "skill_by_step",
         "aggregates",
         "peers",
         "quality_report",
@@ -169,7 +170,12 @@ class TrackingHooks:
         from mlflow.entities import Metric
 
         from uflux_kedro.tracking.inputs import files_of
-        from uflux_kedro.tracking.results import metrics_of, metrics_of_ensembles, table_of
+        from uflux_kedro.tracking.results import (
+            metrics_of,
+            metrics_of_ensembles,
+            metrics_of_steps,
+            table_of,
+        )
 
         made = pipeline.all_outputs()
         boards: dict[str, Any] = {}
@@ -187,6 +193,8 @@ class TrackingHooks:
                 metrics |= {f"{flux}.{metric}": value for metric, value in found.items()}
         if "ensemble_skill" in made:
             metrics |= metrics_of_ensembles(catalog.load("ensemble_skill"))
+        if "skill_by_step" in made:
+            metrics |= metrics_of_steps(catalog.load("skill_by_step"))
         now = int(time.time() * 1000)
         if metrics:
             client.log_batch(run_id, metrics=[Metric(k, v, now, 0) for k, v in metrics.items()])

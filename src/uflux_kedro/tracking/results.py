@@ -60,6 +60,28 @@ def metrics_of_ensembles(skill: pd.DataFrame) -> dict[str, float]:
     return finite(found)
 
 
+def metrics_of_steps(steps: pd.DataFrame) -> dict[str, float]:
+    """Return the scores over sites at every step of time.
+
+    Args:
+        steps: ``step`` and the columns of
+            :func:`uflux_kedro.validation.skill_by_step.skill_by_step`; optionally ``flux``, of
+            which the table then holds ensembles.
+
+    Returns:
+        Finite metrics, such as ``month.NSE_median``, or ``GPP.ensemble.month.NSE_median``.
+    """
+    from uflux_kedro.validation.metrics import SITE_SUMMARIES
+
+    found: dict[str, float] = {}
+    for row in steps.to_dict("records"):
+        whose = f"{row['flux']}.ensemble." if "flux" in row else ""
+        found |= {
+            f"{whose}{row['step']}.{name}": row[name] for name in ("NSE", "RMSE", *SITE_SUMMARIES)
+        }
+    return finite(found)
+
+
 def table_of(leaderboards: Mapping[str, pd.DataFrame], metrics: Mapping[str, float]) -> str:
     """Return best member and ensemble by flux as a table in Markdown.
 

@@ -2,7 +2,7 @@
 
 :func:`make_folds` splits the sites, :func:`held_out_predictions` predicts every site by models
 that never saw it, and :func:`pooled`, :func:`score_by_site`, :func:`skill_by_part`,
-:func:`confidence_intervals` and :func:`compare_members` score the result.
+:func:`skill_by_step`, :func:`confidence_intervals` and :func:`compare_members` score the result.
 :class:`SiteSearchRegressor` searches settings, :func:`choose_groups` and :func:`choose_set` choose
 predictors, all by site. Names are imported on first use.
 
@@ -41,9 +41,11 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "importance": ["importance_by_site", "mean_importance"],
         "metrics": ["METRICS", "pooled", "score", "score_by_site"],
         "parameters": ["SearchParameters", "TrainingParameters"],
+        "repeats": ["join_repeats", "scores_over_splits"],
         "search": ["SiteSearchRegressor"],
         "search_space": ["ParameterRange"],
         "skill": ["skill_by_group", "skill_by_part"],
+        "skill_by_step": ["skill_by_step"],
         "skill_groups": ["skill_intervals"],
         "taylor": ["taylor_statistics"],
     },

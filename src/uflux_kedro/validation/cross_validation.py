@@ -1,40 +1,31 @@
 """Held-out predictions: fit on each fold's train sites, predict its test sites.
 
-Folds run on threads and each model on one thread. XGBoost, scikit-learn's trees and numba kernels
-release the interpreter's lock, so threads are as fast as processes, which would take seconds to
-start and need copies of the table.
+Folds run on threads, or on workers of dask.distributed, and each model on one thread. XGBoost,
+scikit-learn's trees and numba kernels release the interpreter's lock, so that threads are as fast as
+processes of the same machine, which would take seconds to start and need copies of the table.
 """
 
 from __future__ import annotations
 
-import hashlib
-import io
-import json
-import logging
-import sys
 import warnings
 from collections.abc import Callable, Sequence
-from functools import cache
-from importlib import import_module, metadata
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed
 from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import ThreadpoolController
 from tqdm import tqdm
 
 from uflux_kedro.errors import InputError, require_columns
-from uflux_kedro.files import replacing, sha256
-from uflux_kedro.installed import version_of
+from uflux_kedro.execution.engine import Execution, process_and_memory
+from uflux_kedro.validation.fold_cache import digest_of, fold_key, read_fold, write_fold
+from uflux_kedro.validation.fold_progress import FoldProgress
 from uflux_kedro.validation.folds import Fold
-
-logger = logging.getLogger(__name__)
-
-_CHECKSUM = hashlib.sha256().digest_size
-_LIBRARIES = ("uflux_kedro", "numpy", "numba", "scikit-learn", "xgboost", "lightgbm", "optuna")
 
 
 def usable_rows(
@@ -75,6 +66,56 @@ def usable_rows(
     return usable, dropped
 
 
+@dataclass(frozen=True)
+class _Data:
+    """What every fold needs: predictors, flux, and the site of each row if models are told it."""
+
+    X: NDArray[np.float32]
+    y: NDArray[np.floating]
+    groups: NDArray[np.str_] | None
+
+    def __reduce__(self) -> tuple:
+        # Another process has libraries of its own.
+        return _Data, (self.X, self.y, self.groups)
+
+    @cached_property
+    def digest(self) -> str:
+        return digest_of(*(a for a in (self.X, self.y, self.groups) if a is not None))
+
+    @cached_property
+    def libraries(self) -> ThreadpoolController:
+        """The libraries that this process has loaded and whose threads can be limited."""
+        return ThreadpoolController()
+
+
+@dataclass(frozen=True)
+class _Task:
+    """A fold to fit: its model, and the file that keeps its predictions, if any."""
+
+    fold: Fold
+    model: Any
+    cached: Path | None
+
+
+def _fit_and_predict(
+    data: _Data, task: _Task, _threads: int
+) -> tuple[Fold, NDArray[np.float64], float, tuple[str, float]]:
+    """Fit one fold; return its predictions, the seconds it took, and its process and memory."""
+    fold, model, begun = task.fold, task.model, perf_counter()
+    # OpenMP has a number of threads for each thread, so it is set in each.
+    with data.libraries.limit(limits=1, user_api="openmp"):
+        try:
+            extra = {} if data.groups is None else {"groups": data.groups[fold.train]}
+            model.fit(data.X[fold.train], data.y[fold.train], **extra)
+            prediction = np.asarray(model.predict(data.X[fold.test]), dtype=float).ravel()
+        except Exception as error:
+            error.add_note(f"In fold {fold.number} ({fold.name})")
+            raise
+    if task.cached:
+        write_fold(task.cached, prediction)
+    return fold, prediction, perf_counter() - begun, process_and_memory()
+
+
 def held_out_predictions(
     make_model: Callable[[int], Any],
     X: NDArray[np.float32],
@@ -85,19 +126,20 @@ def held_out_predictions(
     *,
     fit_with_sites: bool = False,
     n_jobs: int = 1,
+    execution: Execution | None = None,
     cache_folder: Path | None = None,
     progress: str | None = None,
 ) -> pd.DataFrame:
     """Predict every fold's test rows by a model fitted on its train rows.
 
-    The result depends only on the seed of each model, not on ``n_jobs`` or the order of folds.
+    The result depends only on the seed of each model, not on where or in which order folds run.
     With a cache, each fold's predictions are stored under a key of data, rows, model parameters
     and versions of code: a killed run continues where it stopped, and a changed input starts over.
 
     Args:
         make_model: Function of a fold's number that returns an unfitted estimator with
             scikit-learn's ``fit``, ``predict`` and ``get_params``, seeded by that number and
-            limited to one thread.
+            limited to one thread. On workers the estimator is pickled, the function is not.
         X: Predictors, shape (n, predictors), no missing values.
         y: Flux, shape (n,).
         sites: Site of each row, shape (n,).
@@ -107,9 +149,11 @@ def held_out_predictions(
             models that search or draw bags by site. This is not read from the signature of
             ``fit``, since a model that accepts groups may be meant to work without them.
         n_jobs: Folds fitted in parallel; -1 uses all cores.
+        execution: Where folds are fitted, in place of ``n_jobs`` threads. Its workers must see
+            ``cache_folder`` under the same path; each reads X, y and sites from there once.
         cache_folder: Folder of finished folds; None stores nothing.
-        progress: Label of a progress bar; there is none if None, or if standard error is not a
-            terminal.
+        progress: Label of a progress bar on a terminal, and of lines of the log on time and memory
+            if the folds take more than half a minute; None for neither.
 
     Returns:
         ``site_id``, ``time``, ``fold``, ``truth``, ``prediction``, in the order of the rows.
@@ -119,48 +163,36 @@ def held_out_predictions(
     """
     _require_finite(X, "predictors")
     _require_finite(y, "flux")
-    X = np.ascontiguousarray(X)
     groups = np.asarray(sites).astype(str) if fit_with_sites else None
-    for fold in folds[:1]:
-        # The controller below finds only loaded libraries, and making a model loads them.
-        make_model(fold.number)
-    libraries = ThreadpoolController()
-    data_digest = _digest(X, y) if groups is None else _digest(X, y, groups)
-
-    def predict(fold: Fold) -> tuple[Fold, NDArray[np.float64]]:
-        model = make_model(fold.number)
-        cached = cache_folder and cache_folder / f"{_fold_key(data_digest, fold, model)}.npy"
-        if cached:
-            prediction = _read(cached, len(fold.test))
-            if prediction is not None:
-                return fold, prediction
-        # OpenMP has a number of threads for each thread, so it is set in each.
-        with libraries.limit(limits=1, user_api="openmp"):
-            try:
-                extra = {} if groups is None else {"groups": groups[fold.train]}
-                model.fit(X[fold.train], y[fold.train], **extra)
-                prediction = np.asarray(model.predict(X[fold.test]), dtype=float).ravel()
-            except Exception as error:
-                error.add_note(f"In fold {fold.number} ({fold.name})")
-                raise
-        if cached:
-            _write(cached, prediction)
-        return fold, prediction
-
+    data = _Data(np.ascontiguousarray(X), y, groups)
+    execution = execution or Execution(n_jobs)
     predicted = np.full(len(y), np.nan)
     number = np.full(len(y), -1)
+    missing = []
+    for fold in folds:
+        model = make_model(fold.number)
+        path = cache_folder and cache_folder / f"{fold_key(data.digest, fold, model)}.npy"
+        kept = path and read_fold(path, len(fold.test))
+        if kept is None:
+            missing.append(_Task(fold, model, path))
+        else:
+            predicted[fold.test] = kept
+        number[fold.test] = fold.number
+
     # scikit-learn changes the filters of warnings in each thread, which is not thread-safe, so
-    # they are restored after the folds.
-    with libraries.limit(limits=1, user_api="blas"), warnings.catch_warnings():
-        runs = Parallel(n_jobs=n_jobs, backend="threading", return_as="generator_unordered")(
-            delayed(predict)(fold) for fold in folds
-        )
+    # they are restored after the folds. Making the models has loaded the libraries.
+    with data.libraries.limit(limits=1, user_api="blas"), warnings.catch_warnings():
+        runs = execution.run(_fit_and_predict, data, missing, cache_folder)
+        told = FoldProgress(progress, len(missing), len(folds) - len(missing), execution)
         bar = tqdm(
-            runs, desc=progress, total=len(folds), unit="fold", disable=None if progress else True
+            *(runs, progress, len(folds)),
+            initial=len(folds) - len(missing),
+            unit="fold",
+            disable=None if progress else True,
         )
-        for fold, prediction in bar:
+        for fold, prediction, seconds, used in bar:
             predicted[fold.test] = prediction
-            number[fold.test] = fold.number
+            told.finished(seconds, used)
 
     table = pd.DataFrame(
         {
@@ -184,86 +216,3 @@ def _require_finite(values: NDArray, what: str) -> None:
             found=f"{int(faulty.sum())} missing or infinite",
             hint="Select rows with usable_rows.",
         )
-
-
-def _digest(*arrays: NDArray) -> str:
-    digest = hashlib.sha256()
-    for array in arrays:
-        digest.update(f"{array.dtype.str}{array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).data)
-    return digest.hexdigest()
-
-
-def _fold_key(data_digest: str, fold: Fold, model: Any) -> str:
-    parameters = model.get_params()
-    # For a model inside another, such as in a search, the code of both counts. The parameters of
-    # the inner one are among those of the outer one.
-    kinds = [type(part) for part in (model, *parameters.values()) if hasattr(part, "fit")]
-    parts = {
-        "data": data_digest,
-        "rows": _digest(fold.train, fold.test),
-        "models": [f"{kind.__module__}.{kind.__qualname__}" for kind in kinds],
-        "parameters": {name: repr(value) for name, value in parameters.items()},
-        "versions": {kind.__module__: _versions(kind.__module__) for kind in kinds},
-    }
-    # Packages of this project and libraries besides those of every model.
-    used = {name for kind in kinds for name in getattr(kind, "uses", ())}
-    if used:
-        parts["uses"] = {name: _sources(name) or version_of(name) for name in used}
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-
-
-@cache
-def _versions(module: str) -> dict[str, str | None]:
-    """Return versions of libraries and, for a model of this project, checksums of its sources."""
-    versions: dict[str, str | None] = {"python": sys.version.split()[0]}
-    for name in _LIBRARIES:
-        try:
-            versions[name] = version_of(name)
-        except metadata.PackageNotFoundError:
-            versions[name] = None
-    return versions | _sources(module)
-
-
-@cache
-def _sources(module: str) -> dict[str, str | None]:
-    """Return checksums of the package of this project in which a module is; none for a library."""
-    project, _, rest = module.partition(".")
-    if project != "uflux_kedro":
-        return {}
-    # A version number does not change with every edit; a model may use all of its package.
-    package = import_module(f"{project}.{rest.partition('.')[0]}")
-    folder = Path(str(package.__file__)).parent
-    return {p.relative_to(folder).as_posix(): sha256(p) for p in sorted(folder.rglob("*.py"))}
-
-
-def _write(path: Path, prediction: NDArray[np.float64]) -> None:
-    """Write the predictions of a finished fold as npy, followed by their checksum."""
-    content = io.BytesIO()
-    np.save(content, prediction)
-    with replacing(path) as temporary:
-        temporary.write_bytes(content.getvalue() + _checksum(path, content.getvalue()))
-
-
-def _read(path: Path, rows: int) -> NDArray[np.float64] | None:
-    """Read the predictions of a finished fold; None if the file is absent or damaged."""
-    try:
-        stored = path.read_bytes()
-    except FileNotFoundError:
-        return None
-    content = stored[:-_CHECKSUM]
-    if stored[-_CHECKSUM:] == _checksum(path, content):
-        prediction = np.load(io.BytesIO(content), allow_pickle=False)
-        if prediction.shape == (rows,):
-            return prediction
-    logger.warning(
-        "%s: expected the predictions of a fold with their checksum; found a damaged file, or one of "
-        "an earlier version. The fold is fitted again",
-        path,
-    )
-    return None
-
-
-def _checksum(path: Path, content: bytes) -> bytes:
-    """Return the SHA-256 of a file's name, which is the key of its fold, and its content."""
-    return hashlib.sha256(path.name.encode() + content).digest()

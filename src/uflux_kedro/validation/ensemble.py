@@ -57,6 +57,19 @@ def as_mapped(held_out: pd.DataFrame, closed: pd.DataFrame | None = None) -> pd.
     )
 
 
+def all_as_mapped(
+    held_out: Mapping[str, pd.DataFrame], closed: pd.DataFrame | None = None
+) -> dict[str, pd.DataFrame]:
+    """Return the held-out predictions of all ensembles as :func:`as_mapped` does.
+
+    Args:
+        held_out: Flux -> mean of the members by row.
+        closed: Rows of the fluxes whose budget is closed, with ``flux``; None without a budget.
+    """
+    moved = {} if closed is None else dict(list(closed.groupby("flux")))
+    return {flux: as_mapped(table, moved.get(flux)) for flux, table in held_out.items()}
+
+
 def ensemble_skill(
     predictions: Mapping[str, pd.DataFrame],
     leaderboard: pd.DataFrame,

@@ -22,7 +22,7 @@ _WHERE = "training table"
 
 @dataclass(frozen=True)
 class Fold:
-    """One split of the rows.
+    """One split of the rows; pickled, it takes as much room as it has runs of rows.
 
     Attributes:
         number: Position among the folds, on which the model's seed depends.
@@ -35,6 +35,23 @@ class Fold:
     name: str
     train: NDArray[np.intp]
     test: NDArray[np.intp]
+
+    def __reduce__(self) -> tuple:
+        return _of_runs, (self.number, self.name, _runs(self.train), _runs(self.test))
+
+
+def _runs(rows: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Return first and last of each run of successive numbers, shape (runs, 2)."""
+    first = np.diff(rows, prepend=-2) != 1
+    last = np.diff(rows, append=-2) != 1
+    return np.stack([rows[first], rows[last]], axis=1)
+
+
+def _of_runs(number: int, name: str, *runs: NDArray[np.intp]) -> Fold:
+    train, test = (
+        np.concatenate([np.arange(0), *(np.arange(i, j + 1) for i, j in part)]) for part in runs
+    )
+    return Fold(number, name, train, test)
 
 
 def make_folds(scheme: Scheme, table: pd.DataFrame, parameters: TrainingParameters) -> list[Fold]:

@@ -203,7 +203,12 @@ METRICS: Mapping[str, Callable[[PairSums], Floats]] = {
 }  # fmt: skip
 """Metrics of the leaderboard, by their names in it."""
 
-LEADERBOARD_COLUMNS = ("predictor_set", "flux", "model", "scheme", "sites", "n", *METRICS)
+SITE_SUMMARIES = ("NSE_median", "NSE_p10", "RMSE_median", "RMSE_p90")
+"""Scores over sites: the median, and what nine sites in ten surpass."""
+
+LEADERBOARD_COLUMNS = (
+    "predictor_set", "flux", "model", "scheme", "sites", "n", *METRICS, *SITE_SUMMARIES,
+)  # fmt: skip
 
 _SITE_METRICS: Mapping[str, Callable[[PairSums], Floats]] = {
     **METRICS,

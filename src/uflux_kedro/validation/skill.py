@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from uflux_kedro.validation.metrics import METRICS, pooled
+from uflux_kedro.validation.steps import period_means
 
 MONTHS_OF_A_YEAR = 11
 """Fewest months of a year that counts, since most towers lose a month now and then."""
@@ -54,7 +55,7 @@ def split_signal(predictions: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
     Args:
         predictions: Held-out rows with ``site_id``, ``time``, ``truth``, ``prediction``, at
-            monthly or shorter steps.
+            monthly or shorter steps; a month of shorter ones counts if half of them are there.
 
     Returns:
         Part -> table with ``site_id``, ``truth``, ``prediction``:
@@ -67,13 +68,9 @@ def split_signal(predictions: pd.DataFrame) -> dict[str, pd.DataFrame]:
           month is missing.
         - ``trend``: slope of these yearly means, per year, for sites with five or more years.
     """
-    time = pd.DatetimeIndex(predictions["time"])
-    monthly = (
-        predictions[["site_id", *_VALUES]]
-        .assign(year=time.year, month=time.month)
-        .groupby(["site_id", "year", "month"], as_index=False)[_VALUES]
-        .mean()
-    )
+    monthly = period_means(predictions, "month")
+    time = pd.DatetimeIndex(monthly.pop("time"))
+    monthly = monthly.assign(year=time.year, month=time.month)
     cells = monthly.groupby(["site_id", "month"])
     anomaly = monthly.copy()
     anomaly[_VALUES] -= cells[_VALUES].transform("mean")

@@ -51,6 +51,8 @@ BIF = "SITE_ID,GROUP_ID,VARIABLE_GROUP,VARIABLE,DATAVALUE\n" + "".join(
         ("EUF_CH-Oe2_FLUXNET_FLUXMET_WW_2004-2024_v1.3_r1.csv", "fluxnet", "CH-Oe2", "WW"),
         ("AMF_US-CRT_BASE_HH_2-5.csv", "ameriflux", "US-CRT", "HH"),
         ("FLX_CH-Lae_FLUXDATAKIT_FULLSET_DD_2004_2014_2-3.csv.gz", "fluxdatakit", "CH-Lae", "DD"),
+        ("FLX_US-Wi7_FLUXNET2015_ERAI_HH_1989-2014_1-4.csv.gz", "reanalysis", "US-Wi7", "HH"),
+        ("EUF_CH-Oe2_FLUXNET_ERA5_DD_1981-2025_v1.3_r1.csv", "reanalysis", "CH-Oe2", "DD"),
         ("AMF_US-CRT_BIF_20201218.xlsx", "badm", "", None),
         ("FLX_AA-Flx_BIF_MM_20200501.csv", "badm", "", None),
         ("ICOSETC_BE-Bra_SITEINFO_L2.csv", "badm", "", None),
@@ -65,11 +67,10 @@ def test_names_of_the_networks_are_known(tmp_path, name, family, site, step):
 @pytest.mark.parametrize(
     "name",
     [
-        "FLX_US-Wi7_FLUXNET2015_ERAI_HH_1989-2014_1-4.csv.gz",
         "FLX_US-Wi7_FLUXNET2015_AUXNEE_2005-2005_1-4.csv",
         "FLX_US-Wi7_FLUXNET2015_FULLSET_YY_2005-2005_1-4.csv",
         "EUF_CH-Oe2_FLUXNET_BIFVARINFO_HH_2004-2024_v1.3_r1.csv",
-        "EUF_CH-Oe2_FLUXNET_ERA5_DD_1981-2025_v1.3_r1.csv",
+        "EUF_CH-Oe2_FLUXNET_ERA5_YY_1981-2025_v1.3_r1.csv",
         "ICOSETC_BE-Bra_VARINFO_FLUXNET_HH_L2.csv",
         "ICOSETC_BE-Bra_METEO_L2.csv",
     ],

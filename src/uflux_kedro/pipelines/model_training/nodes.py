@@ -6,11 +6,13 @@ The first argument ``member`` or ``members`` is bound by :func:`uflux_kedro.memb
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from uflux_kedro.ensemble import Member
 from uflux_kedro.errors import ConfigurationError, InputError
+from uflux_kedro.execution.parameters import DaskParameters
 from uflux_kedro.lazy import pd
 from uflux_kedro.pipelines.model_training.choosing import (
     choose_by_fold,
@@ -18,6 +20,7 @@ from uflux_kedro.pipelines.model_training.choosing import (
     complete_rows,
     limit_to_complete,
 )
+from uflux_kedro.pipelines.model_training.final_fit import fit_on_worker
 from uflux_kedro.simulated import mark_of, marked, notice
 from uflux_kedro.uncertainty.parameters import UncertaintyParameters
 from uflux_kedro.validation.parameters import SearchParameters, TrainingParameters
@@ -35,17 +38,37 @@ def predict_held_out(
     training_table: pd.DataFrame,
     fold_cache: Path,
     parameters: TrainingParameters,
+    dask: DaskParameters,
 ) -> pd.DataFrame:
     """Predict every site by models that never saw it.
 
-    The choice of their predictors and the search of their settings never saw it either.
+    The choice of their predictors and the search of their settings never saw it either. Folds are
+    fitted on threads, or on workers. Of several repeats, the first is the one whose predictions
+    are used; those of the others show how far scores depend on the split.
     """
+    from uflux_kedro.validation.repeats import join_repeats, seed_of_repeat
+
+    rows = _usable(member, training_table, parameters)
+    tables = []
+    for repeat in range(parameters.repeats):
+        seed = seed_of_repeat(parameters.seed, repeat)
+        of_repeat = parameters.model_copy(update={"seed": seed})
+        tables.append(_predict_once(member, rows, fold_cache / member.name, of_repeat, dask))
+    return join_repeats(tables)
+
+
+def _predict_once(
+    member: Member,
+    rows: pd.DataFrame,
+    cache_folder: Path,
+    parameters: TrainingParameters,
+    dask: DaskParameters,
+) -> pd.DataFrame:
     from uflux_kedro.validation.choice import ColumnsRegressor
     from uflux_kedro.validation.cross_validation import held_out_predictions
     from uflux_kedro.validation.folds import make_folds
 
     search = _search_of(member, parameters)
-    rows = _usable(member, training_table, parameters)
     X, y, sites = _arrays(member, rows)
     with_sites = _with_sites(member, parameters, rows)
     folds = make_folds(parameters.scheme, rows, parameters)
@@ -73,8 +96,8 @@ def predict_held_out(
         rows["time"].to_numpy(),
         folds,
         fit_with_sites=search is not None or with_sites,
-        n_jobs=parameters.n_jobs,
-        cache_folder=fold_cache / member.name,
+        execution=dask.execution(parameters.n_jobs),
+        cache_folder=cache_folder,
         progress=member.name,
     )
 
@@ -87,14 +110,16 @@ def score_member(
     parameters: TrainingParameters,
     uncertainty: UncertaintyParameters,
 ) -> tuple[dict[str, Any], pd.DataFrame, pd.DataFrame]:
-    """Score the held-out predictions: pooled, by site, and by part of the signal.
+    """Score the held-out predictions: pooled, by site, by step of time and by part of the signal.
 
     Intervals about them are calibrated on some towers and judged on others.
     """
     from uflux_kedro.uncertainty.calibration import judge
     from uflux_kedro.validation.bootstrap import confidence_intervals
     from uflux_kedro.validation.metrics import pooled, score_by_site
+    from uflux_kedro.validation.repeats import scores_over_splits
     from uflux_kedro.validation.skill import skill_by_group, skill_by_part
+    from uflux_kedro.validation.skill_by_step import site_summaries, skill_by_step
 
     intervals = confidence_intervals(predictions, seed=parameters.seed)
     scores = {
@@ -103,8 +128,12 @@ def score_member(
         "model": member.model,
         "scheme": parameters.scheme,
         **pooled(predictions),
+        **site_summaries(predictions),
         "intervals": intervals[["low", "high"]].to_dict("index"),
+        "steps": skill_by_step(predictions).reset_index().to_dict("records"),
     }
+    splits = scores_over_splits(predictions)
+    scores |= {"splits": splits} if splits else {}
     known = training_table[list(dict.fromkeys(["site_id", "time", "IGBP", *member.predictors]))]
     scores |= judge(
         predictions.merge(known, on=["site_id", "time"]), member.predictors, uncertainty
@@ -124,12 +153,32 @@ def fit_final_model(
     training_table: pd.DataFrame,
     scores: dict[str, Any],
     parameters: TrainingParameters,
+    fold_cache: Path,
+    dask: DaskParameters,
 ) -> FittedMember:
-    """Fit the member for the grid on all sites, on which predictors and settings are chosen too."""
+    """Fit the member for the grid on all sites, on which predictors and settings are chosen too.
+
+    With workers, one of them does so, and only the name of the folder of the model comes back.
+    """
+    rows = _usable(member, training_table, parameters)
+    execution = dask.execution(parameters.n_jobs)
+    fit = partial(_fit_on_all, member, rows, scores, parameters)
+    if execution.on_workers:
+        return fit_on_worker(fit, execution, fold_cache / member.name)
+    return fit(parameters.n_jobs)
+
+
+def _fit_on_all(
+    member: Member,
+    rows: pd.DataFrame,
+    scores: dict[str, Any],
+    parameters: TrainingParameters,
+    n_jobs: int,
+) -> FittedMember:
     from uflux_kedro.models.fitted import fit_member
 
+    parameters = parameters.model_copy(update={"n_jobs": n_jobs})
     search = _search_of(member, parameters)
-    rows = _usable(member, training_table, parameters)
     found: dict[str, Any] = {}
     if member.optional or member.alternatives:
         choice = choose_on_all(member, *_arrays(member, rows), parameters)
@@ -177,12 +226,17 @@ def track_member(
     """Collect the parameters, metrics, tables, figures and the model to log to MLflow."""
     from uflux_kedro.datasets.member_run import MemberRun
     from uflux_kedro.figures.member import member_figure
+    from uflux_kedro.tracking.results import metrics_of_steps
     from uflux_kedro.variables import variable_of
 
     numbers = {k: v for k, v in scores.items() if isinstance(v, int | float)}
     for metric in ("NSE", "RMSE"):
         low_high = scores["intervals"][metric]
         numbers |= {f"{metric}_{end}": value for end, value in low_high.items()}
+        over_splits = scores.get("splits", {}).get(metric, {})
+        numbers |= {f"{metric}_splits_{end}": value for end, value in over_splits.items()}
+    steps = pd.DataFrame(scores["steps"])
+    numbers |= metrics_of_steps(steps)
     params = {
         "scheme": parameters.scheme,
         "min_qc": parameters.min_qc,
@@ -191,7 +245,7 @@ def track_member(
         "predictors": ", ".join(model.predictors),
         **model.card["parameters"],
     }
-    tables = {"site_scores.csv": site_scores, "skill.csv": skill}
+    tables = {"site_scores.csv": site_scores, "skill.csv": skill, "steps.csv": steps}
     choice = model.card.get("choice")
     if choice:
         params["choice.chosen"] = ", ".join(choice["chosen"])
@@ -273,9 +327,11 @@ def compare_with_reference(
 
 def collect_predictions(members: tuple[Member, ...], *predictions: pd.DataFrame) -> pd.DataFrame:
     """Concatenate the held-out predictions of all members of a flux."""
+    from uflux_kedro.validation.repeats import first_repeat
+
     return pd.concat(
         [
-            table.assign(predictor_set=member.predictor_set)
+            first_repeat(table).assign(predictor_set=member.predictor_set)
             for member, table in zip(members, predictions, strict=True)
         ],
         ignore_index=True,

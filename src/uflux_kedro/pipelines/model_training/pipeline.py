@@ -38,7 +38,7 @@ def _member(member: Member) -> Pipeline:
         [
             node(
                 bound(predict_held_out, member),
-                inputs=["training_table", "fold_cache", "params:training"],
+                inputs=["training_table", "fold_cache", "params:training", "params:dask"],
                 outputs="predictions",
                 name="predict_held_out",
             ),
@@ -53,7 +53,7 @@ def _member(member: Member) -> Pipeline:
             ),
             node(
                 bound(fit_final_model, member),
-                inputs=["training_table", "scores", "params:training"],
+                inputs=["training_table", "scores", "params:training", "fold_cache", "params:dask"],
                 outputs="model",
                 name="fit",
             ),
@@ -72,7 +72,7 @@ def _member(member: Member) -> Pipeline:
         nodes,
         namespace=member.namespace,
         inputs=_SHARED,
-        parameters={"params:training", "params:uncertainty"},
+        parameters={"params:training", "params:uncertainty", "params:dask"},
         tags=[member.flux, member.predictor_set, member.model],
     )
 

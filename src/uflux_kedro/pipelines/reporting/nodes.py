@@ -48,11 +48,19 @@ def score_ensemble(
     **held_out: pd.DataFrame,
 ) -> pd.DataFrame:
     """Score the ensemble of each flux at unseen towers, as the maps show it."""
-    from uflux_kedro.validation.ensemble import as_mapped, ensemble_skill
+    from uflux_kedro.validation.ensemble import all_as_mapped, ensemble_skill
 
-    moved = {} if closed is None else dict(list(closed.groupby("flux")))
-    shown = {flux: as_mapped(table, moved.get(flux)) for flux, table in held_out.items()}
-    return ensemble_skill(shown, leaderboard, reconciled=tuple(moved), seed=training.seed)
+    reconciled = () if closed is None else tuple(sorted(closed["flux"].unique()))
+    shown = all_as_mapped(held_out, closed)
+    return ensemble_skill(shown, leaderboard, reconciled=reconciled, seed=training.seed)
+
+
+def score_steps(closed: pd.DataFrame | None = None, **held_out: pd.DataFrame) -> pd.DataFrame:
+    """Score the ensemble of each flux at every step of time, as the maps show it."""
+    from uflux_kedro.validation.ensemble import all_as_mapped
+    from uflux_kedro.validation.skill_by_step import skill_of_fluxes
+
+    return skill_of_fluxes(all_as_mapped(held_out, closed))
 
 
 def draw_scatter(**held_out: pd.DataFrame) -> mpl_figure.Figure:
@@ -212,7 +220,10 @@ def write_report(
     }.items():
         tables = {flux: of(table) for flux, table in held_out.items()}
         skill[title] = pd.concat(tables, names=["flux"]).reset_index()
-    by_site = parts["skill_by_site"]
+    by_step, by_site = parts["skill_by_step"], parts["skill_by_site"]
+    skill["By step of time, as the maps show it"] = by_step.assign(
+        unit=by_step["unit"].map(unit_text)
+    )
     skill["By tower"] = by_site.assign(unit=by_site["unit"].map(unit_text))
     mark = mark_of(training_table, drivers)
     return render_report(

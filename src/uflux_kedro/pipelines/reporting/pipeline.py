@@ -49,6 +49,7 @@ from uflux_kedro.pipelines.reporting.nodes import (
     join_leaderboards,
     join_tables,
     score_ensemble,
+    score_steps,
     tabulate_peers,
     write_report,
 )
@@ -94,6 +95,12 @@ def create_pipeline(**_: object) -> Pipeline:
             | shown,
             outputs="ensemble_skill",
             name="score_ensemble",
+        ),
+        node(
+            score_steps,
+            inputs=({"closed": "carbon_closed"} if closed else {}) | shown,
+            outputs="skill_by_step",
+            name="score_steps",
         ),
         *tower_tables(fluxes),
     ]
@@ -217,6 +224,7 @@ def create_pipeline(**_: object) -> Pipeline:
                 **{f"held_out_{flux}": name for flux, name in shown.items()},
                 **{f"figure_{name}": f"figure_{name}" for name in figures},
                 "skill_by_site": "skill_by_site",
+                "skill_by_step": "skill_by_step",
                 **{name: name for name in optional_figures(fluxes if products else [])},
                 **{name: name for name in [*tables, *uncertainty_tables(members, closed)]},
             },

@@ -65,7 +65,23 @@ def refuse_sums_of_the_day(data: xr.DataArray, where: str) -> xr.DataArray:
 
 def _refuse(values: np.ndarray, hours: np.ndarray, name: str, where: str) -> np.ndarray:
     level = np.nansum(values.astype("float64"), axis=tuple(range(1, values.ndim)))
-    begin = np.flatnonzero(hours.ravel() == 1)
+    refuse_rising_days(level, hours.ravel(), name, where)
+    return values
+
+
+def refuse_rising_days(level: np.ndarray, hours: np.ndarray, name: str, where: str) -> None:
+    """Check that sums do not rise from 01 to 24 UTC on whole days.
+
+    Args:
+        level: Sum (n,) of each map.
+        hours: Hour (n,) of each map, UTC.
+        name: Canonical name, for the message.
+        where: Files, for the message.
+
+    Raises:
+        InputError: If they rise on three days or more and fall on none.
+    """
+    begin = np.flatnonzero(hours == 1)
     days = [level[i : i + 24] for i in begin if i + 24 <= level.size]
     slack = _PACKING * level.max(initial=0.0)
     rising = [day for day in days if day[-1] > day[0] + slack]
@@ -79,4 +95,3 @@ def _refuse(values: np.ndarray, hours: np.ndarray, name: str, where: str) -> np.
             found=f"sums that pile up from 01 to 24 UTC, on each of {len(rising)} days",
             hint="ERA5-Land has such sums: use the reader era5_land",
         )
-    return values

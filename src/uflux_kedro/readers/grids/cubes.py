@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import reduce
 from pathlib import Path
 
@@ -26,7 +27,6 @@ from uflux_kedro.readers.grids.guards import (
 )
 from uflux_kedro.readers.grids.kinds import require_kind
 from uflux_kedro.readers.grids.periods import (
-    COMPOSITES,
     date_in_name,
     require_times,
     step_among,
@@ -35,11 +35,15 @@ from uflux_kedro.readers.grids.periods import (
     with_periods,
 )
 from uflux_kedro.readers.grids.stored_array import from_file
+from uflux_kedro.readers.grids.stored_pieces import (
+    most_times,
+    stored_maps,
+    stored_pieces,
+    unit_of,
+)
+from uflux_kedro.readers.grids.stored_record import joined, lazily_of, record_of
 from uflux_kedro.readers.units import to_canonical
 from uflux_kedro.variables import VARIABLES
-
-_MONTHS_PER_CHUNK, _SHORT_PERIODS_PER_CHUNK = 12, 744
-"""Most times in a block: a year of months, a month of hours."""
 
 _PACKING = 1e-6
 """Largest rounding error of unpacking in single precision."""
@@ -91,13 +95,14 @@ def open_source(
             expected=f"a variable named {' or '.join(wanted)}",
             found=f"only {', '.join(pieces) or 'variables unknown to this reader'}",
         )
-    joined = {name: _join(parts, source, paths) for name, parts in pieces.items()}
-    _check_same_times(joined, source, paths)
-    joined = {name: _as_means(data, source, _where(paths)) for name, data in joined.items()}
+    whole = {name: _join(parts, source, paths) for name, parts in pieces.items()}
+    _check_same_times(whole, source, paths)
+    whole = {name: _as_means(data, source, _where(paths)) for name, data in whole.items()}
     # Zarr needs chunks of one size, though the last chunk of each file is shorter.
-    parts = pieces[source.required[0]]
+    first = whole[source.required[0]]
+    parts = pieces[source.required[0]] if record_of(first) is None else [first]
     chunks = {d: max(max(p.chunksizes[d]) for p in parts) for d in ("time", "latitude")}
-    cube = xr.Dataset(joined).chunk(chunks)
+    cube = xr.Dataset(whole).chunk(chunks)
     cube.attrs = {"source": source.name}
     return with_periods(cube, source.step, _where(paths), source.gaps, source.future)
 
@@ -142,12 +147,14 @@ def _pieces(
     if not chosen:
         return
     times_of(dataset, path)
-    for alias in chosen.values():
-        if dataset[alias].dtype.kind not in "fiu":
-            found = str(dataset[alias].dtype)
-            raise InputError(path, alias, expected="numbers", found=found)
+    _require_numbers(dataset, chosen.values(), path)
     flags = [source.flags[0]] if source.flags and source.flags[0] in dataset.data_vars else []
-    most = _MONTHS_PER_CHUNK if source.step in ("month", *COMPOSITES) else _SHORT_PERIODS_PER_CHUNK
+    most = most_times(source)
+    stored = {} if flags else stored_maps(dataset, path, chosen, source)
+    if stored:
+        yield from stored_pieces(dataset, path, source, stored, seen)
+        dataset.close()  # an open file takes megabytes, and the library is not needed for it again
+        return
     dataset = from_file(dataset[[*chosen.values(), *flags]], path, most)
     if flags:
         dataset = _without_flagged(dataset, source)
@@ -156,7 +163,7 @@ def _pieces(
         dataset = dataset.map(_divided, keep_attrs=True)
     if source.fill is not None:
         dataset = dataset.where(abs(dataset - source.fill) > _PACKING)
-    units = {str(v): _unit(data, path, source) for v, data in dataset.data_vars.items()}
+    units = {str(v): unit_of(data, path, source) for v, data in dataset.data_vars.items()}
     for name, data in dataset.data_vars.items():
         if source.is_accumulated(str(name)) or name in seen:
             continue
@@ -178,6 +185,13 @@ def _pieces(
         yield dask.optimize(converted.rename(variable.name))[0]
 
 
+def _require_numbers(dataset: xr.Dataset, names: Iterable[str], path: Path) -> None:
+    for alias in names:
+        if dataset[alias].dtype.kind not in "fiu":
+            found = str(dataset[alias].dtype)
+            raise InputError(path, alias, expected="numbers", found=found)
+
+
 def _without_flagged(dataset: xr.Dataset, source: GridSource) -> xr.Dataset:
     assert source.flags is not None
     name, mask = source.flags
@@ -190,14 +204,6 @@ def _divided(data: xr.DataArray) -> xr.DataArray:
     """Divide by a scale factor by which decoding has multiplied, contrary to the product guide."""
     scale = float(data.encoding.get("scale_factor", 1))
     return data / scale**2 if scale > 1 else data
-
-
-def _unit(data: xr.DataArray, path: Path, source: GridSource) -> str:
-    declared = str(data.attrs.get("units", "")).strip()
-    unit = source.units.get(declared, declared)
-    if not unit:
-        raise InputError(path, str(data.name), expected="an attribute 'units'", found="none")
-    return unit
 
 
 def _drop_extra_dimensions(dataset: xr.Dataset, path: Path) -> xr.Dataset:
@@ -225,12 +231,19 @@ def _join(parts: list[xr.DataArray], source: GridSource, paths: Sequence[Path]) 
     parts = sorted(parts, key=lambda part: part.time.values[0])
     if len(parts) == 1:
         return parts[0]
-    joined = xr.concat(parts, dim="time", join="override", coords="minimal", compat="override")
+    records = [record for record in map(record_of, parts) if record is not None]
+    record = joined(records) if len(records) == len(parts) else None
+    if record is None:
+        whole = xr.concat(parts, dim="time", join="override", coords="minimal", compat="override")
+    else:
+        data = lazily_of(record, most_times(source))
+        coords = dict(parts[0].coords) | {"time": record.times}
+        whole = xr.DataArray(data, coords, parts[0].dims, parts[0].name)
     # Finds two files of the same period, or a missing year.
-    where = f"{_where(paths)}: {joined.name}"
-    with_periods(joined.coords.to_dataset(), source.step, where, source.gaps, source.future)
-    joined.attrs = parts[0].attrs
-    return joined
+    where = f"{_where(paths)}: {whole.name}"
+    with_periods(whole.coords.to_dataset(), source.step, where, source.gaps, source.future)
+    whole.attrs = parts[0].attrs
+    return whole
 
 
 def _as_means(data: xr.DataArray, source: GridSource, where: str) -> xr.DataArray:
@@ -239,6 +252,10 @@ def _as_means(data: xr.DataArray, source: GridSource, where: str) -> xr.DataArra
         return data
     if data.sizes["time"] < 2:
         raise InputError(where, str(data.name), expected="two hours or more", found="one")
+    record = record_of(data)
+    if record is not None:
+        made = replace(record, rate=source.accumulates, where=where)
+        return data.copy(data=lazily_of(made, most_times(source)))
     if source.accumulates == "hour":
         data = refuse_sums_of_the_day(data, where)
     means = rates(data, source.accumulates)

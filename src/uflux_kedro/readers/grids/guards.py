@@ -73,7 +73,9 @@ def open_netcdf(path: Path, group: str | None = None) -> xr.Dataset:
         # cfgrib writes `valid_time` beside `time`.
         if found in present and name not in {*present, *names.values()}:
             names[found] = name
-    return _at_start_of_bounds(_on_common_calendar(dataset.rename(names)))
+    opened = _at_start_of_bounds(_on_common_calendar(dataset.rename(names)))
+    opened.set_close(dataset.close)
+    return opened
 
 
 def require_packing(dataset: xr.Dataset, path: Path) -> None:
@@ -277,6 +279,21 @@ def lazily_within_bounds(
     return data.copy(data=checked)
 
 
+def _upper(name: str, step: Step) -> float:
+    short = step in ("day", "6 hours", "3 hours", "hour")
+    return (_UPPER_OF_SHORT_PERIODS if short else {}).get(name, VARIABLES[name].upper)
+
+
+def allowed(name: str, step: Step) -> tuple[float, float]:
+    """Return the lowest and the highest value that :func:`check_bounds` lets pass.
+
+    Packed integers may exceed a bound by their rounding error.
+    """
+    lower, upper = VARIABLES[name].lower, _upper(name, step)
+    slack = 1e-4 * (upper - lower)
+    return lower - slack, upper + slack
+
+
 def check_bounds(
     values: np.ndarray, name: str, where: str, unit: str, step: Step = "month"
 ) -> np.ndarray:
@@ -294,12 +311,9 @@ def check_bounds(
     Raises:
         InputError: If any value is outside.
     """
-    variable = VARIABLES[name]
-    short = step in ("day", "6 hours", "3 hours", "hour")
-    upper = _UPPER_OF_SHORT_PERIODS.get(name, variable.upper) if short else variable.upper
-    # Packed integers may exceed a bound by their rounding error.
-    slack = 1e-4 * (upper - variable.lower)
-    outside = np.isfinite(values) & ((values < variable.lower - slack) | (values > upper + slack))
+    variable, upper = VARIABLES[name], _upper(name, step)
+    lowest, highest = allowed(name, step)
+    outside = np.isfinite(values) & ((values < lowest) | (values > highest))
     if outside.any():
         worst = values[outside]
         raise InputError(

@@ -19,7 +19,7 @@ _MOST_VALUES_PER_CHUNK = 2**25
 """Limit for blocks of whole maps where the chunks of the file hold many times."""
 
 
-class _Stored:
+class Stored:
     """A variable of a file; errors while reading it name the file."""
 
     def __init__(self, path: Path, data: xr.DataArray) -> None:
@@ -66,21 +66,35 @@ def from_file(dataset: xr.Dataset, path: Path, most_times: int) -> xr.Dataset:
 
 def lazily(data: xr.DataArray, path: Path, chunks: tuple[int, ...]) -> xr.DataArray:
     """Make a dask array of one variable of an open file, in blocks of these sizes."""
-    blocks = da.from_array(_Stored(path, data), chunks=chunks, asarray=False, fancy=False)
+    blocks = da.from_array(Stored(path, data), chunks=chunks, asarray=False, fancy=False)
     return data.copy(data=blocks)
 
 
 def _chunks(data: xr.DataArray, most_times: int) -> tuple[int, ...]:
     kept = dict(zip(data.dims, data.encoding.get("chunksizes") or (), strict=False))
     sizes: Mapping[Any, int] = data.sizes
-    cells = max(1, sizes.get("latitude", 1) * sizes.get("longitude", 1))
-    chunks = dict(sizes)
-    if "time" in sizes:
-        times = max(1, min(most_times, VALUES_PER_CHUNK // cells))
-        together = min(kept.get("time", 1), sizes["time"])
-        chunks["time"] = min(max(times // together, 1) * together, sizes["time"])
-        if chunks["time"] * cells > _MOST_VALUES_PER_CHUNK and "latitude" in sizes:
-            rows = VALUES_PER_CHUNK // (chunks["time"] * sizes.get("longitude", 1))
-            band = kept.get("latitude", 1)
-            chunks["latitude"] = min(max(rows // band, 1) * band, sizes["latitude"])
+    shape = tuple(sizes.get(d, 1) for d in ("time", "latitude", "longitude"))
+    together = (kept.get("time", 1), kept.get("latitude", 1))
+    times, rows, _ = chunks_of_maps(shape, together, most_times)  # type: ignore[arg-type]
+    chunks = dict(sizes) | {d: n for d, n in (("time", times), ("latitude", rows)) if d in sizes}
     return tuple(max(1, chunks[d]) for d in data.dims)
+
+
+def chunks_of_maps(
+    shape: tuple[int, int, int], stored: tuple[int, int], most_times: int
+) -> tuple[int, int, int]:
+    """Return the sizes of blocks of maps (time, latitude, longitude).
+
+    Args:
+        shape: Shape of all maps.
+        stored: Times and rows of the file's chunks.
+        most_times: Most times in a block.
+    """
+    n, rows, columns = shape
+    times = max(1, min(most_times, VALUES_PER_CHUNK // max(1, rows * columns)))
+    together = min(stored[0], n)
+    times = min(max(times // max(together, 1), 1) * together, n)
+    if times * rows * columns > _MOST_VALUES_PER_CHUNK:
+        wanted = VALUES_PER_CHUNK // (times * columns)
+        rows = min(max(wanted // stored[1], 1) * stored[1], rows)
+    return times, rows, columns

@@ -42,6 +42,7 @@ def one_a_period(
     origin: pd.Series,
     tables: Sequence[TowerFile | None],
     where: Sequence[str],
+    lead: pd.Series,
 ) -> tuple[pd.Series, list[LeftOut]]:
     """Choose one delivery where several have the same tower and period; what they share is read once.
 
@@ -50,11 +51,14 @@ def one_a_period(
         origin: Number of the delivery of each row.
         tables: Table of each delivery; None for a table of many towers.
         where: Description of the file of each delivery.
+        lead: Whether each row is of weather alone, from before the delivery begins. Such rows do not
+            make deliveries rivals; they go with their delivery.
 
     Returns:
         Whether each row is kept, and the deliveries that were set aside.
     """
-    twice = towers.duplicated(["site_id", "time"], keep=False)
+    keys = towers[["site_id", "time"]]
+    twice = keys[~lead].duplicated(keep=False).reindex(keys.index, fill_value=False)
     keep = pd.Series(data=True, index=towers.index)
     aside: list[LeftOut] = []
     for site in towers.loc[twice, "site_id"].unique():
@@ -66,8 +70,15 @@ def one_a_period(
         )
         taken: list[int] = []
         for number in offered:
-            times = towers.loc[rows[number], "time"]
-            rival = next((n for n in taken if times.isin(towers.loc[rows[n], "time"]).any()), None)
+            times = towers["time"].loc[_measured(rows[number], lead)]
+            rival = next(
+                (
+                    n
+                    for n in taken
+                    if times.isin(towers["time"].loc[_measured(rows[n], lead)]).any()
+                ),
+                None,
+            )
             if rival is None:
                 taken.append(number)
                 continue
@@ -82,3 +93,19 @@ def one_a_period(
                 )
             )
     return keep, aside
+
+
+def doubled_lead(towers: pd.DataFrame, lead: pd.Series) -> pd.Series:
+    """Return whether each row is of weather alone, and another has the same tower and period.
+
+    Args:
+        towers: ``site_id`` and ``time``.
+        lead: As of :func:`one_a_period`, of these rows and maybe others.
+    """
+    weather = lead[towers.index].sort_values(kind="stable")
+    keys = towers.loc[weather.index, ["site_id", "time"]]
+    return keys.duplicated() & weather
+
+
+def _measured(rows: pd.Index, lead: pd.Series) -> pd.Index:
+    return rows[~lead[rows]]

@@ -35,6 +35,8 @@ _FURTHER = ("RH", "PPFD_IN")
 """Variables that only hours and half-hours have a use for."""
 WEATHER = ("TA", "SW_IN", "LW_IN", "VPD", "PA", "P", "WS")
 """Weather without gaps in every archive, since it is filled from reanalysis (``*_F``)."""
+ERA = "_ERA"
+"""Ending of the columns of weather from reanalysis, whichever it is."""
 
 
 def read_fluxnet(path: Path, parameters: TowerParameters | None = None) -> pd.DataFrame:
@@ -212,4 +214,5 @@ def half_hour_columns(header: Header) -> Columns:
 
 def companion_columns(header: Header) -> Columns:
     """Find the columns of an archive's weather from reanalysis, downscaled to the tower."""
-    return Columns({v: f"{v}_ERA" for v in WEATHER if f"{v}_ERA" in header.columns}, {}, {})
+    columns = {v: f"{v}{ERA}" for v in WEATHER if f"{v}{ERA}" in header.columns}
+    return Columns(columns, {}, {})

@@ -284,7 +284,8 @@ def _companion(table: TowerFile) -> pd.DataFrame:
     if file.member is None:
         offered = [File(p) for p in sorted(file.path.parent.iterdir()) if p.is_file()]
     for other in offered:
-        if companion(other) == (table.site, table.step):
+        found = companion(other)
+        if found is not None and (found.site, found.step) == (table.site, table.step):
             header = read_header(other)
             columns = fluxnet.companion_columns(header)
             steps = read_steps(replace(table, file=other), columns, (), header)

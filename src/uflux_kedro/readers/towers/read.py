@@ -14,7 +14,8 @@ import pandas as pd
 from uflux_kedro.errors import InputError
 from uflux_kedro.readers.parameters import TowerParameters
 from uflux_kedro.readers.paths import Paths
-from uflux_kedro.readers.towers.deliveries import one_a_period
+from uflux_kedro.readers.towers.companions import COMPANION, LEAD, with_companion
+from uflux_kedro.readers.towers.deliveries import doubled_lead, one_a_period
 from uflux_kedro.readers.towers.families import FAMILIES
 from uflux_kedro.readers.towers.left_out import Losses, as_remarks
 from uflux_kedro.readers.towers.places import metadata_of, read_metadata
@@ -63,7 +64,8 @@ def read_towers(
         why, ``attrs["products"]`` what each tower was read from and whom to cite,
         ``attrs["simulated"]`` that towers are simulated.
         Sites: one row a tower; ``collection`` names what it belongs to where that is known, such as
-        FLUXNET2015; of tables of ONEFlux also the column of each flux, ``GPP_column``;
+        FLUXNET2015; of tables of ONEFlux also the column of each flux, ``GPP_column``, and with
+        ``companions`` the reanalysis, ``companion``;
         where hours were read, also the fields of :class:`uflux_kedro.biophysics.SolarClock` as
         ``clock_...``.
 
@@ -78,7 +80,7 @@ def read_towers(
     losses = Losses(stop=parameters.on_bad_tower == "stop")
     found = find_tower_files(path, parameters, losses)
     stack = Stack()
-    readings = _read(found.data, parameters, losses, stack)
+    readings = _read(found, parameters, losses, stack)
     losses.require(readings)
     attrs = [reading.attrs for reading in readings]
     by_site = [_of_site(reading) if reading.table else None for reading in readings]
@@ -86,18 +88,26 @@ def read_towers(
     remarks = [one for of in attrs for one in of.pop("remarks", [])]
     losses.rows += [one for of in attrs for one in of.pop("left_out", [])]
     origin = np.repeat(range(len(readings)), [r.rows for r in readings])
+    leads = [of.pop(LEAD, 0) for of in attrs]
+    lead = pd.Series(
+        np.concatenate([np.arange(r.rows) < n for r, n in zip(readings, leads, strict=True)])
+    )
     in_order, towers = stack.in_order, stack.table()
     if all(of == attrs[0] for of in attrs):
         towers.attrs = dict(attrs[0])
     first = found.data[0].file
     where = first.where if len(found.data) == 1 else str(first.path.parent)
     if not in_order:
-        if not losses.stop and towers.duplicated(["site_id", "time"]).any():
+        keep = pd.Series(data=True, index=towers.index)
+        doubled = towers.duplicated(["site_id", "time"]).any()
+        if doubled and not losses.stop:
             files = [r.table.file.where if r.table else where for r in readings]
             tables = [r.table for r in readings]
-            keep, aside = one_a_period(towers, pd.Series(origin), tables, files)
-            towers, origin = towers[keep].reset_index(drop=True), origin[keep]
+            keep, aside = one_a_period(towers, pd.Series(origin), tables, files, lead)
             losses.rows += aside
+        if doubled:
+            keep &= ~doubled_lead(towers[keep], lead).reindex(keep.index, fill_value=False)
+            towers, origin = towers[keep].reset_index(drop=True), origin[keep]
         towers = towers.sort_values(["site_id", "time"], kind="stable", ignore_index=True)
         check_order(towers, where)
     taken = sorted(set(origin))
@@ -147,9 +157,10 @@ class _Reading(NamedTuple):
 
 
 def _read(
-    data: Sequence[TowerFile], parameters: TowerParameters, losses: Losses, stack: Stack
+    found: FoundFiles, parameters: TowerParameters, losses: Losses, stack: Stack
 ) -> list[_Reading]:
     """Read all files onto the stack, those of single towers sorted by tower."""
+    data = found.data
     readings = []
     single = best_tables([t for t in data if t.family in FAMILIES], parameters, losses)
     for table in sorted(single, key=lambda table: table.site):
@@ -157,20 +168,22 @@ def _read(
         with losses.at(table.site):
             record = FAMILIES[table.family].read_table(table, parameters)
             sites = record.attrs.pop("site", None)
+            if parameters.companions:
+                record = with_companion(record, table, found.companions, parameters)
             readings.append(_Reading(stack.add(record), record.attrs, sites, [], table))
     tidy = [t.file.path for t in data if t.family == "tidy"]
     many = [
         read_uflux_parquet(t.file.path, parameters, losses) for t in data if t.family == "parquet"
     ]
     if tidy:
-        found = read_tidy(
+        mapped = read_tidy(
             tidy,
             parameters.columns,
             resolution=parameters.resolution,
             outside=parameters.outside,
             losses=losses,
         )
-        many.insert(0, found)
+        many.insert(0, mapped)
     readings += [
         _Reading(stack.add(towers), towers.attrs, sites, missing) for towers, sites, missing in many
     ]
@@ -178,11 +191,12 @@ def _read(
 
 
 def _of_site(reading: _Reading) -> dict[str, Any]:
-    """Return what is known of a tower's record as a whole: its clock, the columns of its fluxes."""
+    """Return what is known of a tower's record as a whole: clock, columns of fluxes, companion."""
     of = reading.attrs
     clock, columns = of.pop("clock", None), of.pop("columns", {})
     row: dict[str, Any] = {"site_id": reading.table.site if reading.table else ""}
     row |= {f"{flux}_column": name for flux, name in columns.items()}
+    row |= {COMPANION: of.pop(COMPANION)} if COMPANION in of else {}
     return row | {
         f"clock_{name}": value for name, value in (asdict(clock) if clock else {}).items()
     }

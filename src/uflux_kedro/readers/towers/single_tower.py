@@ -25,6 +25,8 @@ from uflux_kedro.readers.towers.left_out import Losses
 from uflux_kedro.readers.towers.remarks import Remark, cut_off, stands_still
 from uflux_kedro.readers.towers.tables import (
     HIGHEST_WATER,
+    Outside,
+    Resolution,
     Step,
     bounds,
     check_order,
@@ -110,14 +112,20 @@ def best_tables(
         InputError: If no table of a delivery has the resolution or a finer one, or there are two
             with different contents.
     """
-    # From the coarsest, so that the aggregation of the networks themselves is preferred.
-    steps = [s for s in _COARSEST_FIRST if nests(s, parameters.resolution)]
     return tables_of_step(
         tables,
-        steps,
+        steps_that_fill(parameters.resolution),
         f"a table of resolution {parameters.resolution}, or a finer one that fills it",
         losses,
     )
+
+
+def steps_that_fill(resolution: Resolution) -> list[Step]:
+    """Return the steps of which periods consist, the coarsest first.
+
+    The aggregation of the networks themselves is thus preferred.
+    """
+    return [s for s in _COARSEST_FIRST if nests(s, resolution)]
 
 
 def tables_of_step(
@@ -217,14 +225,8 @@ def read_single_tower(
         record, impossible = without_impossible(record, table.site, kind, where)
         taken = [*taken, *impossible]
         record = aggregate(record, parameters.resolution, steps.length, parameters.completeness)
-    arrays = list(record.columns[1:])
     record.insert(0, "site_id", table.site)
-    lower, upper = np.transpose([bounds(name)[:2] for name in arrays])
-    numbers = record[arrays].to_numpy()
-    wrong = ((numbers < lower) | (numbers > upper)).any(axis=0)
-    for name in np.array(arrays)[wrong]:
-        keys = record[["site_id", "time"]]
-        record[name] = within_bounds(record[name], keys, where, parameters.outside)
+    record = all_within_bounds(record, where, parameters.outside)
     record.attrs |= {"clock": steps.clock, "impossible": taken, "remarks": steps.remarks}
     if record[[f for f in FLUXES if f in record]].isna().all(axis=None):
         raise InputError(
@@ -237,6 +239,22 @@ def read_single_tower(
             else f"No period has {parameters.completeness:.0%} of its steps measured or well "
             "filled; towers.completeness sets that share",
         )
+    return record
+
+
+def all_within_bounds(record: pd.DataFrame, where: str, outside: Outside) -> pd.DataFrame:
+    """Check the bounds of all columns after ``site_id`` and ``time``.
+
+    Raises:
+        OutOfBoundsError: If ``outside`` is ``raise`` and values are out of bounds.
+    """
+    arrays = list(record.columns[2:])
+    lower, upper = np.transpose([bounds(name)[:2] for name in arrays])
+    numbers = record[arrays].to_numpy()
+    wrong = ((numbers < lower) | (numbers > upper)).any(axis=0)
+    for name in np.array(arrays)[wrong]:
+        keys = record[["site_id", "time"]]
+        record[name] = within_bounds(record[name], keys, where, outside)
     return record
 
 

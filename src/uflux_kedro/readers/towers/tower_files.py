@@ -25,10 +25,10 @@ from uflux_kedro.readers.towers.tables import Step
 
 Family = Literal[
     "fluxnet", "ameriflux", "fluxdatakit", "reddyproc", "eddypro", "ozflux", "plumber2", "fluxnet_ch4",
-    "japanflux", "parquet", "tidy", "sites", "badm", "snapshot",
+    "japanflux", "parquet", "tidy", "sites", "badm", "snapshot", "reanalysis",
 ]  # fmt: skip
 """``sites`` is a site table, ``badm`` metadata of the networks, ``snapshot`` a list of the FLUXNET
-Shuttle; the others contain fluxes."""
+Shuttle, ``reanalysis`` the weather that accompanies an archive; the others contain fluxes."""
 
 _STEPS = ("HH", "HR", "DD", "WW", "MM")
 _SETS = ("FULLSET", "FLUXMET", "SUBSET", "ALLVARS")
@@ -105,6 +105,8 @@ TOWER_PATTERNS = (
 )  # fmt: skip
 """Files that are read from a folder and the folders in it."""
 
+COMPANION: Family = "reanalysis"
+"""Family of weather from reanalysis, downscaled to the tower of an archive."""
 METADATA = ("sites", "badm", "snapshot")
 """Families with sites and without fluxes, the best first: a snapshot has no elevation and climate."""
 
@@ -115,10 +117,12 @@ class FoundFiles(NamedTuple):
     Attributes:
         data: Files with fluxes, at least one.
         metadata: Files with sites.
+        companions: Files with weather from reanalysis, downscaled to a tower.
     """
 
     data: list[TowerFile]
     metadata: list[TowerFile]
+    companions: list[TowerFile]
 
 
 def find_tower_files(
@@ -155,7 +159,7 @@ def find_tower_files(
             fitting, reasons = _recognise_all(one, parameters.reader, keys)
             found += fitting
             unread += reasons
-    data = [t for t in found if t.family not in METADATA]
+    data = [t for t in found if t.family not in (*METADATA, COMPANION)]
     losses.require(data)
     if not data:
         raise InputError(
@@ -169,7 +173,11 @@ def find_tower_files(
         )
     for file, reason in unread:
         losses.pass_over(site_in(Path(file).name), file, reason)
-    return FoundFiles(data, [t for t in found if t.family in METADATA])
+    return FoundFiles(
+        data,
+        [t for t in found if t.family in METADATA],
+        [t for t in found if t.family == COMPANION],
+    )
 
 
 def site_in(name: str) -> str:
@@ -183,7 +191,8 @@ def _recognise_all(
 ) -> tuple[list[TowerFile], list[tuple[str, str]]]:
     """Return the files of a path that the reader reads, and each other file with the reason."""
     results = [recognise(file, keys) for file in files_of(path)]
-    known = [r for r in results if isinstance(r, TowerFile)]
+    known = [r for r in results if isinstance(r, TowerFile) and r.family != COMPANION]
+    beside = [r for r in results if isinstance(r, TowerFile) and r.family == COMPANION]
     packed = [
         r for r in known if r.file.member and r.family in ("tidy", "parquet", "sites", "snapshot")
     ]
@@ -195,7 +204,7 @@ def _recognise_all(
         reasons = [f"a file of the family {known[0].family}"]
     if reasons and not fitting:
         unread.append((str(path), reasons[0]))
-    return fitting, unread
+    return fitting + beside, unread
 
 
 def recognise(file: File, columns: Mapping[str, str] | None = None) -> TowerFile | str | None:
@@ -213,7 +222,7 @@ def recognise(file: File, columns: Mapping[str, str] | None = None) -> TowerFile
     Raises:
         InputError: If it is named as a zip but is none.
     """
-    named = by_name(file)
+    named = by_name(file) or companion(file)
     if named is not None or _is_companion(file.name):
         return named
     suffix = PurePosixPath(file.name.removesuffix(".gz")).suffix.lower()
@@ -276,13 +285,14 @@ def by_name(file: File) -> TowerFile | None:
     return TowerFile(file, family, parts[1], step, delivery, rank)
 
 
-def companion(file: File) -> tuple[str, Step] | None:
-    """Return site and step of an archive's weather from reanalysis; None for any other file."""
+def companion(file: File) -> TowerFile | None:
+    """Return an archive's weather from reanalysis, with site and step; None for any other file."""
     parts = re.sub(r"(\.csv)?(\.gz)?$", "", file.name, flags=re.IGNORECASE).split("_")
-    step = next((cast("Step", p) for p in parts if p in ("HH", "HR")), None)
+    step = next((cast("Step", p) for p in parts if p in _STEPS), None)
     if not _REANALYSES & set(parts) or step is None or not SITE_NAME.fullmatch(parts[1]):
         return None
-    return parts[1], step
+    delivery = tuple(p for p in parts if p not in (*_REANALYSES, *_STEPS))
+    return TowerFile(file, COMPANION, parts[1], step, delivery)
 
 
 def _by_variables(file: File) -> TowerFile | str | None:
