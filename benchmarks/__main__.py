@@ -18,6 +18,7 @@ FAMILIES = (
     "uncertainty",
     "gapfilling",
     "scale",
+    "validation",
     "days",
 )
 """Modules of this folder with ``main``, which takes the remaining arguments."""

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.testing.products import tree
 from uflux_kedro.ensemble import Member
 from uflux_kedro.errors import ConfigurationError
 from uflux_kedro.execution.parameters import DaskParameters
@@ -23,7 +24,10 @@ from uflux_kedro.pipelines.model_training.nodes import (
     track_member,
 )
 from uflux_kedro.uncertainty.parameters import UncertaintyParameters
+from uflux_kedro.validation import fold_progress
+from uflux_kedro.validation.metrics import pooled
 from uflux_kedro.validation.parameters import TrainingParameters
+from uflux_kedro.validation.repeats import seed_of_repeat
 
 PREDICTORS = ("ERA5_TA", "ERA5_SW_IN")
 UNCERTAINTY = UncertaintyParameters.model_validate({})
@@ -395,3 +399,65 @@ def test_stacked_weights_can_be_searched(table, tmp_path):
         }
     )
     assert predict_held_out(blend, table, tmp_path, settings)["prediction"].notna().all()
+
+
+def test_a_worker_trains_the_same_bytes(table, tmp_path, caplog, monkeypatch):
+    """Folds and the final fit run in another process, which reads the rows from a file."""
+    monkeypatch.setattr(fold_progress, "_WORTH_TELLING", 0.0)
+    deep = replace(MEMBER, model="DF21")
+    parameters = TrainingParameters.model_validate(
+        {
+            "n_splits": 3,
+            "model_parameters": {"DF21": {"n_trees": 2, "max_layers": 1}},
+            "fit_with_sites": True,
+        }
+    )
+    there, here = tmp_path / "there", tmp_path / "here"
+    workers = DaskParameters(local_workers=1)
+    with caplog.at_level("INFO"):
+        found = nodes.predict_held_out(deep, table, there, parameters, workers)
+    pd.testing.assert_frame_equal(found, predict_held_out(deep, table, here, parameters))
+    assert tree(there) == tree(here), "finished folds, and no file of rows"
+    assert f"{deep.name}: a fold takes" in caplog.text
+    assert "3 folds at this rate" in caplog.text
+    assert "on 1 workers" in caplog.text
+    assert "3 folds fitted and 0 kept" in caplog.text
+
+    member = nodes.fit_final_model(deep, table, {}, parameters, there, workers)
+    expected = fit_final_model(deep, table, {}, parameters)
+    for name, one in (("worker", member), ("process", expected)):
+        one.save(tmp_path / name)
+    assert tree(tmp_path / "worker") == tree(tmp_path / "process")
+    assert (there / deep.name / "final").is_dir()
+    del member, one
+    assert tree(there) == tree(here), "the worker's folder goes with the member"
+
+
+def test_repeats_split_the_sites_anew_and_leave_the_first_as_it_is(table, sites, tmp_path):
+    """The third repeat by hand: folds and models of its own seed."""
+    once = training().model_copy(update={"search": None})
+    thrice = once.model_copy(update={"repeats": 3})
+    first = predict_held_out(MEMBER, table, tmp_path, once)
+    found = predict_held_out(MEMBER, table, tmp_path, thrice)
+    pd.testing.assert_frame_equal(found[first.columns], first)
+    assert list(found.columns[len(first.columns) :]) == ["prediction_2", "prediction_3"]
+    third = predict_held_out(
+        MEMBER, table, tmp_path, once.model_copy(update={"seed": seed_of_repeat(once.seed, 2)})
+    )
+    np.testing.assert_array_equal(found["prediction_3"], third["prediction"])
+    assert not third["fold"].equals(first["fold"])
+
+    scores, _, _ = score_member(MEMBER, found, table, sites, thrice, UNCERTAINTY)
+    alone, _, _ = score_member(MEMBER, first, table, sites, once, UNCERTAINTY)
+    splits = scores.pop("splits")
+    assert scores["NSE"] == alone["NSE"]
+    nse = [
+        pooled(found.assign(prediction=found[c]))["NSE"]
+        for c in ("prediction", "prediction_2", "prediction_3")
+    ]
+    assert splits["NSE"] == {"low": min(nse), "median": sorted(nse)[1], "high": max(nse)}
+    assert "splits" not in alone
+    flux = nodes.collect_predictions((MEMBER,), found)
+    pd.testing.assert_frame_equal(flux, nodes.collect_predictions((MEMBER,), first))
+    with pytest.raises(ValueError, match="repeats: expected 1 with scheme loso"):
+        TrainingParameters.model_validate({"scheme": "loso", "repeats": 2})

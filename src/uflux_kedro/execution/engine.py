@@ -18,7 +18,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, TypeVar
 
-from joblib import effective_n_jobs
+from joblib import effective_n_jobs, parallel_config
 
 from uflux_kedro.errors import ConfigurationError, InputError
 from uflux_kedro.files import replacing
@@ -142,13 +142,13 @@ class Execution:
             # A computed future, unlike scattered data, survives the loss of its worker.
             everywhere = client.submit(pickle.loads, sent, pure=False)
             futures = client.map(
-                work if folder is None else _with_stored,
+                _on_worker,
                 [everywhere] * len(items),
                 items,
                 [threads] * len(items),
                 retries=self.retries,
                 pure=False,
-                **({} if folder is None else {"work": work}),
+                work=work,
             )
             for _, result in completed(futures, loop=client.loop, with_results=True):
                 yield result
@@ -191,9 +191,11 @@ def _sent(shared: Any, folder: Path | None) -> Iterator[bytes]:
         path.unlink(missing_ok=True)
 
 
-def _with_stored(stored: _Stored, item: Any, threads: int, *, work: Callable[..., Any]) -> Any:
-    """Call ``work`` with the data of a file."""
-    return work(_read(stored), item, threads)
+def _on_worker(shared: Any, item: Any, threads: int, *, work: Callable[..., Any]) -> Any:
+    """Call ``work`` on a worker, with data that came with the task or are in a file."""
+    # Workers are daemons, to which joblib allows one thread, lest they start processes.
+    with parallel_config("threading"):
+        return work(_read(shared) if isinstance(shared, _Stored) else shared, item, threads)
 
 
 @lru_cache(maxsize=2)

@@ -41,6 +41,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "importance": ["importance_by_site", "mean_importance"],
         "metrics": ["METRICS", "pooled", "score", "score_by_site"],
         "parameters": ["SearchParameters", "TrainingParameters"],
+        "repeats": ["join_repeats", "scores_over_splits"],
         "search": ["SiteSearchRegressor"],
         "search_space": ["ParameterRange"],
         "skill": ["skill_by_group", "skill_by_part"],

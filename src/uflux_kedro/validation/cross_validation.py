@@ -74,6 +74,10 @@ class _Data:
     y: NDArray[np.floating]
     groups: NDArray[np.str_] | None
 
+    def __reduce__(self) -> tuple:
+        # Another process has libraries of its own.
+        return _Data, (self.X, self.y, self.groups)
+
     @cached_property
     def digest(self) -> str:
         return digest_of(*(a for a in (self.X, self.y, self.groups) if a is not None))

@@ -60,6 +60,10 @@ class TrainingParameters(Parameters):
     n_splits: int = Field(5, ge=2)
     """Number of folds of ``kfold`` and ``blocks``."""
 
+    repeats: PositiveInt = 1
+    """Number of times that ``kfold`` and ``blocks`` split the sites anew. Scores, intervals and maps
+    are those of the first; lowest, median and highest of all are ``splits`` of ``scores.json``."""
+
     block_size: float = Field(5.0, gt=0, le=90)
     """Edge of a region of ``blocks``, degrees."""
 
@@ -86,6 +90,14 @@ class TrainingParameters(Parameters):
 
     search: SearchParameters | None = None
     """Search of settings; null keeps those of ``model_parameters`` and the defaults."""
+
+    @model_validator(mode="after")
+    def _several_splits(self) -> TrainingParameters:
+        if self.scheme == "loso" and self.repeats > 1:
+            raise ValueError(
+                f"repeats: expected 1 with scheme loso, which has only one split, found {self.repeats}"
+            )
+        return self
 
     @field_validator("n_jobs")
     @classmethod

@@ -43,14 +43,32 @@ def predict_held_out(
     """Predict every site by models that never saw it.
 
     The choice of their predictors and the search of their settings never saw it either. Folds are
-    fitted on threads, or on workers.
+    fitted on threads, or on workers. Of several repeats, the first is the one whose predictions
+    are used; those of the others show how far scores depend on the split.
     """
+    from uflux_kedro.validation.repeats import join_repeats, seed_of_repeat
+
+    rows = _usable(member, training_table, parameters)
+    tables = []
+    for repeat in range(parameters.repeats):
+        seed = seed_of_repeat(parameters.seed, repeat)
+        of_repeat = parameters.model_copy(update={"seed": seed})
+        tables.append(_predict_once(member, rows, fold_cache / member.name, of_repeat, dask))
+    return join_repeats(tables)
+
+
+def _predict_once(
+    member: Member,
+    rows: pd.DataFrame,
+    cache_folder: Path,
+    parameters: TrainingParameters,
+    dask: DaskParameters,
+) -> pd.DataFrame:
     from uflux_kedro.validation.choice import ColumnsRegressor
     from uflux_kedro.validation.cross_validation import held_out_predictions
     from uflux_kedro.validation.folds import make_folds
 
     search = _search_of(member, parameters)
-    rows = _usable(member, training_table, parameters)
     X, y, sites = _arrays(member, rows)
     with_sites = _with_sites(member, parameters, rows)
     folds = make_folds(parameters.scheme, rows, parameters)
@@ -79,7 +97,7 @@ def predict_held_out(
         folds,
         fit_with_sites=search is not None or with_sites,
         execution=dask.execution(parameters.n_jobs),
-        cache_folder=fold_cache / member.name,
+        cache_folder=cache_folder,
         progress=member.name,
     )
 
@@ -99,6 +117,7 @@ def score_member(
     from uflux_kedro.uncertainty.calibration import judge
     from uflux_kedro.validation.bootstrap import confidence_intervals
     from uflux_kedro.validation.metrics import pooled, score_by_site
+    from uflux_kedro.validation.repeats import scores_over_splits
     from uflux_kedro.validation.skill import skill_by_group, skill_by_part
     from uflux_kedro.validation.skill_by_step import site_summaries, skill_by_step
 
@@ -113,6 +132,8 @@ def score_member(
         "intervals": intervals[["low", "high"]].to_dict("index"),
         "steps": skill_by_step(predictions).reset_index().to_dict("records"),
     }
+    splits = scores_over_splits(predictions)
+    scores |= {"splits": splits} if splits else {}
     known = training_table[list(dict.fromkeys(["site_id", "time", "IGBP", *member.predictors]))]
     scores |= judge(
         predictions.merge(known, on=["site_id", "time"]), member.predictors, uncertainty
@@ -212,6 +233,8 @@ def track_member(
     for metric in ("NSE", "RMSE"):
         low_high = scores["intervals"][metric]
         numbers |= {f"{metric}_{end}": value for end, value in low_high.items()}
+        over_splits = scores.get("splits", {}).get(metric, {})
+        numbers |= {f"{metric}_splits_{end}": value for end, value in over_splits.items()}
     steps = pd.DataFrame(scores["steps"])
     numbers |= metrics_of_steps(steps)
     params = {
@@ -304,9 +327,11 @@ def compare_with_reference(
 
 def collect_predictions(members: tuple[Member, ...], *predictions: pd.DataFrame) -> pd.DataFrame:
     """Concatenate the held-out predictions of all members of a flux."""
+    from uflux_kedro.validation.repeats import first_repeat
+
     return pd.concat(
         [
-            table.assign(predictor_set=member.predictor_set)
+            first_repeat(table).assign(predictor_set=member.predictor_set)
             for member, table in zip(members, predictions, strict=True)
         ],
         ignore_index=True,
