@@ -292,3 +292,20 @@ def test_a_month_with_missing_days_is_dropped():
     found = scores(compare_with_peer(ours, "GPP", peer))
     assert found["months"] == 11
     assert found["bias"] == pytest.approx(0)
+
+
+def test_daily_products_are_compared_by_day_and_others_by_month():
+    """Three days are enough for a daily truth; months need months."""
+
+    def days_of(product):
+        days = pd.date_range("2003-07-01", periods=3, name="time")
+        bounds = np.stack([days, days + pd.offsets.Day()], axis=1)
+        return product.isel(time=slice(3)).assign(time=days, time_bnds=(("time", "bnds"), bounds))
+
+    truth = days_of(make_product(values=3.0))
+    ours = days_of(make_product(values=5.0)).isel(time=slice(1, 3))
+    found = compare_with_peer(ours, "GPP", truth)
+    assert found["product_series"].sizes["time"] == 2
+    assert scores(found)["bias"] == pytest.approx(2)
+    with pytest.raises(InputError, match="a month in full"):
+        compare_with_peer(ours, "GPP", make_product(start="2003-07-01"))

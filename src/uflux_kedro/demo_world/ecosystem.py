@@ -7,6 +7,7 @@ available energy.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -101,7 +102,7 @@ def make_ecosystem(earth: Earth, climate: Climate, CO2: Array, fields: RandomFie
     )
     water, snow = _water_balance(P, TA, potential)
     cover = _land_cover(earth, TA, P, potential, fields)
-    traits = _traits(cover)
+    traits = class_traits(cover)
 
     lai = _leaf_area(traits, TA, water, fields.static("vigour", 700)[land])
     fapar = 0.95 * (1 - np.exp(-0.5 * lai))
@@ -109,20 +110,19 @@ def make_ecosystem(earth: Earth, climate: Climate, CO2: Array, fields: RandomFie
         traits, lai, snow, water, fields.static("soil colour", 900)[land]
     )
 
-    albedo = 0.55 * (RED + BLUE) / 2 + 0.45 * NIR
-    NETRAD = _net_radiation(SW_IN, LW_IN, TA, albedo)
-    warming = TA - np.concatenate([TA[:1], TA[:-1]])
-    G = np.exp(-0.4 * lai) * (1.2 * warming + 0.04 * NETRAD) + 0.4 * warming
+    weather = {"TA": TA, "TS": TS, "PA": PA, "SW_IN": SW_IN, "LW_IN": LW_IN, "VPD": VPD}
     stress = np.clip(0.1 + 1.25 * water, 0, 1)
-    GPP = _gpp(TA, VPD, PA, CO2, SW_IN=SW_IN, fapar=fapar) * traits["light_use"] * stress
-    sink = traits["sink"] + 0.05 * fields.static("sink", 800)[land]
-    RECO = _respiration(GPP, TS, water, sink)
-
-    # Leaves use water of all the soil, bare ground only that near its surface.
-    conductance = fapar / 0.95 * stress * (1 - 0.15 * np.tanh(VPD / 20))
-    wetness = conductance * 1.06 + (1 - fapar / 0.95) * np.minimum(0.05 + 0.9 * water**1.5, 1)
-    LE = np.maximum(priestley_taylor(TA, PA, NETRAD - G), 0) * wetness + 1.0
-    fluxes = {"GPP": GPP, "RECO": RECO, "NEE": RECO - GPP, "H": NETRAD - G - LE, "LE": LE}
+    fluxes, NETRAD, G = exchange(
+        weather,
+        CO2,
+        lai=lai,
+        fapar=fapar,
+        albedo=0.55 * (RED + BLUE) / 2 + 0.45 * NIR,
+        water=water,
+        warming=TA - np.concatenate([TA[:1], TA[:-1]]),
+        traits=traits,
+        sink=traits["sink"] + 0.05 * fields.static("sink", 800)[land],
+    )
     return Ecosystem(
         cover=cover,
         climate=_koeppen(TA, P),
@@ -138,19 +138,79 @@ def make_ecosystem(earth: Earth, climate: Climate, CO2: Array, fields: RandomFie
     )
 
 
+def exchange(
+    weather: Mapping[str, Array],
+    CO2: Array,
+    *,
+    lai: Array,
+    fapar: Array,
+    albedo: Array,
+    water: Array,
+    warming: Array,
+    traits: Mapping[str, Array],
+    sink: Array,
+) -> tuple[dict[str, Array], Array, Array]:
+    """Return the fluxes of an ecosystem in given weather.
+
+    Args:
+        weather: TA, TS, PA, SW_IN, LW_IN, VPD, (time, cell).
+        CO2: Mole fraction of the air, (time,).
+        lai: Leaf area index, (time, cell).
+        fapar: Share of photosynthetic light that leaves absorb, likewise.
+        albedo: Share of sunlight that is reflected, likewise.
+        water: Soil water as a share of its capacity, likewise.
+        warming: Warming of the air against the time before, K, likewise.
+        traits: Traits of the class, (cell,).
+        sink: Share of GPP kept, (cell,).
+
+    Returns:
+        GPP, RECO, NEE, H and LE; net radiation; ground heat flux, (time, cell) each.
+    """
+    TA, TS, PA, SW_IN, LW_IN, VPD = (
+        weather[n] for n in ("TA", "TS", "PA", "SW_IN", "LW_IN", "VPD")
+    )
+    NETRAD = _net_radiation(SW_IN, LW_IN, TA, albedo)
+    G = np.exp(-0.4 * lai) * (1.2 * warming + 0.04 * NETRAD) + 0.4 * warming
+    stress = np.clip(0.1 + 1.25 * water, 0, 1)
+    GPP = _gpp(TA, VPD, PA, CO2, SW_IN=SW_IN, fapar=fapar) * traits["light_use"] * stress
+    RECO = _respiration(GPP, TS, water, sink)
+
+    # Leaves use water of all the soil, bare ground only that near its surface.
+    conductance = fapar / 0.95 * stress * (1 - 0.15 * np.tanh(VPD / 20))
+    wetness = conductance * 1.06 + (1 - fapar / 0.95) * np.minimum(0.05 + 0.9 * water**1.5, 1)
+    LE = np.maximum(priestley_taylor(TA, PA, NETRAD - G), 0) * wetness + 1.0
+    fluxes = {"GPP": GPP, "RECO": RECO, "NEE": RECO - GPP, "H": NETRAD - G - LE, "LE": LE}
+    return fluxes, NETRAD, G
+
+
+def water_balance_by(
+    P: Array, TA: Array, SW_IN: Array, LW_IN: Array, PA: Array, days: float
+) -> Array:
+    """Return soil water as a share of its capacity, (time, cell), in steps of ``days``."""
+    clear_ground = _net_radiation(SW_IN, LW_IN, TA, np.full_like(TA, 0.2))
+    potential = evapotranspiration_from_le(
+        priestley_taylor(TA, PA, np.maximum(clear_ground, 0)), TA
+    )
+    return _water_balance(P, TA, potential, days, round(365 / days))[0]
+
+
 def _net_radiation(SW_IN: Array, LW_IN: Array, TA: Array, albedo: Array) -> Array:
     # The surface is warmer than the air in sunshine, and colder in winter.
     surface = TA + ZERO_CELSIUS - 5 + 0.03 * SW_IN
     return (1 - albedo) * SW_IN + 0.97 * (LW_IN - STEFAN_BOLTZMANN * surface**4)
 
 
-def _water_balance(P: Array, TA: Array, potential: Array) -> tuple[Array, Array]:
+def _water_balance(
+    P: Array, TA: Array, potential: Array, days: float = DAYS_PER_MONTH, year: int = 12
+) -> tuple[Array, Array]:
     """Simulate soil water as a bucket below a store of snow.
 
     Args:
         P: Precipitation, mm d-1.
         TA: Air temperature, degC.
         potential: Evaporation from wet ground, mm d-1.
+        days: Days of a step.
+        year: Steps of a year.
 
     Returns:
         Soil water as a share of its capacity, and snow, mm; both (month, cell).
@@ -160,13 +220,13 @@ def _water_balance(P: Array, TA: Array, potential: Array) -> tuple[Array, Array]
     snow = np.zeros(P.shape[1])
     waters, snows = np.empty_like(P), np.empty_like(P)
     # The first year runs twice, since both stores start from arbitrary values.
-    for month in [*range(12), *range(len(P))]:
-        snow = snow + P[month] * frozen[month] * DAYS_PER_MONTH
-        melt = np.minimum(snow, np.maximum(TA[month] + 1, 0) * 2.5 * DAYS_PER_MONTH)
+    for month in [*range(year), *range(len(P))]:
+        snow = snow + P[month] * frozen[month] * days
+        melt = np.minimum(snow, np.maximum(TA[month] + 1, 0) * 2.5 * days)
         snow = np.minimum(snow - melt, 1000)
-        supply = P[month] * (1 - frozen[month]) * DAYS_PER_MONTH + melt
+        supply = P[month] * (1 - frozen[month]) * days + melt
         share = np.minimum(water + supply, _SOIL_WATER_CAPACITY) / _SOIL_WATER_CAPACITY
-        loss = potential[month] * np.minimum(1.3 * share, 1) * DAYS_PER_MONTH
+        loss = potential[month] * np.minimum(1.3 * share, 1) * days
         water = np.clip(water + supply - loss, 0.02 * _SOIL_WATER_CAPACITY, _SOIL_WATER_CAPACITY)
         # The month's mean is approximated by its start and end.
         waters[month] = 0.5 * (share + water / _SOIL_WATER_CAPACITY)
@@ -229,7 +289,7 @@ def _land_cover(
     return np.select([rule for rule, _ in rules], codes, IGBP_CLASSES["EBF"]).astype(np.int8)
 
 
-def _traits(cover: NDArray[np.int8]) -> dict[str, Array]:
+def class_traits(cover: NDArray[np.int8]) -> dict[str, Array]:
     """Return the traits of each cell's class, (cell,) each."""
     table = np.zeros((len(IGBP_CLASSES), 5))
     for name, values in _CLASS_TRAITS.items():

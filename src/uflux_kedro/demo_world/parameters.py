@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field, model_validator
 
 from uflux_kedro.schemas import Parameters
@@ -10,6 +12,8 @@ from uflux_kedro.schemas import Parameters
 class DemoWorldParameters(Parameters):
     """The block ``demo_world``: the simulated Earth. The same parameters give the same files."""
 
+    step: Literal["month", "day"] = "month"
+    """Step of the towers, of ERA5 and of the true fluxes; satellites and CFSv2 are monthly."""
     seed: int = Field(default=1, ge=0)
     """Seed of every random draw."""
     resolution: float = Field(default=2.0, ge=0.25, le=15)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import xarray as xr
 
 from uflux_kedro.biophysics.radiation import ZERO_CELSIUS
 from uflux_kedro.biophysics.vapour_pressure import saturation_vapour_pressure, specific_humidity
+from uflux_kedro.demo_world.days import Days
 from uflux_kedro.demo_world.earth import Array
 from uflux_kedro.demo_world.files import NetCDF, month_starts
 from uflux_kedro.demo_world.simulation import World
@@ -40,10 +41,15 @@ _CFSV2_UNITS = {
 }  # fmt: skip
 
 
-def era5_files(world: World) -> Iterator[NetCDF]:
-    """Yield ERA5 files by year, in the format of the Climate Data Store since 2024."""
+def era5_files(world: World, days: Days | None = None) -> Iterator[NetCDF]:
+    """Yield ERA5 files by year, in the format of the Climate Data Store since 2024.
+
+    Args:
+        world: The world.
+        days: Its days, for daily statistics; None for monthly means.
+    """
     parameters = world.parameters
-    seen = _seen(world, "ERA5", parameters.climate_error)
+    seen = _seen(world, "ERA5", parameters.climate_error, days.weather if days else None)
     variables = {
         "t2m": seen["TA"] + ZERO_CELSIUS,
         "d2m": seen["TD"] + ZERO_CELSIUS,
@@ -62,25 +68,29 @@ def era5_files(world: World) -> Iterator[NetCDF]:
         "number": ((), 0, {"long_name": "ensemble member numerical id"}),
     }
     for index, year in enumerate(parameters.years):
-        months = slice(12 * index, 12 * index + 12)
+        rows: slice | np.ndarray = slice(12 * index, 12 * index + 12)
+        times, word = month_starts(year), "monthly"
+        if days:
+            rows, word = np.flatnonzero(days.times.year == year), "daily"
+            times = days.times[rows]
         dataset = xr.Dataset(
             {
                 name: (
                     ("valid_time", "latitude", "longitude"),
-                    _at_nodes(values[months]).astype(np.float32),
+                    _at_nodes(values[rows]).astype(np.float32),
                     {"units": _ERA5_UNITS[name]},
                 )
                 for name, values in variables.items()
             },
             coordinates
             | {
-                "valid_time": ("valid_time", month_starts(year), {"standard_name": "time"}),
-                "expver": ("valid_time", np.full(12, "0001")),
+                "valid_time": ("valid_time", times, {"standard_name": "time"}),
+                "expver": ("valid_time", np.full(len(times), "0001")),
             },
             {"Conventions": "CF-1.7", "institution": "Simulated, in the format of ECMWF ERA5"},
         )
         time = {"units": "seconds since 1970-01-01", "dtype": "int64"}
-        yield NetCDF(f"ERA5/era5_monthly_{year}.nc", dataset, {"valid_time": time})
+        yield NetCDF(f"ERA5/era5_{word}_{year}.nc", dataset, {"valid_time": time})
 
 
 def cfsv2_files(world: World) -> Iterator[NetCDF]:
@@ -124,11 +134,13 @@ def cfsv2_files(world: World) -> Iterator[NetCDF]:
         yield NetCDF(f"CFSV2/cfsv2_monthly_{year}.nc", dataset, {"time": time})
 
 
-def _seen(world: World, system: str, scale: float) -> dict[str, Array]:
-    """Return the weather of one system, with smooth constant errors and errors of each month."""
+def _seen(
+    world: World, system: str, scale: float, weather: Mapping[str, Array] | None = None
+) -> dict[str, Array]:
+    """Return the weather of one system, with smooth constant errors and errors of each month or day."""
     seen = {}
     for name, (constant, monthly) in _ERRORS.items():
-        truth: Array = getattr(world.climate, name)
+        truth: Array = getattr(world.climate, name) if weather is None else weather[name]
         error = constant * world.fields.static(f"{system} {name}, lasting", 1200)
         error = error + monthly * world.fields.monthly(f"{system} {name}", 700, len(truth), 0.3)
         seen[name] = truth * np.exp(scale * error) if name in _RELATIVE else truth + scale * error

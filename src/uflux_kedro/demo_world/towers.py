@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from uflux_kedro.biophysics.vapour_pressure import vpd_from_dewpoint
+from uflux_kedro.demo_world.days import Days
 from uflux_kedro.demo_world.earth import Array
 from uflux_kedro.demo_world.ecosystem import CLIMATES
 from uflux_kedro.demo_world.files import zip_bytes
@@ -61,7 +62,7 @@ class Tower:
         cell: Index among the land cells.
         latitude: Degrees north, within the cell.
         longitude: Degrees east, within the cell.
-        table: FLUXNET2015 columns, one row per month; missing values are -9999.
+        table: FLUXNET2015 columns, one row per month or day; missing values are -9999.
     """
 
     site_id: str
@@ -75,17 +76,21 @@ class Tower:
 
         A last column says that the tower is simulated.
         """
-        years = (
-            f"{self.table['TIMESTAMP'].iloc[0] // 100}-{self.table['TIMESTAMP'].iloc[-1] // 100}"
-        )
+        first, last = (str(self.table["TIMESTAMP"].iloc[end]) for end in (0, -1))
+        years, step = f"{first[:4]}-{last[:4]}", "DD" if len(first) == 8 else "MM"
         stem = f"FLX_{self.site_id}_FLUXNET2015_FULLSET"
         table = self.table.assign(**{WORD: 1})
         text = table.to_csv(index=False, float_format="%.6g", lineterminator="\n")
-        return f"{stem}_{years}_1-4.zip", zip_bytes(f"{stem}_MM_{years}_1-4.csv", text)
+        return f"{stem}_{years}_1-4.zip", zip_bytes(f"{stem}_{step}_{years}_1-4.csv", text)
 
 
-def make_towers(world: World) -> list[Tower]:
-    """Place towers, most of them in Europe and North America, and simulate measurements."""
+def make_towers(world: World, days: Days | None = None) -> list[Tower]:
+    """Place towers, most of them in Europe and North America, and simulate measurements.
+
+    Args:
+        world: The world.
+        days: Its days, for daily tables; None for monthly ones.
+    """
     earth = world.earth
     rows, columns = np.nonzero(earth.land)
     rng = world.fields.generator("tower places")
@@ -96,7 +101,7 @@ def make_towers(world: World) -> list[Tower]:
         world.parameters.n_towers,
         rng,
     )
-    return _set_up(world, cells, "tower", rng)
+    return _set_up(world, cells, "tower", rng, days)
 
 
 def towers_at(world: World, cells: Sequence[int], name: str) -> list[Tower]:
@@ -114,8 +119,16 @@ def towers_at(world: World, cells: Sequence[int], name: str) -> list[Tower]:
     return _set_up(world, cells, name, world.fields.generator(f"{name} places"))
 
 
-def _set_up(world: World, cells: Sequence[int], name: str, rng: np.random.Generator) -> list[Tower]:
-    earth, climate, ecosystem = world.earth, world.climate, world.ecosystem
+def _set_up(
+    world: World,
+    cells: Sequence[int],
+    name: str,
+    rng: np.random.Generator,
+    days: Days | None = None,
+) -> list[Tower]:
+    earth = world.earth
+    weather = days.weather if days else vars(world.climate)
+    state, CO2 = (days, days.CO2) if days else (world.ecosystem, world.CO2)
     rows, columns = np.nonzero(earth.land)
     latitude, longitude = earth.latitude[rows], earth.longitude[columns]
     towers = []
@@ -124,12 +137,13 @@ def _set_up(world: World, cells: Sequence[int], name: str, rng: np.random.Genera
         prefix = _REGIONS[_region(latitude[cell], longitude[cell])][0]
         site_id = f"{prefix}-D{number + 1:02d}"
         truth = {
-            variable: getattr(climate, variable)[:, rows[cell], columns[cell]].astype(float)
+            variable: weather[variable][:, rows[cell], columns[cell]].astype(float)
             for variable in ("TA", "TD", "SW_IN", "LW_IN", "PA", "P", "U", "V")
         }
-        truth |= {flux: values[:, cell] for flux, values in ecosystem.fluxes.items()}
-        truth |= {"NETRAD": ecosystem.NETRAD[:, cell], "G": ecosystem.G[:, cell], "CO2": world.CO2}
-        table = _measure(truth, world.parameters, world.fields.generator(f"{name} {number}"))
+        truth |= {flux: values[:, cell] for flux, values in state.fluxes.items()}
+        truth |= {"NETRAD": state.NETRAD[:, cell], "G": state.G[:, cell], "CO2": CO2}
+        rng_of_tower = world.fields.generator(f"{name} {number}")
+        table = _measure(truth, world.parameters, rng_of_tower, days.times if days else None)
         towers.append(
             Tower(
                 site_id,
@@ -201,16 +215,23 @@ def _places(
 
 
 def _measure(
-    truth: dict[str, Array], parameters: DemoWorldParameters, rng: np.random.Generator
+    truth: dict[str, Array],
+    parameters: DemoWorldParameters,
+    rng: np.random.Generator,
+    days: pd.DatetimeIndex | None = None,
 ) -> pd.DataFrame:
-    """Return the monthly table of one tower."""
+    """Return the table of one tower, by months or by ``days``."""
     first, last = _record(len(parameters.years), rng)
-    truth = {name: values[12 * first : 12 * last] for name, values in truth.items()}
     years = range(parameters.first_year + first, parameters.first_year + last)
-    months = 12 * len(years)
+    rows, stamps = slice(12 * first, 12 * last), [100 * y + m for y in years for m in range(1, 13)]
+    if days is not None:
+        rows = slice(*days.searchsorted([pd.Timestamp(y, 1, 1) for y in (years[0], years[-1] + 1)]))
+        stamps = [int(day) for day in days[rows].strftime("%Y%m%d")]
+    truth = {name: values[rows] for name, values in truth.items()}
+    months = len(stamps)
 
     # A dictionary, since a table takes longer to add a column to than to compute it.
-    table = {"TIMESTAMP": np.array([100 * y + m for y in years for m in range(1, 13)])}
+    table = {"TIMESTAMP": np.array(stamps)}
     weather = {
         "TA_F": truth["TA"],
         "SW_IN_F": truth["SW_IN"],

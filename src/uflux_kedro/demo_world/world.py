@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from uflux_kedro.demo_world.days import Days, simulate_days
 from uflux_kedro.demo_world.files import Ledger, NetCDF, month_starts, write_whole
 from uflux_kedro.demo_world.parameters import DemoWorldParameters
 from uflux_kedro.demo_world.reanalyses import cfsv2_files, era5_files
@@ -51,12 +52,13 @@ def write_demo_world(
     """
     ledger = Ledger(raw_folder, SOURCES)
     world = simulate(parameters)
-    write_whole(truth_folder / "fluxes.nc", _true_fluxes(world).write)
+    days = simulate_days(world) if parameters.step == "day" else None
+    write_whole(truth_folder / "fluxes.nc", _true_fluxes(world, days).write)
 
-    for grid in _grids(world):
+    for grid in _grids(world, days=days):
         ledger.write(grid.file, grid.write)
 
-    towers = make_towers(world)
+    towers = make_towers(world, days)
     contents = {f"towers/{name}": content for name, content in (t.archive() for t in towers)}
     contents["towers/sites.csv"] = site_table(world, towers).to_csv(index=False).encode()
     contents[_CO2_FILE] = _noaa_table(world).encode()
@@ -79,9 +81,11 @@ def write_grids(world: World, folder: Path, sources: Collection[str] = SOURCES) 
         write_whole(folder / _CO2_FILE, lambda path: path.write_text(_noaa_table(world)))
 
 
-def _grids(world: World, sources: Collection[str] = SOURCES) -> Iterator[NetCDF]:
+def _grids(
+    world: World, sources: Collection[str] = SOURCES, days: Days | None = None
+) -> Iterator[NetCDF]:
     makers = (
-        (("ERA5",), era5_files),
+        (("ERA5",), partial(era5_files, days=days)),
         (("CFSV2",), cfsv2_files),
         (("MODIS", "AVHRR"), reflectance_files),
         (("GOME2", "GOSAT755", "GOSAT772", "OCO2"), sif_files),
@@ -109,14 +113,18 @@ def _noaa_table(world: World) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _true_fluxes(world: World) -> NetCDF:
+def _true_fluxes(world: World, days: Days | None) -> NetCDF:
     earth, parameters = world.earth, world.parameters
     times = pd.DatetimeIndex(np.concatenate([month_starts(year) for year in parameters.years]))
     ends = times + pd.offsets.MonthBegin(1)
+    fluxes, step = world.ecosystem.fluxes, "monthly"
+    if days:
+        times, ends = days.times, days.times + pd.offsets.Day()
+        fluxes, step = days.fluxes, "daily"
     variables: dict[str, tuple] = {
         "time_bnds": (("time", "bnds"), np.stack([times, ends], axis=1)),
     }
-    for name, flux in world.ecosystem.fluxes.items():
+    for name, flux in fluxes.items():
         grid = np.full((len(times), *earth.land.shape), np.nan, dtype=np.float32)
         grid[:, earth.land] = flux
         attributes = VARIABLES[name].cf_attributes() | {"cell_methods": "time: mean"}
@@ -138,7 +146,7 @@ def _true_fluxes(world: World) -> NetCDF:
         },
         {
             "Conventions": "CF-1.11",
-            "title": "True monthly fluxes of the demo world",
+            "title": f"True {step} fluxes of the demo world",
             "source": f"Simulation, {parameters.model_dump_json()}",
         },
     )

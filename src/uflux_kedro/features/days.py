@@ -18,7 +18,7 @@ from uflux_kedro.gridding.sampling import sample_at_sites
 from uflux_kedro.lazy import pd, xr
 from uflux_kedro.simulated import marked
 
-_BLOCK_BYTES = 2**25
+_BLOCK_BYTES = 2**23
 """Bytes of one field of a block of days."""
 
 

@@ -13,8 +13,6 @@ import numpy as np
 
 from uflux_kedro.errors import InputError
 from uflux_kedro.lazy import pd, xr
-from uflux_kedro.readers.grids import stored_means
-from uflux_kedro.readers.grids.stored_record import record_of
 
 logger = logging.getLogger(__name__)
 
@@ -106,6 +104,9 @@ def _means_of_stored(
     fields: xr.Dataset, inside: list[slice], overlaps: list[np.ndarray]
 ) -> dict[str, Any]:
     """Return means of the variables that are read from files unchanged, made while unpacking them."""
+    from uflux_kedro.readers.grids import stored_means
+    from uflux_kedro.readers.grids.stored_record import record_of
+
     found = {}
     for name, data in fields.data_vars.items():
         record = record_of(data)

@@ -7,7 +7,7 @@ months with a value in both count.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,7 @@ import xarray as xr
 from uflux_kedro.errors import InputError
 from uflux_kedro.gridding.cells import cell_area
 from uflux_kedro.gridding.conservative import mean_by_area
-from uflux_kedro.gridding.means import monthly_means
+from uflux_kedro.gridding.means import means_over
 from uflux_kedro.statistics.means import period_days
 from uflux_kedro.variables import VARIABLES
 
@@ -57,8 +57,12 @@ _SERIES = {"days": "1", "common_area": "km2", "product_series": None, "peer_seri
 would read "d" as a duration."""
 
 
+def _of_days(cube: xr.Dataset) -> bool:
+    return bool((period_days(cube) == 1).all())
+
+
 def compare_with_peer(product: xr.Dataset, variable: str, peer: xr.Dataset) -> xr.Dataset:
-    """Compare a product with a peer.
+    """Compare a product with a peer, by days where both are of days, else by months.
 
     Args:
         product: ``variable`` (time, latitude, longitude) and its ``_std``, with ``time_bnds``;
@@ -78,15 +82,16 @@ def compare_with_peer(product: xr.Dataset, variable: str, peer: xr.Dataset) -> x
         InputError: If they have no month or no cell in common.
     """
     ours, theirs = _fields(product, variable), _fields(peer, variable)
-    ours = monthly_means(ours, "product", whole=True)
+    span: Literal["day", "month"] = "day" if _of_days(ours) and _of_days(theirs) else "month"
+    ours = means_over(ours, "product", span, whole=True)
     theirs = theirs.drop_vars(f"{variable}_std", errors="ignore")
-    theirs = monthly_means(theirs, "peer", whole=True)
+    theirs = means_over(theirs, "peer", span, whole=True)
     months = ours.indexes["time"].intersection(theirs.indexes["time"])
     if months.empty:
         raise InputError(
             "peer",
             "time",
-            expected=f"months in common with the product, {_span(ours)}",
+            expected=f"{span}s in common with the product, {_span(ours)}",
             found=_span(theirs),
         )
     ours, theirs = _on_one_grid(ours.sel(time=months), theirs.sel(time=months))

@@ -27,7 +27,6 @@ from uflux_kedro.readers.grids.guards import (
 )
 from uflux_kedro.readers.grids.kinds import require_kind
 from uflux_kedro.readers.grids.periods import (
-    COMPOSITES,
     date_in_name,
     require_times,
     step_among,
@@ -36,19 +35,15 @@ from uflux_kedro.readers.grids.periods import (
     with_periods,
 )
 from uflux_kedro.readers.grids.stored_array import from_file
-from uflux_kedro.readers.grids.stored_maps import StoredMaps, located, packing_of
-from uflux_kedro.readers.grids.stored_record import (
-    Geometry,
-    StoredRecord,
-    joined,
-    lazily_of,
-    record_of,
+from uflux_kedro.readers.grids.stored_pieces import (
+    most_times,
+    stored_maps,
+    stored_pieces,
+    unit_of,
 )
-from uflux_kedro.readers.units import conversion, to_canonical
+from uflux_kedro.readers.grids.stored_record import joined, lazily_of, record_of
+from uflux_kedro.readers.units import to_canonical
 from uflux_kedro.variables import VARIABLES
-
-_MONTHS_PER_CHUNK, _SHORT_PERIODS_PER_CHUNK = 12, 744
-"""Most times in a block: a year of months, a month of hours."""
 
 _PACKING = 1e-6
 """Largest rounding error of unpacking in single precision."""
@@ -154,10 +149,11 @@ def _pieces(
     times_of(dataset, path)
     _require_numbers(dataset, chosen.values(), path)
     flags = [source.flags[0]] if source.flags and source.flags[0] in dataset.data_vars else []
-    most = _most_times(source)
-    stored = {} if flags else _stored_maps(dataset, path, chosen, source)
+    most = most_times(source)
+    stored = {} if flags else stored_maps(dataset, path, chosen, source)
     if stored:
-        yield from _stored_pieces(dataset, path, source, stored, seen)
+        yield from stored_pieces(dataset, path, source, stored, seen)
+        dataset.close()  # an open file takes megabytes, and the library is not needed for it again
         return
     dataset = from_file(dataset[[*chosen.values(), *flags]], path, most)
     if flags:
@@ -167,7 +163,7 @@ def _pieces(
         dataset = dataset.map(_divided, keep_attrs=True)
     if source.fill is not None:
         dataset = dataset.where(abs(dataset - source.fill) > _PACKING)
-    units = {str(v): _unit(data, path, source) for v, data in dataset.data_vars.items()}
+    units = {str(v): unit_of(data, path, source) for v, data in dataset.data_vars.items()}
     for name, data in dataset.data_vars.items():
         if source.is_accumulated(str(name)) or name in seen:
             continue
@@ -196,56 +192,6 @@ def _require_numbers(dataset: xr.Dataset, names: Iterable[str], path: Path) -> N
             raise InputError(path, alias, expected="numbers", found=found)
 
 
-def _most_times(source: GridSource) -> int:
-    return _MONTHS_PER_CHUNK if source.step in ("month", *COMPOSITES) else _SHORT_PERIODS_PER_CHUNK
-
-
-def _stored_maps(
-    dataset: xr.Dataset, path: Path, chosen: Mapping[str, str], source: GridSource
-) -> dict[str, StoredMaps]:
-    """Return the maps of a file by canonical name, if they can be unpacked without its library."""
-    if source.divides or source.fill is not None:
-        return {}
-    found = {}
-    chunks = located(dataset, path, list(chosen.values()))
-    for name, alias in chosen.items():
-        if not chunks:
-            return {}
-        unit = _unit(dataset[alias], path, source)
-        to_canonical(0.0, unit, VARIABLES[name], path)  # names a unit that does not convert
-        factor, shift = conversion(unit, VARIABLES[name].unit)
-        packing = packing_of(dataset[alias], chunks[alias].dtype, factor, shift)
-        if packing is None:
-            return {}
-        sums = source.is_accumulated(name)
-        found[name] = StoredMaps(chunks[alias], alias, name, unit, source.step, sums, packing)
-    return found
-
-
-def _stored_pieces(
-    dataset: xr.Dataset,
-    path: Path,
-    source: GridSource,
-    stored: Mapping[str, StoredMaps],
-    seen: set[str],
-) -> Iterable[xr.DataArray]:
-    for name, maps in stored.items():
-        if not maps.accumulated and name not in seen:
-            maps.values(0, 1)  # a wrong unit is found here already
-    axes = ("latitude", "longitude")
-    index = {f"_{d}": (d, np.arange(dataset.sizes[d])) for d in axes}
-    grid = xr.Dataset(index, {d: dataset[d] for d in (*axes, "time") if d in dataset.coords})
-    grid = normalise_grid(grid, path)
-    rows, columns = (grid[f"_{d}"].fillna(-1).to_numpy().astype(int) for d in axes)
-    grid = with_periods(grid.drop_vars([*index]), source.step, path, source.gaps, source.future)
-    for name, maps in stored.items():
-        record = StoredRecord((maps,), Geometry(rows, columns), grid["time"].to_numpy())
-        data = lazily_of(record, _most_times(source))
-        attrs = VARIABLES[name].cf_attributes()
-        coords = {d: grid[d] for d in ("time", *axes)}
-        yield xr.DataArray(data, coords, ("time", *axes), name, attrs)
-
-
 def _without_flagged(dataset: xr.Dataset, source: GridSource) -> xr.Dataset:
     assert source.flags is not None
     name, mask = source.flags
@@ -258,14 +204,6 @@ def _divided(data: xr.DataArray) -> xr.DataArray:
     """Divide by a scale factor by which decoding has multiplied, contrary to the product guide."""
     scale = float(data.encoding.get("scale_factor", 1))
     return data / scale**2 if scale > 1 else data
-
-
-def _unit(data: xr.DataArray, path: Path, source: GridSource) -> str:
-    declared = str(data.attrs.get("units", "")).strip()
-    unit = source.units.get(declared, declared)
-    if not unit:
-        raise InputError(path, str(data.name), expected="an attribute 'units'", found="none")
-    return unit
 
 
 def _drop_extra_dimensions(dataset: xr.Dataset, path: Path) -> xr.Dataset:
@@ -298,7 +236,7 @@ def _join(parts: list[xr.DataArray], source: GridSource, paths: Sequence[Path]) 
     if record is None:
         whole = xr.concat(parts, dim="time", join="override", coords="minimal", compat="override")
     else:
-        data = lazily_of(record, _most_times(source))
+        data = lazily_of(record, most_times(source))
         coords = dict(parts[0].coords) | {"time": record.times}
         whole = xr.DataArray(data, coords, parts[0].dims, parts[0].name)
     # Finds two files of the same period, or a missing year.
@@ -317,7 +255,7 @@ def _as_means(data: xr.DataArray, source: GridSource, where: str) -> xr.DataArra
     record = record_of(data)
     if record is not None:
         made = replace(record, rate=source.accumulates, where=where)
-        return data.copy(data=lazily_of(made, _most_times(source)))
+        return data.copy(data=lazily_of(made, most_times(source)))
     if source.accumulates == "hour":
         data = refuse_sums_of_the_day(data, where)
     means = rates(data, source.accumulates)

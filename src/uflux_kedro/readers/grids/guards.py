@@ -73,7 +73,9 @@ def open_netcdf(path: Path, group: str | None = None) -> xr.Dataset:
         # cfgrib writes `valid_time` beside `time`.
         if found in present and name not in {*present, *names.values()}:
             names[found] = name
-    return _at_start_of_bounds(_on_common_calendar(dataset.rename(names)))
+    opened = _at_start_of_bounds(_on_common_calendar(dataset.rename(names)))
+    opened.set_close(dataset.close)
+    return opened
 
 
 def require_packing(dataset: xr.Dataset, path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import dask
 import dask.array as da
@@ -18,6 +19,9 @@ from uflux_kedro.readers.grids.stored_record import Geometry, StoredRecord
 
 _TIMES_PER_TASK = 384
 """Sixteen days of hours: a month is two tasks, and sums are few compared with maps."""
+
+_VALUES_PER_TASK = 2**20
+"""Most sums of several spans in one task: 8 MiB."""
 
 _MOST_TIMES_UNPACKED = 2
 """Where chunks hold many times and spans are short, blocks that spans share are unpacked less often."""
@@ -60,26 +64,28 @@ def means(
         return None
     source = dask.delayed(record, pure=False, traverse=False)
     sums, finish = dask.delayed(sums_over, pure=False), dask.delayed(mean_of, pure=False)
+    at_once = dask.delayed(means_of_spans, pure=False)
     means = []
     for group in groups:
         first, last = spans[group[0]].start, spans[group[-1]].stop
         span = np.repeat(np.arange(len(group)), [spans[i].stop - spans[i].start for i in group])
         weight = np.concatenate([weights[i] for i in group]).astype(np.float64)
-        cuts = _cuts(record, first, last) if len(group) == 1 else [first, last]
+        n = len(group)
         parts = [
-            sums(
-                source, a, b, span[a - first : b - first], weight[a - first : b - first], len(group)
-            )
-            for a, b in pairwise(cuts)
+            (a, b, span[a - first : b - first], weight[a - first : b - first], n)
+            for a, b in pairwise(_cuts(record, first, last) if n == 1 else [first, last])
         ]
-        shape = (len(group), *record.shape[1:])
-        means.append(da.from_delayed(finish(record.geometry, parts), shape, np.float32))
+        if len(parts) == 1:
+            mean = at_once(source, *parts[0])
+        else:
+            mean = finish(record.geometry, [sums(source, *part) for part in parts])
+        means.append(da.from_delayed(mean, (n, *record.shape[1:]), np.float32))
     return da.concatenate(means) if len(means) > 1 else means[0]
 
 
 def _groups(record: StoredRecord, spans: Sequence[slice]) -> list[list[int]]:
     """Group short spans without gaps or overlaps between them, so that a task is worth its cost."""
-    most = max(1, VALUES_PER_CHUNK // int(np.prod(record.shape[1:])))
+    most = max(1, _VALUES_PER_TASK // int(np.prod(record.shape[1:])))
     groups: list[list[int]] = []
     for i, span in enumerate(spans):
         together = (
@@ -210,15 +216,21 @@ def _add_slowly(
             missing[span] += weight * ~present
 
 
+def means_of_spans(record: StoredRecord, *part: Any) -> np.ndarray:
+    """Return the means of spans that are one task; the arguments are those of :func:`sums_over`."""
+    return mean_of(record.geometry, [sums_over(record, *part)])
+
+
 def mean_of(geometry: Geometry, parts: Sequence[Sums]) -> np.ndarray:
     """Return the means (spans, latitude, longitude) of sums, in single precision."""
     sums = _total([part.sums for part in parts])
     weights = _total([part.weights for part in parts])[:, None, None]
     missing = [part.missing for part in parts if part.missing is not None]
+    weight = weights - _total(missing) if missing else weights
+    found = np.empty(sums.shape, np.float32)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return geometry.arrange(
-            (sums / (weights - _total(missing) if missing else weights)).astype(np.float32)
-        )
+        np.divide(sums, weight, out=found, casting="same_kind")
+    return geometry.arrange(found)
 
 
 def _total(arrays: Sequence[np.ndarray]) -> np.ndarray:

@@ -33,7 +33,7 @@ class Geometry:
 
     def arrange(self, maps: np.ndarray) -> np.ndarray:
         """Return stored maps (..., rows, columns) in the order of the cube."""
-        arranged = np.take(maps[..., self.rows, :], self.columns, axis=-1)
+        arranged = maps[..., self.rows[:, None], self.columns]
         if (self.columns < 0).any():
             arranged[..., self.columns < 0] = np.nan
         return arranged
