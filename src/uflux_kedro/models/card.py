@@ -91,4 +91,4 @@ def read_card(path: Path) -> dict[str, Any]:
             found="one with another checksum",
             hint="It is damaged or was edited; fit the member again",
         )
-    return {"step": "month"} | card
+    return card if "step" in card else {"step": "month"} | card
