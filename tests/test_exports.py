@@ -8,6 +8,7 @@ from importlib import import_module
 import pytest
 
 EXPORTS = {
+    "execution": {"DaskParameters", "Execution"},
     "features": {"build_drivers", "build_training_table", "product_drivers", "derive_predictors"},
     "gridding": {"TargetGrid", "ProjectedGrid", "align", "sample_at_sites", "cell_area"},
     "products": {"Plan", "ProductStore", "predict_cube", "produce", "verify"},
@@ -46,6 +47,7 @@ def test_what_most_scripts_need_is_at_the_top():
 
 
 EXAMPLES = [
+    "execution",
     "explanation",
     "features",
     "figures",

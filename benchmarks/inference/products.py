@@ -16,8 +16,8 @@ from benchmarks.data import PROJECT, many_rows, tower_rows
 from benchmarks.inference.world import AXES, CELLS, LAND, world_of, xgb_members
 from benchmarks.table import Row
 from benchmarks.timing import cost_of
+from uflux_kedro.execution.engine import Execution
 from uflux_kedro.models.fitted import FittedMember
-from uflux_kedro.products.execution import Execution
 from uflux_kedro.products.plan import Plan
 from uflux_kedro.products.production import produce
 from uflux_kedro.products.store import ProductStore

@@ -15,10 +15,10 @@ from benchmarks.data import tower_rows
 from benchmarks.inference.world import LAND, make_world, member_of
 from benchmarks.table import Row
 from benchmarks.timing import Cost, Pairs, cost_of
+from uflux_kedro.execution.engine import Execution
 from uflux_kedro.models.fitted import FittedMember
 from uflux_kedro.models.registry import make_model
 from uflux_kedro.products.closing import CARBON, close_budget
-from uflux_kedro.products.execution import Execution
 from uflux_kedro.products.plan import Plan
 from uflux_kedro.products.production import produce
 from uflux_kedro.products.store import ProductStore

@@ -9,7 +9,7 @@ from uflux_kedro.schemas import Parameters
 
 _MODELS: Mapping[str, str] = {
     "aggregates": "statistics.parameters.AggregateParameters",
-    "dask": "products.parameters.DaskParameters",
+    "dask": "execution.parameters.DaskParameters",
     "demo_world": "demo_world.parameters.DemoWorldParameters",
     "download": "downloads.parameters.DownloadParameters",
     "ensemble": "ensemble.EnsembleParameters",

@@ -21,6 +21,7 @@ from tests.testing.uncertainty import NearTowers
 from uflux_kedro import configuration
 from uflux_kedro.ensemble import Member
 from uflux_kedro.errors import ConfigurationError, InputError
+from uflux_kedro.execution.parameters import DaskParameters
 from uflux_kedro.lineage import origins
 from uflux_kedro.models.fitted import FittedMember
 from uflux_kedro.pipelines import grid_inference, next_tower, reporting, uncertainty
@@ -28,7 +29,7 @@ from uflux_kedro.pipelines.grid_inference import nodes
 from uflux_kedro.pipelines.grid_inference.nodes import aggregate_product, make_product_drivers
 from uflux_kedro.pipelines.reporting.nodes import compare_product, tabulate_peers
 from uflux_kedro.pipelines.reporting.peers import Peer, project_peers
-from uflux_kedro.products.parameters import DaskParameters, InferenceParameters
+from uflux_kedro.products.parameters import InferenceParameters
 from uflux_kedro.products.store import ProductStore
 from uflux_kedro.report.parameters import PeerVariable, ReportingParameters
 from uflux_kedro.statistics.correlated import SumErrors

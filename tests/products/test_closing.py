@@ -15,10 +15,10 @@ import xarray as xr
 from tests.testing.products import plan, tree, write_member, write_world
 from tests.testing.uncertainty import NearTowers
 from uflux_kedro.errors import InputError
+from uflux_kedro.execution.engine import Execution
 from uflux_kedro.models.fitted import FittedMember
 from uflux_kedro.products.cf import write_netcdf
 from uflux_kedro.products.closing import CARBON, close_budget, close_values
-from uflux_kedro.products.execution import Execution
 from uflux_kedro.products.fields import NO_LAND, NOT_CLOSED
 from uflux_kedro.products.production import produce
 from uflux_kedro.products.store import ProductStore

@@ -16,9 +16,9 @@ from tests.testing.drivers import Sum, make_drivers
 from tests.testing.products import plan, tree, write_world
 from tests.testing.uncertainty import NearTowers
 from uflux_kedro.errors import InputError
+from uflux_kedro.execution.engine import Execution
 from uflux_kedro.products.cf import finish_product, write_netcdf
 from uflux_kedro.products.derived import evapotranspiration
-from uflux_kedro.products.execution import Execution
 from uflux_kedro.products.fields import INAPPLICABLE, NO_LAND
 from uflux_kedro.products.geotiff import write_geotiffs
 from uflux_kedro.products.prediction import predict_cube

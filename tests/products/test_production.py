@@ -22,7 +22,7 @@ import zarr
 from tests.testing.products import PREDICTORS, plan, tree, write_member, write_world
 from tests.testing.project import PROJECT
 from uflux_kedro.errors import InputError
-from uflux_kedro.products.execution import (
+from uflux_kedro.execution.engine import (
     _CLUSTERS,
     ADDRESS,
     Execution,

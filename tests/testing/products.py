@@ -12,8 +12,8 @@ from xgboost import XGBRegressor
 
 from tests.testing.drivers import make_drivers
 from uflux_kedro.ensemble import Member
+from uflux_kedro.execution.engine import Execution
 from uflux_kedro.models.fitted import FittedMember, fit_member
-from uflux_kedro.products.execution import Execution
 from uflux_kedro.products.plan import Plan
 from uflux_kedro.products.production import produce
 from uflux_kedro.products.store import ProductStore, fast_encoding

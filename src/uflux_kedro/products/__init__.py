@@ -33,7 +33,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "closing": ["close_budget"],
         "cost": ["Production", "describe_cost"],
         "derived": ["evapotranspiration", "water_use_efficiency"],
-        "execution": ["Execution"],
         "geotiff": ["write_geotiffs"],
         "parameters": ["WholeProduct"],
         "plan": ["Plan"],

@@ -21,8 +21,8 @@ from tqdm import tqdm
 
 from uflux_kedro import __version__
 from uflux_kedro.errors import InputError
+from uflux_kedro.execution.engine import Execution
 from uflux_kedro.products.cf import field_attributes
-from uflux_kedro.products.execution import Execution
 from uflux_kedro.products.fields import BY_RULE, CARBON, NO_LAND, NOT_CLOSED, Field, product_fields
 from uflux_kedro.products.fingerprints import fingerprint
 from uflux_kedro.products.kernel import mean_and_spread

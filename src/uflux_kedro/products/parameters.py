@@ -1,4 +1,4 @@
-"""The parameters ``inference`` and ``dask``: the products, and where the work runs."""
+"""The parameters ``inference``: the products."""
 
 from __future__ import annotations
 
@@ -87,21 +87,3 @@ class InferenceParameters(Parameters):
                 f"step {self.step!r} needs inference.grid: the drivers of training are monthly"
             )
         return self
-
-
-class DaskParameters(Parameters):
-    """The parameters ``dask``: workers that make the products.
-
-    The environment variable ``DASK_SCHEDULER_ADDRESS`` takes precedence over ``address``. Without
-    either, and without ``local_workers``, the run makes the products on its own threads.
-    """
-
-    address: str | None = None
-    """Scheduler of dask.distributed, such as ``tcp://10.0.0.1:8786``."""
-    local_workers: int = Field(0, ge=0)
-    """Worker processes to start on this machine; 0 for none."""
-    retries: int = Field(2, ge=0)
-    """Number of times that a failed region is tried again."""
-    dashboard: str = "127.0.0.1:0"
-    """Where the dashboard of ``local_workers`` listens. It has no password: by default only this machine
-    reaches it; ``0.0.0.0:8787`` opens it to the network."""

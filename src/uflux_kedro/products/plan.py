@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
-from uflux_kedro.products.execution import Execution
+from uflux_kedro.execution.engine import Execution
 from uflux_kedro.products.fields import CARBON, Unvegetated
 from uflux_kedro.products.parameters import WholeProduct
 

@@ -21,10 +21,10 @@ from tqdm import tqdm
 
 from uflux_kedro import __version__
 from uflux_kedro.errors import InputError
+from uflux_kedro.execution.engine import process_and_memory
 from uflux_kedro.origins import collections_of
 from uflux_kedro.products.cf import field_attributes, finish_product
 from uflux_kedro.products.cost import Production
-from uflux_kedro.products.execution import process_and_memory
 from uflux_kedro.products.fields import (
     CARBON,
     INCOMPLETE,

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from uflux_kedro.ensemble import Member
 from uflux_kedro.errors import ConfigurationError
+from uflux_kedro.execution.parameters import DaskParameters
 from uflux_kedro.lazy import pd, xr
-from uflux_kedro.products.parameters import DaskParameters, InferenceParameters
+from uflux_kedro.products.parameters import InferenceParameters
 from uflux_kedro.statistics.parameters import AggregateParameters
 
 if TYPE_CHECKING:
@@ -53,7 +54,6 @@ def make_product(
     """
     from uflux_kedro.features.products import require_months
     from uflux_kedro.products.cost import describe_cost
-    from uflux_kedro.products.execution import Execution
     from uflux_kedro.products.plan import Plan
     from uflux_kedro.products.production import produce
 
@@ -69,9 +69,7 @@ def make_product(
         quantiles=parameters.quantiles,
         keep_members=parameters.keep_members,
         block_rows=parameters.block_rows,
-        execution=Execution(
-            parameters.n_jobs, dask.address, dask.local_workers, dask.retries, dask.dashboard
-        ),
+        execution=dask.execution(parameters.n_jobs),
         title=f"UFLUX ensemble: {flux}",
         whole=parameters.whole,
         uncertainty=uncertainty,
@@ -91,7 +89,6 @@ def close_carbon_budget(
 ) -> list[Any]:
     """Make the products of GPP, RECO and NEE, reconciled, from those as predicted."""
     from uflux_kedro.products.closing import close_budget
-    from uflux_kedro.products.execution import Execution
     from uflux_kedro.uncertainty.closing import Closure
 
     fitted = Closure.from_dict(closure)
@@ -100,9 +97,7 @@ def close_carbon_budget(
         {flux: stores[f"source_{flux}"] for flux in fitted.fluxes},
         targets,
         fitted,
-        Execution(
-            parameters.n_jobs, dask.address, dask.local_workers, dask.retries, dask.dashboard
-        ),
+        dask.execution(parameters.n_jobs),
     )
     return list(targets.values())
 

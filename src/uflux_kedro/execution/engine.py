@@ -1,4 +1,4 @@
-"""Run work on regions one after the other, on threads, or on workers of dask.distributed."""
+"""Run pieces of work one after the other, on threads, or on workers of dask.distributed."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Execution:
         address: Scheduler of dask.distributed, such as ``tcp://10.0.0.1:8786``.
         local_workers: Worker processes to start on this machine if there is no address; 0 for
             none.
-        retries: Number of times that a failed region is tried again on workers. A region of a lost
+        retries: Number of times that a failed item is tried again on workers. An item of a lost
             worker always goes to another one.
         dashboard: Where the dashboard of ``local_workers`` listens; port 0 is any free one. It has
             no password, so that by default only this machine reaches it.
