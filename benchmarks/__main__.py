@@ -19,6 +19,7 @@ FAMILIES = (
     "gapfilling",
     "scale",
     "days",
+    "carbonfluxbench",
 )
 """Modules of this folder with ``main``, which takes the remaining arguments."""
 
