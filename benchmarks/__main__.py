@@ -20,6 +20,7 @@ FAMILIES = (
     "scale",
     "validation",
     "days",
+    "carbonfluxbench",
 )
 """Modules of this folder with ``main``, which takes the remaining arguments."""
 

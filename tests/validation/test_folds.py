@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from uflux_kedro.errors import ConfigurationError, InputError
+from uflux_kedro.validation.climate import extreme_sites
 from uflux_kedro.validation.folds import (
     Fold,
     leave_one_site_out,
@@ -154,6 +155,43 @@ def test_make_folds_by_scheme(scheme, number):
     folds = make_folds(scheme, table, TrainingParameters(n_splits=3, block_size=10.0, seed=4))
     assert len(folds) == number
     assert_partition(folds, table["site_id"].to_numpy())
+
+
+CLIMATE = pd.DataFrame(
+    {
+        "site_id": np.repeat(list("ABCDEFGHIJ"), 24),
+        "time": np.tile(pd.date_range("2001-01-01", periods=24, freq="MS"), 10),
+        "ERA5_TA": np.repeat(np.arange(10.0), 24) + np.tile([0.0] * 6 + [20.0] * 6, 20),
+        "ERA5_P": np.repeat(np.arange(10.0) % 4, 24),
+        "TA": 0.0,
+        "GPP": 1.0,
+    }
+)
+
+
+@pytest.mark.parametrize(("scheme", "tested"), [("warmest", "IJ"), ("driest", "AE")])
+def test_the_most_extreme_sites_are_tested_and_the_others_trained_on(scheme, tested):
+    (fold,) = make_folds(scheme, CLIMATE, TrainingParameters(test_share=0.2))
+    sites = CLIMATE["site_id"].to_numpy()
+    assert set(sites[fold.test]) == set(tested)
+    assert set(sites[fold.train]) == set("ABCDEFGHIJ") - set(tested)
+
+
+def test_a_record_of_summers_is_not_warm_by_its_length():
+    """A site seen in two summers and one winter is ranked by its calendar, not by its rows."""
+    winter = CLIMATE["time"].dt.month <= 6
+    cut = CLIMATE[~((CLIMATE["site_id"] == "H") & winter & (CLIMATE["time"].dt.year == 2002))]
+    assert extreme_sites("warmest", cut, 0.2) == ["J", "I"]
+
+
+def test_all_members_are_tested_at_the_same_sites():
+    rows = CLIMATE[CLIMATE["site_id"] != "J"].reset_index(drop=True)
+    (fold,) = make_folds("warmest", rows, TrainingParameters(test_share=0.2), CLIMATE)
+    assert set(rows["site_id"].to_numpy()[fold.test]) == {"I"}
+    with pytest.raises(InputError, match="usable rows both at the warmest sites and at others"):
+        make_folds("warmest", rows, TrainingParameters(test_share=0.1), CLIMATE)
+    with pytest.raises(InputError, match=r"ERA5_P.*driest"):
+        make_folds("driest", rows.drop(columns="ERA5_P"), TrainingParameters())
 
 
 def test_a_site_that_moves_between_regions_is_found():

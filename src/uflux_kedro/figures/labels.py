@@ -22,6 +22,8 @@ SCHEMES = {
     "loso": "leave-one-site-out",
     "kfold": "grouped k-fold",
     "blocks": "spatial blocks",
+    "warmest": "warmest sites held out",
+    "driest": "driest sites held out",
 }
 """Validation scheme -> its name as text."""
 

@@ -50,6 +50,8 @@ _SCHEMES = {
     "kfold": "towers are split into groups, and each group is predicted by models trained on the others; "
     "no tower is in two groups",
     "blocks": "as grouped k-fold, with towers of one region in one group",
+    "warmest": "the towers with the highest mean temperature; all others train, and are not tested",
+    "driest": "the towers with the least precipitation; all others train, and are not tested",
 }
 """Validation scheme -> what is held out."""
 

@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from uflux_kedro.errors import ConfigurationError, InputError
+from uflux_kedro.validation.climate import CLIMATES, extreme_sites
 from uflux_kedro.validation.parameters import Scheme, TrainingParameters
 
 _WHERE = "training table"
@@ -54,20 +55,29 @@ def _of_runs(number: int, name: str, *runs: NDArray[np.intp]) -> Fold:
     return Fold(number, name, train, test)
 
 
-def make_folds(scheme: Scheme, table: pd.DataFrame, parameters: TrainingParameters) -> list[Fold]:
+def make_folds(
+    scheme: Scheme,
+    table: pd.DataFrame,
+    parameters: TrainingParameters,
+    climate: pd.DataFrame | None = None,
+) -> list[Fold]:
     """Split a training table into folds.
 
     Args:
         scheme: See :data:`~uflux_kedro.validation.parameters.Scheme`.
         table: Usable rows, with ``site_id``, ``latitude`` and ``longitude``.
-        parameters: Number of folds, size of a region, seed.
+        parameters: Number of folds, size of a region, share of the sites, seed.
+        climate: Rows of all sites for ``warmest`` and ``driest``, so that all members of a run are
+            tested at the same sites whichever rows they use; None for ``table``.
 
     Returns:
-        Folds that together test every row once. Indices are positions in ``table``.
+        Folds that together test every row once; of ``warmest`` and ``driest`` one fold, which
+        tests the rows of these sites alone. Indices are positions in ``table``.
 
     Raises:
         ConfigurationError: If the scheme is unknown.
-        InputError: If there are fewer sites (or regions) than folds, or a site is in two regions.
+        InputError: If there are fewer sites (or regions) than folds, a site is in two regions, or
+            there is no column of the climate.
     """
     sites = table["site_id"].to_numpy()
     if scheme == "loso":
@@ -82,6 +92,9 @@ def make_folds(scheme: Scheme, table: pd.DataFrame, parameters: TrainingParamete
             parameters.n_splits,
             parameters.seed,
         )
+    elif scheme in CLIMATES:
+        tested = extreme_sites(scheme, table if climate is None else climate, parameters.test_share)
+        folds = [held_out_sites(sites, tested, f"{scheme} sites")]
     else:
         raise ConfigurationError(
             f"Unknown validation scheme {scheme!r}: expected one of {', '.join(get_args(Scheme))}"
@@ -156,6 +169,29 @@ def spatial_blocks(
     regions = regions.ravel()
     _require(int(regions.max(initial=-1)) + 1, n_splits, f"regions of {size_deg:g} degrees")
     return _balanced(regions, n_splits, seed)
+
+
+def held_out_sites(sites: ArrayLike, tested: ArrayLike, name: str) -> Fold:
+    """Make the fold that tests some sites and trains on all others.
+
+    Args:
+        sites: Site of each row, shape (n,).
+        tested: Names of the sites to test; those without rows are passed over.
+        name: Name of the fold.
+
+    Raises:
+        InputError: If no row is left to test, or none to train on.
+    """
+    chosen = np.isin(np.asarray(sites).astype(str), np.asarray(tested).astype(str))
+    if chosen.all() or not chosen.any():
+        raise InputError(
+            _WHERE,
+            "site_id",
+            expected=f"usable rows both at the {name} and at others",
+            found=f"{int(chosen.sum())} of {chosen.size} rows at the {name}",
+            hint="Change training.test_share, or check which rows were dropped before.",
+        )
+    return _fold(0, name, chosen)
 
 
 def require_sites_apart(folds: Sequence[Fold], sites: ArrayLike) -> None:

@@ -10,8 +10,9 @@ from uflux_kedro.models.registry import MODELS, Device
 from uflux_kedro.schemas import Parameters
 from uflux_kedro.validation.search_space import ParameterRange, SearchMethod, require_space
 
-Scheme = Literal["loso", "kfold", "blocks"]
-"""``loso`` tests every site once, ``kfold`` groups of sites, ``blocks`` regions."""
+Scheme = Literal["loso", "kfold", "blocks", "warmest", "driest"]
+"""``loso`` tests every site once, ``kfold`` groups of sites, ``blocks`` regions; ``warmest`` and
+``driest`` test those sites alone."""
 
 
 class SearchParameters(Parameters):
@@ -55,7 +56,9 @@ class TrainingParameters(Parameters):
 
     scheme: Scheme = "kfold"
     """``loso`` leaves one site out at a time (as the published scores), ``kfold`` splits sites into
-    ``n_splits`` folds (fast), ``blocks`` holds out whole regions."""
+    ``n_splits`` folds (fast), ``blocks`` holds out whole regions. ``warmest`` and ``driest`` train
+    on the other sites and test these alone, to see how models extrapolate; intervals then are of
+    these sites too."""
 
     n_splits: int = Field(5, ge=2)
     """Number of folds of ``kfold`` and ``blocks``."""
@@ -66,6 +69,9 @@ class TrainingParameters(Parameters):
 
     block_size: float = Field(5.0, gt=0, le=90)
     """Edge of a region of ``blocks``, degrees."""
+
+    test_share: float = Field(0.2, gt=0, lt=1)
+    """Share of the sites that ``warmest`` and ``driest`` hold out."""
 
     min_qc: float = Field(0.5, ge=0, le=1)
     """Lowest quality fraction (0-1) of a flux for a row to be used."""

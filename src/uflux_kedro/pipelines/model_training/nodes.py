@@ -71,7 +71,7 @@ def _predict_once(
     search = _search_of(member, parameters)
     X, y, sites = _arrays(member, rows)
     with_sites = _with_sites(member, parameters, rows)
-    folds = make_folds(parameters.scheme, rows, parameters)
+    folds = make_folds(parameters.scheme, rows, parameters, training_table)
     chosen = None
     if member.optional or member.alternatives:
         chosen = choose_by_fold(member, X, y, sites, folds, parameters)
