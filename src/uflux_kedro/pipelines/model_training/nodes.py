@@ -53,17 +53,20 @@ def predict_held_out(
     for repeat in range(parameters.repeats):
         seed = seed_of_repeat(parameters.seed, repeat)
         of_repeat = parameters.model_copy(update={"seed": seed})
-        tables.append(_predict_once(member, rows, fold_cache / member.name, of_repeat, dask))
+        cache_folder = fold_cache / member.name
+        tables.append(_predict_once(member, rows, training_table, cache_folder, of_repeat, dask))
     return join_repeats(tables)
 
 
 def _predict_once(
     member: Member,
     rows: pd.DataFrame,
+    training_table: pd.DataFrame,
     cache_folder: Path,
     parameters: TrainingParameters,
     dask: DaskParameters,
 ) -> pd.DataFrame:
+    """Predict the rows of the member by one split; the table has the climate of all sites."""
     from uflux_kedro.validation.choice import ColumnsRegressor
     from uflux_kedro.validation.cross_validation import held_out_predictions
     from uflux_kedro.validation.folds import make_folds
