@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as arrays
 from tests.testing.drivers import Sum, make_drivers
 from uflux_kedro.products import kernel
 from uflux_kedro.products.fields import INCOMPLETE, NO_LAND, NO_MEMBER, OUTSIDE
-from uflux_kedro.products.kernel import _quantiles
+from uflux_kedro.products.kernel import quantiles_of
 from uflux_kedro.products.prediction import predict_cube
 
 
@@ -64,7 +64,7 @@ def test_a_suspicious_unit_is_warned_of_once(caplog):
 @pytest.mark.filterwarnings("ignore:All-NaN slice")
 def test_quantiles_are_those_of_numpy(block, quantiles):
     count = np.isfinite(block).sum(axis=0)
-    found = _quantiles(block, count, quantiles)
+    found = quantiles_of(block, count, quantiles)
     expected = np.nanquantile(block.astype(float), quantiles, axis=0)
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-4)
 

@@ -19,7 +19,7 @@ from uflux_kedro.gridding.grids import TargetGrid
 from uflux_kedro.gridding.means import means_over
 from uflux_kedro.gridding.regrid import align
 from uflux_kedro.readers import READERS, read_cube
-from uflux_kedro.readers.grids.era5 import read_era5
+from uflux_kedro.readers.grids.era5 import read_era5, read_era5_land
 from uflux_kedro.readers.grids.guards import normalise_grid
 from uflux_kedro.variables import VARIABLES, aliases
 
@@ -285,8 +285,12 @@ def test_doubled_and_unordered_times(era5, tmp_path):
 
 def test_daily_files_are_no_monthly_means(era5, tmp_path):
     days = era5().assign_coords(valid_time=pd.date_range("2001-01-01", periods=12))
+    path = write(days, tmp_path / "days.nc")
     with pytest.raises(InputError, match=r"expected steps of a month.* found a step of 1 days"):
-        read_era5([write(days, tmp_path / "days.nc")])
+        read_era5_land([path])
+    cube = read_era5([path])  # which comes as daily statistics too
+    assert cube["time"].to_index().equals(pd.date_range("2001-01-01", periods=12, name="time"))
+    assert (cube["time_bnds"].diff("bnds") == np.timedelta64(1, "D")).all()
 
 
 def test_times_that_are_no_dates(era5, tmp_path):
