@@ -199,15 +199,17 @@ _TOLERANCE = 0.05
 """Share of the width of the bounds by which a sensor may exceed them."""
 
 
-def bounds_of_step(name: str, step: Literal["day", "hour"]) -> tuple[float, float]:
-    """Return the lowest and highest possible daily or hourly value, with the error of sensors.
+def bounds_of_step(name: str, step: Literal["month", "day", "hour"]) -> tuple[float, float]:
+    """Return the lowest and highest possible value; of days and hours with the error of sensors.
 
     Args:
         name: Canonical name of a variable, or of a column beside a flux.
-        step: ``day``, or ``hour`` for hours and half-hours.
+        step: ``month``, ``day``, or ``hour`` for hours and half-hours.
     """
     if flux := flux_beside(name):
         return bounds_beside(name, *bounds_of_step(flux, step))
+    if step == "month":
+        return VARIABLES[name].lower, VARIABLES[name].upper
     special = (_HOURS if step == "hour" else _DAYS).get(name)
     if special is not None:
         return special

@@ -5,7 +5,7 @@ Readers check their own files; these checks also cover data from any other node,
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -18,9 +18,10 @@ from uflux_kedro.variables import (
     FLUXES,
     VARIABLES,
     Variable,
-    bounds_beside,
     bounds_of_step,
 )
+
+_Step = Literal["month", "day"]
 
 
 def check_cube(cube: xr.Dataset) -> None:
@@ -65,20 +66,19 @@ def check_cube(cube: xr.Dataset) -> None:
             )
 
 
-def _bounded(variable: Variable, daily: bool) -> pa.Column:
+def _bounded(variable: Variable, step: _Step) -> pa.Column:
     """Return the check of a variable's bounds, for each source: TA, ERA5_TA, CFSV2_TA."""
-    limits = bounds_of_step(variable.name, "day") if daily else (variable.lower, variable.upper)
+    limits = bounds_of_step(variable.name, step)
     return _between(*limits, f"{variable.name} within", variable.unit)
 
 
-def _beside(flux: Variable, daily: bool) -> dict[str, pa.Column]:
+def _beside(flux: Variable, step: _Step) -> dict[str, pa.Column]:
     """Return the checks of the columns beside a flux, such as GPP_DT and GPP_RANDUNC."""
     names = [f"{flux.name}_{ending}" for ending in BESIDE_A_FLUX]
-    limits = {
-        name: bounds_of_step(name, "day") if daily else bounds_beside(name, flux.lower, flux.upper)
+    return {
+        f"^{name}$": _between(*bounds_of_step(name, step), f"{name} within", flux.unit)
         for name in names
     }
-    return {f"^{name}$": _between(*limits[name], f"{name} within", flux.unit) for name in names}
 
 
 def _between(lower: float, upper: float, what: str, unit: str) -> pa.Column:
@@ -90,17 +90,18 @@ def _between(lower: float, upper: float, what: str, unit: str) -> pa.Column:
     )
 
 
-def _columns(daily: bool = False) -> dict[str, pa.Column]:
-    """Return the checks of the columns of a table of towers, by months or by days."""
-    return {
+def _schema(step: _Step) -> pa.DataFrameSchema:
+    """Return the checks of a table of towers by months or by days."""
+    columns = {
         "site_id": pa.Column(str),
         "time": pa.Column("datetime64"),
         r"^.+_QC$": pa.Column(
             float, pa.Check.between(0, 1), nullable=True, required=False, regex=True
         ),
-        **{rf"^([A-Za-z0-9]+_)?{v.name}$": _bounded(v, daily) for v in VARIABLES.values()},
-        **{k: c for f in FLUXES for k, c in _beside(VARIABLES[f], daily).items()},
+        **{rf"^([A-Za-z0-9]+_)?{v.name}$": _bounded(v, step) for v in VARIABLES.values()},
+        **{name: check for f in FLUXES for name, check in _beside(VARIABLES[f], step).items()},
     }
+    return pa.DataFrameSchema(columns, unique=["site_id", "time"], name="towers")
 
 
 class _TowersSchema(pa.DataFrameSchema):
@@ -112,8 +113,7 @@ class _TowersSchema(pa.DataFrameSchema):
         return schema.validate(check_obj, *args, **kwargs)  # pandera looks up the plain class
 
 
-_MONTHS = pa.DataFrameSchema(_columns(), unique=["site_id", "time"], name="towers")
-_DAYS = pa.DataFrameSchema(_columns(daily=True), unique=["site_id", "time"], name="towers")
+_MONTHS, _DAYS = _schema("month"), _schema("day")
 
-TOWERS = _TowersSchema(_columns(), unique=["site_id", "time"], name="towers")
+TOWERS = _TowersSchema(_MONTHS.columns, unique=_MONTHS.unique, name=_MONTHS.name)
 """Schema of the tables of towers, and of the training table made from them."""

@@ -16,7 +16,6 @@ import pandas as pd
 from uflux_kedro.quality.findings import Finding
 from uflux_kedro.variables import (
     VARIABLES,
-    bounds_beside,
     bounds_of_step,
     flux_beside,
     parse_predictor,
@@ -88,7 +87,7 @@ def check_bounds(
     Returns:
         Towers, and one finding per column with values out of bounds.
     """
-    by_day = towers.attrs.get("resolution", "MM") == "DD"
+    step: Literal["month", "day"] = "day" if towers.attrs.get("resolution") == "DD" else "month"
     towers = towers.copy(deep=False)
     findings = []
     for column in list(towers):
@@ -96,19 +95,9 @@ def check_bounds(
         if str(column).endswith("_QC"):
             lower, upper, unit = 0.0, 1.0, "as a fraction"
         elif flux := flux_beside(str(column)):
-            variable = VARIABLES[flux]
-            lower, upper = (
-                bounds_of_step(str(column), "day")
-                if by_day
-                else bounds_beside(str(column), variable.lower, variable.upper)
-            )
-            unit = variable.unit
+            (lower, upper), unit = bounds_of_step(str(column), step), VARIABLES[flux].unit
         elif name in VARIABLES and pd.api.types.is_numeric_dtype(towers[column]):
-            variable = VARIABLES[name]
-            lower, upper = (
-                bounds_of_step(name, "day") if by_day else (variable.lower, variable.upper)
-            )
-            unit = variable.unit
+            (lower, upper), unit = bounds_of_step(name, step), VARIABLES[name].unit
         else:
             continue
         wrong = (towers[column] < lower) | (towers[column] > upper)
