@@ -83,6 +83,13 @@ def test_months_of_the_companion_reach_back_to_its_first(archive):
     assert towers.attrs["left_out"] == []
 
 
+def test_a_companion_whose_name_says_no_product_is_read(archive):
+    folder = archive()
+    weather(months()).to_csv(folder / f"AMF_{SITE}_ERA5_MM.csv", index=False)
+    towers, _ = read(folder)
+    assert towers["ERA5_TA"].notna().all()
+
+
 def test_companions_are_read_on_request_only(archive):
     towers, sites = read_towers(archive(companion=weather(months())))
     assert not [name for name in towers if name.startswith("ERA5")]

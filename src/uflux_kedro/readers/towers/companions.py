@@ -68,9 +68,12 @@ def companion_of(
     steps = steps_that_fill(resolution)
     fitting = [c for c in offered if c.site == table.site and c.step in steps]
 
+    def product(one: TowerFile) -> tuple[str, ...]:
+        return one.delivery[:1] + one.delivery[2:3]
+
     def fitness(one: TowerFile) -> tuple[object, ...]:
         inside = table.file.member is not None and one.file.path == table.file.path
-        same = (one.delivery[0], one.delivery[2]) == (table.delivery[:1] + table.delivery[2:3])
+        same = product(one) == product(table)
         return (inside, same, newness(one), -steps.index(one.step or "DD"), one.file)
 
     if not fitting and table.family != "fluxnet":
