@@ -459,5 +459,6 @@ def test_repeats_split_the_sites_anew_and_leave_the_first_as_it_is(table, sites,
     assert "splits" not in alone
     flux = nodes.collect_predictions((MEMBER,), found)
     pd.testing.assert_frame_equal(flux, nodes.collect_predictions((MEMBER,), first))
-    with pytest.raises(ValueError, match="repeats: expected 1 with scheme loso"):
-        TrainingParameters.model_validate({"scheme": "loso", "repeats": 2})
+    for scheme in ("loso", "warmest", "driest"):
+        with pytest.raises(ValueError, match=f"repeats: expected 1 with scheme {scheme}"):
+            TrainingParameters.model_validate({"scheme": scheme, "repeats": 2})

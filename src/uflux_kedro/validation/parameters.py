@@ -99,9 +99,10 @@ class TrainingParameters(Parameters):
 
     @model_validator(mode="after")
     def _several_splits(self) -> TrainingParameters:
-        if self.scheme == "loso" and self.repeats > 1:
+        if self.repeats > 1 and self.scheme not in ("kfold", "blocks"):
             raise ValueError(
-                f"repeats: expected 1 with scheme loso, which has only one split, found {self.repeats}"
+                f"repeats: expected 1 with scheme {self.scheme}, which has only one split, "
+                f"found {self.repeats}"
             )
         return self
 
