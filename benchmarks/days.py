@@ -80,7 +80,7 @@ def compare(path: Path, n_splits: int, n_trees: int) -> Iterator[tuple[str, ...]
         found = rows.assign(prediction=predicted)
         first = found if first is None else first
         nse = compare_members(first, found).loc["NSE"]
-        more = f"{nse['difference']:+.3f} ({nse['low']:+.3f} to {nse['high']:+.3f})"
+        more = _with_interval(nse, "difference", "+")
         fit_s, predict_s = np.mean(costs, axis=0)
         yield (
             name,

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from tests.testing.products import plan, tree, write_world
+from tests.testing.products import plan, tree
 from tests.testing.uncertainty import NearTowers
 from uflux_kedro.errors import ConfigurationError, InputError
 from uflux_kedro.execution import Execution
@@ -20,13 +20,6 @@ from uflux_kedro.products.store import ProductStore
 
 EDGES = pd.DatetimeIndex(["2001-01-01", "2001-07-01", "2002-01-01"]).to_numpy()
 SETTINGS = {"edges": EDGES, "regions": {"time": 1, "latitude": 18}, "keep_members": True}
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("world")
-    write_world(folder)
-    return folder
 
 
 @pytest.fixture(scope="module")

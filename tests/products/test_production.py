@@ -19,7 +19,7 @@ import pytest
 import xarray as xr
 import zarr
 
-from tests.testing.products import PREDICTORS, plan, tree, write_member, write_world
+from tests.testing.products import PREDICTORS, plan, tree, write_member
 from tests.testing.project import PROJECT
 from uflux_kedro.errors import InputError
 from uflux_kedro.execution.engine import (
@@ -32,13 +32,6 @@ from uflux_kedro.execution.engine import (
 from uflux_kedro.products.prediction import predict_cube
 from uflux_kedro.products.production import produce, verify
 from uflux_kedro.products.store import ProductStore, fast_encoding
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("world")
-    write_world(folder)
-    return folder
 
 
 @pytest.fixture(scope="module")

@@ -11,12 +11,14 @@ from collections.abc import Iterable, Iterator, Mapping
 import numpy as np
 
 from uflux_kedro.errors import InputError
+from uflux_kedro.features.derived import CO2
 from uflux_kedro.features.drivers import simulated_sources
 from uflux_kedro.features.products import product_drivers
 from uflux_kedro.gridding.grids import ProjectedGrid, TargetGrid
 from uflux_kedro.gridding.sampling import sample_at_sites
 from uflux_kedro.lazy import pd, xr
 from uflux_kedro.simulated import marked
+from uflux_kedro.variables import parse_predictor
 
 _BLOCK_BYTES = 2**23
 """Bytes of one field of a block of days."""
@@ -66,7 +68,7 @@ def _common_days(
 ) -> pd.DatetimeIndex:
     """Return the edges of the days that towers and sources have."""
     first, last = towers["time"].min(), towers["time"].max() + pd.offsets.Day()
-    used = {name.split("_")[0] for name in predictors} | {"CO2"}
+    used = {parse_predictor(name)[0] for name in predictors} | {CO2}
     low, high = first, last
     for prefix, cube in cubes.items():
         if prefix in used and "time" in cube.dims:

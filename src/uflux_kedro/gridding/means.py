@@ -107,13 +107,13 @@ def _means_of_stored(
     from uflux_kedro.readers.grids import stored_means
     from uflux_kedro.readers.grids.stored_record import record_of
 
+    if not all(overlap.size for overlap in overlaps):
+        return {}
+    weights = [overlap.astype("timedelta64[s]").astype(np.int64) for overlap in overlaps]
     found = {}
     for name, data in fields.data_vars.items():
         record = record_of(data)
-        if record is None or not all(overlap.size for overlap in overlaps):
-            continue
-        weights = [overlap.astype("timedelta64[s]").astype(np.int64) for overlap in overlaps]
-        means = stored_means.means(record, inside, weights)
+        means = None if record is None else stored_means.means(record, inside, weights)
         if means is not None:
             found[str(name)] = (data.dims, means, data.attrs)
     return found

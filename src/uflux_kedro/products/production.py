@@ -273,7 +273,7 @@ def _template(plan: Plan, dims: Sequence[str], periods: Periods | None) -> xr.Da
 
 
 def _steps(plan: Plan) -> list[str]:
-    return [str(model.card.get("step", "month")) for model in plan.members.values()]
+    return [str(model.card["step"]) for model in plan.members.values()]
 
 
 def _members(plan: Plan) -> list[tuple[str, str]]:

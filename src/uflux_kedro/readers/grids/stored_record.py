@@ -113,10 +113,10 @@ class StoredRecord:
         else:
             begun = np.where((hours[:-1] != 0)[:, None, None], stored[:-1], np.float32(0))
             means = stored[1:] - begun
-        if len(means) < last - first:  # the sum of the last hour would be stored at the next time
-            means = np.concatenate([means, np.full_like(stored[:1], np.nan)])[: last - first]
-            if not len(stored):
-                means = np.full((last - first, *stored.shape[1:]), np.nan, np.float32)
+        missing = last - first - len(means)
+        if missing:  # the sum of the last hour would be stored at the next time
+            unknown = np.full((missing, *stored.shape[1:]), np.nan, np.float32)
+            means = np.concatenate([means, unknown])
         label = f"sum of the {self.rate}"
         return check_bounds(means, self.pieces[0].variable, self.where, label, "hour")
 
