@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
+
+    from uflux_kedro.readers.regions import Outlines
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,7 @@ class Explorer:
         simulated: What of the data is simulated, such as ``towers, ERA5``; empty for measured ones.
         members: Whether to show the members' own fields where the products have them.
         levels: Highest number of overviews; None for as many as it takes to see all at once.
+        outlines: Of regions in ``aggregates``, by kind; those of countries are in the package.
     """
 
     products: Mapping[str, xr.Dataset]
@@ -37,3 +40,4 @@ class Explorer:
     simulated: str = ""
     members: bool = True
     levels: int | None = None
+    outlines: Sequence[Outlines] = ()

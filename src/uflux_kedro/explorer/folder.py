@@ -24,6 +24,7 @@ from uflux_kedro.explorer.layers import (
     period_labels,
     product_layers,
 )
+from uflux_kedro.explorer.outlines import outline_features
 from uflux_kedro.explorer.places import regions, tower_series, towers
 from uflux_kedro.explorer.pyramid import write_pyramid
 from uflux_kedro.figures.inputs import ordered_fluxes
@@ -64,6 +65,7 @@ def write_explorer(contents: Explorer, folder: Path | str) -> None:
         _write_json(folder / "towers.geojson", towers(contents.sites, held_out))
     if contents.aggregates is not None:
         _write_json(folder / "regions.json", regions(contents.aggregates))
+        _write_json(folder / "regions.geojson", outline_features(contents.outlines))
     names = dict.fromkeys((DENSITY_COLOURS, *(scale[0] for scale in scales)))
     about = {
         "title": titled("Map of the fluxes", contents.simulated),
