@@ -1,125 +1,102 @@
 """``python -m benchmarks carbonfluxbench FOLDER``: our models by the splits of CarbonFluxBench.
 
-FOLDER is the download of the benchmark (docs/benchmarks.md). Models train on all days of the train
-sites, and are scored at the test sites on days whose half-hours are all measured (quality 1), as in
-the paper.
+FOLDER is the download of the benchmark (docs/tasks/carbonfluxbench.md). Members, splits and scores are
+those of ``kedro run --env carbonfluxbench``, without quality checks, report and tracking.
 """
 
 from __future__ import annotations
 
 import argparse
+import tempfile
 from pathlib import Path
-from typing import get_args
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from kedro.config import OmegaConfigLoader
 
 from benchmarks.table import line
-from uflux_kedro.biophysics import ndvi, nirv
-from uflux_kedro.models.registry import MODELS, make_model
-from uflux_kedro.readers.towers.carbonfluxbench import (
-    FLUXES,
-    MODIS,
-    QUALITY,
-    FeatureSet,
-    read_benchmark,
-)
-from uflux_kedro.validation.carbonfluxbench import (
-    SCORES,
-    Split,
-    quartiles,
-    scores_of_sites,
-    sites_to_test,
-)
-from uflux_kedro.variables import IGBP_CLASSES
+from uflux_kedro.configuration import CONFIG_LOADER_ARGS, PROJECT_PATH
+from uflux_kedro.ensemble import EnsembleParameters, Member
+from uflux_kedro.execution import DaskParameters
+from uflux_kedro.features.training_table import build_training_table
+from uflux_kedro.models.registry import MODELS
+from uflux_kedro.pipelines.model_training.nodes import predict_split
+from uflux_kedro.pipelines.reporting.benchmark import score_benchmark
+from uflux_kedro.readers import TowerParameters, read_towers
+from uflux_kedro.validation.benchmark import SCORES
+from uflux_kedro.validation.parameters import BenchmarkParameters, TrainingParameters
 
-PUBLISHED = {
-    ("Koppen", "GPP"): {"CT-LSTM": (0.241, 0.648, 0.772), "LightGBM": (0.286, 0.608, 0.764), "XGBoost": (0.139, 0.469, 0.689)},
-    ("Koppen", "RECO"): {"TAM-RL": (0.053, 0.593, 0.725), "LightGBM": (0.186, 0.541, 0.700), "XGBoost": (-0.177, 0.426, 0.633)},
-    ("Koppen", "NEE"): {"LSTM, standard": (-0.036, 0.315, 0.468), "LightGBM": (0.052, 0.283, 0.497), "XGBoost": (-0.577, 0.162, 0.379)},
-    ("IGBP", "GPP"): {"TAM-RL": (0.251, 0.574, 0.758), "LightGBM": (0.028, 0.540, 0.731), "XGBoost": (-0.112, 0.501, 0.700)},
-    ("IGBP", "RECO"): {"CT-LSTM, standard": (-0.134, 0.475, 0.683), "LightGBM": (-0.509, 0.350, 0.664), "XGBoost": (-1.308, 0.060, 0.574)},
-    ("IGBP", "NEE"): {"LSTM, standard": (-0.157, 0.224, 0.432), "LightGBM": (-0.162, 0.219, 0.404), "XGBoost": (-0.508, 0.129, 0.381)},
-}  # fmt: skip
-"""Split, flux -> the best model, LightGBM and XGBoost -> quartiles of R2 over sites, of the authors'
-results by site (Rozanov et al. 2026, arXiv:2603.09868); minimal set where no other is named."""
-
-HEADER = ("split", "flux", "model", "sites", "R2, quartiles", *(f"{s}, median" for s in SCORES[1:]))
+HEADER = (
+    *("split", "flux", "model", "features", "sites", "R2, quartiles"),
+    *(f"{s}, median" for s in SCORES[1:]),
+)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Print quartiles over sites of our models beside the published ones."""
+    """Print quartiles over sites of our models, beside published ones."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks carbonfluxbench")
     parser.add_argument("folder", type=Path, help="download of CarbonFluxBench")
-    parser.add_argument("--features", choices=get_args(FeatureSet), default="minimal")
-    parser.add_argument("--models", nargs="+", choices=sorted(MODELS), default=["XGB"])
-    parser.add_argument("--splits", nargs="+", choices=get_args(Split), default=get_args(Split))
+    parser.add_argument("--model", choices=sorted(MODELS), default="XGB")
+    parser.add_argument("--select", default="*", help="glob patterns of the members' names")
+    parser.add_argument("--splits", nargs="+", default=["koppen", "igbp"])
+    parser.add_argument("--published", type=Path, help="CSV of published quartiles")
     parser.add_argument("--out", type=Path, help="CSV for the scores of every site")
     given = parser.parse_args(arguments)
-    table, weather = read_benchmark(given.folder, given.features)
-    X = predictors_of(table, weather)
-    print(line(*HEADER))
-    print(line(*("---",) * len(HEADER)))
-    kept = []
-    for split in given.splits:
-        tested = table["site"].isin(sites_to_test(table, split)).to_numpy()
-        for flux in FLUXES:
-            for model in given.models:
-                scores = judge(table, X, flux, model, tested)
-                kept.append(scores.assign(split=split, flux=flux, model=model))
-                found = quartiles(scores)
-                medians = (f"{found.loc[0.5, name]:.3f}" for name in SCORES[1:])
-                quarters = _quarters(found["R2"])
-                print(line(split, flux, model, str(len(scores)), quarters, *medians), flush=True)
-            for model, published in PUBLISHED[split, flux].items():
-                blank = ("-",) * len(SCORES[1:])
-                count = "92" if split == "Koppen" else "96"
-                print(line(split, flux, f"{model}, published", count, _quarters(published), *blank))
+    loader = OmegaConfigLoader(
+        str(PROJECT_PATH / "conf"), env="carbonfluxbench", **CONFIG_LOADER_ARGS
+    )
+    parameters = loader["parameters"]
+    published = str(given.published.resolve()) if given.published else None
+    benchmark = BenchmarkParameters(splits=given.splits, published=published)
+    asked = {"model": given.model, "select": given.select}
+    members = EnsembleParameters.model_validate(parameters["ensemble"] | asked).members()
+    sites, skill = judge(given.folder, members, benchmark, parameters)
+    for cells in (HEADER, ("---",) * len(HEADER)):
+        print(line(*cells))
+    for row in skill.to_dict("records"):
+        print(line(*_cells(row)))
     if given.out:
-        pd.concat(kept, ignore_index=True).to_csv(given.out, index=False)
+        sites.to_csv(given.out, index=False)
     return 0
 
 
-def predictors_of(table: pd.DataFrame, weather: list[str]) -> pd.DataFrame:
-    """Return the benchmark's predictors with indices of vegetation and the season.
+def judge(
+    folder: Path,
+    members: tuple[Member, ...],
+    benchmark: BenchmarkParameters,
+    parameters: dict[str, Any],
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Train the members at the train sites of each split, and score them at the others.
 
     Args:
-        table: Result of :func:`uflux_kedro.readers.towers.carbonfluxbench.read_benchmark`.
-        weather: Columns of ERA5-Land.
+        folder: Download of the benchmark.
+        members: What is trained.
+        benchmark: Splits, and the file of published scores.
+        parameters: Those of the environment.
+
+    Returns:
+        Scores of every site, and their quartiles.
     """
-    phase = 2 * np.pi * table["date"].dt.day_of_year / 365.25
-    red, near = table["sur_refl_b01"].to_numpy(), table["sur_refl_b02"].to_numpy()
-    climates = sorted(table["Koppen_short"].unique())
-    return table[["lat", "lon", *weather, *MODIS]].assign(
-        NDVI=np.nan_to_num(ndvi(NIR=near, RED=red)),
-        NIRv=np.nan_to_num(nirv(NIR=near, RED=red)),
-        DoY_sin=np.sin(phase),
-        DoY_cos=np.cos(phase),
-        IGBP=table["IGBP"].map(IGBP_CLASSES).fillna(-1),
-        Koppen=table["Koppen_short"].map(climates.index),
-    )
+    reading = TowerParameters.model_validate(parameters["towers"])
+    towers, sites = read_towers(folder, reading, outside="mask")
+    wanted = {name for member in members for name in member.predictors}
+    table = build_training_table(towers, sites, predictors=wanted)
+    training = TrainingParameters.model_validate(parameters["training"])
+    pairs = tuple((split, member) for split in benchmark.splits for member in members)
+    with tempfile.TemporaryDirectory() as cache:
+        predictions = [
+            predict_split((member, split), table, Path(cache), training, DaskParameters())
+            for split, member in pairs
+        ]
+    return score_benchmark(pairs, benchmark, *predictions)
 
 
-def judge(
-    table: pd.DataFrame, X: pd.DataFrame, flux: str, model: str, tested: np.ndarray
-) -> pd.DataFrame:
-    """Fit a model at the train sites and score it at the others, on days of quality 1."""
-    values = X.to_numpy("float32")
-    truth = table[FLUXES[flux]].to_numpy(float)
-    judged = tested & (table[QUALITY] >= 1).to_numpy()
-    fitted = make_model(
-        model, random_state=0, n_jobs=-1, predictors=tuple(X.columns), flux=flux
-    ).fit(values[~tested], truth[~tested])
-    return scores_of_sites(
-        pd.DataFrame(
-            {
-                "site_id": table.loc[judged, "site"].to_numpy(),
-                "truth": truth[judged],
-                "prediction": fitted.predict(values[judged]),
-            }
-        )
-    )
-
-
-def _quarters(values: object) -> str:
-    return " ".join(f"{value:.3f}" for value in np.asarray(values, dtype=float))
+def _cells(row: dict[str, Any]) -> list[str]:
+    ours = row["source"] == "this run"
+    model = row["model"] if ours else f"{row['model']}, published"
+    quarters = " ".join(f"{row[f'R2_{part}']:.3f}" for part in ("q25", "median", "q75"))
+    medians = [row[f"{name}_median"] for name in SCORES[1:]]
+    shown = ["-" if np.isnan(value) else f"{value:.3f}" for value in medians]
+    features = "" if pd.isna(row["features"]) else str(row["features"])
+    return [row["split"], row["flux"], model, features, str(row["sites"]), quarters, *shown]

@@ -143,7 +143,10 @@ def test_every_block_of_the_configuration_is_on_the_page():
 def test_the_page_of_settings_shows_type_and_default():
     page = run_path(str(DOCS / "settings_page.py"))["render"]()
     assert "| `n_splits` | whole number, at least 2 | `5` |" in page
-    assert "| `scheme` | `loso`, `kfold`, `blocks`, `warmest` or `driest` | `kfold` |" in page
+    assert (
+        "| `scheme` | `loso`, `kfold`, `blocks`, `warmest`, `driest`, `koppen` or `igbp` | `kfold` |"
+        in page
+    )
     assert '| `allow_missing` | list of: text | `[]`; `conf/base`: `["H", "LE"]` |' in page
     assert "| `search` | [SearchParameters](#searchparameters) or null | `null` |" in page
 

@@ -9,6 +9,7 @@ from uflux_kedro.schemas import Parameters
 
 _MODELS: Mapping[str, str] = {
     "aggregates": "statistics.parameters.AggregateParameters",
+    "benchmark": "validation.parameters.BenchmarkParameters",
     "dask": "execution.parameters.DaskParameters",
     "demo_world": "demo_world.parameters.DemoWorldParameters",
     "download": "downloads.parameters.DownloadParameters",

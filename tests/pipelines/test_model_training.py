@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from tests.testing.dying import DiesOnce, fit_after_a_kill
 from tests.testing.products import tree
 from uflux_kedro.ensemble import Member
 from uflux_kedro.errors import ConfigurationError
@@ -18,6 +21,7 @@ from uflux_kedro.models.fitted import FittedMember
 from uflux_kedro.models.packing import pack
 from uflux_kedro.models.registry import make_model
 from uflux_kedro.pipelines.model_training import nodes
+from uflux_kedro.pipelines.model_training.final_fit import fit_on_worker
 from uflux_kedro.pipelines.model_training.nodes import (
     compare_with_reference,
     score_member,
@@ -25,6 +29,8 @@ from uflux_kedro.pipelines.model_training.nodes import (
 )
 from uflux_kedro.uncertainty.parameters import UncertaintyParameters
 from uflux_kedro.validation import fold_progress
+from uflux_kedro.validation.cross_validation import held_out_predictions
+from uflux_kedro.validation.folds import leave_one_site_out
 from uflux_kedro.validation.metrics import pooled
 from uflux_kedro.validation.parameters import TrainingParameters
 from uflux_kedro.validation.repeats import seed_of_repeat
@@ -401,6 +407,38 @@ def test_stacked_weights_can_be_searched(table, tmp_path):
     assert predict_held_out(blend, table, tmp_path, settings)["prediction"].notna().all()
 
 
+def test_training_goes_on_when_a_worker_is_killed_in_a_fold_and_in_the_final_fit(table, tmp_path):
+    """The fold and the fit go to the other worker, or to the one that starts anew: the same bytes."""
+    workers = DaskParameters(local_workers=2).execution(1)
+    y, sites, time = (table[name].to_numpy() for name in ("GPP", "site_id", "time"))
+    X = table[list(PREDICTORS)].to_numpy("float32")
+
+    def held_out(name, execution):
+        return held_out_predictions(
+            lambda seed: DiesOnce(seed, str(tmp_path / "killed")),
+            *(X, y, sites, time, leave_one_site_out(sites)),
+            execution=execution,
+            cache_folder=tmp_path / name,
+        )
+
+    found = held_out("there", workers)
+    killed = int((tmp_path / "killed").read_text())
+    assert killed != os.getpid()
+    pd.testing.assert_frame_equal(found, held_out("here", None))
+    assert tree(tmp_path / "there") == tree(tmp_path / "here")
+    assert len(list((tmp_path / "there").iterdir())) == 6, "finished folds, and no file of rows"
+
+    fit = partial(
+        nodes._fit_on_all, MEMBER, table, {}, training().model_copy(update={"search": None})
+    )
+    marker = str(tmp_path / "killed too")
+    fitted = fit_on_worker(partial(fit_after_a_kill, marker, fit), workers, tmp_path / "there")
+    assert int(Path(marker).read_text()) not in (os.getpid(), killed)
+    for name, one in (("worker", fitted), ("process", fit(1))):
+        one.save(tmp_path / name)
+    assert tree(tmp_path / "worker") == tree(tmp_path / "process")
+
+
 def test_a_worker_trains_the_same_bytes(table, tmp_path, caplog, monkeypatch):
     """Folds and the final fit run in another process, which reads the rows from a file."""
     monkeypatch.setattr(fold_progress, "_WORTH_TELLING", 0.0)
@@ -413,14 +451,14 @@ def test_a_worker_trains_the_same_bytes(table, tmp_path, caplog, monkeypatch):
         }
     )
     there, here = tmp_path / "there", tmp_path / "here"
-    workers = DaskParameters(local_workers=1)
+    workers = DaskParameters(local_workers=2)
     with caplog.at_level("INFO"):
         found = nodes.predict_held_out(deep, table, there, parameters, workers)
     pd.testing.assert_frame_equal(found, predict_held_out(deep, table, here, parameters))
     assert tree(there) == tree(here), "finished folds, and no file of rows"
     assert f"{deep.name}: a fold takes" in caplog.text
     assert "3 folds at this rate" in caplog.text
-    assert "on 1 workers" in caplog.text
+    assert "on 2 workers" in caplog.text
     assert "3 folds fitted and 0 kept" in caplog.text
 
     member = nodes.fit_final_model(deep, table, {}, parameters, there, workers)

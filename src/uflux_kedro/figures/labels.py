@@ -24,6 +24,8 @@ SCHEMES = {
     "blocks": "spatial blocks",
     "warmest": "warmest sites held out",
     "driest": "driest sites held out",
+    "koppen": "a share of the sites of each Köppen class held out",
+    "igbp": "a share of the sites of each IGBP class held out",
 }
 """Validation scheme -> its name as text."""
 

@@ -39,14 +39,14 @@ class TowerParameters(Parameters):
 
     reader: Literal[
         "auto", "fluxnet", "ameriflux", "fluxdatakit", "reddyproc", "eddypro", "ozflux", "plumber2",
-        "fluxnet_ch4", "japanflux", "parquet", "tidy",
+        "fluxnet_ch4", "japanflux", "carbonfluxbench", "parquet", "tidy",
     ] = "auto"  # fmt: skip
     """``auto`` recognises the family of each file by its name, else by its header. Any other value
     reads files of that family only: ``fluxnet`` (FLUXNET2015, AmeriFlux FLUXNET, ICOS L2),
     ``ameriflux`` (BASE), ``fluxdatakit``, ``reddyproc`` (half-hourly text),
     ``eddypro`` (full output), ``ozflux`` (L6) and
-    ``plumber2`` (netCDF), ``fluxnet_ch4``, ``japanflux``, ``parquet`` (the published UFLUX training
-    table), ``tidy`` (tables of many towers, mapped by ``columns``)."""
+    ``plumber2`` (netCDF), ``fluxnet_ch4``, ``japanflux``, ``carbonfluxbench`` (the folder of that
+    benchmark), ``parquet`` (the published UFLUX training table), ``tidy`` (tables of many towers, mapped by ``columns``)."""
 
     resolution: Literal["MM", "WW", "DD"] = "MM"
     """Length of the periods: ``MM`` months, ``WW`` weeks, ``DD`` days."""

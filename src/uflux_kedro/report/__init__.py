@@ -22,6 +22,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "benchmark": ["benchmark_section"],
         "citations": ["Attribution", "attribution", "attribution_text", "bibliography"],
         "captions": ["FIGURES", "UNCERTAINTY_FIGURES", "Caption"],
         "context": ["ReportContext"],

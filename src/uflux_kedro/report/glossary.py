@@ -52,6 +52,8 @@ _SCHEMES = {
     "blocks": "as grouped k-fold, with towers of one region in one group",
     "warmest": "the towers with the highest mean temperature; all others train, and are not tested",
     "driest": "the towers with the least precipitation; all others train, and are not tested",
+    "koppen": "a share of the towers of each main Köppen class; all others train, and are not tested",
+    "igbp": "a share of the towers of each IGBP class; all others train, and are not tested",
 }
 """Validation scheme -> what is held out."""
 

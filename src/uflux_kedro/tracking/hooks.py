@@ -35,6 +35,8 @@ _SHOWN = (
         "ensemble_skill",
         "leaderboard",
         "skill_by_step",
+        "benchmark_sites",
+        "benchmark_skill",
         "aggregates",
         "peers",
         "quality_report",
@@ -172,6 +174,7 @@ class TrackingHooks:
         from uflux_kedro.tracking.inputs import files_of
         from uflux_kedro.tracking.results import (
             metrics_of,
+            metrics_of_benchmark,
             metrics_of_ensembles,
             metrics_of_steps,
             table_of,
@@ -191,10 +194,13 @@ class TrackingHooks:
                     catalog.load(scores) if scores in made else None,
                 )
                 metrics |= {f"{flux}.{metric}": value for metric, value in found.items()}
-        if "ensemble_skill" in made:
-            metrics |= metrics_of_ensembles(catalog.load("ensemble_skill"))
-        if "skill_by_step" in made:
-            metrics |= metrics_of_steps(catalog.load("skill_by_step"))
+        tables = {
+            "ensemble_skill": metrics_of_ensembles,
+            "skill_by_step": metrics_of_steps,
+            "benchmark_skill": metrics_of_benchmark,
+        }
+        for name in made & tables.keys():
+            metrics |= tables[name](catalog.load(name))
         now = int(time.time() * 1000)
         if metrics:
             client.log_batch(run_id, metrics=[Metric(k, v, now, 0) for k, v in metrics.items()])

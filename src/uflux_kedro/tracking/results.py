@@ -82,6 +82,25 @@ def metrics_of_steps(steps: pd.DataFrame) -> dict[str, float]:
     return finite(found)
 
 
+def metrics_of_benchmark(skill: pd.DataFrame) -> dict[str, float]:
+    """Return the medians over sites of this run's models by the rules of a benchmark.
+
+    Args:
+        skill: Result of :func:`uflux_kedro.validation.benchmark.benchmark_skill`.
+
+    Returns:
+        Finite metrics, such as ``GPP.benchmark.koppen.MODIS-ERA5LAND.R2_median``.
+    """
+    from uflux_kedro.validation.benchmark import OURS, SCORES
+
+    found: dict[str, float] = {}
+    for row in skill[skill["source"] == OURS].to_dict("records"):
+        whose = "ensemble" if row["model"] == "ensemble" else row["features"]
+        name = f"{row['flux']}.benchmark.{row['split']}.{whose}"
+        found |= {f"{name}.{score}_median": row[f"{score}_median"] for score in SCORES}
+    return finite(found)
+
+
 def table_of(leaderboards: Mapping[str, pd.DataFrame], metrics: Mapping[str, float]) -> str:
     """Return best member and ensemble by flux as a table in Markdown.
 

@@ -7,7 +7,7 @@ score how well a model remembers the tower. Every scheme here splits sites or re
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import get_args
 
 import numpy as np
@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from uflux_kedro.errors import ConfigurationError, InputError
+from uflux_kedro.validation.classes import CLASSES, sites_of_classes
 from uflux_kedro.validation.climate import CLIMATES, extreme_sites
 from uflux_kedro.validation.parameters import Scheme, TrainingParameters
 
@@ -59,7 +60,7 @@ def make_folds(
     scheme: Scheme,
     table: pd.DataFrame,
     parameters: TrainingParameters,
-    climate: pd.DataFrame | None = None,
+    all_sites: pd.DataFrame | None = None,
 ) -> list[Fold]:
     """Split a training table into folds.
 
@@ -67,17 +68,18 @@ def make_folds(
         scheme: See :data:`~uflux_kedro.validation.parameters.Scheme`.
         table: Usable rows, with ``site_id``, ``latitude`` and ``longitude``.
         parameters: Number of folds, size of a region, share of the sites, seed.
-        climate: Rows of all sites for ``warmest`` and ``driest``, so that all members of a run are
-            tested at the same sites whichever rows they use; None for ``table``.
+        all_sites: Rows of all sites, from which the schemes that test chosen sites choose, so that
+            all members of a run are tested at the same ones whichever rows they use; None for
+            ``table``.
 
     Returns:
-        Folds that together test every row once; of ``warmest`` and ``driest`` one fold, which
-        tests the rows of these sites alone. Indices are positions in ``table``.
+        Folds that together test every row once; of the schemes that test chosen sites one fold,
+        which tests the rows of these sites alone. Indices are positions in ``table``.
 
     Raises:
         ConfigurationError: If the scheme is unknown.
         InputError: If there are fewer sites (or regions) than folds, a site is in two regions, or
-            there is no column of the climate.
+            there is no column of the climate or the class.
     """
     sites = table["site_id"].to_numpy()
     if scheme == "loso":
@@ -93,8 +95,13 @@ def make_folds(
             parameters.seed,
         )
     elif scheme in CLIMATES:
-        tested = extreme_sites(scheme, table if climate is None else climate, parameters.test_share)
+        rows = table if all_sites is None else all_sites
+        tested = extreme_sites(scheme, rows, parameters.test_share)
         folds = [held_out_sites(sites, tested, f"{scheme} sites")]
+    elif scheme in CLASSES:
+        rows = table if all_sites is None else all_sites
+        tested = sites_of_classes(scheme, rows, parameters.test_share, parameters.seed)
+        folds = [held_out_sites(sites, tested, f"sites of all {CLASSES[scheme]} classes")]
     else:
         raise ConfigurationError(
             f"Unknown validation scheme {scheme!r}: expected one of {', '.join(get_args(Scheme))}"
@@ -192,6 +199,34 @@ def held_out_sites(sites: ArrayLike, tested: ArrayLike, name: str) -> Fold:
             hint="Change training.test_share, or check which rows were dropped before.",
         )
     return _fold(0, name, chosen)
+
+
+def scored_alone(folds: Sequence[Fold], quality: ArrayLike, least: float) -> list[Fold]:
+    """Leave out the test rows of too low a quality; models still train on such rows elsewhere.
+
+    Args:
+        folds: The folds.
+        quality: Quality of the flux in each row, 0-1, shape (n,); NaN if unknown.
+        least: Lowest quality of a row that is tested.
+
+    Returns:
+        The folds that have a row to test, with their numbers.
+
+    Raises:
+        InputError: If none has.
+    """
+    good = np.asarray(quality, dtype=float) >= least
+    limited = [replace(fold, test=fold.test[good[fold.test]]) for fold in folds]
+    found = [fold for fold in limited if len(fold.test)]
+    if not found:
+        raise InputError(
+            _WHERE,
+            "quality",
+            expected=f"rows of quality {least:g} or better at the tested sites",
+            found="none",
+            hint="Lower training.min_qc_scored.",
+        )
+    return found
 
 
 def require_sites_apart(folds: Sequence[Fold], sites: ArrayLike) -> None:

@@ -10,9 +10,9 @@ from uflux_kedro.models.registry import MODELS, Device
 from uflux_kedro.schemas import Parameters
 from uflux_kedro.validation.search_space import ParameterRange, SearchMethod, require_space
 
-Scheme = Literal["loso", "kfold", "blocks", "warmest", "driest"]
+Scheme = Literal["loso", "kfold", "blocks", "warmest", "driest", "koppen", "igbp"]
 """``loso`` tests every site once, ``kfold`` groups of sites, ``blocks`` regions; ``warmest`` and
-``driest`` test those sites alone."""
+``driest`` test those sites alone, ``koppen`` and ``igbp`` a share of the sites of each class."""
 
 
 class SearchParameters(Parameters):
@@ -58,7 +58,8 @@ class TrainingParameters(Parameters):
     """``loso`` leaves one site out at a time (as the published scores), ``kfold`` splits sites into
     ``n_splits`` folds (fast), ``blocks`` holds out whole regions. ``warmest`` and ``driest`` train
     on the other sites and test these alone, to see how models extrapolate; intervals then are of
-    these sites too."""
+    these sites too. ``koppen`` and ``igbp`` test a share of the sites of each main Köppen or IGBP
+    class, drawn as CarbonFluxBench draws them."""
 
     n_splits: int = Field(5, ge=2)
     """Number of folds of ``kfold`` and ``blocks``."""
@@ -71,10 +72,15 @@ class TrainingParameters(Parameters):
     """Edge of a region of ``blocks``, degrees."""
 
     test_share: float = Field(0.2, gt=0, lt=1)
-    """Share of the sites that ``warmest`` and ``driest`` hold out."""
+    """Share of the sites that ``warmest``, ``driest``, ``koppen`` and ``igbp`` hold out."""
 
     min_qc: float = Field(0.5, ge=0, le=1)
     """Lowest quality fraction (0-1) of a flux for a row to be used."""
+
+    min_qc_scored: float | None = Field(None, ge=0, le=1)
+    """Lowest quality fraction of a flux for a row to be scored; null scores all rows that are used. A
+    held-out row of lower quality is neither predicted nor scored, while models elsewhere train on
+    such rows: the quality says how much was measured, and models are not told it."""
 
     seed: int = Field(42, ge=0)
     """Seed of every random draw."""
@@ -98,6 +104,15 @@ class TrainingParameters(Parameters):
     """Search of settings; null keeps those of ``model_parameters`` and the defaults."""
 
     @model_validator(mode="after")
+    def _scored_rows_are_used(self) -> TrainingParameters:
+        if self.min_qc_scored is not None and self.min_qc_scored < self.min_qc:
+            raise ValueError(
+                f"min_qc_scored: expected at least min_qc, {self.min_qc:g}, below which no row is "
+                f"used; found {self.min_qc_scored:g}"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _several_splits(self) -> TrainingParameters:
         if self.repeats > 1 and self.scheme not in ("kfold", "blocks"):
             raise ValueError(
@@ -112,3 +127,15 @@ class TrainingParameters(Parameters):
         if n_jobs == 0 or n_jobs < -1:
             raise ValueError(f"n_jobs: expected a number of cores, or -1 for all, found {n_jobs}")
         return n_jobs
+
+
+class BenchmarkParameters(Parameters):
+    """The block ``benchmark``: scores by the rules of CarbonFluxBench, beside published ones."""
+
+    splits: tuple[Literal["koppen", "igbp"], ...] = Field(("koppen", "igbp"), min_length=1)
+    """Splits by which every member is scored, whatever ``training.scheme`` is. The published ones are
+    those of ``training.seed`` 56 and ``training.test_share`` 0.2."""
+
+    published: str | None = None
+    """CSV of published scores to show beside: ``split``, ``flux``, ``model``, ``sites``, and any of
+    ``features`` and ``<score>_q25``, ``<score>_median``, ``<score>_q75`` of R2, RMSE, nMAE, RAE."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from uflux_kedro.ensemble import Member
-from uflux_kedro.errors import ConfigurationError, InputError
+from uflux_kedro.errors import ConfigurationError, InputError, require_columns
 from uflux_kedro.execution.parameters import DaskParameters
 from uflux_kedro.lazy import pd
 from uflux_kedro.pipelines.model_training.choosing import (
@@ -23,7 +23,7 @@ from uflux_kedro.pipelines.model_training.choosing import (
 from uflux_kedro.pipelines.model_training.final_fit import fit_on_worker
 from uflux_kedro.simulated import mark_of, marked, notice
 from uflux_kedro.uncertainty.parameters import UncertaintyParameters
-from uflux_kedro.validation.parameters import SearchParameters, TrainingParameters
+from uflux_kedro.validation.parameters import Scheme, SearchParameters, TrainingParameters
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -58,6 +58,19 @@ def predict_held_out(
     return join_repeats(tables)
 
 
+def predict_split(
+    member_and_split: tuple[Member, Scheme],
+    training_table: pd.DataFrame,
+    fold_cache: Path,
+    parameters: TrainingParameters,
+    dask: DaskParameters,
+) -> pd.DataFrame:
+    """Predict held-out sites by another scheme; a split that is cached already is not fitted again."""
+    member, split = member_and_split
+    of_split = parameters.model_copy(update={"scheme": split, "repeats": 1})
+    return predict_held_out(member, training_table, fold_cache, of_split, dask)
+
+
 def _predict_once(
     member: Member,
     rows: pd.DataFrame,
@@ -66,10 +79,10 @@ def _predict_once(
     parameters: TrainingParameters,
     dask: DaskParameters,
 ) -> pd.DataFrame:
-    """Predict the rows of the member by one split; the table has the climate of all sites."""
+    """Predict the rows of the member by one split; the table has climate and class of all sites."""
     from uflux_kedro.validation.choice import ColumnsRegressor
     from uflux_kedro.validation.cross_validation import held_out_predictions
-    from uflux_kedro.validation.folds import make_folds
+    from uflux_kedro.validation.folds import make_folds, scored_alone
 
     search = _search_of(member, parameters)
     X, y, sites = _arrays(member, rows)
@@ -79,6 +92,8 @@ def _predict_once(
     if member.optional or member.alternatives:
         chosen = choose_by_fold(member, X, y, sites, folds, parameters)
         X, folds = limit_to_complete(member, X, folds, chosen)
+    if parameters.min_qc_scored is not None:
+        folds = scored_alone(folds, _quality(member, rows), parameters.min_qc_scored)
 
     def model_of(fold: int) -> Any:
         seed = parameters.seed + fold
@@ -243,6 +258,7 @@ def track_member(
     params = {
         "scheme": parameters.scheme,
         "min_qc": parameters.min_qc,
+        **({} if parameters.min_qc_scored is None else {"min_qc_scored": parameters.min_qc_scored}),
         "seed": parameters.seed,
         "step": model.card["step"],
         "predictors": ", ".join(model.predictors),
@@ -362,6 +378,15 @@ def _usable(member: Member, table: pd.DataFrame, parameters: TrainingParameters)
             found=f"none of {len(table)}: " + ", ".join(f"{k}: {v}" for k, v in dropped.items()),
         )
     return table[usable].reset_index(drop=True)
+
+
+def _quality(member: Member, rows: pd.DataFrame) -> NDArray:
+    """Return the quality of the flux in each row."""
+    name = f"{member.flux}_QC"
+    require_columns(
+        rows, [name], "training table", hint="Set training.min_qc_scored to null to score all rows."
+    )
+    return rows[name].to_numpy("float64")
 
 
 def _arrays(member: Member, rows: pd.DataFrame) -> tuple[NDArray, NDArray, NDArray]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from kedro.pipeline import Pipeline, node
 
+from uflux_kedro.configuration import project_parameters
 from uflux_kedro.ensemble import Member
 from uflux_kedro.members import bound, by_flux, project_members
 from uflux_kedro.pipelines.model_training.nodes import (
@@ -14,28 +17,45 @@ from uflux_kedro.pipelines.model_training.nodes import (
     compare_with_reference,
     fit_final_model,
     predict_held_out,
+    predict_split,
     score_member,
     track_member,
 )
+from uflux_kedro.validation.parameters import BenchmarkParameters, Scheme
 
 _SHARED = {"training_table", "sites", "fold_cache"}
 
 
 def create_pipeline(**_: object) -> Pipeline:
-    """Make the nodes of every configured member, and those that collect the members of a flux."""
+    """Make the nodes of every configured member, and those that collect the members of a flux.
+
+    With a benchmark, each member also predicts the sites that its splits hold out.
+    """
+    benchmark = project_parameters().get("benchmark")
+    splits = BenchmarkParameters.model_validate(benchmark).splits if benchmark else ()
     return Pipeline(
         [
             part
             for flux, members in by_flux(project_members()).items()
-            for part in (*map(_member, members), _flux(flux, members))
+            for part in (*(_member(m, splits) for m in members), _flux(flux, members))
         ],
         tags="training",
     )
 
 
-def _member(member: Member) -> Pipeline:
+def _member(member: Member, splits: Sequence[Scheme]) -> Pipeline:
+    of_splits = [
+        node(
+            bound(predict_split, (member, split)),
+            inputs=["training_table", "fold_cache", "params:training", "params:dask"],
+            outputs=f"predictions_{split}",
+            name=f"predict_{split}",
+        )
+        for split in splits
+    ]
     nodes = Pipeline(
         [
+            *of_splits,
             node(
                 bound(predict_held_out, member),
                 inputs=["training_table", "fold_cache", "params:training", "params:dask"],

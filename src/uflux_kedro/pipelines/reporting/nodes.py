@@ -193,6 +193,7 @@ def write_report(
     from uflux_kedro.readers.towers.left_out import in_words
     from uflux_kedro.report import (
         ReportContext,
+        benchmark_section,
         explorer_section,
         glossary_section,
         map_sections,
@@ -226,6 +227,7 @@ def write_report(
     )
     skill["By tower"] = by_site.assign(unit=by_site["unit"].map(unit_text))
     mark = mark_of(training_table, drivers)
+    scored = parts.get("benchmark_skill")
     return render_report(
         ReportContext(
             title="UFLUX ensemble",
@@ -242,6 +244,7 @@ def write_report(
             figures=figures,
             skill=skill,
             sections=[
+                *([benchmark_section(scored)] if scored is not None else []),
                 *map_sections(
                     *(parts.get(k) for k in ("aggregates", "peers", "budgets")),
                     unvegetated="mask" if inference is None else inference.unvegetated,

@@ -19,6 +19,7 @@ from uflux_kedro.members import (
     derived_products,
     project_members,
 )
+from uflux_kedro.pipelines.reporting.benchmark import benchmark_nodes
 from uflux_kedro.pipelines.reporting.documents import (
     cite_towers,
     describe_products,
@@ -194,7 +195,8 @@ def create_pipeline(**_: object) -> Pipeline:
             name="join_model_cards",
         ),
     ]
-    tables += ["site_list", "model_cards", "attribution"]
+    nodes += (scored := benchmark_nodes(members, parameters))
+    tables += ["site_list", "model_cards", "attribution", *(["benchmark_skill"] if scored else [])]
     if parameters["grids"]:
         mapped = {flux: f"product_{flux}" for flux in fluxes}
         mapped |= {name: f"derived_{name}" for name in derived_products(members)}

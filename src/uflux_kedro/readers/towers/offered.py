@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from uflux_kedro.readers.parameters import TowerParameters
 from uflux_kedro.readers.paths import Paths
+from uflux_kedro.readers.towers.carbonfluxbench import offered_by_benchmark
 from uflux_kedro.readers.towers.companions import SOURCE, companion_of
 from uflux_kedro.readers.towers.families import FAMILIES, header_of
 from uflux_kedro.readers.towers.left_out import Losses
@@ -49,6 +50,8 @@ def offered_columns(path: Paths, parameters: TowerParameters) -> set[str]:
     if tidy:
         offered |= columns_with_values(tidy, parameters.columns)
     for table in data:
+        if table.family == "carbonfluxbench":
+            offered |= offered_by_benchmark(table.file.path)
         if table.family == "parquet":
             mapping = columns_of(table.file.path, parameters)
             offered |= columns_with_values([table.file.path], mapping)

@@ -14,6 +14,7 @@ import pandas as pd
 from uflux_kedro.errors import InputError
 from uflux_kedro.readers.parameters import TowerParameters
 from uflux_kedro.readers.paths import Paths
+from uflux_kedro.readers.towers.carbonfluxbench import read_carbonfluxbench
 from uflux_kedro.readers.towers.companions import COMPANION, LEAD, with_companion
 from uflux_kedro.readers.towers.deliveries import doubled_lead, one_a_period
 from uflux_kedro.readers.towers.families import FAMILIES
@@ -174,6 +175,9 @@ def _read(
     tidy = [t.file.path for t in data if t.family == "tidy"]
     many = [
         read_uflux_parquet(t.file.path, parameters, losses) for t in data if t.family == "parquet"
+    ]
+    many += [
+        read_carbonfluxbench(t.file.path, parameters) for t in data if t.family == "carbonfluxbench"
     ]
     if tidy:
         mapped = read_tidy(

@@ -25,7 +25,7 @@ from uflux_kedro.readers.towers.tables import Step
 
 Family = Literal[
     "fluxnet", "ameriflux", "fluxdatakit", "reddyproc", "eddypro", "ozflux", "plumber2", "fluxnet_ch4",
-    "japanflux", "parquet", "tidy", "sites", "badm", "snapshot", "reanalysis",
+    "japanflux", "carbonfluxbench", "parquet", "tidy", "sites", "badm", "snapshot", "reanalysis",
 ]  # fmt: skip
 """``sites`` is a site table, ``badm`` metadata of the networks, ``snapshot`` a list of the FLUXNET
 Shuttle, ``reanalysis`` the weather that accompanies an archive; the others contain fluxes."""
@@ -99,6 +99,9 @@ class TowerFile:
     rank: int = 0
 
 
+CARBONFLUXBENCH = "target_fluxes_v2.parquet"
+"""File of the benchmark's fluxes, beside which lie the others of its folder."""
+
 TOWER_PATTERNS = (
     "**/*.zip", "**/*.csv", "**/*.csv.gz", "**/*.xlsx", "**/*.parquet", "**/*.txt",
     "**/*.nc",
@@ -154,6 +157,10 @@ def find_tower_files(
             continue
         if parameters.reader == "parquet" and one.suffix == ".parquet":
             found.append(TowerFile(File(one), "parquet"))
+            continue
+        if parameters.reader == "carbonfluxbench":
+            if one.name == CARBONFLUXBENCH:
+                found.append(TowerFile(File(one), "carbonfluxbench"))
             continue
         with losses.at(site_in(one.name)):
             fitting, reasons = _recognise_all(one, parameters.reader, keys)
