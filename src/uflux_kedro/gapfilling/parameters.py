@@ -14,9 +14,6 @@ Method = Literal["uflux", "mds", "mds_symmetric"]
 Spikes = Literal["flag", "drop"]
 """What happens to spikes of measured fluxes."""
 
-DAYLIGHT = 20.0
-"""W m-2 from which it is day."""
-
 
 class Scenario(Parameters):
     """Artificial gaps: how long, how many."""

@@ -17,8 +17,9 @@ from uflux_kedro.biophysics.radiation import potential_radiation
 from uflux_kedro.biophysics.solar_clock import SolarClock, around, read_solar_clock
 from uflux_kedro.biophysics.vapour_pressure import saturation_vapour_pressure
 from uflux_kedro.errors import InputError
-from uflux_kedro.gapfilling.parameters import DAYLIGHT, Spikes
-from uflux_kedro.gapfilling.spikes import LIMIT, find_spikes
+from uflux_kedro.gapfilling.light import daylight
+from uflux_kedro.gapfilling.parameters import Spikes
+from uflux_kedro.gapfilling.spikes import LIMIT, spike_column, spikes_of
 from uflux_kedro.gapfilling.steps import steps_of
 from uflux_kedro.readers.towers.half_hours import FLUXES
 from uflux_kedro.readers.towers.remarks import Remark, remark
@@ -85,7 +86,8 @@ def check_record(
         where: File, for messages.
 
     Returns:
-        The record without fluxes that have no values, impossible values missing; and findings: what
+        The record without fluxes that have no values, impossible values missing, and with a mark of each
+        flux, ``NEE_SPIKE`` and so on, 1 at a spike, made missing or not, else 0; and findings: what
         the filled values will not be able to hide.
 
     Raises:
@@ -109,15 +111,15 @@ def check_record(
             hint="Only measured values count, not those that a network has filled",
         )
     place = Place(latitude, longitude, utc_offset)
-    of_fluxes = spikes_of(table, place)
-    findings += _spiky(table, of_fluxes, spikes, site)
+    marks = spikes_of(table, _daylight(table, place), steps_of(table))
+    findings += _spiky(table, marks, spikes, site)
     if spikes == "drop":
-        table = table.assign(**{f: table[f].mask(found) for f, found in of_fluxes.items()})
+        table = table.assign(**{f: table[f].mask(found) for f, found in marks.items()})
     findings += _levels(table, site)
     findings += _missing_drivers(table, site)
     findings += _sun(table, place, site)
     findings += [f for flux in FLUXES if flux in table for f in _long_gap(table[flux], site)]
-    return table, findings
+    return table.assign(**{spike_column(f): m.astype(float) for f, m in marks.items()}), findings
 
 
 def _regular(table: pd.DataFrame, where: str) -> pd.DataFrame:
@@ -215,42 +217,21 @@ def _possible(table: pd.DataFrame, site: str, where: str) -> tuple[pd.DataFrame,
     return table, findings
 
 
-def spikes_of(table: pd.DataFrame, place: Place) -> dict[str, pd.Series]:
-    """Return which values of each flux are spikes, (steps,).
-
-    Args:
-        table: Record with a row for every step.
-        place: Where it was measured, for the sun where the record has no radiation.
-    """
-    day = daylight(table, place)
-    return {
-        flux: pd.Series(
-            find_spikes(table[flux].to_numpy(dtype=float), day, steps_of(table)), table.index
-        )
-        for flux in FLUXES
-        if flux in table
-    }
-
-
-def daylight(table: pd.DataFrame, place: Place) -> np.ndarray:
-    """Return whether the sun shines by radiation, else by the place, else always, (steps,)."""
-    radiation = pd.Series(np.nan, table.index)
-    for name in ("SW_IN", "SW_IN_ERA"):
-        if name in table:
-            radiation = radiation.fillna(table[name])
-    if place.latitude is not None and place.longitude is not None:
-        zone = round(place.longitude / 15) if place.utc_offset is None else place.utc_offset
-        times = pd.DatetimeIndex(table.index)
-        potential = potential_radiation(times, place.latitude, place.longitude, zone)
-        radiation = radiation.fillna(pd.Series(potential, table.index))
-    return ~(radiation <= DAYLIGHT).to_numpy()
+def _daylight(table: pd.DataFrame, place: Place) -> np.ndarray:
+    """Return whether the sun shines, also by the place, (steps,)."""
+    if place.latitude is None or place.longitude is None:
+        return daylight(table)
+    zone = round(place.longitude / 15) if place.utc_offset is None else place.utc_offset
+    times = pd.DatetimeIndex(table.index)
+    potential = potential_radiation(times, place.latitude, place.longitude, zone)
+    return daylight(table.assign(SW_IN_POT=potential))
 
 
 def _spiky(
-    table: pd.DataFrame, spikes: dict[str, pd.Series], treatment: Spikes, site: str
+    table: pd.DataFrame, marks: dict[str, pd.Series], treatment: Spikes, site: str
 ) -> Iterator[Remark]:
     """Yield a finding on each flux with spikes."""
-    for flux, found in spikes.items():
+    for flux, found in marks.items():
         if found.any():
             first = found.idxmax()
             yield remark(
