@@ -88,7 +88,7 @@ def _outlines(
 ) -> list[Outlines]:
     """Return the outlines of the zones that are no bands and no countries."""
     from uflux_kedro.configuration import PROJECT_PATH
-    from uflux_kedro.explorer.layers import grid_mapping
+    from uflux_kedro.explorer.grid import grid_mapping
     from uflux_kedro.explorer.outlines import class_outlines
     from uflux_kedro.readers.regions import read_outlines
 
