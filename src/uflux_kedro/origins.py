@@ -142,6 +142,12 @@ PAPERS: dict[str, tuple[Paper, ...]] = {
 """Collection -> papers that describe it."""
 
 
+def paper_of(doi: str) -> Paper | None:
+    """Return the paper of a DOI among those that this file describes."""
+    known = {YU, *(paper for papers in PAPERS.values() for paper in papers)}
+    return next((paper for paper in known if paper.doi.lower() == doi.lower()), None)
+
+
 def collections_of(*made_from: Any) -> tuple[str, ...]:
     """Return the collections that data come from, sorted; none if unknown.
 

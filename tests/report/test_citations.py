@@ -7,9 +7,11 @@ import re
 import pandas as pd
 import pytest
 
-from tests.testing.shuttle import product, snapshot
+from tests.testing.shuttle import FUNDING as OF_POLICY
+from tests.testing.shuttle import PAPERS, PORTAL, THANKS, policy, product, snapshot
 from uflux_kedro.pipelines.reporting.documents import cite_towers
-from uflux_kedro.readers.towers.products import COLUMNS
+from uflux_kedro.readers.towers.policy import parse_policy
+from uflux_kedro.readers.towers.products import BETWEEN, COLUMNS
 from uflux_kedro.report.citations import attribution, attribution_text, bibliography
 
 FUNDING = "Funding for the AmeriFlux data service"
@@ -173,3 +175,55 @@ def test_simulated_towers_have_nobody_to_cite():
     found = attribution(none, pd.DataFrame({"site_id": ["A"]}), ["A"], simulated=True)
     assert bibliography(found) == "% The towers are simulated: there is nobody to cite.\n"
     assert attribution_text(found).startswith("Remarks\n\nThe towers are simulated")
+
+
+def under(table: pd.DataFrame, *texts: str | None) -> pd.DataFrame:
+    """Return products as read from archives with these policy files."""
+    for row, text in enumerate(texts):
+        if text is not None:
+            found = parse_policy(text, table.loc[row, "network"])
+            joined = [found.licence, BETWEEN.join(found.thanks), BETWEEN.join(found.papers)]
+            table.loc[row, ["licence", "thanks", "papers"]] = joined
+    return table
+
+
+def test_the_policy_in_the_archive_rules():
+    table = under(products(product("XX-Aaa"), product("XX-Bbb", "TERN")), policy(), policy())
+    found = used(table)
+    assert found.acknowledgements == (THANKS, OF_POLICY, PORTAL), "and nothing else"
+    assert [p.key for p in found.papers] == ["Pastorello2020", "Isaac2017"]
+    (other,) = [r for r in found.remarks if "10.5555" in r]
+    assert other.endswith(f"also ask to cite https://doi.org/{PAPERS[1]}.")
+    assert found.availability[1] == "The FLUXNET data products are shared under CC-BY-4.0."
+    entry = entries(bibliography(found))["AMF_XX-Aaa_FLUXNET_2004-2004_v1.3_r1"]
+    assert entry["note"].endswith(r"v1.3\_r1, CC-BY-4.0")
+
+
+def test_an_archive_without_policy_gets_what_its_network_usually_asks_for():
+    table = products(product("XX-Aaa"), product("XX-Bbb", "OZF"))
+    found = used(under(table, policy(thanks="Thanks to all of the sites."), None))
+    general, usual, funding, portal = found.acknowledgements
+    assert general == "Thanks to all of the sites."
+    assert ERA5 in usual
+    assert funding == OF_POLICY
+    assert "OzFlux Data Portal" in portal
+    assert [p.key for p in found.papers] == ["Pastorello2020", "Beringer2016", "Isaac2017"]
+    assert "CC-BY-4.0 (1 of 2) and a licence that their archives do not name (1 of 2)" in (
+        attribution_text(found)
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "licence"), [(policy("Tier Two"), "Tier 2"), ("ask the team before", "unknown")]
+)
+def test_other_terms_are_named(text, licence):
+    table = under(products(product("XX-Aaa"), product("XX-Bbb")), policy(), text)
+    found = used(table)
+    (said,) = [r for r in found.remarks if "Other terms" in r]
+    assert f"bind AMF_XX-Bbb_FLUXNET_2004-2004_v1.3_r1 ({licence})." in said
+    assert "AMF_XX-Aaa" not in said
+
+
+def test_products_that_an_earlier_run_stored_are_cited():
+    table = products(product("XX-Aaa")).drop(columns=["licence", "thanks", "papers"])
+    assert FUNDING in attribution_text(used(table))

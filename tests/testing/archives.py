@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from tests.testing.shuttle import product, snapshot
+from tests.testing.shuttle import policy, product, snapshot
 
 NETWORKS = ("AMF", "CNF", "EUF", "ICOS", "JPF", "KOF", "OZF", "SAEON", "TERN", "FLX")
 """Beginnings of the names of archives."""
@@ -162,7 +162,7 @@ def write_archive(
         archive.writestr(f"{begin}_BIF_{span}_{end}", bif.to_csv(index=False))
         archive.writestr(f"{begin}_BIFVARINFO_MM_{span}_{end}", "SITE_ID,VARIABLE\n")
         archive.writestr("README.txt", "simulated")
-        archive.writestr("DATA_POLICY_LICENSE_AND_INSTRUCTIONS.txt", "simulated")
+        archive.writestr("DATA_POLICY_LICENSE_AND_INSTRUCTIONS.txt", policy())
     if tower.fault == "cut off":
         path.write_bytes(path.read_bytes()[:-300])
     if tower.fault == "two releases" and release == 1:

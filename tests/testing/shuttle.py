@@ -28,6 +28,31 @@ _IDENTIFIED = {
 HUBS = {"AMF": "AmeriFlux", "TERN": "TERN", "OZF": "TERN"}
 """Source network -> hub; all others are at ICOS."""
 
+THANKS = (
+    "Invented data were harmonised by nobody: by networks and centres, and hold a modified ERA5."
+)
+FUNDING = "Funding for nothing was provided by no department."
+PORTAL = "Portal data are from https://portal.example/home?x=1"
+PAPERS = ("10.5194/bg-14-2903-2017", "10.5555/unheard-of.2026")
+"""What the invented policy asks for: everybody, users of AMF, users of TERN, these also to cite."""
+
+
+def policy(licence: str = "CC-BY-4.0", thanks: str = THANKS) -> str:
+    """Return a policy file in the form of those in archives, with invented wishes."""
+    return f"""**** DATA POLICY, LICENSE, AND INSTRUCTIONS FOR ATTRIBUTION ****\r
+\r
+The data product is shared under the {licence} license (its terms are at https://licence.example).\r
+\r
+Attribution asks for acknowledgments. Those of networks are in this document; see the codes below.\r
+\r
+(1) Include the citation for each site, as in Someone et al. (2020) https://doi.org/10.5555/no.wish.\r
+(2) Include the following text in the acknowledgment, for any use of the data: {thanks}\r
+(2a) When AmeriFlux (AMF) data are used, add the text: "{FUNDING}" \r
+(2b) When TERN (TERN) data are used, add the text: \N{LEFT DOUBLE QUOTATION MARK}{PORTAL}\N{RIGHT DOUBLE QUOTATION MARK} and add in the references \
+the papers Isaac et al (2017) https://doi.org/{PAPERS[0]} and Nobody (2026) https://doi.org/{PAPERS[1]}.\r
+(3) In a Data Availability section, include: "The products were downloaded from [SOURCE] on XX Month YYYY".\r
+"""
+
 
 def product(site: str, network: str = "AMF", years: str = "2004-2004", release: int = 1) -> str:
     """Return the name of an archive."""

@@ -1,7 +1,7 @@
 """Whom to cite and to thank for exactly the towers that a run used, as text to paste.
 
-Source of the wishes of the networks: the file DATA_POLICY_LICENSE_AND_INSTRUCTIONS.txt in each archive
-of FLUXNET (version 20251226), which rules; for FLUXNET2015 its data policy.
+The policy file in each archive of FLUXNET rules. Where it is absent, or of another form, the wishes of the
+networks are those of its version 20251226; for FLUXNET2015 those of its data policy.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from dataclasses import dataclass
 import pandas as pd
 
 from uflux_kedro.errors import require_columns
-from uflux_kedro.origins import BERINGER, ISAAC, PAPERS, UEYAMA, YU, Paper
+from uflux_kedro.origins import BERINGER, ISAAC, PAPERS, UEYAMA, YU, Paper, paper_of
+from uflux_kedro.readers.towers.policy import UNKNOWN
+from uflux_kedro.readers.towers.products import BETWEEN, COLUMNS
 
 _FLUXNET, _FLUXNET2015 = "FLUXNET", "FLUXNET2015"
 
@@ -53,6 +55,8 @@ _SPECIAL = re.compile(r"([&%$#_{}])")
 _NO_KEY = re.compile(r"[^A-Za-z0-9._:+-]")
 
 _SIMULATED = "The towers are simulated: there is nobody to cite."
+_USUAL = "CC-BY-4.0"
+"""Licence whose terms are met by what is listed here."""
 _SOURCE, _DAY = "[SOURCE]", "[DAY MONTH YEAR]"
 
 
@@ -87,26 +91,62 @@ def attribution(
         simulated: Whether all of them are simulated.
     """
     require_columns(products, ("site_id", "product", "collection", "network"), "products of towers")
-    used = products[products["site_id"].isin(list(towers))].fillna("")
+    used = products[products["site_id"].isin(list(towers))]
+    used = used.reindex(columns=list(COLUMNS), fill_value="").fillna("")  # as of an earlier run
     used = used.drop_duplicates(["site_id", "product"]).reset_index(drop=True)
     of_site = sites.set_index("site_id").reindex(index=sorted(towers), columns=["collection"])
     of_site = of_site["collection"].dropna()
     names = sorted({name for of in of_site for name in of.split(", ")})
-    networks = sorted({*used["network"]} - {""})
-    papers = [p for name in names for p in PAPERS.get(name, ())]
-    papers += [p for code in networks for p in _PAPERS_OF.get(code, ())]
-    thanks = [_THANKS[name] for name in names if name in _THANKS]
-    thanks += [_THANKS_TO[code] for code in networks if code in _THANKS_TO]
-    if "AmeriFlux BASE" in names and _AMERIFLUX not in thanks:
-        thanks.append(_AMERIFLUX)
     unknown = sorted(set(towers) - set(of_site.index))
+    availability = [_availability(name, used[used["collection"] == name]) for name in names]
     return Attribution(
         used,
-        tuple(dict.fromkeys(papers)),
-        tuple(thanks),
-        tuple(_availability(name, used[used["collection"] == name]) for name in names),
+        _papers(used, names),
+        _thanks(used, names),
+        (*availability, *_licences(used)),
         (_SIMULATED,) if simulated else tuple(_remarks(used, names, unknown)),
     )
+
+
+def _thanks(products: pd.DataFrame, collections: Sequence[str]) -> tuple[str, ...]:
+    """Return the sentences of the policies, and the usual ones for products without."""
+    of_policy = [text.split(BETWEEN) for text in products["thanks"] if text]
+    silent = products[products["thanks"] == ""]
+    ruled = {*products["collection"]} - {*silent["collection"]}
+    thanks = [general for general, *_ in of_policy]
+    thanks += [_THANKS[name] for name in collections if name in _THANKS and name not in ruled]
+    thanks += [sentence for _, *others in of_policy for sentence in others]
+    thanks += [_THANKS_TO[c] for c in sorted({*silent["network"]}) if c in _THANKS_TO]
+    if "AmeriFlux BASE" in collections:
+        thanks.append(_AMERIFLUX)
+    return tuple(dict.fromkeys(thanks))
+
+
+def _papers(products: pd.DataFrame, collections: Sequence[str]) -> tuple[Paper, ...]:
+    """Return the papers of collections, and those that policies or else networks ask for."""
+    papers = [p for name in collections for p in PAPERS.get(name, ())]
+    silent = products.loc[products["thanks"] == "", "network"]
+    papers += [p for code in sorted({*silent}) for p in _PAPERS_OF.get(code, ())]
+    papers += [p for doi in _dois(products) if (p := paper_of(doi))]
+    return tuple(dict.fromkeys(papers))
+
+
+def _dois(products: pd.DataFrame) -> list[str]:
+    """Return the DOIs that policies ask to cite, each once."""
+    return list(dict.fromkeys(doi for of in products["papers"] if of for doi in of.split(BETWEEN)))
+
+
+def _licences(products: pd.DataFrame) -> Iterable[str]:
+    """Return a sentence on the licences of products of FLUXNET, if any archive states one."""
+    licences = products.loc[products["collection"] == _FLUXNET, "licence"]
+    known = licences.replace(["", UNKNOWN], "a licence that their archives do not name")
+    counts = known.value_counts().sort_index()
+    if (licences != "").any():
+        of = [
+            f"{name} ({n} of {len(known)})" if len(counts) > 1 else name
+            for name, n in counts.items()
+        ]
+        yield f"The FLUXNET data products are shared under {_listed(of)}."
 
 
 def _availability(collection: str, products: pd.DataFrame) -> str:
@@ -138,6 +178,21 @@ def _remarks(
             f"Not known is whom to cite for {', '.join(bare['product'])}. Put the Shuttle's snapshot that "
             "offers exactly these products beside the archives, or look them up at the hubs."
         )
+    others = products[~products["licence"].isin(["", _USUAL])]
+    if len(others):
+        named = ", ".join(
+            f"{p} ({licence})"
+            for p, licence in zip(others["product"], others["licence"], strict=True)
+        )
+        yield (
+            f"Other terms than those of {_USUAL} may bind {named}. Read the policy file in these archives "
+            "before you publish."
+        )
+    if unnamed := [doi for doi in _dois(products) if paper_of(doi) is None]:
+        yield (
+            "The policy files in the archives also ask to cite "
+            f"{', '.join(f'https://doi.org/{doi}' for doi in unnamed)}."
+        )
     if _FLUXNET2015 in collections:
         yield (
             "FLUXNET2015 asks to name each tower with the years used and its DOI, which is not in its "
@@ -168,7 +223,7 @@ def _product_entry(row: dict[str, str]) -> str:
     if match is not None:
         title = _TITLE_ENDS.split(match["title"], maxsplit=1)[0].rstrip(". ")
         fields = {"author": f"{{{_escaped(match['authors'])}}}", "year": match["year"]}
-        fields |= {"title": f"{{{_escaped(title)}}}", "note": _escaped(f"Dataset {row['product']}")}
+        fields |= {"title": f"{{{_escaped(title)}}}", "note": _escaped(_note(row))}
     else:
         fields = {name: _escaped(text) for name, text in fields.items()}
     if row["doi"]:
@@ -178,6 +233,10 @@ def _product_entry(row: dict[str, str]) -> str:
     if row["hub"]:
         fields["publisher"] = _escaped(row["hub"])
     return _entry("misc", row["product"], fields)
+
+
+def _note(row: dict[str, str]) -> str:
+    return ", ".join(filter(None, [f"Dataset {row['product']}", row["licence"]]))
 
 
 def _paper_entry(paper: Paper) -> str:

@@ -11,7 +11,7 @@ _PLACE = ("latitude", "longitude", "elevation", "IGBP", "climate")
 _YEARS = ("first year", "last year")
 _ORIGIN = ("name", "country", "network", "citation", "doi", "licence", "license")
 """Columns of the table of sites that are listed where it has them, in any case."""
-_OF_PRODUCTS = ("product", "network", "doi")
+_OF_PRODUCTS = ("product", "network", "doi", "licence")
 """Columns of the table of products that are listed."""
 
 
@@ -56,7 +56,7 @@ def _origin(stated: pd.DataFrame, products: pd.DataFrame | None) -> pd.DataFrame
     """Return where towers come from; of several products of a tower all are named."""
     if products is None:
         return stated
-    of_site = products[["site_id", *_OF_PRODUCTS]].replace("", None)
+    of_site = products.reindex(columns=["site_id", *_OF_PRODUCTS]).replace("", None)
     joined = of_site.groupby("site_id").agg(lambda of: "; ".join(of.dropna().unique()) or None)
     return joined.combine_first(stated)[
         [*_OF_PRODUCTS, *stated.columns.difference(_OF_PRODUCTS, sort=False)]

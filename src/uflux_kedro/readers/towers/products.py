@@ -1,4 +1,4 @@
-"""What each tower was read from: product, collection, network, and whom a snapshot says to cite."""
+"""What each tower was read from, under which licence, and whom its policy and a snapshot say to cite."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TypedDict
 import pandas as pd
 
 from uflux_kedro.origins import Collection
+from uflux_kedro.readers.towers.policy import Policy, parse_policy, policy_text
 from uflux_kedro.readers.towers.snapshot import find_link, read_snapshot
 from uflux_kedro.readers.towers.tower_files import TowerFile
 
@@ -48,6 +49,10 @@ class Product(TypedDict):
         doi: DOI of the product.
         link: Another address that identifies it, such as that of a handle.
         downloaded: Day of the download, YYYY-MM-DD.
+        licence: What the policy file in the archive says, see
+            :class:`uflux_kedro.readers.towers.policy.Policy`; empty without such a file.
+        thanks: Sentences that it asks for, separated by :data:`BETWEEN`.
+        papers: DOIs that it asks to cite, likewise.
     """
 
     site_id: str
@@ -60,13 +65,18 @@ class Product(TypedDict):
     doi: str
     link: str
     downloaded: str
+    licence: str
+    thanks: str
+    papers: str
 
 
+BETWEEN = " | "
+"""Between sentences or DOIs of one product."""
 COLUMNS = tuple(Product.__annotations__)
 
 
 def products_of(tables: Iterable[TowerFile]) -> list[Product]:
-    """Return what is known of towers' files from their names, and from the record of their download."""
+    """Return what is known of towers' files from their names, policies and record of their download."""
     # A folder's record names all of its files: it is read once, not once a tower.
     days: dict[Path, Mapping[str, str]] = {}
     found = []
@@ -84,6 +94,8 @@ def _product_of(table: TowerFile, downloaded: str) -> Product:
     if table.family == "fluxnet" and parts[0] != _OWN:
         collection = "FLUXNET2015" if parts[2] == "FLUXNET2015" else "FLUXNET"
         network = _NETWORKS.get(parts[0], parts[0])
+    text = policy_text(table.file) if collection == "FLUXNET" else None
+    policy = Policy("") if text is None else parse_policy(text, network)
     return Product(
         site_id=table.site,
         product="_".join(parts),
@@ -95,6 +107,9 @@ def _product_of(table: TowerFile, downloaded: str) -> Product:
         doi="",
         link="",
         downloaded=downloaded,
+        licence=policy.licence,
+        thanks=BETWEEN.join(policy.thanks),
+        papers=BETWEEN.join(policy.papers),
     )
 
 
