@@ -130,31 +130,38 @@ def beside_mds(scores: pd.DataFrame) -> pd.DataFrame:
 def summary(rows: pd.DataFrame) -> list[str]:
     """Return the cells of a flux, scenario and method: means over towers.
 
-    Ratios of RMSE and width are geometric means, that of errors of sums is one of means, each record's
-    in units of the RMSE of MDS.
+    Ratios of RMSE and width are geometric means, that of errors of sums, with its interval over towers, is
+    one of means, each record's in units of the RMSE of MDS.
 
     Args:
         rows: Rows of :func:`beside_mds`, one a record.
     """
-    by_site = rows.assign(log=np.log(rows["RMSE_ratio"])).groupby("site_id")["log"].mean()
-    low, high = interval_over_towers(by_site.to_numpy())
-    unit = rows["RMSE_of_mds"]
-    of_sums = (rows["sum_error"] / unit).mean() / (rows["sum_error_of_mds"] / unit).mean()
+    ratios = rows.assign(log=np.log(rows["RMSE_ratio"])).groupby("site_id")["log"].mean()
+    low, high = interval_over_towers(ratios.to_numpy())
+    sums = rows[["sum_error", "sum_error_of_mds"]].div(rows["RMSE_of_mds"], axis="rows")
+    of_sums = sums["sum_error"].mean() / sums["sum_error_of_mds"].mean()
+    by_site = sums.groupby(rows["site_id"]).sum().to_numpy()
+    drawn = by_site[_drawn(len(by_site))].sum(axis=1)
+    least, most = np.quantile(drawn[:, 0] / drawn[:, 1], [0.05, 0.95])
     return [
         str(len(rows)),
-        f"{np.exp(by_site.mean()):.3f}",
+        f"{np.exp(ratios.mean()):.3f}",
         f"{np.exp(low):.3f} to {np.exp(high):.3f}",
         f"{rows['coverage'].mean():.1%}",
         f"{np.exp(np.log(rows['width_ratio']).mean()):.2f}",
-        f"{of_sums:.2f}",
+        f"{of_sums:.2f} ({least:.2f} to {most:.2f})",
     ]
 
 
 def interval_over_towers(values: NDArray[np.float64]) -> tuple[float, float]:
     """Return the 5th and 95th percentile of the mean of towers drawn with replacement."""
-    draws = np.random.default_rng(0).integers(len(values), size=(_RESAMPLES, len(values)))
-    low, high = np.quantile(values[draws].mean(axis=1), [0.05, 0.95])
+    low, high = np.quantile(values[_drawn(len(values))].mean(axis=1), [0.05, 0.95])
     return float(low), float(high)
+
+
+def _drawn(towers: int) -> NDArray[np.intp]:
+    """Return numbers of towers drawn with replacement, (resamples, towers)."""
+    return np.random.default_rng(0).integers(towers, size=(_RESAMPLES, towers))
 
 
 def tower_line(row: dict[str, object]) -> str:

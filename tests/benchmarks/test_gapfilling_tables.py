@@ -83,7 +83,7 @@ def test_methods_stand_beside_mds_and_towers_count_alike():
     np.testing.assert_allclose(own["RMSE_ratio"], [0.8, 0.8, 0.5])
     np.testing.assert_allclose(own["RMSE"], 2 * own["RMSE_ratio"])
     cells = scoreboard.summary(own)
-    assert cells == ["3", "0.632", "0.500 to 0.800", "90.0%", "0.50", "0.25"]
+    assert cells == ["3", "0.632", "0.500 to 0.800", "90.0%", "0.50", "0.25 (0.25 to 0.25)"]
     assert scoreboard.tower_line(own.to_dict("records")[2]).startswith(
         "| B_1 | NEE | uflux | 1 | 0.500"
     )
