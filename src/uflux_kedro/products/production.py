@@ -38,7 +38,6 @@ from uflux_kedro.products.fingerprints import (
     DriverFingerprints,
     StoredDrivers,
     fingerprint,
-    stored,
 )
 from uflux_kedro.products.kernel import (
     Calibrated,
@@ -164,7 +163,7 @@ def produce(plan: Plan, store: ProductStore) -> Production:
         )
         work = _Work(
             plan.members,
-            stored(plan.drivers) or plan.drivers,
+            identity.store or plan.drivers,
             fields,
             tuple(plan.quantiles),
             plan.block_rows,
