@@ -32,6 +32,7 @@ SETS = ("EVI-ERA", "LAI-ERA")
 PARTITIONS = (0, 1)
 INNER_FOLDS = 5
 TOLERANCE, LEAST_COVERAGE, LEAST_TESTS = 0.02, 0.82, 9
+GROUPS = {"carbon": ("GPP", "RECO", "NEE"), "energy": ("H", "LE")}
 LEAST_GAIN = {"GPP": 0.20, "RECO": 0.20, "NEE": 0.20, "H": 0.12, "LE": 0.12}
 
 
@@ -47,6 +48,7 @@ def print_table(options: argparse.Namespace) -> None:
     for flux in FLUXES:
         found[flux] = score_draws(towers, flux, (IntervalParameters().method,))
         print(line(flux, *_cells(found[flux], flux, level)), flush=True)
+    _print_groups(found)
     _print_classes(found)
     _print_class(found, "EBF")
 
@@ -147,6 +149,27 @@ def _cells(found: pd.DataFrame, flux: str, level: float) -> list[str]:
 
 def _target(text: str, met: bool) -> str:
     return text if met else f"{text}, **missed**"
+
+
+def _print_groups(found: Mapping[str, pd.DataFrame]) -> None:
+    """Print the mean gain of the fluxes of a group, each counting alike whatever its unit."""
+    print("\n### Mean gain of the fluxes of a group\n")
+    print(line("group", "towers", "gain in interval score (95 %)", "target"))
+    print(line("---", "---", "---", "---"))
+    for group, fluxes in GROUPS.items():
+        relative = pd.concat(
+            [
+                found[flux][["site_id", "interval_score", "constant"]]
+                .set_index("site_id")
+                .div(found[flux]["constant"].sum())
+                .reset_index()
+                for flux in fluxes
+            ]
+        )
+        gain = 1 - relative["interval_score"].sum() / relative["constant"].sum()
+        least = LEAST_GAIN[fluxes[0]]
+        print(line(group, str(relative["site_id"].nunique()),
+                   gain_over(relative["constant"], relative), _target(f"≥ {least:.0%}", gain >= least)))  # fmt: skip
 
 
 def _print_classes(found: Mapping[str, pd.DataFrame]) -> None:

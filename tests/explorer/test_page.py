@@ -15,10 +15,12 @@ from tests.testing.browser import chromium, needs_chromium
 from tests.testing.small_maps import (
     projected_product,
     small_aggregates,
+    small_land_cover,
     small_product,
     small_towers,
 )
 from uflux_kedro.explorer import Explorer, write_explorer
+from uflux_kedro.explorer.outlines import class_outlines
 from uflux_kedro.explorer.server import start_server
 from uflux_kedro.figures.maps import EMPTY
 from uflux_kedro.gridding.projections import DEGREES, project_points
@@ -58,6 +60,7 @@ def map_folder(product, tmp_path_factory):
         Explorer(
             {"GPP": product, "H": projected_product()}, sites, {"GPP": rows}, small_aggregates(),
             {"truth": {"GPP": difference}}, simulated="towers",
+            outlines=[class_outlines(small_land_cover(product), None)],
         ),
         folder,
     )  # fmt: skip
@@ -264,6 +267,17 @@ def test_regions_have_their_totals(page):
     assert page.get_attribute("#region-rows tr", "aria-selected") == "true"
     page.select_option("#region-kind", "zonal")
     assert "40.0 to 60.0" in page.inner_text("#region-rows")
+
+
+def test_a_class_of_land_cover_is_outlined(page):
+    page.select_option("#region-kind", "IGBP")
+    page.get_by_role("button", name="ENF").click()
+    page.wait_for_function("() => window.uflux.map.querySourceFeatures('region').length")
+    drawn(page, "GPP 0")
+    outline = to_rgb_bytes("#D0006F")
+    for on_edge in ((60, 55), (100, 55), (75, 40), (75, 70)):
+        assert np.abs(np.subtract(colour_at(page, *on_edge), outline)).max() < 60
+    assert np.abs(np.subtract(colour_at(page, 80, 50), outline)).max() > 100
 
 
 def test_a_product_in_a_projection_is_shown_where_it_lies(page):

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from threadpoolctl import threadpool_limits
 
 from tests.testing.synthetic import make_product
 from uflux_kedro.errors import InputError
@@ -309,3 +310,13 @@ def test_daily_products_are_compared_by_day_and_others_by_month():
     assert scores(found)["bias"] == pytest.approx(2)
     with pytest.raises(InputError, match="a month in full"):
         compare_with_peer(ours, "GPP", make_product(start="2003-07-01"))
+
+
+def test_scores_do_not_depend_on_the_number_of_threads():
+    # BLAS takes several threads from some ten thousand cells on, and adds in another order then.
+    values, weights = np.random.default_rng(0).random((2, 120_000)), np.ones(120_000)
+    found = []
+    for threads in (1, 2):
+        with threadpool_limits(threads):
+            found.append(peers._pairs(values, weights))
+    assert found[0] == found[1]

@@ -7,7 +7,7 @@ import pandas as pd
 import xarray as xr
 from pyproj import CRS
 
-from uflux_kedro.gridding.cells import cell_area
+from uflux_kedro.variables import IGBP_CLASSES
 
 
 def small_product(rows: int = 18, columns: int = 36, months: int = 3, seed: int = 0) -> xr.Dataset:
@@ -42,7 +42,6 @@ def small_product(rows: int = 18, columns: int = 36, months: int = 3, seed: int 
     )
     ends = axes["time"] + pd.offsets.MonthBegin()
     product["time_bnds"] = ("time", "bnds"), np.stack([axes["time"], ends], axis=1)
-    product["cell_area"] = cell_area(product)
     return product
 
 
@@ -54,7 +53,6 @@ def projected_product(rows: int = 40, columns: int = 50) -> xr.Dataset:
     return xr.Dataset(
         {
             "H": (("time", "y", "x"), values, {"units": "W m-2"}),
-            "cell_area": (("y", "x"), np.full((rows, columns), 1e8)),
             "time_bnds": (("time", "bnds"), np.array([[start, end]])),
             "crs": ((), 0, {"crs_wkt": CRS.from_epsg(3035).to_wkt()}),
         },
@@ -77,13 +75,21 @@ def small_towers() -> tuple[pd.DataFrame, pd.DataFrame]:
     return sites, rows.assign(lower=rows["prediction"] - 1, upper=rows["prediction"] + 1)
 
 
+def small_land_cover(product: xr.Dataset) -> xr.DataArray:
+    """Return IGBP codes on the cells of the product: evergreen needleleaf forest on a rectangle, else water."""
+    codes = xr.zeros_like(product["GPP"][0], dtype="uint8")
+    codes.loc[{"longitude": slice(60, 100), "latitude": slice(40, 70)}] = IGBP_CLASSES["ENF"]
+    return codes
+
+
 def small_aggregates() -> pd.DataFrame:
-    """Return the totals of a country, a band and the globe."""
+    """Return the totals of a country, a band, a class and the globe."""
     row = {"flux": "GPP", "year": "2019", "statistic": "total", "unit": "PgC yr-1", "completeness": 0.5, "extrapolated": 0.08, "area_km2": 1e6}  # fmt: skip
     return pd.DataFrame(
         [
             row | {"region_kind": "global", "region": "all cells", "value": 120.0, "lower": 100.0, "upper": 140.0},
             row | {"region_kind": "zonal", "region": "0 to 30N", "value": 50.0, "lower": 40.0, "upper": 60.0},
+            row | {"region_kind": "IGBP", "region": "ENF", "value": 9.0, "lower": 8.0, "upper": 10.0},
             row | {"region_kind": "country", "region": "France", "value": 0.9, "lower": np.nan, "upper": np.nan},
         ]
     )  # fmt: skip

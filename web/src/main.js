@@ -30,8 +30,9 @@ const member = () => (at("statistic").value !== "mean" || at("member").value ===
 const period = () => Number(at("period").value);
 
 const regions = about.regions ? await json("regions.json") : {};
+const outlines = about.regions ? await json("regions.geojson") : null;
 const map = makeMap({ paint: painter(() => shown), countries, bounds: bounds(about.fluxes[0].grid) });
-const showRegions = regionPanel(regions, countries, map);
+const showRegions = regionPanel(regions, countries, outlines, map);
 let ready = false; // whether the map's sources can be changed
 
 function bounds(grid) {

@@ -14,12 +14,15 @@ export function offer(select, choices) {
 
 const unique = (rows, key) => [...new Set(rows.map((row) => row[key]))];
 
-/** Return the outline of a region: of a country, or of a band such as "30S to 0"; null for others. */
-function outlineOf(kind, name, countries) {
+/** Return the outline of a region; null where there is none, as for all cells. */
+function outlineOf(kind, name, countries, outlines) {
   if (kind === "country") {
     return countries.features.find((one) => one.properties.name === name)?.geometry ?? null;
   }
-  const edges = kind === "zonal" && name.match(/^(\d+(?:\.\d+)?)([NS]?) to (\d+(?:\.\d+)?)([NS]?)$/);
+  if (kind !== "zonal") {
+    return outlines.features.find(({ properties: of }) => of.kind === kind && of.name === name)?.geometry ?? null;
+  }
+  const edges = name.match(/^(\d+(?:\.\d+)?)([NS]?) to (\d+(?:\.\d+)?)([NS]?)$/);
   if (!edges) return null;
   const degrees = (text, side) => Math.max(-85, Math.min(85, side === "S" ? -text : +text));
   const [south, north] = [degrees(edges[1], edges[2]), degrees(edges[3], edges[4])];
@@ -28,7 +31,7 @@ function outlineOf(kind, name, countries) {
 }
 
 /** Fill the panel, and keep it up to date; returns a function that shows a flux's regions. */
-export function regionPanel(regions, countries, map) {
+export function regionPanel(regions, countries, outlines, map) {
   let rows = [];
   const kind = at("region-kind");
   const year = at("region-year");
@@ -37,7 +40,7 @@ export function regionPanel(regions, countries, map) {
   function select(row, line) {
     const selected = line.getAttribute("aria-selected") === "true";
     for (const one of at("region-rows").children) one.setAttribute("aria-selected", "false");
-    const geometry = selected ? null : outlineOf(row.region_kind, row.region, countries);
+    const geometry = selected ? null : outlineOf(row.region_kind, row.region, countries, outlines);
     line.setAttribute("aria-selected", String(!selected));
     map.getSource("region").setData(geometry ? features(geometry) : features());
   }

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
+
+    from uflux_kedro.readers.regions import Outlines
 
 
 @dataclass(frozen=True)
@@ -17,7 +19,7 @@ class Explorer:
 
     Attributes:
         products: Flux, ``ET`` or ``WUE`` -> its product, lazily: ``<flux>`` (time, latitude, longitude) or (time, y, x),
-            ``cell_area`` and ``time_bnds``; where there are such fields, ``<flux>_lower``,
+            ``time_bnds``, and ``crs`` in a projection; where there are such fields, ``<flux>_lower``,
             ``<flux>_upper``, ``<flux>_completeness``, ``<flux>_flag`` and ``<flux>_member``.
         sites: ``site_id``, ``latitude``, ``longitude`` and ``IGBP`` of the towers; None for no towers.
         held_out: Flux -> rows of the towers that the model had not seen: ``site_id``, ``time``,
@@ -27,6 +29,7 @@ class Explorer:
         simulated: What of the data is simulated, such as ``towers, ERA5``; empty for measured ones.
         members: Whether to show the members' own fields where the products have them.
         levels: Highest number of overviews; None for as many as it takes to see all at once.
+        outlines: Of regions in ``aggregates``, by kind; those of countries are in the package.
     """
 
     products: Mapping[str, xr.Dataset]
@@ -37,3 +40,4 @@ class Explorer:
     simulated: str = ""
     members: bool = True
     levels: int | None = None
+    outlines: Sequence[Outlines] = ()

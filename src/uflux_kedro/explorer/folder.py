@@ -13,17 +13,17 @@ import numpy as np
 import xarray as xr
 
 from uflux_kedro.explorer.contents import Explorer
-from uflux_kedro.explorer.grid import describe_grid
+from uflux_kedro.explorer.grid import areas_of_cells, describe_grid, grid_mapping
 from uflux_kedro.explorer.layers import (
     DERIVED_COLOURS,
     Scale,
     colour_table,
     difference_scale,
     flux_scales,
-    grid_mapping,
     period_labels,
     product_layers,
 )
+from uflux_kedro.explorer.outlines import outline_features
 from uflux_kedro.explorer.places import regions, tower_series, towers
 from uflux_kedro.explorer.pyramid import write_pyramid
 from uflux_kedro.figures.inputs import ordered_fluxes
@@ -64,6 +64,7 @@ def write_explorer(contents: Explorer, folder: Path | str) -> None:
         _write_json(folder / "towers.geojson", towers(contents.sites, held_out))
     if contents.aggregates is not None:
         _write_json(folder / "regions.json", regions(contents.aggregates))
+        _write_json(folder / "regions.geojson", outline_features(contents.outlines))
     names = dict.fromkeys((DENSITY_COLOURS, *(scale[0] for scale in scales)))
     about = {
         "title": titled("Map of the fluxes", contents.simulated),
@@ -91,7 +92,7 @@ def _write_flux(contents: Explorer, flux: str, folder: Path) -> dict[str, Any]:
     store = f"{flux}.zarr"
     levels = write_pyramid(
         layers,
-        product["cell_area"],
+        areas_of_cells(product),
         folder / store,
         levels=contents.levels,
         attributes=marked(contents.simulated),

@@ -198,13 +198,13 @@ class _Sums:
             return
         month = start.month - 1
         p, t, w = product[common], peer[common], area[common] * days
-        means = (float(np.dot(w, v) / w.sum()) for v in (p, t))
+        means = (_dot(w, v) / w.sum() for v in (p, t))
         self.series.append((start, days, float(area[common].sum()), *means))
         self.weight += w.sum()
         self.days += days
         self.months += 1
-        self.moments += [np.dot(w, v) for v in (p, t, p * p, t * t, p * t)]
-        self.error += np.dot(w, (p - t) ** 2)
+        self.moments += [_dot(w, v) for v in (p, t, p * p, t * t, p * t)]
+        self.error += _dot(w, (p - t) ** 2)
         self.cycle[0, month][common] += p * days
         self.cycle[1, month][common] += t * days
         self.cycle_days[month][common] += days
@@ -289,10 +289,15 @@ def _pairs(values: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
         return np.nan, np.nan
     p, t = values[0][common], values[1][common]
     w = weights[common] / weights[common].sum()
-    dp, dt = p - np.dot(w, p), t - np.dot(w, t)
-    spread = np.dot(w, dt * dt)
-    r2 = _squared_correlation(np.dot(w, dp * dp), spread, np.dot(w, dp * dt))
-    return r2, _efficiency(np.dot(w, (p - t) ** 2), spread)
+    dp, dt = p - _dot(w, p), t - _dot(w, t)
+    spread = _dot(w, dt * dt)
+    r2 = _squared_correlation(_dot(w, dp * dp), spread, _dot(w, dp * dt))
+    return r2, _efficiency(_dot(w, (p - t) ** 2), spread)
+
+
+def _dot(weights: np.ndarray, values: np.ndarray) -> float:
+    """Return the weighted sum, to the same last digit however many threads BLAS would take."""
+    return float((weights * values).sum())
 
 
 def _squared_correlation(var_p: float, var_t: float, cov: float) -> float:

@@ -169,7 +169,7 @@ def create_pipeline(**_: object) -> Pipeline:
         )
         tables.append("peers")
     if parameters["grids"] and reporting.map.show:
-        nodes.append(explorer_node(fluxes, derived_products(members), closed, comparisons))
+        nodes.append(explorer_node(fluxes, derived_products(members), closed, comparisons, drivers))
     figures |= _peer_figures(comparisons)
     nodes += [
         node(draw, inputs=inputs, outputs=f"figure_{name}", name=f"draw_{name}")
