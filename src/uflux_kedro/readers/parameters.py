@@ -83,6 +83,11 @@ class TowerParameters(Parameters):
     the predictors ``ERA5_...`` at the tower: ERA5 since 1981, ERA-Interim in FLUXNET2015. Where the
     predictors come from grids, these take precedence."""
 
+    vegetation_path: str | None = None
+    """A file or folder of tables of reflectance at towers by MODISTools, AppEEARS or Earth Engine, which
+    become the predictors ``MODIS_...``; a relative path starts in the project's folder. Where the
+    predictors come from grids, these take precedence."""
+
     on_bad_tower: Literal["drop", "stop"] = "drop"
     """A tower or a variable that cannot be read is dropped and listed in ``left_out.csv`` and on the
     quality page, or stops the run. If no tower is left, its error stops the run anyway."""
