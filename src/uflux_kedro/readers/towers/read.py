@@ -118,11 +118,9 @@ def read_towers(
     sites = _sites(towers, stated, found, where, losses)
     if len(sites) < towers["site_id"].nunique():
         towers = towers[towers["site_id"].isin(sites["site_id"])].reset_index(drop=True)
-    if parameters.vegetation_path:
-        towers, sites = with_vegetation(towers, sites, parameters, losses)
+    towers, sites = with_vegetation(towers, sites, parameters, losses)
     simulated = {t.file.path: is_simulated(t.file.path) for t in found.data}
-    read = [readings[n].table for n in taken]
-    measured = [t for t in read if t is not None and not simulated[t.file.path]]
+    measured = [t for n in taken if (t := readings[n].table) and not simulated[t.file.path]]
     kept = set(sites["site_id"])
     known = products_of(t for t in measured if t.site in kept)
     products = with_citations(known, [t for t in metadata_of(found) if t.family == "snapshot"])

@@ -161,19 +161,21 @@ def _parse_modistools(file: ReflectanceFile) -> dict[str, pd.DataFrame]:
         # Pixels count by row; the tower is in the middle one.
         middle = rows["nrows"] // 2 * rows["ncols"] + rows["ncols"] // 2 + 1
         rows = rows[rows["pixel"].isna() | (rows["pixel"] == middle)]
-    rows = rows.assign(site=rows["site"] if "site" in rows else "")
+    rows = rows.assign(site=rows.get("site", ""))
     tables = {}
-    for product, of in rows.groupby("product", sort=False):
-        columns = _columns_of(str(product), set(of["band"]))
+    for product, every in rows.groupby("product", sort=False):
+        columns = _columns_of(str(product), set(every["band"]))
         if not columns:
             continue
         ours = {theirs: name for name, theirs in columns.items()}
-        of = of[of["band"].isin(ours)]
+        of = every[every["band"].isin(ours)]
         keys = ["site", "calendar_date"]
         twice = of.duplicated([*keys, "band"])
         if twice.any():
             raise _twice(file.path, of["calendar_date"][twice])
-        wide = of.pivot(index=keys, columns="band", values="value").rename(columns=ours)
+        # A pivot_table would drop a band without any value.
+        wide = of.pivot(index=keys, columns="band", values="value")  # noqa: PD010
+        wide = wide.rename(columns=ours)
         first = of.groupby("site")[places].first() if places else pd.DataFrame()
         wide = wide.reset_index().join(first, on="site") if places else wide.reset_index()
         wide["time"] = pd.to_datetime(wide["calendar_date"], format="%Y-%m-%d")

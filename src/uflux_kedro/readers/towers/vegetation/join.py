@@ -140,21 +140,22 @@ def with_vegetation(
     Returns:
         The towers with ``MODIS_NDVI``, ``MODIS_NIRv`` and so on, and ``MODIS_QC``, the share of the
         period's days that were seen clear: 0 where the mean year of the tower's own record stands. The
-        sites with ``vegetation_product``.
+        sites with ``vegetation_product``. Both as they were without a ``vegetation_path``.
 
     Raises:
         InputError: If no tower has a table, or any trouble is to stop.
     """
     path = parameters.vegetation_path
-    assert path is not None
+    if not path:
+        return towers, sites
     chosen = _by_tower(read_records(path, losses), sites, losses)
     if not chosen:
-        found = [row["reason"] for row in losses.rows[-3:]]
+        reasons = [row["reason"] for row in losses.rows[-3:]]
         raise InputError(
             path,
             None,
             expected=f"vegetation of a tower, such as {sites['site_id'].iloc[0]}",
-            found="; ".join(found) or "none",
+            found="; ".join(reasons) or "none",
             hint="Tables name a tower as its archive does, or give its latitude and longitude",
         )
     found = {c for record in chosen.values() for c in record.table}
@@ -169,10 +170,9 @@ def with_vegetation(
         times = towers["time"].iloc[start:stop]
         length = BY_NAME[record.product].days
         values = over_periods(record.table, length, times, parameters.resolution)
-        logger.info(
-            "%s: vegetation of %s, %.0f %% of its days seen", site, record.product,
-            100 * float(values["QC"].mean()),
-        )  # fmt: skip
+        within = times.between(record.table["time"].iloc[0], record.table["time"].iloc[-1])
+        seen = 100 * values["QC"][within.to_numpy()].mean()
+        logger.info("%s: vegetation of %s, %.0f %% of its days seen", site, record.product, seen)
         for name in values:
             columns[predictor_name(SOURCE, str(name))][start:stop] = values[name]
     attrs = towers.attrs
@@ -225,9 +225,7 @@ def _require_each_day_once(times: pd.Series, path: Path) -> None:
         raise InputError(path, "time", expected="each day once", found=found)
 
 
-def _record(
-    product: str, pieces: list[tuple[Path, pd.DataFrame]], keep_snow: bool
-) -> Record:
+def _record(product: str, pieces: list[tuple[Path, pd.DataFrame]], keep_snow: bool) -> Record:
     """Join the tables of one place and product."""
     path, first = pieces[0]
     table = pd.concat([of for _, of in pieces]) if len(pieces) > 1 else first
@@ -249,9 +247,7 @@ def _record(
     return Record(str(table["name"].iloc[0]).strip(), product, latitude, longitude, good, path)
 
 
-def _by_tower(
-    records: list[Record], sites: pd.DataFrame, losses: Losses
-) -> dict[str, Record]:
+def _by_tower(records: list[Record], sites: pd.DataFrame, losses: Losses) -> dict[str, Record]:
     """Choose the record of each tower; those that are not taken are noted."""
     of_tower: dict[str, list[Record]] = {}
     for record in records:
@@ -261,9 +257,11 @@ def _by_tower(
                 of_tower.setdefault(site, []).append(record)
             else:
                 where = f"{record.latitude:g}, {record.longitude:g}"
-                reason = f"vegetation of {record.name or 'no name'} at {where}, where no tower is read"
+                reason = (
+                    f"vegetation of {record.name or 'no name'} at {where}, where no tower is read"
+                )
                 losses.pass_over(record.name, str(record.file), reason)
-    chosen = {}
+    chosen: dict[str, Record] = {}
     for site, found in of_tower.items():
         for record in sorted(found, key=lambda record: RANK[record.product]):
             clear = int(record.table["NDVI"].notna().sum()) * BY_NAME[record.product].days

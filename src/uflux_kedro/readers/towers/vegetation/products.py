@@ -67,7 +67,9 @@ class Product:
     def columns(self, header: Collection[str]) -> dict[str, str]:
         """Return variable or word of quality -> its column, of those that a header has."""
         names = {**self.values, **self.quality}
-        found = {ours: next((n for n in theirs if n in header), "") for ours, theirs in names.items()}
+        found = {
+            ours: next((n for n in theirs if n in header), "") for ours, theirs in names.items()
+        }
         return {ours: column for ours, column in found.items() if column}
 
     def lacks(self, columns: Collection[str]) -> list[str]:
@@ -156,7 +158,10 @@ PRODUCTS = (
             name,
             {
                 **{
-                    band: (f"{side}_16_days_{colour}_reflectance", f"sur_refl_b{_NUMBERS[band]:02d}")
+                    band: (
+                        f"{side}_16_days_{colour}_reflectance",
+                        f"sur_refl_b{_NUMBERS[band]:02d}",
+                    )
                     for band, colour in _VI.items()
                 },
                 **{index: (f"{side}_16_days_{index}", index) for index in READY},

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ from uflux_kedro.readers.towers.aggregation import period_starts
 from uflux_kedro.readers.towers.tables import Resolution
 from uflux_kedro.readers.towers.vegetation.products import BANDS, BY_NAME, READY
 
-_FORMULAS = {
+_FORMULAS: Mapping[str, tuple[Callable[..., Any], tuple[str, ...]]] = {
     "NDVI": (ndvi, ("NIR", "RED")),
     "EVI": (evi, ("NIR", "RED", "BLUE")),
     "EVI2": (evi2, ("NIR", "RED")),
@@ -96,7 +97,7 @@ def usual_year(values: NDArray[np.float64], day_of_year: NDArray[np.int64]) -> N
     if seen.sum() < LEAST_CLEAR:
         return np.full(_YEAR, np.nan)
     place = day_of_year[seen] - 1
-    total = _around(np.bincount(place, values[seen], _YEAR))
+    total = _around(np.bincount(place, values[seen], _YEAR).astype(np.float64))
     count = _around(np.bincount(place, minlength=_YEAR).astype(np.float64))
     known = count >= min(_LEAST_IN_WINDOW, count.max())
     dates = np.arange(_YEAR)
