@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
-from typing import Any
+from collections.abc import Collection, Mapping
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from uflux_kedro.biophysics.vegetation_indices import evi, evi2, lswi, ndvi, nirv
 from uflux_kedro.readers.towers.aggregation import period_starts
 from uflux_kedro.readers.towers.tables import Resolution
 from uflux_kedro.readers.towers.vegetation.products import BANDS, BY_NAME, READY
 
-_FORMULAS: Mapping[str, tuple[Callable[..., Any], tuple[str, ...]]] = {
-    "NDVI": (ndvi, ("NIR", "RED")),
-    "EVI": (evi, ("NIR", "RED", "BLUE")),
-    "EVI2": (evi2, ("NIR", "RED")),
-    "NIRv": (nirv, ("NIR", "RED")),
-    "LSWI": (lswi, ("NIR", "SWIR")),
+_NEEDS: Mapping[str, tuple[str, ...]] = {
+    "NDVI": ("NIR", "RED"),
+    "EVI": ("NIR", "RED", "BLUE"),
+    "EVI2": ("NIR", "RED"),
+    "NIRv": ("NIR", "RED"),
+    "LSWI": ("NIR", "SWIR"),
 }
-INDICES = tuple(_FORMULAS)
+"""Index -> the bands that its formula takes."""
+INDICES = tuple(_NEEDS)
 
 LEAST_DAYS: Mapping[Resolution, int] = {"MM": 3, "WW": 2, "DD": 1}
 """Clear days that a period needs; the mean year stands for one with fewer."""
@@ -35,7 +34,7 @@ _YEAR = 366
 
 def indices_from(bands: Collection[str]) -> set[str]:
     """Return the indices that follow from these bands, or are among them."""
-    made = {name for name, (_, needs) in _FORMULAS.items() if {*needs} <= {*bands}}
+    made = {name for name, needs in _NEEDS.items() if {*needs} <= {*bands}}
     return made | ({*READY} & {*bands})
 
 
@@ -52,12 +51,15 @@ def good_reflectance(table: pd.DataFrame, product: str, keep_snow: bool = True) 
         ``time``, the bands that the table has (0-1) and the indices that follow from them; NaN where
         the quality is not good. Indices of the product itself stand where bands are missing.
     """
+    # Imported here because the formulas import xarray, which is slow.
+    from uflux_kedro.biophysics import vegetation_indices
+
     good = BY_NAME[product].good(table, keep_snow)
     names = [name for name in (*BANDS, *READY) if name in table]
     values = {name: table[name].where(good[name]).to_numpy() for name in names}
     made = {
-        name: formula(**{band: values[band] for band in needs})
-        for name, (formula, needs) in _FORMULAS.items()
+        name: getattr(vegetation_indices, name.lower())(**{band: values[band] for band in needs})
+        for name, needs in _NEEDS.items()
         if {*needs} <= values.keys()
     }
     return pd.DataFrame({"time": table["time"].to_numpy()} | values | made)
