@@ -145,7 +145,7 @@ def test_towers_come_from_a_snapshot_and_may_be_chosen(engine, fetcher, tmp_path
 
 
 def test_what_cannot_be_fetched_is_said(engine, fetcher, table, tmp_path):
-    with pytest.raises(InputError, match="expected images of 1999-01-01 .* found none"):
+    with pytest.raises(InputError, match=r"expected images of 1999-01-01 .* found none"):
         fetcher.plan(order(table, first="1999-01-01", last="1999-12-31"))
     with pytest.raises(InputError, match="asset 'MODIS/061/MCD43' not found"):
         fetcher.plan(order(table, collection="MODIS/061/MCD43"))

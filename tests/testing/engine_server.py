@@ -20,7 +20,6 @@ from rasterio.transform import Affine
 
 from tests.testing.servers import FakeService, Handler
 
-
 PIXEL = 1 / 240
 """Edge of the pixels of values at a point, degrees."""
 
@@ -154,6 +153,8 @@ class _Evaluation:
         if kind == "functionDefinitionValue":
             (name,) = what["argumentNames"]
             return lambda x: self.value(self.graph[what["body"]], {**scope, name: x})
+        if kind == "arrayValue":
+            return [self.value(item, scope) for item in what["values"]]
         assert kind == "functionInvocationValue", kind
         if what["functionName"] == "ImageCollection.getRegion":
             # The images are computed at the middle of the pixel in which the point is.
