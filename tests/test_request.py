@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import copy
+import json
 
 import pytest
+from kedro.io import DataCatalog, MemoryDataset
+from kedro.pipeline import Pipeline, node
 
 from uflux_kedro.configuration import CONFIG_LOADER_ARGS, PROJECT_PATH
 from uflux_kedro.errors import ConfigurationError, InputError
+from uflux_kedro.members import bound
 from uflux_kedro.request import (
     check_environment,
     check_filters,
+    check_named_files,
     check_parameters,
     check_pipelines,
     check_raw_data,
     nearest,
     references,
 )
+from uflux_kedro.statistics.parameters import AggregateParameters, RegionFile
+from uflux_kedro.validation.parameters import BenchmarkParameters
 
 CONF = PROJECT_PATH / "conf"
 ENVIRONMENTS = sorted(p.name for p in CONF.iterdir() if p.is_dir())
@@ -147,3 +154,47 @@ def test_a_set_without_what_a_hybrid_computes_with_is_named_before_the_run(base)
     select = message.partition('ensemble.select="')[2].rstrip('"')
     served = given(given(base, "ensemble.model", "HYBRID"), "ensemble.select", select)
     check_parameters(served, references(CONF, "base"))
+
+
+def own_areas(tmp_path, name_column):
+    areas = {"type": "FeatureCollection", "features": [{"type": "Feature", "properties": {"NAME": "basin"}, "geometry": {"type": "Polygon", "coordinates": [[[0, 0], [1, 0], [1, 1], [0, 0]]]}}]}  # fmt: skip
+    (tmp_path / "basins.geojson").write_text(json.dumps(areas))
+    return AggregateParameters(regions=RegionFile(path="basins.geojson", name_column=name_column))
+
+
+def test_files_that_parameters_name_are_looked_at_before_the_run(tmp_path):
+    check_named_files([own_areas(tmp_path, "NAME"), AggregateParameters(), {"any": 1}], tmp_path)
+    with pytest.raises(InputError, match=r"NAMES.*attributes NAME"):
+        check_named_files([own_areas(tmp_path, "NAMES")], tmp_path)
+    with pytest.raises(InputError, match="no such file"):
+        check_named_files([AggregateParameters(regions=RegionFile(path="none.gpkg", name_column="A"))], tmp_path)  # fmt: skip
+    with pytest.raises(InputError, match=r"Correct benchmark\.published"):
+        check_named_files([BenchmarkParameters(published="none.csv")], tmp_path)
+
+
+def test_a_run_asks_its_parameters_and_what_its_functions_are_bound_to(monkeypatch):
+    from uflux_kedro.hooks import RequestHooks
+
+    asked = []
+
+    class Part:
+        def __init__(self, name):
+            self.name = name
+
+        def check_files(self, project):
+            asked.append(self.name)
+
+        def __call__(self, *_):
+            return None
+
+    pipeline = Pipeline(
+        [node(bound(identity, Part("bound")), "params:zones", "table", name="make")]
+    )
+    monkeypatch.setattr("kedro.framework.project.pipelines", {"__default__": pipeline})
+    catalog = DataCatalog({"params:zones": MemoryDataset(Part("zones"), copy_mode="assign")})
+    RequestHooks().before_pipeline_run({}, pipeline, catalog)
+    assert sorted(asked) == ["bound", "zones"]
+
+
+def identity(_, zones):
+    return zones

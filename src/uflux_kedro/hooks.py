@@ -112,7 +112,8 @@ class RequestHooks:
         """Check tags and namespaces, that raw data exist, and that stored tables are of this version."""
         from kedro.framework.project import pipelines
 
-        from uflux_kedro.request import check_filters, check_raw_data
+        from uflux_kedro.configuration import PROJECT_PATH
+        from uflux_kedro.request import check_filters, check_named_files, check_raw_data
         from uflux_kedro.stored_tables import check_stored_tables
 
         names = run_params.get("pipeline_names") or ["__default__"]
@@ -120,6 +121,9 @@ class RequestHooks:
         check_filters(options, names_of([pipelines[name] for name in names]))
         read = {name: catalog.get(name) for name in pipeline.inputs()}
         check_raw_data(read)
+        parameters = [one for name, one in read.items() if name.startswith("params:") and one]
+        bound = [argument for node in pipeline.nodes for argument in getattr(node.func, "args", ())]
+        check_named_files([*(one.load() for one in parameters), *bound], PROJECT_PATH)
         check_stored_tables(read, lambda name: _maker(name, pipelines))
 
 

@@ -176,6 +176,24 @@ def check_raw_data(datasets: Mapping[str, Any]) -> None:
             dataset.files()
 
 
+def check_named_files(parts: Iterable[Any], project: Path) -> None:
+    """Refuse a run of which a parameter names files that are missing or not what they should be.
+
+    Without it, hours of maps may be computed before the step that reads the file.
+
+    Args:
+        parts: Parameters that the run reads, and what its functions are bound to; those that know how to
+            look at their files (``check_files``) are asked to.
+        project: Folder that relative paths start from.
+
+    Raises:
+        InputError: Naming the file, what is expected and the parameter.
+    """
+    for part in parts:
+        if hasattr(part, "check_files"):
+            part.check_files(project)
+
+
 def _check_block(block: str, value: Any, known: list[str]) -> None:
     model = model_of(block)
     entries = {block: value}

@@ -48,7 +48,7 @@ def test_the_page_is_told_what_there_is(tmp_path):
 
 
 def test_a_map_needs_no_more_than_a_mean(tmp_path):
-    product = small_product()[["GPP", "cell_area", "time_bnds", "member"]]
+    product = small_product()[["GPP", "time_bnds", "member"]]
     write_explorer(Explorer({"GPP": product}), tmp_path / "map")
     about = json.loads((tmp_path / "map/map.json").read_text())
     assert about["fluxes"][0]["fields"] == ["GPP"]
@@ -59,7 +59,7 @@ def test_a_map_needs_no_more_than_a_mean(tmp_path):
 
 def test_what_is_derived_follows_the_fluxes_on_a_scale_of_its_own(tmp_path):
     product = small_product()
-    water = product[["GPP", "cell_area", "time_bnds"]].rename({"GPP": "WUE"})
+    water = product[["GPP", "time_bnds"]].rename({"GPP": "WUE"})
     write_explorer(Explorer({"WUE": water, "GPP": product}), tmp_path / "map")
     gpp, wue = json.loads((tmp_path / "map/map.json").read_text())["fluxes"]
     assert (gpp["name"], wue["name"]) == ("GPP", "WUE")
@@ -153,7 +153,7 @@ def test_cells_of_a_projection_are_found_between_nodes(crs, west, south):
 
 def test_levels_can_be_limited(tmp_path, monkeypatch):
     monkeypatch.setattr("uflux_kedro.explorer.pyramid._CHUNK", 9)
-    product = small_product(months=1)[["GPP", "cell_area", "time_bnds"]]
+    product = small_product(months=1)[["GPP", "time_bnds"]]
     write_explorer(Explorer({"GPP": product}, levels=1), tmp_path / "map")
     about = json.loads((tmp_path / "map/map.json").read_text())
     assert about["fluxes"][0]["levels"] == 1, "of two"

@@ -44,7 +44,7 @@ def test_oblong_grids_are_covered_to_their_edges(shape):
 
 
 def test_outlines_of_a_projection_are_in_degrees():
-    grid = projected_product()["cell_area"]
+    grid = projected_product()["H"][0]
     codes = xr.full_like(grid, IGBP_CLASSES["MF"], dtype="uint8")
     found = class_outlines(codes, "EPSG:3035").outlines[0]
     edges = (float(grid["x"][0]) - 5000, float(grid["y"][0]) - 5000)

@@ -10,6 +10,7 @@ import xarray as xr
 
 from tests.testing.small_maps import small_product
 from uflux_kedro.explorer import pyramid, write_pyramid
+from uflux_kedro.explorer.grid import areas_of_cells
 
 
 @pytest.fixture
@@ -26,7 +27,7 @@ def level(folder, number: int) -> xr.Dataset:
 
 def weights(product: xr.Dataset, number: int) -> np.ndarray:
     """Return the area with a value of each cell of an overview, added up cell by cell."""
-    known = (product["cell_area"] * product["GPP"].notnull()).transpose("time", ...).to_numpy()
+    known = (areas_of_cells(product) * product["GPP"].notnull()).transpose("time", ...).to_numpy()
     periods, rows, columns = known.shape
     side = 2**number
     found = np.zeros((periods, -(-rows // side), -(-columns // side)))
@@ -39,13 +40,15 @@ def weights(product: xr.Dataset, number: int) -> np.ndarray:
 def test_overviews_are_means_by_area_of_the_cells_with_a_value(tmp_path, small_chunks):
     product = small_product(rows=18, columns=37)  # odd numbers of cells in the overviews
     fields = {"GPP": product["GPP"], "GPP_member": product["GPP_member"]}
-    count = write_pyramid(fields, product["cell_area"], tmp_path / "a.zarr")
+    count = write_pyramid(fields, areas_of_cells(product), tmp_path / "a.zarr")
     assert count == 3
     own = level(tmp_path / "a.zarr", 0)
     np.testing.assert_array_equal(own["GPP"], product["GPP"])
     np.testing.assert_array_equal(own["GPP_member"], product["GPP_member"])
-    whole = product["GPP"].weighted(product["cell_area"]).mean(("latitude", "longitude"))
-    members = product["GPP_member"].weighted(product["cell_area"]).mean(("latitude", "longitude"))
+    whole = product["GPP"].weighted(areas_of_cells(product)).mean(("latitude", "longitude"))
+    members = (
+        product["GPP_member"].weighted(areas_of_cells(product)).mean(("latitude", "longitude"))
+    )
     for number in range(1, count + 1):
         one, weight = level(tmp_path / "a.zarr", number), weights(product, number)
         assert one["GPP"].shape == weight.shape
@@ -58,7 +61,7 @@ def test_overviews_are_means_by_area_of_the_cells_with_a_value(tmp_path, small_c
 
 def test_an_overview_lies_where_its_cells_lie(tmp_path, small_chunks):
     product = small_product()
-    write_pyramid({"GPP": product["GPP"]}, product["cell_area"], tmp_path / "a.zarr")
+    write_pyramid({"GPP": product["GPP"]}, areas_of_cells(product), tmp_path / "a.zarr")
     one = level(tmp_path / "a.zarr", 1)
     np.testing.assert_allclose(one["longitude"][:2], [-170, -150])
     np.testing.assert_allclose(one["latitude"][[0, -1]], [-80, 80])
@@ -68,7 +71,7 @@ def test_an_overview_lies_where_its_cells_lie(tmp_path, small_chunks):
 def test_the_store_follows_the_convention_for_multiscale_data(tmp_path, small_chunks):
     product = small_product(months=1)
     about = {"simulated": "towers"}
-    write_pyramid({"GPP": product["GPP"]}, product["cell_area"], tmp_path / "a.zarr", levels=2, attributes=about)  # fmt: skip
+    write_pyramid({"GPP": product["GPP"]}, areas_of_cells(product), tmp_path / "a.zarr", levels=2, attributes=about)  # fmt: skip
     attributes = json.loads((tmp_path / "a.zarr/zarr.json").read_text())["attributes"]
     layout = attributes["multiscales"]["layout"]
     assert [one["asset"] for one in layout] == ["0", "1", "2"]
@@ -97,7 +100,7 @@ def test_blocks_are_read_one_at_a_time(tmp_path, small_chunks, monkeypatch):
 
     monkeypatch.setattr(pyramid._Branch, "_read", counted)
     lazy = product.chunk({"time": 1, "latitude": 6})
-    write_pyramid({"GPP": lazy["GPP"]}, lazy["cell_area"], tmp_path / "a.zarr")
+    write_pyramid({"GPP": lazy["GPP"]}, areas_of_cells(lazy), tmp_path / "a.zarr")
     assert max(sizes) == 2 * 16 * 16
     assert sum(sizes) == product["GPP"].size
     np.testing.assert_array_equal(level(tmp_path / "a.zarr", 0)["GPP"], product["GPP"])

@@ -24,14 +24,15 @@ def test_a_sound_record_stays_as_it_is(minutes):
     table.iloc[100:150, 0] = np.nan
     checked, found = check_record(table, **PLACE)
     assert found == []
-    pd.testing.assert_frame_equal(checked, table)
+    pd.testing.assert_frame_equal(checked[list(table)], table)
+    assert (checked.drop(columns=list(table)) == 0).all(axis=None)  # no spikes
 
 
 def test_missing_rows_become_missing_values():
     table = record()
     checked, _ = check_record(table.drop(index=table.index[1000:1100]), **PLACE)
     assert len(checked) == len(table)
-    assert checked.iloc[1000:1100].isna().all(axis=None)
+    assert checked[list(table)].iloc[1000:1100].isna().all(axis=None)
 
 
 @pytest.mark.parametrize(
@@ -161,6 +162,28 @@ def test_radiation_of_another_time_zone(utc_offset, shift):
     ((check, variable, found),) = findings(table, utc_offset=utc_offset)
     assert (check, variable) == ("clock", "SW_IN")
     assert f"UTC{1 + shift / 2:+.1f} h" in found
+
+
+@pytest.mark.parametrize(("days", "told"), [(19, False), (21, True)])
+def test_a_gap_longer_than_any_that_is_tried_out(days, told):
+    """A quarter of the record is."""
+    table = record(days=80)
+    table.iloc[20 * 48 : (20 + days) * 48, 0] = np.nan
+    found = [
+        text for check, variable, text in findings(table) if (check, variable) == ("gap", "NEE")
+    ]
+    expected = (
+        "a gap of 21 days from 2001-04-21 to 2001-05-11: the error of sums over it is not known"
+    )
+    assert found == ([expected] if told else [])
+
+
+def test_nights_that_nobody_measured():
+    table = record(days=40)
+    table["NEE"] = table["NEE"].where(table["SW_IN"] > 20)
+    ((check, variable, found),) = findings(table)
+    assert (check, variable) == ("part of the day", "NEE")
+    assert found.startswith("0 by night: ")
 
 
 def test_a_gap_longer_than_the_record_around_it():

@@ -58,3 +58,4 @@ def test_spikes_are_a_finding(treatment, left, words):
     assert found["found"] == f"1 of 5760 measured values, such as 60 on 2001-06-02 12:00; {words}"
     assert checked["NEE"].iloc[3000] == pytest.approx(left, nan_ok=True)
     assert checked["NEE"].isna().sum() == np.isnan(left)
+    assert np.flatnonzero(checked["NEE_SPIKE"]).tolist() == [3000]

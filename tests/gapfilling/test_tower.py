@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from tests.testing.half_hours import Tower
 from uflux_kedro.errors import InputError
+from uflux_kedro.gapfilling.collection import checked
 from uflux_kedro.gapfilling.parameters import GapFillingParameters
 from uflux_kedro.gapfilling.tower import (
     fill_tower,
@@ -77,6 +80,18 @@ def test_thresholds_reach_respiration_and_its_joint_error(record):
         assert months[f"{stem}_VUT_REF_JOINTUNC"].to_numpy() == pytest.approx(
             np.hypot(spread, error), rel=1e-3
         )
+
+
+def test_spikes_that_were_dropped_are_filled_and_marked(record):
+    table = record.table.iloc[:960].copy()
+    table.iloc[600, table.columns.get_loc("NEE")] = 150.0
+    spiky = checked(replace(record, table=table), "drop")
+    filled = pd.DataFrame({"NEE_F": spiky.table["NEE"].fillna(1.0)})
+    sums = pd.DataFrame(columns=["time", "flux", "period", "random", "total"])
+    tables = tables_of_tower(spiky, filled.assign(NEE_F_QC=1.0), pd.DataFrame(), sums)
+    hours = next(t for name, t in tables.items() if "_HH_" in name)
+    assert np.flatnonzero(hours["NEE_SPIKE"]).tolist() == [600]
+    assert hours["NEE_VUT_REF"].iloc[600] == 1
 
 
 @pytest.mark.parametrize("column", ["NEE", "TA"])

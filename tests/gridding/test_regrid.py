@@ -112,6 +112,20 @@ def test_a_finer_state_is_interpolated_between_the_cells_centres():
     np.testing.assert_allclose(inner, np.broadcast_to(inner.latitude.to_numpy()[:, None] / 2, inner.shape), rtol=1e-5)  # fmt: skip
 
 
+def test_a_state_is_interpolated_along_latitude_first_in_every_process():
+    """The other order rounds differently."""
+    coarse, fine = TargetGrid(resolution=20), TargetGrid(resolution=10)
+    original = random_cube("TA", coarse, 5).astype("float64")
+    axes = {name: fine.coordinates()[name][2:-2] for name in ("latitude", "longitude")}
+    first, last = (
+        original["TA"].interp({a: axes[a]}).interp({b: axes[b]})
+        for a, b in (tuple(axes), tuple(axes)[::-1])
+    )
+    found = align(original, fine)["TA"].sel(axes)
+    np.testing.assert_array_equal(found, first)
+    assert (first != last).any()
+
+
 def test_a_finer_rate_is_not_blended():
     coarse, fine = TargetGrid(resolution=20), TargetGrid(resolution=10)
     original = random_cube("P", coarse, 3)

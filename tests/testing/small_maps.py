@@ -7,7 +7,6 @@ import pandas as pd
 import xarray as xr
 from pyproj import CRS
 
-from uflux_kedro.gridding.cells import cell_area
 from uflux_kedro.variables import IGBP_CLASSES
 
 
@@ -43,7 +42,6 @@ def small_product(rows: int = 18, columns: int = 36, months: int = 3, seed: int 
     )
     ends = axes["time"] + pd.offsets.MonthBegin()
     product["time_bnds"] = ("time", "bnds"), np.stack([axes["time"], ends], axis=1)
-    product["cell_area"] = cell_area(product)
     return product
 
 
@@ -55,7 +53,6 @@ def projected_product(rows: int = 40, columns: int = 50) -> xr.Dataset:
     return xr.Dataset(
         {
             "H": (("time", "y", "x"), values, {"units": "W m-2"}),
-            "cell_area": (("y", "x"), np.full((rows, columns), 1e8)),
             "time_bnds": (("time", "bnds"), np.array([[start, end]])),
             "crs": ((), 0, {"crs_wkt": CRS.from_epsg(3035).to_wkt()}),
         },
@@ -80,7 +77,7 @@ def small_towers() -> tuple[pd.DataFrame, pd.DataFrame]:
 
 def small_land_cover(product: xr.Dataset) -> xr.DataArray:
     """Return IGBP codes on the cells of the product: evergreen needleleaf forest on a rectangle, else water."""
-    codes = xr.zeros_like(product["cell_area"], dtype="uint8")
+    codes = xr.zeros_like(product["GPP"][0], dtype="uint8")
     codes.loc[{"longitude": slice(60, 100), "latitude": slice(40, 70)}] = IGBP_CLASSES["ENF"]
     return codes
 

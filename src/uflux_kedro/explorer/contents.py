@@ -19,7 +19,7 @@ class Explorer:
 
     Attributes:
         products: Flux, ``ET`` or ``WUE`` -> its product, lazily: ``<flux>`` (time, latitude, longitude) or (time, y, x),
-            ``cell_area`` and ``time_bnds``; where there are such fields, ``<flux>_lower``,
+            ``time_bnds``, and ``crs`` in a projection; where there are such fields, ``<flux>_lower``,
             ``<flux>_upper``, ``<flux>_completeness``, ``<flux>_flag`` and ``<flux>_member``.
         sites: ``site_id``, ``latitude``, ``longitude`` and ``IGBP`` of the towers; None for no towers.
         held_out: Flux -> rows of the towers that the model had not seen: ``site_id``, ``time``,

@@ -13,14 +13,13 @@ import numpy as np
 import xarray as xr
 
 from uflux_kedro.explorer.contents import Explorer
-from uflux_kedro.explorer.grid import describe_grid
+from uflux_kedro.explorer.grid import areas_of_cells, describe_grid, grid_mapping
 from uflux_kedro.explorer.layers import (
     DERIVED_COLOURS,
     Scale,
     colour_table,
     difference_scale,
     flux_scales,
-    grid_mapping,
     period_labels,
     product_layers,
 )
@@ -93,7 +92,7 @@ def _write_flux(contents: Explorer, flux: str, folder: Path) -> dict[str, Any]:
     store = f"{flux}.zarr"
     levels = write_pyramid(
         layers,
-        product["cell_area"],
+        areas_of_cells(product),
         folder / store,
         levels=contents.levels,
         attributes=marked(contents.simulated),

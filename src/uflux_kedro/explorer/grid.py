@@ -8,11 +8,36 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from uflux_kedro.gridding.cells import cell_area
 from uflux_kedro.gridding.projections import DEGREES, project_points
 
+_ON_DEGREES = ("latitude", "longitude")
 _LEAST_NODES, _MOST_NODES = 17, 257
 _TOLERANCE = 0.05
 """Cells by which a place between nodes may be off."""
+
+
+def rows_and_columns(product: xr.Dataset) -> tuple[str, str]:
+    """Return the names of the axes of a product's grid."""
+    return ("y", "x") if {"y", "x"} <= set(product.dims) else _ON_DEGREES
+
+
+def areas_of_cells(product: xr.Dataset) -> xr.DataArray:
+    """Return the area (rows, columns) of each cell; of a projection 1, since they are nearly alike."""
+    axes = rows_and_columns(product)
+    if axes == _ON_DEGREES:
+        return cell_area(product)
+    coordinates = {axis: product[axis] for axis in axes}
+    shape = tuple(product.sizes[axis] for axis in axes)
+    return xr.DataArray(np.broadcast_to(1.0, shape), coordinates, axes)
+
+
+def grid_mapping(product: xr.Dataset) -> str | None:
+    """Return the projection of a product as pyproj reads it; None for degrees."""
+    if rows_and_columns(product) == _ON_DEGREES:
+        return None
+    attributes: dict[str, Any] = product["crs"].attrs
+    return str(attributes["crs_wkt"])
 
 
 def describe_grid(field: xr.DataArray, crs: str | None) -> dict[str, Any]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import matplotlib
 import numpy as np
 import xarray as xr
 from matplotlib.colors import to_hex
 from numpy.typing import NDArray
 
+from uflux_kedro.explorer.grid import rows_and_columns
 from uflux_kedro.figures.maps import SPREAD_COLOURS, mean_scale, round_top
 from uflux_kedro.figures.peers import DIFFERENCE_COLOURS
 from uflux_kedro.products.fields import INAPPLICABLE, OUTSIDE
@@ -43,7 +42,7 @@ def product_layers(product: xr.Dataset, flux: str, members: bool) -> dict[str, x
         Name -> field (..., time, rows, columns). Of each of :data:`FLAGS` ``<flux>_<name>`` is 1 where
         the bit is set, 0 elsewhere, and missing where there is no value.
     """
-    rows_columns = product["cell_area"].dims
+    rows_columns = rows_and_columns(product)
     names = [flux, *(f"{flux}_{name}" for name in ("lower", "upper", "completeness"))]
     if members:
         names.append(f"{flux}_member")
@@ -106,11 +105,3 @@ def period_labels(product: xr.Dataset) -> list[str]:
         else:
             labels.append(f"{start} to {end - np.timedelta64(1, 'D')}")
     return labels
-
-
-def grid_mapping(product: xr.Dataset) -> str | None:
-    """Return the projection of a product as pyproj reads it; None for degrees."""
-    if {"latitude", "longitude"} <= set(product["cell_area"].dims):
-        return None
-    attributes: dict[str, Any] = product["crs"].attrs
-    return str(attributes["crs_wkt"])

@@ -18,8 +18,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from uflux_kedro.biophysics.radiation import shortwave_from_ppfd
 from uflux_kedro.biophysics.respiration import lloyd_taylor
+from uflux_kedro.gapfilling.light import light_of
 
 DRIFTING = "drifting"
 """The filler's name."""
@@ -125,10 +125,11 @@ def _chunks(steps: int) -> list[slice]:
 def _terms(predictors: pd.DataFrame, day: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Return the terms of the response besides the one that is 1, (steps, terms - 1)."""
     known = {str(c): predictors[c].to_numpy(dtype=np.float64) for c in predictors}
-    light = _light(known)
+    light = light_of(predictors)
     warmth, dryness = known.get("TA"), known.get("VPD")
     columns = [day.astype(np.float64)]
     if light is not None:
+        light = np.maximum(light, 0.0)
         saturating = light / (light + _HALF_LIGHT)
         columns += [light, saturating]
         columns += [saturating * other for other in (dryness, warmth) if other is not None]
@@ -148,15 +149,6 @@ def _scaled(
     varies = spread > 0
     scaled = (raw[:, varies] - middle[varies]) / spread[varies]
     return np.hstack([np.ones((len(raw), 1)), np.nan_to_num(scaled)])
-
-
-def _light(known: dict[str, NDArray[np.float64]]) -> NDArray[np.float64] | None:
-    """Return the radiation of the sun, W m-2, as measured, else above the atmosphere."""
-    for name in ("SW_IN", "PPFD_IN", "SW_IN_POT"):
-        if name in known:
-            light = known[name]
-            return np.maximum(shortwave_from_ppfd(light) if name == "PPFD_IN" else light, 0.0)
-    return None
 
 
 def _with_season(terms: NDArray[np.float64], day: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -14,8 +14,8 @@ from uflux_kedro.gapfilling.drifting import DRIFTING, Seasons, fill_drifting, fi
 from uflux_kedro.gapfilling.errors_of_filling import ErrorModel, conditions_of, fit_errors
 from uflux_kedro.gapfilling.held_out import LENGTH_CLASSES, around, hide_and_fill, length_class
 from uflux_kedro.gapfilling.learnt import LEARNERS, Learnt, fit_learners
+from uflux_kedro.gapfilling.light import daylight
 from uflux_kedro.gapfilling.mds import Filled, fill_mds
-from uflux_kedro.gapfilling.parameters import DAYLIGHT
 from uflux_kedro.gapfilling.pooled import POOLED, tuned
 from uflux_kedro.gapfilling.stack import INTERPOLATED, Stack, fit_stack
 from uflux_kedro.gapfilling.sums import Correlation, fit_correlation, scaled
@@ -51,10 +51,7 @@ class Record:
     @property
     def day(self) -> NDArray[np.bool_]:
         """Whether the sun shines at each step."""
-        for name in ("SW_IN", "SW_IN_POT", "PPFD_IN"):
-            if name in self.predictors:
-                return self.predictors[name].to_numpy() > DAYLIGHT
-        return np.ones(len(self.flux), dtype=bool)
+        return daylight(self.predictors)
 
     def days(self) -> NDArray[np.int64]:
         """Return the number of the day of each step."""
@@ -84,6 +81,10 @@ class FluxFiller:
     errors: ErrorModel
     correlation: Correlation
     rows: pd.DataFrame
+
+    def longest(self) -> float:
+        """Return the length of the longest gap whose errors are known, days."""
+        return float(self.rows["days"].max())
 
 
 def fit_flux(record: Record, method: Method, *, level: float, seed: int, n_jobs: int) -> FluxFiller:

@@ -14,8 +14,9 @@ Method = Literal["uflux", "mds", "mds_symmetric"]
 Spikes = Literal["flag", "drop"]
 """What happens to spikes of measured fluxes."""
 
-DAYLIGHT = 20.0
-"""W m-2 from which it is day."""
+
+LEAST_OF_PART = 100
+"""Measured records of night, or of day, with fewer of which what is filled there is poor."""
 
 
 class Scenario(Parameters):

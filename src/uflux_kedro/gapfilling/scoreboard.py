@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from uflux_kedro.gapfilling.artificial_gaps import draw_gaps, scenario_of
 from uflux_kedro.gapfilling.filler import GapFiller, sum_unit
 from uflux_kedro.gapfilling.held_out import classes_of_gaps
-from uflux_kedro.gapfilling.parameters import DAYLIGHT, Scenario
+from uflux_kedro.gapfilling.light import DAYLIGHT, light_of
+from uflux_kedro.gapfilling.parameters import Scenario
 from uflux_kedro.gapfilling.steps import steps_of
 from uflux_kedro.readers.towers.half_hours import FLUXES
 from uflux_kedro.validation.metrics import score
@@ -117,11 +118,8 @@ def _scores(
 def _parts(table: pd.DataFrame, hidden: NDArray[np.bool_]) -> dict[str, NDArray[np.bool_]]:
     """Return the hidden records of each part of the day and the year."""
     parts = {"all": hidden}
-    sun = next((table[c] for c in ("SW_IN", "SW_IN_ERA", "PPFD_IN") if c in table), None)
-    if sun is not None:
-        parts |= {
-            "day": hidden & (sun >= DAYLIGHT).to_numpy(),
-            "night": hidden & (sun < DAYLIGHT).to_numpy(),
-        }
+    light = light_of(table)
+    if light is not None:
+        parts |= {"day": hidden & (light > DAYLIGHT), "night": hidden & (light <= DAYLIGHT)}
     season = pd.DatetimeIndex(table.index).month.to_numpy() % 12 // 3
     return parts | {name: hidden & (season == n) for n, name in enumerate(_SEASONS)}

@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from uflux_kedro.readers.towers.half_hours import FLUXES
+
 LIMIT = 5.5
 """Distance from the median beyond which a value is a spike, in median absolute deviations / 0.6745; the
 middle one of the paper's 4, 5.5 and 7."""
@@ -45,6 +47,30 @@ def find_spikes(
     distance = own.where(enough, far).to_numpy()
     farthest = np.maximum(np.r_[np.nan, distance[:-1]], np.r_[distance[1:], np.nan])
     return (distance > limit) & (distance >= farthest)
+
+
+def spike_column(flux: str) -> str:
+    """Return the name of the column that marks the spikes of a flux."""
+    return f"{flux}_SPIKE"
+
+
+def spikes_of(
+    table: pd.DataFrame, day: NDArray[np.bool_], steps_a_day: int
+) -> dict[str, pd.Series]:
+    """Return which values of each flux are spikes, (steps,).
+
+    Args:
+        table: Record with a row for every step, (steps, columns).
+        day: Whether the sun shines, (steps,).
+        steps_a_day: 48 or 24.
+    """
+    return {
+        flux: pd.Series(
+            find_spikes(table[flux].to_numpy(dtype=float), day, steps_a_day), table.index
+        )
+        for flux in FLUXES
+        if flux in table
+    }
 
 
 def _distance(values: pd.Series, keys: list[object]) -> pd.Series:

@@ -21,8 +21,8 @@ from uflux_kedro.gapfilling.parameters import GapFillingParameters, Method
 from uflux_kedro.gapfilling.partitioning.day import partition_day
 from uflux_kedro.gapfilling.partitioning.night import partition_night
 from uflux_kedro.gapfilling.pooled import Pooled, pools_of
-from uflux_kedro.gapfilling.record import Place, spikes_of
 from uflux_kedro.gapfilling.scoreboard import score_record
+from uflux_kedro.gapfilling.spikes import spike_column
 from uflux_kedro.gapfilling.thresholds import REFERENCE, SPREAD, without_still_nights
 from uflux_kedro.readers.towers.half_hours import FLUXES, HalfHours
 
@@ -239,15 +239,14 @@ def tables_of_tower(
     """Return the tables of a tower by their file names, as text.
 
     Args:
-        record: The record, as measured.
+        record: The record, as measured and checked.
         filled: Steps of :class:`FilledTower`.
         partitioned: As of :func:`partition_tower`.
         sums: Those of :class:`FilledTower`.
     """
     hours = half_hours(record.table, filled, partitioned)
-    place = Place(record.latitude, record.longitude, record.utc_offset)
-    spikes = spikes_of(record.table, place)
-    hours = hours.assign(**{f"{flux}_SPIKE": found.astype(float) for flux, found in spikes.items()})
+    marks = [name for f in FLUXES if (name := spike_column(f)) in record.table]
+    hours = hours.assign(**{name: record.table[name] for name in marks})
     index = pd.DatetimeIndex(record.table.index)
     step = "HH" if record.steps_a_day == 48 else "HR"
     tables = {step: hours} | {

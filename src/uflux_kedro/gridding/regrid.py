@@ -124,8 +124,20 @@ def _interpolate(data: xr.DataArray, target: xr.Dataset) -> xr.DataArray:
     # xarray interpolates in double precision, under dask while declaring the original type.
     data = data.astype("float64")
     valid = data.notnull()
-    weight = _regridder(valid.astype("float64")).linear(target)
-    return _regridder(data.where(valid, 0)).linear(target) / weight.where(weight >= _MIN_WEIGHT)
+    weight = _linear(valid.astype("float64"), target)
+    return _linear(data.where(valid, 0), target) / weight.where(weight >= _MIN_WEIGHT)
+
+
+def _linear(data: xr.DataArray, target: xr.Dataset) -> xr.DataArray:
+    """Interpolate along latitude, then along longitude.
+
+    xarray-regrid takes the axes in the order of a set, which differs from process to process, and the
+    last digit with it. What it pads at the poles and around the Earth is kept.
+    """
+    from xarray_regrid.utils import format_for_regrid
+
+    padded = format_for_regrid(data, target)
+    return padded.interp({axis: target[axis] for axis in ("latitude", "longitude")})
 
 
 def _most_common(data: xr.DataArray, target: xr.Dataset) -> xr.DataArray:

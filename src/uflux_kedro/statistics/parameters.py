@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field, field_validator, model_validator
 
 from uflux_kedro.schemas import Parameters
+
+if TYPE_CHECKING:
+    from uflux_kedro.readers.regions import Outlines
 
 
 class RegionFile(Parameters):
@@ -19,6 +23,19 @@ class RegionFile(Parameters):
     """Attribute that holds the areas' names."""
     kind: str = "region"
     """Kind of the areas, such as ``basin``: the column ``region_kind`` of the tables."""
+
+    def read(self, project: Path) -> Outlines:
+        """Return the areas.
+
+        Args:
+            project: Folder that a relative path starts from.
+
+        Raises:
+            InputError: As :func:`~uflux_kedro.readers.regions.read_outlines` does.
+        """
+        from uflux_kedro.readers.regions import read_outlines
+
+        return read_outlines(project / self.path, self.name_column, self.kind)
 
 
 class AggregateParameters(Parameters):
@@ -32,6 +49,15 @@ class AggregateParameters(Parameters):
     """Whether to aggregate by country, with the outlines of Natural Earth at 1:110 million."""
     regions: RegionFile | None = None
     """Areas of your own."""
+
+    def check_files(self, project: Path) -> None:
+        """Read the file of areas of your own, if there is one.
+
+        Raises:
+            InputError: If it cannot be read.
+        """
+        if self.regions:
+            self.regions.read(project)
 
     @model_validator(mode="after")
     def _kinds_differ(self) -> AggregateParameters:

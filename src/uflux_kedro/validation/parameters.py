@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, PositiveInt, field_validator, model_validator
 
 from uflux_kedro.models.registry import MODELS, Device
 from uflux_kedro.schemas import Parameters
 from uflux_kedro.validation.search_space import ParameterRange, SearchMethod, require_space
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Scheme = Literal["loso", "kfold", "blocks", "warmest", "driest", "koppen", "igbp"]
 """``loso`` tests every site once, ``kfold`` groups of sites, ``blocks`` regions; ``warmest`` and
@@ -139,3 +143,21 @@ class BenchmarkParameters(Parameters):
     published: str | None = None
     """CSV of published scores to show beside: ``split``, ``flux``, ``model``, ``sites``, and any of
     ``features`` and ``<score>_q25``, ``<score>_median``, ``<score>_q75`` of R2, RMSE, nMAE, RAE."""
+
+    def read_published(self, project: Path) -> pd.DataFrame | None:
+        """Return the published scores, if a file is named; see :func:`~.benchmark.read_published`.
+
+        Args:
+            project: Folder that a relative path starts from.
+        """
+        from uflux_kedro.validation.benchmark import read_published
+
+        return read_published(project / self.published) if self.published else None
+
+    def check_files(self, project: Path) -> None:
+        """Read the published scores, if a file is named.
+
+        Raises:
+            InputError: If it cannot be read.
+        """
+        self.read_published(project)

@@ -154,6 +154,23 @@ def test_a_tower_without_place_or_class_is_left_out(folder, fluxnet_table, fluxn
     assert {row["site_id"] for row in towers.attrs["left_out"]} == {BAD}
 
 
+def test_if_no_tower_is_left_it_is_said_what_most_of_them_lack(
+    tmp_path, fluxnet_table, fluxnet_zip
+):
+    cut(fluxnet_zip(fluxnet_table(), "AA-Cut"))
+    for name in ("XX-Bbb", "XX-Ccc", "XX-Ddd"):
+        fluxnet_zip(fluxnet_table(), name)
+    with pytest.raises(InputError) as caught:
+        read_towers(tmp_path)
+    message = str(caught.value)
+    assert "none of 4. Left out are 3 for site_id: expected a row of the site table" in message
+    assert message.index("site table") < message.index("1 for the file: expected a")
+    assert "AA-Cut" in message
+    assert message.endswith(
+        "Add their place and IGBP class to the site table, or leave the towers out"
+    )
+
+
 def test_the_newest_release_is_read(folder, fluxnet_table):
     names = [
         "FLX_XX-Bad_FLUXNET2015_FULLSET_MM_2004-2014_2-4.csv",

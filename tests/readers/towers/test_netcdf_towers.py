@@ -207,7 +207,7 @@ def test_plumber2_follows_the_settings_and_its_codes(plumber):
     assert towers[["H", "LE"]].iloc[0].tolist() == [30, 90]
 
 
-def test_columns_are_found_without_reading_the_values(ozflux, plumber, tmp_path):
+def test_columns_found_before_a_run_are_those_it_reads(ozflux, plumber, tmp_path):
     for path in (ozflux(), plumber() / "AT-Aaa_2011-2011_FLUXNET2015_Flux.nc"):
         towers, _ = days(path)
         found = offered_columns(path, TowerParameters(resolution="DD"))

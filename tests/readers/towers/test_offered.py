@@ -51,6 +51,27 @@ def test_towers_offer_together_what_any_of_them_has(tmp_path, fluxnet_table, flu
     assert {"NETRAD", "CO2"} < offered_columns(tmp_path, TowerParameters())
 
 
+def test_a_column_without_values_at_any_tower_is_not_offered(
+    tmp_path, fluxnet_table, fluxnet_zip, sites
+):
+    nothing = {"CO2_F_MDS": -9999.0, "NETRAD": -9999.0, "P_F": -9999.0}
+    fluxnet_zip(fluxnet_table().assign(**nothing, NEE_VUT_REF=-9999.0))
+    fluxnet_zip(fluxnet_table().assign(**(nothing | {"NETRAD": 1.0})), site="XX-Bbb")
+    offered = offered_columns(tmp_path, TowerParameters())
+    assert offered == columns_as_read(tmp_path)
+    assert {"NETRAD", "NEE"} < offered
+    assert not {"CO2", "P"} & offered
+
+
+def test_a_tower_that_cannot_be_read_offers_nothing(tmp_path, fluxnet_table, fluxnet_zip, sites):
+    table = fluxnet_table()
+    fluxnet_zip(table.drop(columns="NETRAD"))
+    fluxnet_zip(pd.concat([table, table]), site="XX-Bbb")  # each month twice
+    offered = offered_columns(tmp_path, TowerParameters())
+    assert offered == columns_as_read(tmp_path)
+    assert "NETRAD" not in offered
+
+
 def test_missing_values_written_as_text_are_no_values(tmp_path):
     table = pd.DataFrame(
         {"site": "XX-Aaa", "month": [200401, 200402], "lat": 50.0, "cover": "ENF",

@@ -143,7 +143,7 @@ def aggregate_product(
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Compute totals and means of one product: by zone and year, by zone and month, by area and month."""
     from uflux_kedro.configuration import PROJECT_PATH
-    from uflux_kedro.readers.regions import read_countries, read_outlines
+    from uflux_kedro.readers.regions import read_countries
     from uflux_kedro.statistics.aggregates import aggregate_tables
     from uflux_kedro.statistics.correlated import SumErrors
     from uflux_kedro.statistics.zones import AllCells, Areas, Bands, LandCover, Zones
@@ -155,8 +155,7 @@ def aggregate_product(
         zones.append(LandCover())
     outlines = [read_countries()] if parameters.countries else []
     if parameters.regions:
-        own = parameters.regions
-        outlines.append(read_outlines(PROJECT_PATH / own.path, own.name_column, own.kind))
+        outlines.append(parameters.regions.read(PROJECT_PATH))
     zones += [Areas(o.kind, o.names, o.outlines) for o in outlines]
     errors = SumErrors.from_dict(sum_errors)
     return aggregate_tables(product, variable, zones, drivers["IGBP"], errors)

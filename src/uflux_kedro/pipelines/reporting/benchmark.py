@@ -28,7 +28,6 @@ def benchmark_nodes(members: tuple[Member, ...], parameters: Mapping[str, Any]) 
     if not parameters.get("benchmark"):
         return []
     benchmark = BenchmarkParameters.model_validate(parameters["benchmark"])
-    _published(benchmark)  # before anything is trained
     pairs = [(split, member) for split in benchmark.splits for member in members]
     return [
         node(
@@ -63,11 +62,5 @@ def score_benchmark(
             mean = mean_of_members(pd.concat(tables, ignore_index=True))
             entries[Entry(split, flux, "ensemble", f"{len(tables)} sets")] = mean
     scores = score_entries(entries)
-    return scores, benchmark_skill(scores, _published(parameters))
-
-
-def _published(parameters: BenchmarkParameters) -> pd.DataFrame | None:
-    from uflux_kedro.validation.benchmark import read_published
-
-    # As towers_path, whatever the working folder is.
-    return read_published(PROJECT_PATH / parameters.published) if parameters.published else None
+    # Paths are the project's, as towers_path is, whatever the working folder is.
+    return scores, benchmark_skill(scores, parameters.read_published(PROJECT_PATH))

@@ -88,11 +88,10 @@ def _outlines(
 ) -> list[Outlines]:
     """Return the outlines of the zones that are no bands and no countries."""
     from uflux_kedro.configuration import PROJECT_PATH
-    from uflux_kedro.explorer.layers import grid_mapping
+    from uflux_kedro.explorer.grid import grid_mapping
     from uflux_kedro.explorer.outlines import class_outlines
-    from uflux_kedro.readers.regions import read_outlines
 
     found = [class_outlines(land_cover, grid_mapping(product))] if zones.land_cover else []
     if own := zones.regions:
-        found.append(read_outlines(PROJECT_PATH / own.path, own.name_column, own.kind))
+        found.append(own.read(PROJECT_PATH))
     return found

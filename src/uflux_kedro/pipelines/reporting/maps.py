@@ -203,18 +203,10 @@ def compare_fine_product(fine: Peer, product: xr.Dataset) -> xr.Dataset:
     Raises:
         InputError: If there are no files of it.
     """
-    from uflux_kedro.errors import InputError
     from uflux_kedro.readers.grids.fine_products import read_fine_product
     from uflux_kedro.statistics.resolutions import compare_resolutions
 
-    if not fine.paths:
-        raise InputError(
-            fine.where,
-            fine.flux,
-            expected="a Zarr store, netCDF files or GeoTIFF files",
-            found="none",
-            hint="Set reporting.fine_product to the product's files, or to null",
-        )
+    fine.check_files()
     paths, how = [Path(path) for path in fine.paths], fine.variable
     theirs = read_fine_product(paths, fine.flux, how.variable, unit=how.unit, sign=how.sign)
     return compare_resolutions(product, theirs, fine.flux)

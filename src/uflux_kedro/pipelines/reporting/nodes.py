@@ -125,18 +125,10 @@ def check_budgets(drivers: xr.Dataset, **products: xr.Dataset) -> pd.DataFrame:
 
 def compare_product(peer: Peer, product: xr.Dataset) -> xr.Dataset:
     """Compare one flux with that of another product, over the cells and months of both."""
-    from uflux_kedro.errors import InputError
     from uflux_kedro.readers.grids.peers import read_peer
     from uflux_kedro.statistics.peers import compare_with_peer
 
-    if not peer.paths:
-        raise InputError(
-            peer.where,
-            peer.flux,
-            expected=f"files of the peer {peer.name}",
-            found="none",
-            hint="Set reporting.peers to its files, or mark the peer as optional",
-        )
+    peer.check_files()
     paths, variable = [Path(p) for p in peer.paths], peer.variable
     theirs = read_peer(paths, peer.flux, variable.variable, unit=variable.unit, sign=variable.sign)
     return compare_with_peer(product, peer.flux, theirs).assign_attrs(marked(mark_of(product)))

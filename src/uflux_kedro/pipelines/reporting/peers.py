@@ -9,6 +9,7 @@ from glob import glob
 from pathlib import Path
 
 from uflux_kedro.configuration import PROJECT_PATH, project_parameters
+from uflux_kedro.errors import InputError
 from uflux_kedro.report.parameters import (
     FineProductParameters,
     PeerVariable,
@@ -29,6 +30,7 @@ class Peer:
         paths: Files of the product.
         variable: Name, unit and sign of the flux in these files.
         stamps: Size and time of change of each file, by which a resumed run knows other files.
+        parameter: Where it was configured, for messages.
     """
 
     name: str
@@ -37,6 +39,23 @@ class Peer:
     paths: tuple[str, ...]
     variable: PeerVariable
     stamps: tuple[tuple[int, int], ...] = ()
+    parameter: str = "reporting.peers"
+
+    def check_files(self, _: Path = PROJECT_PATH) -> None:
+        """Refuse a product without files.
+
+        Raises:
+            InputError: If there are none.
+        """
+        if not self.paths:
+            raise InputError(
+                self.where,
+                self.flux,
+                expected=f"files of the {self.name} product: a Zarr store, netCDF or GeoTIFF",
+                found="none",
+                hint=f"Correct the path in {self.parameter}, set it to null"
+                + (" or mark it as optional" if self.parameter == "reporting.peers" else ""),
+            )
 
 
 def project_peers(fluxes: Iterable[str]) -> tuple[Peer, ...]:
@@ -76,7 +95,15 @@ def project_fine_product(fluxes: Iterable[str]) -> Peer | None:
     if len(paths) == 1 and Path(paths[0]).is_dir() and not paths[0].endswith(".zarr"):
         paths = sorted(str(file) for file in Path(paths[0]).glob(f"{name}_*.tif"))
     variable = PeerVariable(variable=name, unit=given.unit, sign=given.sign)
-    return Peer("fine", given.flux, given.path, tuple(paths), variable, _stamps(paths))
+    return Peer(
+        "fine",
+        given.flux,
+        given.path,
+        tuple(paths),
+        variable,
+        _stamps(paths),
+        "reporting.fine_product",
+    )
 
 
 def _stamps(paths: Iterable[str]) -> tuple[tuple[int, int], ...]:

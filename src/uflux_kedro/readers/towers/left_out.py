@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TypedDict
@@ -36,6 +36,7 @@ class LeftOut(TypedDict):
 
 
 _MOST_LINES = 30
+_MOST_KINDS = 5
 
 COLUMNS = tuple(LeftOut.__annotations__)
 
@@ -90,6 +91,36 @@ def as_remarks(rows: Collection[LeftOut]) -> list[Remark]:
     ]
 
 
+def _summary(errors: Sequence[tuple[str, InputError]]) -> InputError:
+    """Return one error that says how many towers are left out for which kind of error."""
+    if len(errors) == 1:
+        return errors[0][1]
+    kinds: dict[tuple[str | None, str], list[InputError]] = {}
+    towers: dict[tuple[str | None, str], set[str]] = {}
+    for site, error in errors:
+        kind = (error.variable, error.expected)
+        kinds.setdefault(kind, []).append(error)
+        towers.setdefault(kind, set()).add(site or error.where)
+    order = sorted(kinds, key=lambda kind: -len(towers[kind]))
+    first = kinds[order[0]][0]
+    lines = [
+        f"{len(towers[kind])} for {error.variable or 'the file'}: expected {error.expected}; found "
+        f"{error.found} ({error.where})"
+        for kind in order[:_MOST_KINDS]
+        for error in kinds[kind][:1]
+    ]
+    further = len(order) - _MOST_KINDS
+    more = [f"{further} further kinds of error, see the log"] if further > 0 else []
+    return InputError(
+        "the tower files",
+        None,
+        expected="at least one tower that can be read",
+        found=f"none of {len(set().union(*towers.values()))}. Left out are "
+        + ". ".join([*lines, *more]),
+        hint=first.hint,
+    )
+
+
 @dataclass
 class Losses:
     """What is lost while towers are read.
@@ -103,7 +134,7 @@ class Losses:
     stop: bool = False
     quiet: bool = False
     rows: list[LeftOut] = field(default_factory=list)
-    _first: InputError | None = None
+    _errors: list[tuple[str, InputError]] = field(default_factory=list)
 
     @contextmanager
     def at(self, site: str) -> Iterator[None]:
@@ -125,7 +156,7 @@ class Losses:
 
     def note(self, site: str, error: InputError) -> None:
         """Note that a tower is left out for an error."""
-        self._first = self._first or error
+        self._errors.append((site, error))
         self._add(left_out(site, error), f"{site or error.where} is left out: {error}")
 
     def pass_over(self, site: str, file: str, reason: str) -> None:
@@ -139,9 +170,14 @@ class Losses:
             logger.warning("%s", message)
 
     def require(self, something: Collection[object]) -> None:
-        """Raise the first error if nothing is left."""
-        if not something and self._first is not None:
-            raise self._first
+        """Raise what most towers are left out for, if nothing is left.
+
+        Raises:
+            InputError: The only error as it is; of several the number of towers by kind of error, each
+                kind with an example, the commonest first.
+        """
+        if not something and self._errors:
+            raise _summary(self._errors)
 
     def readable(self, read: Callable[[list[str]], object], wanted: Collection[str]) -> list[str]:
         """Return the sites of a table of many that can be read, and note the others.

@@ -59,7 +59,7 @@ def read_towers(
             ``resolution``, ``reader``, ``columns`` or ``outside``.
 
     Returns:
-        Two tables. Towers: one row a site and period, sorted; ``attrs["missing_columns"]`` lists
+        Two tables. Towers: one row a site and period, sorted, numbers as float64, of days as float32; ``attrs["missing_columns"]`` lists
         the mapped names for which a tidy table has no values, ``attrs["impossible"]`` the
         impossible and infinite values that were left out, ``attrs["remarks"]`` what else the readers
         noticed, ``attrs["left_out"]`` the towers, variables and files that were left out, and
@@ -82,7 +82,8 @@ def read_towers(
     parameters = TowerParameters.model_validate(given | settings)
     losses = Losses(stop=parameters.on_bad_tower == "stop")
     found = find_tower_files(path, parameters, losses)
-    stack = Stack()
+    # Months of all towers are few. Models take float32 at any step.
+    stack = Stack(np.float32 if parameters.resolution == "DD" else np.float64)
     readings = _read(found, parameters, losses, stack)
     losses.require(readings)
     attrs = [reading.attrs for reading in readings]
