@@ -17,6 +17,7 @@ from typing import Any, get_args
 from pydantic import ValidationError
 
 from uflux_kedro.blocks import BLOCKS, model_of
+from uflux_kedro.downloads.parameters import EARTH_ENGINE_KINDS
 from uflux_kedro.ensemble import EnsembleParameters, Member
 from uflux_kedro.errors import ConfigurationError
 from uflux_kedro.gridding.grids import GRID_KINDS
@@ -230,7 +231,8 @@ def _check_block(block: str, value: Any, known: list[str]) -> None:
 
 def _explain(block: str, error: dict[str, Any], known: list[str]) -> str:
     """One line of what is wrong with one parameter."""
-    named = [str(part) for part in error["loc"] if str(part) not in GRID_KINDS]
+    kinds = (*GRID_KINDS, *EARTH_ENGINE_KINDS)
+    named = [str(part) for part in error["loc"] if str(part) not in kinds]
     path = ".".join([block, *named])
     if error["type"] == "extra_forbidden":
         return f"{path}: there is no such parameter; {nearest_parameter(path, known)}"
