@@ -48,15 +48,24 @@ def image(day: pd.Timestamp) -> Image:
     return Image(time, (-180, -60, 180, 90), at, names=MCD43A4_BANDS)
 
 
-@pytest.fixture
-def engine():
+@pytest.fixture(scope="module")
+def served():
     with Running(EarthEngine({COLLECTION: [image(day) for day in DAYS]})) as running:
-        yield running
+        yield running, EarthEngineFetcher(running.address, Credentials(running.token), QUICK)
 
 
 @pytest.fixture
-def fetcher(engine):
-    return EarthEngineFetcher(engine.address, Credentials(engine.token), QUICK)
+def engine(served):
+    running, _ = served
+    running.faults.clear()
+    running.expressions.clear()
+    running.listed, running.most_values = (lambda rows: rows), 1048576
+    return running
+
+
+@pytest.fixture
+def fetcher(served):
+    return served[1]
 
 
 @pytest.fixture
@@ -114,11 +123,10 @@ def test_finished_towers_are_kept_and_an_unfinished_one_is_begun_again(
 
 
 def test_long_records_are_requested_in_parts_and_those_too_large_in_halves(
-    engine, table, tmp_path, caplog
+    engine, fetcher, table, tmp_path, caplog
 ):
-    whole = EarthEngineFetcher(engine.address, Credentials(engine.token), QUICK)
     asked = order(table, sites=["DE-Tha"], last="2004-12-10")
-    download([(whole, asked)], tmp_path / "whole")
+    download([(fetcher, asked)], tmp_path / "whole")
     engine.expressions.clear()
 
     bands = len(MCD43A4_BANDS)
