@@ -21,6 +21,7 @@ FAMILIES = (
     "validation",
     "days",
     "carbonfluxbench",
+    "companions",
 )
 """Modules of this folder with ``main``, which takes the remaining arguments."""
 

@@ -24,6 +24,9 @@ from uflux_kedro.gridding.grids import GRID_KINDS
 from uflux_kedro.models.registry import MODELS
 from uflux_kedro.schemas import Parameters
 
+_OF_MONTHS = ("next_tower",)
+"""Pipelines that read the monthly drivers of the grid."""
+
 _REFERENCE = re.compile(r"\$\{(?:runtime_params:)?([A-Za-z_]\w*)")
 
 
@@ -159,6 +162,25 @@ def check_parameters(parameters: Mapping[str, Any], referenced: Iterable[str] = 
             _check_block(block, parameters[block], known)
     if "ensemble" in parameters:
         _check_members(EnsembleParameters.model_validate(parameters["ensemble"]))
+
+
+def check_step(pipelines: Iterable[str], parameters: Mapping[str, Any]) -> None:
+    """Refuse pipelines that read monthly drivers, where members learn from other steps and none are made.
+
+    Args:
+        pipelines: Pipelines that are asked for.
+        parameters: Parameters of the run.
+
+    Raises:
+        ConfigurationError: Naming the pipeline and the setting.
+    """
+    resolution = (parameters.get("towers") or {}).get("resolution", "MM")
+    for name in pipelines:
+        if name in _OF_MONTHS and resolution != "MM":
+            raise ConfigurationError(
+                f"--pipelines {name}: expected towers.resolution MM, since it compares places by the "
+                f"months of their drivers; found {resolution}, whose members know other conditions"
+            )
 
 
 def check_raw_data(datasets: Mapping[str, Any]) -> None:

@@ -47,6 +47,23 @@ def entries(text: str) -> dict[str, dict[str, str]]:
     return found
 
 
+def test_the_policy_files_rule_over_what_is_known_of_their_collection():
+    names = [product("XX-Aaa"), product("XX-Bbb"), product("XX-Ccc")]
+    licences, versions = (
+        ["CC-BY-4.0", "CC-BY-4.0", "AmeriFlux Legacy"],
+        ["20251226", "20270101", ""],
+    )
+    found = used(products(*names, licence=licences, policy=versions))
+    assert found.availability[-2:] == (
+        "By the policy file of the archive, 1 product is shared under AmeriFlux Legacy.",
+        "By the policy file of the archive, 2 products are shared under CC-BY-4.0.",
+    )
+    other, newer = found.remarks
+    assert "AMF_XX-Ccc_FLUXNET_2004-2004_v1.3_r1 (AmeriFlux Legacy)" in other
+    assert "XX-Aaa" not in other + newer
+    assert "The policy file of AMF_XX-Bbb_FLUXNET_2004-2004_v1.3_r1 is of 20270101" in newer
+
+
 def test_only_the_towers_used_are_cited():
     table = products(product("XX-Aaa"), product("XX-Bbb", "CNF"), product("XX-Ccc", "TERN"))
     found = used(table, "XX-Aaa")

@@ -46,6 +46,9 @@ _THANKS_TO = {
 _PAPERS_OF = {"CNF": (YU,), "JPF": (UEYAMA,), "OZF": (BERINGER, ISAAC), "TERN": (BERINGER, ISAAC)}
 """Code of a source network -> papers that it asks to cite."""
 
+_LICENCE, _POLICY = "CC-BY-4.0", "20251226"
+"""Licence of FLUXNET's products, and version of the policy file, that the texts above follow."""
+
 _CITATION = re.compile(r"(?P<authors>[^()]+?),? \((?P<year>\d{4})\)[.,:]? (?P<title>.+)")
 """Citations of all hubs begin with authors and year."""
 _TITLE_ENDS = re.compile(r", Ver\. |\. Version |, FLUXNET, https?:|, \(Dataset\)|\. https?:")
@@ -86,7 +89,11 @@ def attribution(
         towers: Names of the towers that were used.
         simulated: Whether all of them are simulated.
     """
-    require_columns(products, ("site_id", "product", "collection", "network"), "products of towers")
+    require_columns(
+        products,
+        ("site_id", "product", "collection", "network", "licence", "policy"),
+        "products of towers",
+    )
     used = products[products["site_id"].isin(list(towers))].fillna("")
     used = used.drop_duplicates(["site_id", "product"]).reset_index(drop=True)
     of_site = sites.set_index("site_id").reindex(index=sorted(towers), columns=["collection"])
@@ -104,7 +111,10 @@ def attribution(
         used,
         tuple(dict.fromkeys(papers)),
         tuple(thanks),
-        tuple(_availability(name, used[used["collection"] == name]) for name in names),
+        (
+            *(_availability(name, used[used["collection"] == name]) for name in names),
+            *_licences(used),
+        ),
         (_SIMULATED,) if simulated else tuple(_remarks(used, names, unknown)),
     )
 
@@ -119,6 +129,13 @@ def _availability(collection: str, products: pd.DataFrame) -> str:
     source = f"{_listed(hubs)}, by a snapshot of the FLUXNET Shuttle," if hubs else _SOURCE
     what = "FLUXNET data products" if collection == _FLUXNET else f"{collection} data"
     return f"The {what} used in this work were downloaded from {source} {when}."
+
+
+def _licences(products: pd.DataFrame) -> Iterable[str]:
+    """Yield the licences that policy files state."""
+    for licence, rows in products[products["licence"] != ""].groupby("licence"):
+        number = "1 product is" if len(rows) == 1 else f"{len(rows)} products are"
+        yield f"By the policy file of the archive, {number} shared under {licence}."
 
 
 def _in_words(day: pd.Timestamp) -> str:
@@ -137,6 +154,19 @@ def _remarks(
         yield (
             f"Not known is whom to cite for {', '.join(bare['product'])}. Put the Shuttle's snapshot that "
             "offers exactly these products beside the archives, or look them up at the hubs."
+        )
+    other = products[~products["licence"].isin(["", _LICENCE])]
+    if len(other):
+        yield (
+            f"Not under {_LICENCE} are, by their policy file: "
+            + ", ".join(f"{row.product} ({row.licence})" for row in other.itertuples())
+            + ". Read what it asks for before you use or publish anything."
+        )
+    newer = products[products["policy"] > _POLICY]
+    if len(newer):
+        yield (
+            f"The policy file of {', '.join(newer['product'])} is of {newer['policy'].max()}, and these "
+            f"texts follow that of {_POLICY}. What it asks for beyond them rules."
         )
     if _FLUXNET2015 in collections:
         yield (

@@ -11,6 +11,7 @@ from typing import TypedDict
 import pandas as pd
 
 from uflux_kedro.origins import Collection
+from uflux_kedro.readers.towers.policy import policy_of
 from uflux_kedro.readers.towers.snapshot import find_link, read_snapshot
 from uflux_kedro.readers.towers.tower_files import TowerFile
 
@@ -48,6 +49,8 @@ class Product(TypedDict):
         doi: DOI of the product.
         link: Another address that identifies it, such as that of a handle.
         downloaded: Day of the download, YYYY-MM-DD.
+        licence: Licence that the policy file in its archive states, such as ``CC-BY-4.0``.
+        policy: Version of that file, YYYYMMDD.
     """
 
     site_id: str
@@ -60,13 +63,15 @@ class Product(TypedDict):
     doi: str
     link: str
     downloaded: str
+    licence: str
+    policy: str
 
 
 COLUMNS = tuple(Product.__annotations__)
 
 
 def products_of(tables: Iterable[TowerFile]) -> list[Product]:
-    """Return what is known of towers' files from their names, and from the record of their download."""
+    """Return what is known of towers' files from their names, archives and the record of their download."""
     # A folder's record names all of its files: it is read once, not once a tower.
     days: dict[Path, Mapping[str, str]] = {}
     found = []
@@ -80,6 +85,7 @@ def products_of(tables: Iterable[TowerFile]) -> list[Product]:
 
 def _product_of(table: TowerFile, downloaded: str) -> Product:
     parts = table.delivery
+    stated = policy_of(table.file)
     collection, network = str(_COLLECTIONS.get(table.family, "")), ""
     if table.family == "fluxnet" and parts[0] != _OWN:
         collection = "FLUXNET2015" if parts[2] == "FLUXNET2015" else "FLUXNET"
@@ -95,6 +101,8 @@ def _product_of(table: TowerFile, downloaded: str) -> Product:
         doi="",
         link="",
         downloaded=downloaded,
+        licence=stated.licence,
+        policy=stated.version,
     )
 
 
