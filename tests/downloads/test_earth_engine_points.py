@@ -37,25 +37,35 @@ def image(day: pd.Timestamp) -> Image:
     """An image of a day, brighter in the north, without values on a cloudy one."""
 
     def at(band, x, y):
+        masked = (day == CLOUDY) | ((x < -20) & (y < 0))  # the sea has no values
         if "Quality" in band:
-            return np.ma.masked_array(np.full(x.shape, 0), day == CLOUDY)
+            return np.ma.masked_array(np.full(x.shape, 0), masked)
         of = {f"Nadir_Reflectance_Band{n}": name for name, n in NUMBERS.items()}[band]
         stored = np.round(MADE.loc[day, of] * 1e4) + np.where(y > 45, 500, 0)
-        return np.ma.masked_array(stored * np.ones(x.shape), day == CLOUDY)
+        return np.ma.masked_array(stored * np.ones(x.shape), masked)
 
     time = datetime(day.year, day.month, day.day, tzinfo=UTC)
-    return Image(time, (-180, -90, 180, 90), at, names=MCD43A4_BANDS)
+    return Image(time, (-180, -60, 180, 90), at, names=MCD43A4_BANDS)
 
 
-@pytest.fixture
-def engine():
+@pytest.fixture(scope="module")
+def served():
     with Running(EarthEngine({COLLECTION: [image(day) for day in DAYS]})) as running:
-        yield running
+        yield running, EarthEngineFetcher(running.address, Credentials(running.token), QUICK)
 
 
 @pytest.fixture
-def fetcher(engine):
-    return EarthEngineFetcher(engine.address, Credentials(engine.token), QUICK)
+def engine(served):
+    running, _ = served
+    running.faults.clear()
+    running.expressions.clear()
+    running.listed, running.most_values = (lambda rows: rows), 1048576
+    return running
+
+
+@pytest.fixture
+def fetcher(served):
+    return served[1]
 
 
 @pytest.fixture
@@ -72,11 +82,14 @@ def order(table, **changes) -> EarthEnginePoints:
     return EarthEnginePoints(**settings | changes)
 
 
+def asked_at_places(engine) -> list[str]:
+    return [text for e in engine.expressions if "getRegion" in (text := json.dumps(e))]
+
+
 def test_the_tables_of_towers_are_fetched_and_read(engine, fetcher, table, tmp_path):
     rows = download([(fetcher, order(table))], tmp_path)
     assert [row["file"] for row in rows] == ["DE-Tha_MCD43A4.csv", "FR-Pue_MCD43A4.csv"]
-    asked = [e for e in engine.expressions if "getRegion" in json.dumps(e)]
-    assert len(asked) == 4, "two years of two towers"
+    assert len(asked_at_places(engine)) == 2, "the days of a tower fit into one request"
     records = read_records(tmp_path / "vegetation", Losses(stop=True))
     assert {(r.name, r.product) for r in records} == {(s, "MCD43A4") for s in PLACES}
     clear = DAYS != CLOUDY
@@ -94,9 +107,8 @@ def test_the_tables_of_towers_are_fetched_and_read(engine, fetcher, table, tmp_p
 def test_finished_towers_are_kept_and_an_unfinished_one_is_begun_again(
     engine, fetcher, table, tmp_path
 ):
-    address = f"/v1/projects/{engine.project}/value:compute"
-    # The days that there are, two years of the first tower, and one of the second.
-    engine.faults[address] += [None, None, None, None, *[Refused(404)] * 9]
+    # A day and the bands of the collection, days and values of the first tower, days of the second.
+    engine.faults[f"/v1/projects/{engine.project}/value:compute"] += [None] * 5 + [Refused(404)] * 9
     with pytest.raises(InputError, match=r"Earth Engine, FR-Pue_MCD43A4\.csv"):
         download([(fetcher, order(table))], tmp_path)
     folder = tmp_path / "vegetation"
@@ -105,17 +117,55 @@ def test_finished_towers_are_kept_and_an_unfinished_one_is_begun_again(
     engine.expressions.clear()
     rows = download([(fetcher, order(table))], tmp_path)
     assert [row["action"] for row in rows] == ["kept", "fetched"]
-    asked = [e for e in engine.expressions if "getRegion" in json.dumps(e)]
-    assert len(asked) == 2
+    assert len(asked_at_places(engine)) == 1
     assert not list(folder.glob("*.part*"))
     assert len(read_records(folder, Losses(stop=True))) == 2
+
+
+def test_long_records_are_requested_in_parts_and_those_too_large_in_halves(
+    engine, fetcher, table, tmp_path, caplog
+):
+    asked = order(table, sites=["DE-Tha"], last="2004-12-10")
+    download([(fetcher, asked)], tmp_path / "whole")
+    engine.expressions.clear()
+
+    bands = len(MCD43A4_BANDS)
+    in_parts = EarthEngineFetcher(
+        engine.address, Credentials(engine.token), QUICK, values=5 * bands
+    )
+    engine.most_values = 4 * bands
+    download([(in_parts, asked)], tmp_path / "parts")
+    # Ten days in two parts of five, each refused once and asked for again as two and three days.
+    assert len(asked_at_places(engine)) == 2 * 3
+    assert "5 days are too much at once" in caplog.text
+    tables = [tmp_path / name / "vegetation" / "DE-Tha_MCD43A4.csv" for name in ("whole", "parts")]
+    assert tables[0].read_bytes() == tables[1].read_bytes()
+
+    engine.most_values = bands - 1
+    with pytest.raises(InputError, match="Too many values: 1 points x 8 bands x 1 images"):
+        download([(in_parts, asked)], tmp_path / "never")
+
+
+def test_a_place_without_values_costs_that_tower_alone(engine, fetcher, table, tmp_path):
+    sites = table.read_text() + "AA-Sea,-1.5,-25.0,WAT\nAA-Out,-89.5,10.0,SNO\n"
+    table.write_text(sites)
+    lines = "AA-Out_MCD43A4.csv, AA-Sea_MCD43A4.csv: expected values at -89.5, 10; found no image of this"
+    with pytest.raises(InputError, match=f"{lines}.*without"):
+        download([(fetcher, order(table))], tmp_path)
+    folder = tmp_path / "vegetation"
+    found = {p.name for p in folder.iterdir()}
+    assert found == {"DE-Tha_MCD43A4.csv", "FR-Pue_MCD43A4.csv", "manifest.json"}
+    with pytest.raises(InputError, match="found 62 images without a value there"):
+        download([(fetcher, order(table, without=["AA-Out"]))], tmp_path)
+    without = order(table, without=["AA-Out", "AA-Sea"])
+    assert {row["action"] for row in download([(fetcher, without)], tmp_path)} == {"kept"}
 
 
 @pytest.mark.parametrize(
     ("change", "found"),
     [
         (lambda rows: [rows[0][:-1], *rows[1:]], "the columns"),
-        (lambda rows: [*rows, rows[1]], "a day twice"),
+        (lambda rows: [*rows, rows[1]], "an image twice"),
         (lambda rows: [rows[0], [*rows[1][:2], -5.0, *rows[1][3:]]], "a place that was not"),
         (lambda rows: [rows[0], [*rows[1][:3], 0, *rows[1][4:]]], "days that were not"),
         (lambda rows: {}, "without rows"),
@@ -126,7 +176,7 @@ def test_an_answer_that_is_not_what_was_asked_for_never_becomes_a_file(
 ):
     engine.listed = change
     with pytest.raises(InputError, match=f"a row for each image of 2004.*found .*{found}"):
-        download([(fetcher, order(table))], tmp_path)
+        download([(fetcher, order(table, last="2004-12-05"))], tmp_path)
     assert not list((tmp_path / "vegetation").glob("*.csv"))
 
 
@@ -149,8 +199,13 @@ def test_what_cannot_be_fetched_is_said(engine, fetcher, table, tmp_path):
         fetcher.plan(order(table, first="1999-01-01", last="1999-12-31"))
     with pytest.raises(InputError, match="asset 'MODIS/061/MCD43' not found"):
         fetcher.plan(order(table, collection="MODIS/061/MCD43"))
-    with pytest.raises(InputError, match=r"'B99' did not match any bands"):
-        download([(fetcher, order(table, bands=("B99",)))], tmp_path)
+    near = "MCD43A4 has no Nadir_Reflectance_Band01; did you mean Nadir_Reflectance_Band1"
+    with pytest.raises(ConfigurationError, match=near):
+        fetcher.plan(order(table, bands=["Nadir_Reflectance_Band01"]))
+    with pytest.raises(ConfigurationError, match="has no B99; it has Nadir_Reflectance_Band1, "):
+        fetcher.plan(order(table, bands=["B99"]))
+    with pytest.raises(ConfigurationError, match="leaves no tower"):
+        fetcher.plan(order(table, without=[*PLACES]))
     with pytest.raises(ValidationError, match="expected first"):
         order(table, last="2003-01-01")
 

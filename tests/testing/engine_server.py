@@ -30,7 +30,7 @@ class Image:
 
     Attributes:
         time: When it was taken.
-        extent: West, south, east, north in metres.
+        extent: West, south, east, north, in metres or degrees.
         at: Function of band, x and y that gives numbers, masked where there are none.
         bands: Numbers on the grid that is asked for.
         names: Bands that the image has.
@@ -54,6 +54,7 @@ class EarthEngine(FakeService):
         images: Collection -> its images.
         made: Changes the bytes of an image.
         listed: Changes the rows of values at a point.
+        most_values: Values at a point of one answer.
         expressions: What was asked for, in order.
     """
 
@@ -64,6 +65,7 @@ class EarthEngine(FakeService):
         self.project = "my-project"
         self.made: Callable[[bytes], bytes] = lambda data: data
         self.listed: Callable[[list[Any]], Any] = lambda rows: rows
+        self.most_values = 1048576
         self.expressions: list[dict[str, Any]] = []
 
     @property
@@ -181,8 +183,10 @@ class _Evaluation:
         if not images:
             raise RefusalError("ImageCollection.getRegion: No bands in collection.")
         names = [*images[0].bands]
-        if len(images) * len(names) > 1048576:
-            raise RefusalError("ImageCollection.getRegion: Too many values.")
+        most = self.served.most_values
+        if len(images) * len(names) > most:
+            sizes = f"1 points x {len(names)} bands x {len(images)} images > {most}"
+            raise RefusalError(f"ImageCollection.getRegion: Too many values: {sizes}.")
         x, y = (float(v[0]) for v in self.places)
         rows: list[list[Any]] = [["id", "longitude", "latitude", "time", *names]]
         for image in images:
@@ -257,7 +261,8 @@ def _within(rightField: str, leftValue: tuple[datetime, datetime]) -> Any:
 
 def _intersects(leftField: str, rightValue: Any) -> Any:
     assert leftField == ".all"
-    west, south, east, north = rightValue["coordinates"]
+    place = rightValue if isinstance(rightValue, list) else rightValue["coordinates"]
+    west, south, east, north = place if len(place) == 4 else (*place, *place)
     return lambda image: (
         image.extent[0] < east
         and image.extent[2] > west
@@ -279,8 +284,10 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "GeometryConstructors.Rectangle": lambda **given: given,
     "Projection": lambda crs: crs,
     "Collection.first": _first,
+    "Collection.limit": lambda collection, limit: collection[:limit],
     "Collection.filter": lambda collection, filter: [i for i in collection if filter(i)],
     "Collection.map": lambda collection, baseAlgorithm: [baseAlgorithm(i) for i in collection],
+    "Image.bandNames": lambda image: [*image.names],
     "Image.projection": lambda image: "the grid of the image",
     "Image.constant": lambda value: value,
     "Image.select": _select,

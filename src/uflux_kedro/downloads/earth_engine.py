@@ -1,4 +1,4 @@
-"""Images of Google Earth Engine through its own client, ``earthengine-api``.
+"""Images and values at towers from Google Earth Engine through its own client, ``earthengine-api``.
 
 The client builds the expression and authenticates the user; the service computes it on the requested
 grid and responds with a GeoTIFF (``computePixels``, 48 MB at most). A larger file is assembled from
@@ -44,6 +44,7 @@ class EarthEngineFetcher:
             authenticate`` saved, or Google's application default credentials.
         patience: Retries and timeouts.
         tile: Edge of the tile that one request covers, cells.
+        values: Values at a tower that one request is for, at most.
 
     Raises:
         ConfigurationError: If the service would get the credentials in clear.
@@ -55,6 +56,7 @@ class EarthEngineFetcher:
         credentials: Any = None,
         patience: Patience | None = None,
         tile: int = 2048,
+        values: int = 2**15,
     ) -> None:
         require_encryption(url)
         self._url = url.rstrip("/")
@@ -64,7 +66,7 @@ class EarthEngineFetcher:
         self._session = Session(patience, methods=("GET", "POST"))
         self._tile = tile
         self._project = ""
-        self._points = Points()
+        self._points = Points(values)
 
     @cached_property
     def _package(self) -> Any:

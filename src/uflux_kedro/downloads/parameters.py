@@ -203,6 +203,9 @@ class EarthEnginePoints(_Order):
     sites: tuple[str, ...] = ()
     """Towers, such as ``US-Ha1``; all by default."""
 
+    without: tuple[str, ...] = ()
+    """Towers that are left out."""
+
     collection: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_./-]+$")] = (
         "MODIS/061/MCD43A4"
     )
