@@ -17,6 +17,8 @@ from benchmarks.data import PROJECT
 TABLES = ("scoreboard", "sums", "years", "pooled", "speed", "partitioning")
 """Modules of this folder."""
 
+LEFT_OUT = ("nights", "winter")
+"""What towers of the annual sums may not have measured: nights, or October to April."""
 HALF_HOURLY = Path("../shared/data/half_hourly")
 """Records, relative to the project's folder."""
 
@@ -37,6 +39,11 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--seeds", type=int, default=2, help="worlds of each record, default 2")
     parser.add_argument("--draws", type=int, default=2, help="of artificial gaps, default 2")
     parser.add_argument("--scenarios", help="comma-separated artificial gaps of the scoreboard")
+    parser.add_argument(
+        "--left-out",
+        choices=LEFT_OUT,
+        help="what no tower of the annual sums has measured; nothing by default",
+    )
     parser.add_argument("--n-jobs", type=int, default=2, help="threads, default 2")
     parser.add_argument("--rows", type=Path, help="table (CSV) to write what tables summarise")
     options = parser.parse_args(arguments)

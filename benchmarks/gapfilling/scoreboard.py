@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -19,17 +19,19 @@ from uflux_kedro.readers.towers.half_hours import FLUXES, HalfHours
 METHODS = ("mds", "mds_symmetric", "uflux")
 SCENARIOS = ("uflux", "long", "one_month", "two_months", "three_months")
 MIX = "uflux"
-"""The scenario of the table by tower."""
+"""The scenario of the tables by tower."""
 _RESAMPLES = 2000
 _KEYS = ["record", "flux", "scenario"]
 _CELLS = ("flux", "gaps", "method", "records", "RMSE / MDS", "90 % interval", "coverage",
           "width / MDS", "error of the sum / MDS")  # fmt: skip
 _TOWER_CELLS = ("record", "flux", "method", "RMSE", "RMSE / MDS", "NSE", "coverage",
                 "width / MDS", "error of the sum", "of MDS")  # fmt: skip
+_SUM_CELLS = ("record", "flux", "draws", "error of the sum", "of MDS", "more than MDS",
+              "90 % interval over draws")  # fmt: skip
 
 
 def print_table(options: argparse.Namespace) -> None:
-    """Print a table by flux, gaps and method, and one by tower for the mix of UFLUX."""
+    """Print a table by flux, gaps and method, and for the mix of UFLUX one by tower and one of its sums."""
     scenarios = options.scenarios.split(",") if options.scenarios else SCENARIOS
     parts = []
     for record in read_records(options.half_hourly, options.records):
@@ -37,7 +39,12 @@ def print_table(options: argparse.Namespace) -> None:
         print(record.name, file=sys.stderr, flush=True)
         if options.rows:
             pd.concat(parts).to_csv(options.rows, index=False)
-    means = beside_mds(pd.concat(parts))
+    print_tables(pd.concat(parts))
+
+
+def print_tables(scores: pd.DataFrame) -> None:
+    """Print the tables of scores of several records, as of :func:`scores_of`."""
+    means = beside_mds(scores)
     print(line(*_CELLS))
     print(line(*("---" for _ in _CELLS)))
     for (flux, scenario, method), own in means.groupby(["flux", "scenario", "method"], sort=False):
@@ -49,6 +56,40 @@ def print_table(options: argparse.Namespace) -> None:
     for row in means[means["scenario"] == MIX].to_dict("records"):
         if row["method"] != "mds":
             print(tower_line(row), flush=True)
+    if scores["draw"].max() > 0:
+        print()
+        print(line(*_SUM_CELLS))
+        print(line(*("---" for _ in _SUM_CELLS)))
+        for cells in sum_lines(scores):
+            print(line(*cells), flush=True)
+
+
+def sum_lines(scores: pd.DataFrame) -> Iterator[list[str]]:
+    """Yield the cells of each record and flux: errors of sums of the default method and of MDS over draws.
+
+    The interval is Student's, of the mean over draws of the absolute error less that of MDS.
+
+    Args:
+        scores: As of :func:`scores_of`, of several draws.
+    """
+    from scipy.stats import t
+
+    own = scores[(scores["part"] == "all") & (scores["scenario"] == MIX)]
+    errors = own.assign(size=own["sum_error"].abs()).pivot_table(
+        index=["record", "flux", "draw"], columns="method", values="size"
+    )
+    for (record, flux), sizes in errors.groupby(["record", "flux"]):
+        more, draws = sizes["uflux"] - sizes["mds"], len(sizes)
+        reach = t.ppf(0.95, draws - 1) * more.std() / np.sqrt(draws)
+        yield [
+            str(record),
+            str(flux),
+            str(draws),
+            f"{sizes['uflux'].mean():.2g}",
+            f"{sizes['mds'].mean():.2g}",
+            f"{more.mean():+.2g}",
+            f"{more.mean() - reach:+.2g} to {more.mean() + reach:+.2g}",
+        ]
 
 
 def scores_of(record: HalfHours, scenarios: Sequence[str], draws: int, n_jobs: int) -> pd.DataFrame:
@@ -89,31 +130,38 @@ def beside_mds(scores: pd.DataFrame) -> pd.DataFrame:
 def summary(rows: pd.DataFrame) -> list[str]:
     """Return the cells of a flux, scenario and method: means over towers.
 
-    Ratios of RMSE and width are geometric means, that of errors of sums is one of means, each record's
-    in units of the RMSE of MDS.
+    Ratios of RMSE and width are geometric means, that of errors of sums, with its interval over towers, is
+    one of means, each record's in units of the RMSE of MDS.
 
     Args:
         rows: Rows of :func:`beside_mds`, one a record.
     """
-    by_site = rows.assign(log=np.log(rows["RMSE_ratio"])).groupby("site_id")["log"].mean()
-    low, high = interval_over_towers(by_site.to_numpy())
-    unit = rows["RMSE_of_mds"]
-    of_sums = (rows["sum_error"] / unit).mean() / (rows["sum_error_of_mds"] / unit).mean()
+    ratios = rows.assign(log=np.log(rows["RMSE_ratio"])).groupby("site_id")["log"].mean()
+    low, high = interval_over_towers(ratios.to_numpy())
+    sums = rows[["sum_error", "sum_error_of_mds"]].div(rows["RMSE_of_mds"], axis="rows")
+    of_sums = sums["sum_error"].mean() / sums["sum_error_of_mds"].mean()
+    by_site = sums.groupby(rows["site_id"]).sum().to_numpy()
+    drawn = by_site[_drawn(len(by_site))].sum(axis=1)
+    least, most = np.quantile(drawn[:, 0] / drawn[:, 1], [0.05, 0.95])
     return [
         str(len(rows)),
-        f"{np.exp(by_site.mean()):.3f}",
+        f"{np.exp(ratios.mean()):.3f}",
         f"{np.exp(low):.3f} to {np.exp(high):.3f}",
         f"{rows['coverage'].mean():.1%}",
         f"{np.exp(np.log(rows['width_ratio']).mean()):.2f}",
-        f"{of_sums:.2f}",
+        f"{of_sums:.2f} ({least:.2f} to {most:.2f})",
     ]
 
 
 def interval_over_towers(values: NDArray[np.float64]) -> tuple[float, float]:
     """Return the 5th and 95th percentile of the mean of towers drawn with replacement."""
-    draws = np.random.default_rng(0).integers(len(values), size=(_RESAMPLES, len(values)))
-    low, high = np.quantile(values[draws].mean(axis=1), [0.05, 0.95])
+    low, high = np.quantile(values[_drawn(len(values))].mean(axis=1), [0.05, 0.95])
     return float(low), float(high)
+
+
+def _drawn(towers: int) -> NDArray[np.intp]:
+    """Return numbers of towers drawn with replacement, (resamples, towers)."""
+    return np.random.default_rng(0).integers(towers, size=(_RESAMPLES, towers))
 
 
 def tower_line(row: dict[str, object]) -> str:

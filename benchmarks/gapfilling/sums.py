@@ -12,16 +12,20 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from benchmarks.gapfilling.records import read_records
 from benchmarks.table import line
 from uflux_kedro.gapfilling.filler import GapFiller, sum_unit
+from uflux_kedro.gapfilling.light import daylight
 from uflux_kedro.gapfilling.predictors import place_of
 from uflux_kedro.gapfilling.sums import numbered_periods
 from uflux_kedro.gapfilling.synthetic import Simulated, simulate
 from uflux_kedro.readers.towers.half_hours import FLUXES, HalfHours
 
 METHODS = ("uflux", "mds", "mds_symmetric")
+_SUMMER = (5, 6, 7, 8, 9)
+"""Months that are left without winter, half a year later in the south."""
 LEVEL, REACH = 0.9, 1.645
 """Coverage of the intervals, and their reach in standard deviations."""
 _CELLS = ("method", "flux", "sums", "not filled", "bias", "RMSE", "stated", "rms of error / stated",
@@ -33,7 +37,7 @@ def print_table(options: argparse.Namespace) -> None:
     parts = []
     for record in read_records(options.half_hourly, options.records):
         for seed in range(options.seeds):
-            parts += list(errors_of_sums(record, seed, METHODS, options.n_jobs))
+            parts += list(errors_of_sums(record, seed, METHODS, options.n_jobs, options.left_out))
             print(f"{record.name}, seed {seed}", file=sys.stderr, flush=True)
     rows = pd.DataFrame(parts)
     if options.rows:
@@ -47,23 +51,53 @@ def print_table(options: argparse.Namespace) -> None:
 
 
 def errors_of_sums(
-    record: HalfHours, seed: int, methods: Sequence[str], n_jobs: int
+    record: HalfHours,
+    seed: int,
+    methods: Sequence[str],
+    n_jobs: int,
+    left_out: str | None = None,
 ) -> Iterator[dict[str, object]]:
     """Yield the error of each annual sum of a simulated record by each method.
 
+    Args:
+        record: Real record.
+        seed: Of the world.
+        methods: Methods.
+        n_jobs: Threads.
+        left_out: Of :data:`~benchmarks.gapfilling.LEFT_OUT`; None leaves all that was measured.
+
     Yields:
-        ``record``, ``seed``, ``method``, ``flux``, ``year``, ``measured`` (share of the steps), ``error``
+        ``record``, ``seed``, ``method``, ``flux``, ``year``, ``measured`` and ``untested`` (shares of the
+        steps), ``error``
         (sum minus truth, gC m-2; mean in W m-2 for LE and H), ``total`` (its stated standard deviation)
         and ``independent`` (the same if errors of steps were independent).
     """
     place = (record.latitude, record.longitude, record.utc_offset)
     steps_a_day = record.steps_a_day
     simulated = simulate(record.table, steps_a_day, place_of(*place), seed)
+    if left_out is not None:
+        gone = unmeasured(simulated.record, left_out, south=(record.latitude or 0.0) < 0)
+        fluxes = {f: simulated.record[f].mask(gone) for f in simulated.truth}
+        simulated = simulated._replace(record=simulated.record.assign(**fluxes))
     for method in methods:
         filler = GapFiller(method, FLUXES, *place, level=LEVEL, seed=seed, n_jobs=n_jobs)  # type: ignore[arg-type]
         filler.fit(simulated.record).fill(simulated.record)
         for row in compared(filler, simulated):
             yield {"record": record.name, "seed": seed, "method": method} | row
+
+
+def unmeasured(table: pd.DataFrame, left_out: str, *, south: bool) -> NDArray[np.bool_]:
+    """Return the steps of a record that are left out, (steps,).
+
+    Args:
+        table: Record with SW_IN.
+        left_out: Of :data:`~benchmarks.gapfilling.LEFT_OUT`.
+        south: Whether the tower is south of the equator.
+    """
+    if left_out == "nights":
+        return ~daylight(table)
+    month = pd.DatetimeIndex(table.index).month.to_numpy()
+    return ~np.isin((month + 5) % 12 + 1 if south else month, _SUMMER)
 
 
 def compared(filler: GapFiller, simulated: Simulated) -> Iterator[dict[str, object]]:
@@ -80,6 +114,7 @@ def compared(filler: GapFiller, simulated: Simulated) -> Iterator[dict[str, obje
                 "flux": flux,
                 "year": own["time"].dt.year.to_numpy(),
                 "measured": own["measured"].to_numpy(),
+                "untested": own["untested"].to_numpy(),
                 "error": own["value"].to_numpy() - true,
                 "total": own["total"].to_numpy(),
                 "independent": np.sqrt(np.bincount(number, variance)) * unit,

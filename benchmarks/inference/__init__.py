@@ -12,6 +12,7 @@ from benchmarks.data import PREDICTOR_SET
 from benchmarks.inference.checksums import checksums
 from benchmarks.inference.kernels import against_reference, growth, thirteen_members
 from benchmarks.inference.products import memory, reading_and_writing, workers
+from benchmarks.inference.ten_years import ten_years
 from benchmarks.inference.uncertainty import closing, uncertainty
 from benchmarks.table import Row
 
@@ -25,6 +26,7 @@ BENCHMARKS: Mapping[str, Callable[[Path, Path], Iterator[Row]]] = {
     "checksums": checksums,
     "uncertainty": uncertainty,
     "closing": closing,
+    "ten_years": ten_years,
 }
 
 

@@ -55,7 +55,7 @@ def reading_and_writing(towers: Path, folder: Path) -> Iterator[Row]:
         parts = []
         for _ in range(_TIMES):
             store.remove()
-            parts.append(produce(_plan(few, drivers, Execution(n_jobs=1)), store).busy)
+            parts.append(produce(plan_of(few, drivers, Execution(n_jobs=1)), store).busy)
         return tuple(np.median(parts, axis=0))
 
     one, all_members = busy(1), busy(13)
@@ -129,7 +129,7 @@ def workers(towers: Path, folder: Path) -> Iterator[Row]:
         )
 
 
-def _plan(members: Mapping[str, FittedMember], drivers: xr.Dataset, execution: Execution) -> Plan:
+def plan_of(members: Mapping[str, FittedMember], drivers: xr.Dataset, execution: Execution) -> Plan:
     """Return a plan with one month per region, four chunks, as in ``conf/global_monthly``."""
     return Plan("GPP", members, drivers, {"time": 1}, _CHUNKS, execution=execution)
 
@@ -182,11 +182,11 @@ def _produce(
         ) as cluster:
             execution = Execution(n_jobs=1, address=cluster.scheduler_address)
             # Two regions per worker, so that all have loaded their models.
-            produce(_plan(members, drivers.isel(time=slice(2 * workers)), execution), store)
+            produce(plan_of(members, drivers.isel(time=slice(2 * workers)), execution), store)
             store.remove()
-            seconds = produce(_plan(members, drivers, execution), store).seconds
+            seconds = produce(plan_of(members, drivers, execution), store).seconds
     else:
-        seconds = produce(_plan(members, drivers, execution), store).seconds
+        seconds = produce(plan_of(members, drivers, execution), store).seconds
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2, seconds)
 
 

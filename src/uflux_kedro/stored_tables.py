@@ -75,7 +75,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     ),
     "tower_products": (
         *("site_id", "product", "collection", "network", "hub", "name"),
-        *("citation", "doi", "link", "downloaded", "licence", "thanks", "papers"),
+        *("citation", "doi", "link", "downloaded", "licence", "policy", "thanks", "papers"),
     ),
     "training_table": ("site_id", "time"),
 }

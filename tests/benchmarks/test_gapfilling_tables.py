@@ -34,6 +34,16 @@ def test_sums_are_compared_with_the_truth():
     assert (rows["independent"] <= rows["total"] * 1.0001).all()
 
 
+def test_what_a_tower_has_not_measured_is_left_out():
+    """Nights by their radiation; seven months, of the south half a year later."""
+    times = pd.date_range("2011-01-01", "2012-01-01", freq="h", inclusive="left")
+    table = pd.DataFrame({"SW_IN": np.where(times.hour < 6, 0.0, 100.0)}, times)
+    assert sums.unmeasured(table, "nights", south=False).mean() == 0.25
+    for south, months in ((False, [5, 6, 7, 8, 9]), (True, [1, 2, 3, 11, 12])):
+        kept = ~sums.unmeasured(table, "winter", south=south)
+        assert sorted(set(times[kept].month)) == months
+
+
 def test_coverage_is_that_of_known_errors():
     """Of three errors, one is beyond 1.645 stated deviations; one sum has a step without a value."""
     rows = pd.DataFrame(
@@ -73,10 +83,19 @@ def test_methods_stand_beside_mds_and_towers_count_alike():
     np.testing.assert_allclose(own["RMSE_ratio"], [0.8, 0.8, 0.5])
     np.testing.assert_allclose(own["RMSE"], 2 * own["RMSE_ratio"])
     cells = scoreboard.summary(own)
-    assert cells == ["3", "0.632", "0.500 to 0.800", "90.0%", "0.50", "0.25"]
+    assert cells == ["3", "0.632", "0.500 to 0.800", "90.0%", "0.50", "0.25 (0.25 to 0.25)"]
     assert scoreboard.tower_line(own.to_dict("records")[2]).startswith(
         "| B_1 | NEE | uflux | 1 | 0.500"
     )
+
+
+def test_errors_of_sums_are_compared_draw_by_draw():
+    """Two draws, on which the sum errs by 2 and 3 where that of MDS errs by 1: by 1.5 more, give or take."""
+    rows = score_rows("A_1", "A", "mds", [1.0, 1.0], 2.0, 1.0)
+    rows += score_rows("A_1", "A", "uflux", [1.0, 1.0], 2.0, 2.0)
+    rows[-3]["sum_error"] = rows[-1]["sum_error"] = -3.0  # the second draw, all and by night
+    (cells,) = scoreboard.sum_lines(pd.DataFrame(rows))
+    assert cells == ["A_1", "NEE", "2", "2.5", "1", "+1.5", "-1.7 to +4.7"]
 
 
 def test_the_interval_over_one_tower_is_its_value():

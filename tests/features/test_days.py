@@ -9,10 +9,13 @@ import xarray as xr
 
 from uflux_kedro.ensemble import Member
 from uflux_kedro.errors import ConfigurationError, InputError
+from uflux_kedro.features import days, products
+from uflux_kedro.features.antecedent import LEAD
 from uflux_kedro.features.days import days_at_sites
 from uflux_kedro.features.products import product_drivers
 from uflux_kedro.features.training_table import build_training_table
 from uflux_kedro.gridding.grids import TargetGrid
+from uflux_kedro.gridding.means import means_of_steps
 from uflux_kedro.pipelines.feature_engineering.nodes import join_days_at_towers, make_drivers
 
 GRID = TargetGrid(resolution=5.0)
@@ -84,6 +87,26 @@ def test_a_tower_has_the_numbers_of_its_cell_in_the_product(cubes, sites, sample
             values = np.broadcast_to(cell[name].values, len(rows))
             assert np.isfinite(values).all()
             np.testing.assert_array_equal(rows[name], values, err_msg=name)
+
+
+def test_each_day_is_read_once_however_small_the_blocks(cubes, towers, sites, sampled, monkeypatch):
+    read = []
+
+    def counted(cube, edges, source, maps=1):
+        if len(edges) - 1 != 2:  # of the days before, not of a block of two days
+            read.extend(edges[:-1])
+        return means_of_steps(cube, edges, source, maps)
+
+    monkeypatch.setattr(days, "_BLOCK_BYTES", 2 * 4 * 36 * 72)
+    monkeypatch.setattr(products, "means_of_steps", counted)
+    last = towers[towers["time"] > towers["time"].max() - pd.Timedelta("4D")]
+    wanted = ["ERA5_TA_MEAN30", "ERA5_P_DRY", "ERA5_P_PET90"]
+    weather = {name: cubes[name] for name in ("ERA5", "IGBP")}
+    found = days.days_at_sites(weather, GRID, last, sites, wanted)
+    known = sampled.merge(found[["site_id", "time"]])[found.columns]
+    pd.testing.assert_frame_equal(found, known, check_exact=True)
+    # Days of the second block alone are not counted.
+    assert len(read) == len(set(read)) == LEAD + 2
 
 
 def test_the_days_before_a_product_are_read(cubes):

@@ -72,6 +72,17 @@ def test_quality_falls_with_the_length_of_the_gap(record, fitted):
     longer, shorter = filler.sums("YY"), fitted[0].sums("YY")
     assert longer["filling"][0] > 1.5 * shorter["filling"][0]
     assert longer["random"][0] < shorter["random"][0]
+    assert shorter["untested"][0] == 0
+    assert longer["untested"][0] == pytest.approx(((days > 15) & (expected > 0)).mean(), abs=0.1)
+
+
+def test_a_year_with_a_summer_alone_is_untested(record):
+    """Though hidden records at the ends of its gaps lie in long ones."""
+    table = record[0].copy()
+    table.loc[table.index[: 25 * 48], "NEE"] = np.nan
+    filler, _ = nee_only(table, method="mds")
+    assert filler.hidden(table.index)["days"].max() > 25
+    assert filler.sums("YY")["untested"][0] == pytest.approx(25 / 60, abs=0.03)
 
 
 def test_nights_that_nobody_measured_are_poor(record):
@@ -79,9 +90,10 @@ def test_nights_that_nobody_measured_are_poor(record):
     table = record[0].iloc[: 36 * 48]
     night = table["SW_IN"] < 20
     table = table.assign(NEE=table["NEE"].mask(night))
-    _, filled = nee_only(table, **PLACE)
+    filler, filled = nee_only(table, **PLACE)
     assert (filled["NEE_F_QC"][night] == 3).all()
     assert set(filled["NEE_F_QC"][~night]) == {0, 1}
+    assert filler.sums("YY")["untested"][0] == night.mean()
 
 
 def test_a_seed_gives_the_same_bytes_whatever_the_threads(record):

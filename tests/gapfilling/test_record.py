@@ -164,6 +164,28 @@ def test_radiation_of_another_time_zone(utc_offset, shift):
     assert f"UTC{1 + shift / 2:+.1f} h" in found
 
 
+@pytest.mark.parametrize(("days", "told"), [(19, False), (21, True)])
+def test_a_gap_longer_than_any_that_is_tried_out(days, told):
+    """A quarter of the record is."""
+    table = record(days=80)
+    table.iloc[20 * 48 : (20 + days) * 48, 0] = np.nan
+    found = [
+        text for check, variable, text in findings(table) if (check, variable) == ("gap", "NEE")
+    ]
+    expected = (
+        "a gap of 21 days from 2001-04-21 to 2001-05-11: the error of sums over it is not known"
+    )
+    assert found == ([expected] if told else [])
+
+
+def test_nights_that_nobody_measured():
+    table = record(days=40)
+    table["NEE"] = table["NEE"].where(table["SW_IN"] > 20)
+    ((check, variable, found),) = findings(table)
+    assert (check, variable) == ("part of the day", "NEE")
+    assert found.startswith("0 by night: ")
+
+
 def test_a_gap_longer_than_the_record_around_it():
     table = record()
     table.iloc[20 * 48 : 90 * 48, 0] = np.nan

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import shutil
@@ -375,11 +376,41 @@ def test_drivers_in_memory_are_identified_by_their_values(copy, tmp_path):
     loaded = wanted.drivers.load().drop_encoding()
     changed = loaded.copy(deep=True)
     changed["MODIS_NIRv"][7, 1] += 0.1
-    import dataclasses
-
     produce(dataclasses.replace(wanted, drivers=loaded), store)
     made = produce(dataclasses.replace(wanted, drivers=changed), store)
     assert (made.made, made.kept) == (1, 11)
+
+
+@pytest.mark.parametrize("lazily", [True, False])
+@pytest.mark.parametrize("through_dask", [True, False])
+def test_drivers_changed_since_they_were_opened_are_not_read_from_their_store(
+    world, tmp_path, lazily, through_dask
+):
+    wanted = plan(world, regions={"time": 6}, keep_members=False, quantiles=())
+    drivers = wanted.drivers
+    if not through_dask:
+        drivers = xr.open_dataset(
+            world / "drivers.zarr", engine="zarr", chunks=None, cache=False, consolidated=False
+        )
+    if lazily:
+        changed = drivers.assign(MODIS_NIRv=drivers["MODIS_NIRv"] + np.float32(5))
+    else:
+        changed = drivers.load()
+        changed["MODIS_NIRv"][:] += 5
+    assert "source" in changed.encoding
+    store = ProductStore(str(tmp_path / "GPP.zarr"))
+    produce(dataclasses.replace(wanted, drivers=changed), store)
+    expected = predict_cube(wanted.members, changed, variable="GPP")
+    xr.testing.assert_equal(store.open()["GPP"].load(), expected["GPP"])
+
+
+def test_another_variable_in_the_place_of_a_driver_is_read(world, tmp_path):
+    wanted = plan(world, regions={"time": 6}, keep_members=False, quantiles=())
+    swapped = wanted.drivers.assign(MODIS_NIRv=wanted.drivers["ERA5_TA"])
+    store = ProductStore(str(tmp_path / "GPP.zarr"))
+    produce(dataclasses.replace(wanted, drivers=swapped), store)
+    expected = predict_cube(wanted.members, swapped, variable="GPP")
+    xr.testing.assert_equal(store.open()["GPP"].load(), expected["GPP"])
 
 
 def test_a_url_is_enough(world, finished, monkeypatch):

@@ -49,6 +49,23 @@ def entries(text: str) -> dict[str, dict[str, str]]:
     return found
 
 
+def test_the_policy_files_rule_over_what_is_known_of_their_collection():
+    names = [product("XX-Aaa"), product("XX-Bbb"), product("XX-Ccc")]
+    licences, versions = (
+        ["CC-BY-4.0", "CC-BY-4.0", "AmeriFlux Legacy"],
+        ["20251226", "20270101", ""],
+    )
+    found = used(products(*names, licence=licences, policy=versions))
+    assert found.availability[-2:] == (
+        "By the policy file of the archive, 1 product is shared under AmeriFlux Legacy.",
+        "By the policy file of the archive, 2 products are shared under CC-BY-4.0.",
+    )
+    other, newer = found.remarks
+    assert "AMF_XX-Ccc_FLUXNET_2004-2004_v1.3_r1 (AmeriFlux Legacy)" in other
+    assert "XX-Aaa" not in other + newer
+    assert "The policy file of AMF_XX-Bbb_FLUXNET_2004-2004_v1.3_r1 is of 20270101" in newer
+
+
 def test_only_the_towers_used_are_cited():
     table = products(product("XX-Aaa"), product("XX-Bbb", "CNF"), product("XX-Ccc", "TERN"))
     found = used(table, "XX-Aaa")
@@ -182,8 +199,13 @@ def under(table: pd.DataFrame, *texts: str | None) -> pd.DataFrame:
     for row, text in enumerate(texts):
         if text is not None:
             found = parse_policy(text, table.loc[row, "network"])
-            joined = [found.licence, BETWEEN.join(found.thanks), BETWEEN.join(found.papers)]
-            table.loc[row, ["licence", "thanks", "papers"]] = joined
+            joined = [
+                found.licence,
+                found.version,
+                BETWEEN.join(found.thanks),
+                BETWEEN.join(found.papers),
+            ]
+            table.loc[row, ["licence", "policy", "thanks", "papers"]] = joined
     return table
 
 
@@ -194,7 +216,7 @@ def test_the_policy_in_the_archive_rules():
     assert [p.key for p in found.papers] == ["Pastorello2020", "Isaac2017"]
     (other,) = [r for r in found.remarks if "10.5555" in r]
     assert other.endswith(f"also ask to cite https://doi.org/{PAPERS[1]}.")
-    assert found.availability[1] == "The FLUXNET data products are shared under CC-BY-4.0."
+    assert found.availability[1].endswith("archive, 2 products are shared under CC-BY-4.0.")
     entry = entries(bibliography(found))["AMF_XX-Aaa_FLUXNET_2004-2004_v1.3_r1"]
     assert entry["note"].endswith(r"v1.3\_r1, CC-BY-4.0")
 
@@ -208,9 +230,7 @@ def test_an_archive_without_policy_gets_what_its_network_usually_asks_for():
     assert funding == OF_POLICY
     assert "OzFlux Data Portal" in portal
     assert [p.key for p in found.papers] == ["Pastorello2020", "Beringer2016", "Isaac2017"]
-    assert "CC-BY-4.0 (1 of 2) and a licence that their archives do not name (1 of 2)" in (
-        attribution_text(found)
-    )
+    assert "archive, 1 product is shared under CC-BY-4.0." in attribution_text(found)
 
 
 @pytest.mark.parametrize(
@@ -219,11 +239,21 @@ def test_an_archive_without_policy_gets_what_its_network_usually_asks_for():
 def test_other_terms_are_named(text, licence):
     table = under(products(product("XX-Aaa"), product("XX-Bbb")), policy(), text)
     found = used(table)
-    (said,) = [r for r in found.remarks if "Other terms" in r]
-    assert f"bind AMF_XX-Bbb_FLUXNET_2004-2004_v1.3_r1 ({licence})." in said
+    (said,) = [r for r in found.remarks if "Not under CC-BY-4.0" in r]
+    assert f"file: AMF_XX-Bbb_FLUXNET_2004-2004_v1.3_r1 ({licence})." in said
     assert "AMF_XX-Aaa" not in said
 
 
+def test_a_later_policy_is_followed_where_it_can_be_read():
+    later = policy().replace("20251226", "20270101")
+    table = products(product("XX-Aaa"), product("XX-Bbb"))
+    (said,) = [
+        r for r in used(under(table, later, later.replace(THANKS, "us"))).remarks if "20270101" in r
+    ]
+    assert "XX-Bbb" in said
+    assert "XX-Aaa" not in said
+
+
 def test_products_that_an_earlier_run_stored_are_cited():
-    table = products(product("XX-Aaa")).drop(columns=["licence", "thanks", "papers"])
+    table = products(product("XX-Aaa")).drop(columns=["licence", "policy", "thanks", "papers"])
     assert FUNDING in attribution_text(used(table))

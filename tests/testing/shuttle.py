@@ -41,7 +41,9 @@ def policy(licence: str = "CC-BY-4.0", thanks: str = THANKS) -> str:
     """Return a policy file in the form of those in archives, with invented wishes."""
     return f"""**** DATA POLICY, LICENSE, AND INSTRUCTIONS FOR ATTRIBUTION ****\r
 \r
-The data product is shared under the {licence} license (its terms are at https://licence.example).\r
+License document version 20251226\r
+\r
+The data product is shared under\nthe {licence} license (its terms are at https://licence.example).\r
 \r
 Attribution asks for acknowledgments. Those of networks are in this document; see the codes below.\r
 \r

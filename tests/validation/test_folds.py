@@ -47,6 +47,17 @@ def test_leave_one_site_out_tests_every_site_once(sites):
     assert all(set(sites[fold.test]) == {fold.name} for fold in folds)
 
 
+def test_fewer_sites_than_folds_are_a_fold_each(caplog):
+    parameters = TrainingParameters(scheme="kfold", n_splits=5)
+    sites = np.repeat(["A", "B", "C"], 4)
+    folds = make_folds("kfold", pd.DataFrame({"site_id": sites}), parameters)
+    assert_partition(folds, sites)
+    assert [fold.name for fold in folds] == ["fold 1 of 3", "fold 2 of 3", "fold 3 of 3"]
+    assert "3 folds instead of 5: one for each site" in caplog.text
+    with pytest.raises(InputError, match=r"at least 2 sites.*found 1 .*add towers"):
+        make_folds("kfold", pd.DataFrame({"site_id": ["A", "A"]}), parameters)
+
+
 @settings(deadline=None)
 @given(site_lists, st.integers(2, 8), st.integers(0, 5))
 def test_site_k_fold_is_balanced(sites, n_splits, seed):

@@ -96,7 +96,10 @@ def _schema(step: _Step) -> pa.DataFrameSchema:
         "site_id": pa.Column(str),
         "time": pa.Column("datetime64"),
         r"^.+_QC$": pa.Column(
-            float, pa.Check.between(0, 1), nullable=True, required=False, regex=True
+            checks=[pa.Check(pd.api.types.is_float_dtype, error="numbers"), pa.Check.between(0, 1)],
+            nullable=True,
+            required=False,
+            regex=True,
         ),
         **{rf"^([A-Za-z0-9]+_)?{v.name}$": _bounded(v, step) for v in VARIABLES.values()},
         **{name: check for f in FLUXES for name, check in _beside(VARIABLES[f], step).items()},

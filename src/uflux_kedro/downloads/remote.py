@@ -15,6 +15,10 @@ MANIFEST = "manifest.json"
 """Name of the manifest, one in each folder of downloads."""
 
 
+class NothingThereError(InputError):
+    """A service has nothing for one file; the others can be fetched all the same."""
+
+
 @dataclass(frozen=True)
 class RemoteFile:
     """One file as its service describes it.
@@ -55,6 +59,7 @@ class Fetcher(Protocol):
 
         Raises:
             InputError: If the download fails, or its size or checksum is wrong.
+            NothingThereError: If the service has nothing for this file; it costs this file alone.
         """
 
 

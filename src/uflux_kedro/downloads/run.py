@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 from uflux_kedro.downloads.manifest import Manifest, State
 from uflux_kedro.downloads.partial import Partial
-from uflux_kedro.downloads.remote import Fetcher, RemoteFile, safe_path
+from uflux_kedro.downloads.remote import Fetcher, NothingThereError, RemoteFile, safe_path
 from uflux_kedro.downloads.transfer import require_room
 from uflux_kedro.errors import ConfigurationError, InputError
 
@@ -51,6 +51,7 @@ def download(
         ConfigurationError: If an order cannot be fulfilled, or two would write the same file.
         InputError: If a file changed and ``changed`` is ``refuse``, if the disk has too little
             room, or if a download fails or its size or checksum is wrong.
+        NothingThereError: If a service has nothing for some of the files; after all others.
     """
     items = _plan(orders, raw_folder)
     wanted = [item for item in items if item.state != "complete"]
@@ -60,8 +61,7 @@ def download(
     missing = sum((i.file.size or 0) - Partial(i.target).size for i in wanted)
     require_room(raw_folder, missing)
     _log.info("%d files, of which %d to download, %.3g GB", len(items), len(wanted), missing / 1e9)
-    for item in wanted:
-        _fetch(item)
+    _fetch_all(wanted)
     return [_row(item, raw_folder) for item in items]
 
 
@@ -104,6 +104,27 @@ def _report_change(item: _Item, changed: str) -> None:
             hint="Nothing was downloaded. Move it away, or replace it with download.changed: refetch",
         )
     _log.warning("%s: expected %s; found %s; downloading it again", item.target, expected, found)
+
+
+def _fetch_all(items: Sequence[_Item]) -> None:
+    """Fetch files; those for which there is nothing are reported after the others."""
+    absent: dict[str, NothingThereError] = {}
+    for number, item in enumerate(items, 1):
+        try:
+            _fetch(item)
+        except NothingThereError as error:
+            _log.warning("%s", error)
+            absent[item.file.name] = error
+        _log.info("%d of %d files", number, len(items))
+    if absent:
+        error = next(iter(absent.values()))
+        raise NothingThereError(
+            error.where,
+            ", ".join(absent),
+            expected=error.expected,
+            found=error.found + (", and likewise for the others" if len(absent) > 1 else ""),
+            hint=f"The other files are there. {error.hint}",
+        )
 
 
 def _fetch(item: _Item) -> None:

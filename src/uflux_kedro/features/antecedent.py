@@ -77,16 +77,19 @@ def require_days(predictors: Iterable[str], resolution: str) -> None:
         )
 
 
-def antecedent_predictors(data: xr.Dataset, predictors: Iterable[str]) -> xr.Dataset:
+def antecedent_predictors(
+    data: xr.Dataset, predictors: Iterable[str], last: int | None = None
+) -> xr.Dataset:
     """Make predictors of the days before.
 
     Args:
         data: The day's own predictors by name, days along ``time`` in order, each once, with or
             without gaps; any other dimensions.
         predictors: Names; those that are not of the days before, or lack an input, are not made.
+        last: Number of the last days that are wanted; None for all.
 
     Returns:
-        The predictors alone, float32, on the same days, lazy where the inputs are; NaN where less
+        The predictors alone, float32, on these days, lazy where the inputs are; NaN where less
         than half of a window has values. ``MEAN7``, ``MEAN30`` and ``MEAN90`` are means of the
         last days, the day itself included; ``DRY`` the days since the last with 1 mm of rain or
         more, 90 where there is none in 90 days; ``PET30`` and ``PET90`` the sum of precipitation
@@ -98,6 +101,7 @@ def antecedent_predictors(data: xr.Dataset, predictors: Iterable[str]) -> xr.Dat
     wanted = [(name, *split_antecedent(name)) for name in dict.fromkeys(predictors)]
     wanted = [w for w in wanted if w[1] in data and inputs_of([w[0]]) <= set(data.variables)]
     place = _days(data.indexes["time"])
+    time = data["time"] if last is None else data["time"][max(len(place) - last, 0) :]
     made = {}
     for name, stem, ending in wanted:
         history = HISTORY[ending]
@@ -108,10 +112,12 @@ def antecedent_predictors(data: xr.Dataset, predictors: Iterable[str]) -> xr.Dat
         values = _in_blocks(values)
         made[name] = xr.apply_ufunc(
             function, values,
-            kwargs={"place": place, "days": history.days},
-            input_core_dims=[["time"]], output_core_dims=[["time"]],
+            kwargs={"place": place, "days": history.days, "last": time.size},
+            input_core_dims=[["time"]], output_core_dims=[["time"]], exclude_dims={"time"},
             dask="parallelized", output_dtypes=["float32"],
-        ).transpose(*data[stem].dims).assign_attrs(variable_of(name).cf_attributes())  # fmt: skip
+            dask_gufunc_kwargs={"output_sizes": {"time": time.size}},
+        ).assign_coords(time=time).transpose(*data[stem].dims)  # fmt: skip
+        made[name].attrs = variable_of(name).cf_attributes()
     return xr.Dataset(made)
 
 
@@ -184,29 +190,29 @@ def _windows(calendar: NDArray, days: int) -> NDArray:
     )
 
 
-def _mean(values: NDArray, place: NDArray[np.int64], days: int) -> NDArray[np.float32]:
-    """Return means over the last days, (..., time)."""
+def _mean(values: NDArray, place: NDArray[np.int64], days: int, last: int) -> NDArray[np.float32]:
+    """Return means over the days of the window, of the last days of a record, (..., time)."""
     calendar = _on_calendar(values, place)
-    known = np.isfinite(calendar)
-    total = np.nansum(_windows(calendar, days), axis=-1)
-    count = _known(known, days)
+    wanted = place[len(place) - last :]
+    total = np.nansum(_windows(calendar, days)[..., wanted, :], axis=-1)
+    count = _known(np.isfinite(calendar), days)[..., wanted]
     mean = np.where(count >= LEAST_SHARE * days, total / np.maximum(count, 1), np.nan)
-    return mean[..., place].astype(np.float32)
+    return mean.astype(np.float32)
 
 
-def _sum(values: NDArray, place: NDArray[np.int64], days: int) -> NDArray[np.float32]:
-    """Return sums over the last days, those without a value taken to be as the others."""
-    return _mean(values, place, days) * np.float32(days)
+def _sum(values: NDArray, place: NDArray[np.int64], days: int, last: int) -> NDArray[np.float32]:
+    """Return sums over the days of the window, those without a value taken to be as the others."""
+    return _mean(values, place, days, last) * np.float32(days)
 
 
-def _dry(values: NDArray, place: NDArray[np.int64], days: int) -> NDArray[np.float32]:
-    """Return the days since rain, at most the window, (..., time)."""
+def _dry(values: NDArray, place: NDArray[np.int64], days: int, last: int) -> NDArray[np.float32]:
+    """Return the days since rain, at most the window, of the last days, (..., time)."""
     calendar = _on_calendar(values, place)
     number = np.arange(calendar.shape[-1])
-    last = np.maximum.accumulate(np.where(calendar >= _WET, number, -days), axis=-1)
-    since = np.minimum(number - last, days)
+    rained = np.maximum.accumulate(np.where(calendar >= _WET, number, -days), axis=-1)
+    since = np.minimum(number - rained, days)
     found = (since < days) | (_known(np.isfinite(calendar), days) >= LEAST_SHARE * days)
-    return np.where(found, since, np.nan)[..., place].astype(np.float32)
+    return np.where(found, since, np.nan)[..., place[len(place) - last :]].astype(np.float32)
 
 
 def _known(known: NDArray[np.bool_], days: int) -> NDArray[np.int64]:

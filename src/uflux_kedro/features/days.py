@@ -1,19 +1,21 @@
 """Predictors of towers by day, sampled from the sources' cubes as daily products sample them.
 
 No daily cube of the globe is made: the drivers of a product, lazy, are sampled at the towers block of
-days by block of days, and only the maps that this needs are computed.
+days by block of days, and only the maps that this needs are computed. The
+days before a block stay in memory from the blocks before it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 import numpy as np
 
 from uflux_kedro.errors import InputError
+from uflux_kedro.features.antecedent import LEAD
 from uflux_kedro.features.derived import CO2
 from uflux_kedro.features.drivers import simulated_sources
-from uflux_kedro.features.products import product_drivers
+from uflux_kedro.features.products import product_drivers, read_days
 from uflux_kedro.gridding.grids import ProjectedGrid, TargetGrid
 from uflux_kedro.gridding.sampling import sample_at_sites
 from uflux_kedro.lazy import pd, xr
@@ -22,6 +24,8 @@ from uflux_kedro.variables import parse_predictor
 
 _BLOCK_BYTES = 2**23
 """Bytes of one field of a block of days."""
+_CELLS = 64
+"""Cells along each axis whose windows are computed at a time."""
 
 
 def days_at_sites(
@@ -53,14 +57,46 @@ def days_at_sites(
     """
     wanted = list(dict.fromkeys(predictors))
     edges = _common_days(cubes, towers, wanted)
+    kept = _KeptDays()
     tables = []
     for block in _blocks(edges, grid):
-        drivers = product_drivers(cubes, grid, block, wanted, maps=len(block) - 1)
+        drivers = product_drivers(cubes, grid, block, wanted, len(block) - 1, kept.read)
         tables.append(sample_at_sites(drivers, sites, footprint))
     table = pd.concat(tables, ignore_index=True)
     table = table.sort_values(["site_id", "time"], ignore_index=True)
     table.attrs = marked(simulated_sources(cubes))
     return table
+
+
+class _KeptDays:
+    """Days of the sources in memory, so that each is read once though windows reach back from each block.
+
+    Of each variable that predictors of the days before are computed from, as many maps on the
+    source's own cells are kept as a window reaches back.
+    """
+
+    def __init__(self) -> None:
+        self._days: dict[str, xr.Dataset] = {}
+
+    def read(
+        self,
+        cube: xr.Dataset,
+        edges: pd.DatetimeIndex,
+        prefix: str,
+        names: Collection[str],
+        maps: int,
+    ) -> xr.Dataset:
+        """Return the days within some edges, which must not begin before those of the call before."""
+        kept = self._days.get(prefix)
+        new = edges if kept is None else edges[edges > kept.indexes["time"][-1]]
+        days = read_days(cube, new, prefix, names, maps).compute()
+        if kept is not None:
+            days = xr.concat([kept.sel(time=slice(edges[0], None)), days], "time")
+        self._days[prefix] = days.isel(time=slice(-LEAD, None))
+        # A name of its own spares dask from reading all values to make one.
+        token = f"{prefix}-{id(self)}-{edges[0]:%Y%m%d}-{edges[-1]:%Y%m%d}"
+        cells = {d: -1 if d == "time" else _CELLS for d in days.dims}
+        return days.chunk(cells, token=token)
 
 
 def _common_days(

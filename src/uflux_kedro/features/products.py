@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import date
 
 import numpy as np
 
 from uflux_kedro.errors import ConfigurationError, InputError
-from uflux_kedro.features.antecedent import LEAD, antecedent_predictors, split_antecedent
+from uflux_kedro.features.antecedent import (
+    LEAD,
+    antecedent_predictors,
+    inputs_of,
+    split_antecedent,
+)
 from uflux_kedro.features.derived import CO2, LAND_COVER, derive_predictors
 from uflux_kedro.features.drivers import merge_drivers, simulated_sources
 from uflux_kedro.gridding.grids import ProjectedGrid, TargetGrid
@@ -18,6 +23,10 @@ from uflux_kedro.lazy import pd, xr
 from uflux_kedro.products.fingerprints import SOURCES, STORES, fingerprint, store_fingerprint
 from uflux_kedro.products.periods import ProductStep
 from uflux_kedro.simulated import marked
+
+ReadDays = Callable[["xr.Dataset", "pd.DatetimeIndex", str, Collection[str], int], "xr.Dataset"]
+"""Function of a source's cube, edges of days, the source's prefix, predictors of the days before and the
+number of maps in memory; returns what these predictors are computed from, on these days."""
 
 _LARGEST_IN_MEMORY = 2**28
 """Bytes up to which the land cover map is computed once and kept, not once per region and step."""
@@ -100,6 +109,7 @@ def product_drivers(
     edges: pd.DatetimeIndex,
     predictors: Iterable[str],
     maps: int = 1,
+    reader: ReadDays | None = None,
 ) -> xr.Dataset:
     """Bring the sources onto a product's grid and steps, and keep the requested predictors.
 
@@ -112,6 +122,8 @@ def product_drivers(
             computed on the source's own cells, from up to :data:`~.antecedent.LEAD` days before the
             first step, as far as the source has them.
         maps: Steps that are regridded at a time.
+        reader: How the days of a source are read for the predictors of the days before; None
+            reads all of them for each call.
 
     Returns:
         The drivers, lazy: predictors (time and the grid's axes), ``IGBP``, ``time_bnds``.
@@ -131,7 +143,7 @@ def product_drivers(
         for prefix, cube in sources.items()
     }
     for prefix, cube in aligned.items():
-        before = _antecedents(cubes[prefix], edges, prefix, wanted, maps)
+        before = _antecedents(cubes[prefix], edges, prefix, wanted, maps, reader or read_days)
         if before is not None:
             aligned[prefix] = cube.assign(align(before, grid).data_vars)
     land_cover = align(cubes[LAND_COVER], grid)
@@ -159,8 +171,21 @@ def product_drivers(
     return drivers
 
 
+def read_days(
+    cube: xr.Dataset, edges: pd.DatetimeIndex, prefix: str, names: Collection[str], maps: int
+) -> xr.Dataset:
+    """Return what predictors of the days before are computed from, lazily."""
+    days = derive_predictors(means_of_steps(cube, edges, prefix, maps))
+    return days[[str(n) for n in days.data_vars if n in inputs_of(names)]]
+
+
 def _antecedents(
-    cube: xr.Dataset, edges: pd.DatetimeIndex, prefix: str, wanted: set[str], maps: int
+    cube: xr.Dataset,
+    edges: pd.DatetimeIndex,
+    prefix: str,
+    wanted: set[str],
+    maps: int,
+    reader: ReadDays,
 ) -> xr.Dataset | None:
     """Return predictors of the days before, on the source's own cells; None if none is wanted.
 
@@ -178,9 +203,8 @@ def _antecedents(
         )
     first = cube["time_bnds"].min().compute().to_numpy()
     lead = pd.date_range(edges[0] - LEAD * pd.offsets.Day(), edges[0], inclusive="left")
-    days = means_of_steps(cube, lead[lead >= first].append(edges), prefix, maps)
-    made = antecedent_predictors(derive_predictors(days), names)
-    made = made.isel(time=slice(-(len(edges) - 1), None))
+    days = reader(cube, lead[lead >= first].append(edges), prefix, names, maps)
+    made = antecedent_predictors(days, names, last=len(edges) - 1)
     return made.chunk({d: maps if d == "time" else -1 for d in made.dims})
 
 

@@ -69,6 +69,7 @@ def build_training_table(
     places = [name for name in COLUMNS.values() if name in sites]
     collections = sites.set_index("site_id").reindex(columns=[COLLECTION])[COLLECTION].dropna()
     sites = sites.loc[sites["site_id"].isin(towers["site_id"].unique()), places]
+    sites = sites.assign(IGBP=igbp_codes(sites["IGBP"]))  # a code takes less memory in every row
     fluxes = [c for c in towers if c.removesuffix("_QC") in FLUXES or flux_beside(str(c))]
     keys = ["site_id", "time"]
     resolution = towers.attrs.get("resolution", "MM")
@@ -89,9 +90,9 @@ def build_training_table(
         sampled = sample_at_sites(drivers, sites, footprint).drop(columns="IGBP")
         table = towers[[*keys, *fluxes]].merge(sites, on="site_id").merge(sampled, on=keys)
         _report_dropped(towers, table, *drivers.indexes["time"][[0, -1]])
-    table["IGBP"] = igbp_codes(table["IGBP"])
     first = [*keys, "latitude", "longitude", "climate", *fluxes]
-    rest = [c for c in table if c not in first and c != "elevation"]
+    # The quality of weather told the checks what is measured; nothing after them asks for it.
+    rest = [c for c in table if c not in first and c != "elevation" and not c.endswith("_QC")]
     table = table[first + rest]
     if not _in_order(table):
         table = table.sort_values(keys, ignore_index=True)
@@ -121,9 +122,10 @@ def _from_first_flux(table: pd.DataFrame, fluxes: Collection[str]) -> pd.DataFra
 
 
 def _with_places(towers: pd.DataFrame, sites: pd.DataFrame) -> pd.DataFrame:
-    """Return the towers with place and class; unlike a merge it copies none of their columns."""
+    """Return the towers with place and code of class; unlike a merge it copies none of their columns."""
     codes, names = pd.factorize(towers["site_id"])
     places = sites.set_index("site_id").reindex(names).reset_index(drop=True)
+    places = places.drop(columns="elevation", errors="ignore")
     table = towers.reset_index(drop=True)
     return table.assign(
         **{name: places[name].take(codes).reset_index(drop=True) for name in places}

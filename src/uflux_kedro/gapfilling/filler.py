@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from uflux_kedro.errors import ConfigurationError, InputError
-from uflux_kedro.gapfilling.held_out import classes_of_gaps
+from uflux_kedro.gapfilling.held_out import classes_of_gaps, longest_hidden
 from uflux_kedro.gapfilling.one_flux import FluxFiller, Record, fill_flux, fit_flux
-from uflux_kedro.gapfilling.parameters import Method
+from uflux_kedro.gapfilling.parameters import LEAST_OF_PART, Method
 from uflux_kedro.gapfilling.predictors import WEATHER, joined_driver, place_of, predictors_of
 from uflux_kedro.gapfilling.random_uncertainty import ALIKE, random_uncertainty
 from uflux_kedro.gapfilling.steps import steps_of
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from uflux_kedro.gapfilling.pooled import Pooled
 
 _LEAST_RECORDS = 500
-_LEAST_OF_PART = 100
-"""Measured records of night, or of day, with fewer of which what is filled there is poor."""
 _POOR, _MEDIUM = 40.0, 10.0
 """Days of a gap above which a filled value is of poor (3) and of medium (2) quality."""
 
@@ -100,6 +98,8 @@ class GapFiller:
         self._place = place_of(latitude, longitude, utc_offset)
         self.fillers: dict[str, FluxFiller] = {}
         self._unseen: dict[str, NDArray[np.bool_]] = {}
+        self._untested: dict[str, NDArray[np.bool_]] = {}
+        self._longest = 0.0
         self.filled: pd.DataFrame | None = None
 
     def fit(self, table: pd.DataFrame) -> Self:
@@ -113,12 +113,14 @@ class GapFiller:
                 has enough measured records.
         """
         steps_a_day = steps_of(table)
+        # Hidden records beside a gap of the record's own lie in a longer one, but at its end.
+        self._longest = longest_hidden(len(table), steps_a_day)
         self.fillers = {}
         for flux in self.fluxes:
             if _measured(table, flux) >= _LEAST_RECORDS:
                 record = self._record(table, flux, steps_a_day)
                 seen = np.bincount(record.day[np.isfinite(record.flux)], minlength=2)
-                self._unseen[flux] = seen < _LEAST_OF_PART
+                self._unseen[flux] = seen < LEAST_OF_PART
                 self.fillers[flux] = fit_flux(
                     record, self.method, level=self.level, seed=self.seed, n_jobs=self.n_jobs
                 )
@@ -152,6 +154,7 @@ class GapFiller:
             raise RuntimeError("fill comes after fit")
         steps_a_day = steps_of(table)
         columns: dict[str, object] = {}
+        self._untested = {}
         for flux, filler in self.fillers.items():
             if flux not in table:
                 table = table.assign(**{flux: np.nan})
@@ -164,6 +167,7 @@ class GapFiller:
             )
             measured = np.isfinite(record.flux)
             unseen = self._unseen[flux][record.day.astype(int)]
+            self._untested[flux] = ~measured & (unseen | (one["days"] > self._longest).to_numpy())
             columns |= {
                 f"{flux}_F": one["value"].to_numpy(),
                 f"{flux}_F_QC": _quality(one, measured, self.method, unseen),
@@ -192,7 +196,9 @@ class GapFiller:
         Returns:
             A row for each flux and period: ``time`` (its start), ``flux``, ``value`` (gC m-2 in the
             period for NEE, mean in W m-2 for LE and H; NaN where a step has no value), ``measured``
-            (share of the steps), ``random``, ``filling`` and ``total`` standard deviations, ``lower``,
+            (share of the steps), ``untested`` (share of the steps in gaps longer than any that was tried
+            out, or by night if next to no night was measured: errors of the sum do not answer for
+            them), ``random``, ``filling`` and ``total`` standard deviations, ``lower``,
             ``upper``. Where no random error is known, ``random`` is NaN, and ``total`` is of filling
             alone.
         """
@@ -225,6 +231,7 @@ class GapFiller:
                 "flux": flux,
                 "value": value,
                 "measured": np.bincount(number, measured) / steps,
+                "untested": np.bincount(number, self._untested[flux]) / steps,
                 "random": of_random,
                 "filling": filling,
                 "total": total,

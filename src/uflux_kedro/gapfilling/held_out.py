@@ -32,6 +32,11 @@ Fill = Callable[[NDArray[np.float64], NDArray[np.bool_], int], Mapping[str, NDAr
 returns each base filler's values at the records to fill."""
 
 
+def longest_hidden(steps: int, steps_a_day: int) -> float:
+    """Return the length of the longest artificial gap of a record of so many steps, days."""
+    return min(max(max(turn) for turn in _TURNS), _LONGEST * steps / steps_a_day)
+
+
 def length_class(days: NDArray[np.floating]) -> NDArray[np.intp]:
     """Return the class of gaps of these lengths, by :data:`LENGTH_CLASSES`."""
     return np.searchsorted(LENGTH_CLASSES, days)
@@ -65,7 +70,7 @@ def hide_and_fill(
     from joblib import Parallel, delayed
 
     measured = np.isfinite(flux)
-    longest = _LONGEST * len(flux) / steps_a_day
+    longest = longest_hidden(len(flux), steps_a_day)
 
     def one(turn: int, lengths: Mapping[float, float]) -> pd.DataFrame:
         shortened: dict[float, float] = {}

@@ -15,6 +15,10 @@ Spikes = Literal["flag", "drop"]
 """What happens to spikes of measured fluxes."""
 
 
+LEAST_OF_PART = 100
+"""Measured records of night, or of day, with fewer of which what is filled there is poor."""
+
+
 class Scenario(Parameters):
     """Artificial gaps: how long, how many."""
 

@@ -17,8 +17,9 @@ from uflux_kedro.biophysics.radiation import potential_radiation
 from uflux_kedro.biophysics.solar_clock import SolarClock, around, read_solar_clock
 from uflux_kedro.biophysics.vapour_pressure import saturation_vapour_pressure
 from uflux_kedro.errors import InputError
+from uflux_kedro.gapfilling.held_out import longest_hidden
 from uflux_kedro.gapfilling.light import daylight
-from uflux_kedro.gapfilling.parameters import Spikes
+from uflux_kedro.gapfilling.parameters import LEAST_OF_PART, Spikes
 from uflux_kedro.gapfilling.spikes import LIMIT, spike_column, spikes_of
 from uflux_kedro.gapfilling.steps import steps_of
 from uflux_kedro.readers.towers.half_hours import FLUXES
@@ -37,6 +38,9 @@ _COMMON_OFFSET, _LARGEST_OFFSET = 1.75, 3.25
 """Most hours between the standard time of nearly every country, and of wide ones, and the sun's."""
 _DARK, _SHARE_OF_NIGHTS = 10.0, 0.05
 """Radiation at night, W m-2, that in more than this share of the hours of night is not dark."""
+
+_SHARE_OF_PART = 0.05
+"""Share of the steps from which days, or nights, belong to a record."""
 
 _HALF_HOURLY_BOUNDS = {"P": (-0.1, 150.0), "SWC": (-5.0, 105.0), "NEE": (-200.0, 200.0)}
 """Bounds of variables whose unit in records differs from that of ``variables.py``."""
@@ -111,14 +115,16 @@ def check_record(
             hint="Only measured values count, not those that a network has filled",
         )
     place = Place(latitude, longitude, utc_offset)
-    marks = spikes_of(table, _daylight(table, place), steps_of(table))
+    day = _daylight(table, place)
+    marks = spikes_of(table, day, steps_of(table))
     findings += _spiky(table, marks, spikes, site)
     if spikes == "drop":
         table = table.assign(**{f: table[f].mask(found) for f, found in marks.items()})
     findings += _levels(table, site)
     findings += _missing_drivers(table, site)
     findings += _sun(table, place, site)
-    findings += [f for flux in FLUXES if flux in table for f in _long_gap(table[flux], site)]
+    for flux in [f for f in FLUXES if f in table]:
+        findings += [*_long_gap(table[flux], site), *_one_part(table[flux], day, site)]
     return table.assign(**{spike_column(f): m.astype(float) for f, m in marks.items()}), findings
 
 
@@ -351,15 +357,31 @@ def _nights(potential: np.ndarray) -> np.ndarray:
 
 
 def _long_gap(flux: pd.Series, site: str) -> Iterator[Remark]:
-    """Yield a finding if the longest gap is longer than the rest of the record."""
+    """Yield a finding if the longest gap is longer than the rest of the record, or than any that is tried out."""
     steps = steps_of(flux)
     known = np.flatnonzero(flux.notna())
     edges = np.r_[-1, known, len(flux)]
     lengths = np.diff(edges) - 1
     longest = int(lengths.argmax())
     gap, rest = int(lengths[longest]), len(flux) - int(lengths[longest])
+    tried = longest_hidden(len(flux), steps)
+    if gap <= rest and gap <= tried * steps:
+        return
+    first, last = flux.index[edges[longest] + 1], flux.index[edges[longest + 1] - 1]
+    found = f"a gap of {gap / steps:.0f} days from {first:%Y-%m-%d} to {last:%Y-%m-%d}"
     if gap > rest:
-        first, last = flux.index[edges[longest] + 1], flux.index[edges[longest + 1] - 1]
         yield remark("gap", str(flux.name), site, "gaps shorter than the record around them",
-                     f"a gap of {gap / steps:.0f} days from {first:%Y-%m-%d} to {last:%Y-%m-%d}, and "
-                     f"{rest / steps:.0f} days of record: what fills it rests on other seasons")  # fmt: skip
+                     f"{found}, and {rest / steps:.0f} days of record: what fills it rests on other seasons")  # fmt: skip
+    else:
+        yield remark("gap", str(flux.name), site, f"gaps of up to {tried:.0f} days, as are tried out",
+                     f"{found}: the error of sums over it is not known")  # fmt: skip
+
+
+def _one_part(flux: pd.Series, day: np.ndarray, site: str) -> Iterator[Remark]:
+    """Yield a finding if next to nothing was measured by day or by night, though the record has both."""
+    measured = flux.notna().to_numpy()
+    for part, name in ((day, "day"), (~day, "night")):
+        if part.mean() > _SHARE_OF_PART and (measured & part).sum() < LEAST_OF_PART:
+            yield remark("part of the day", str(flux.name), site, "measured values by day and by night",
+                         f"{int((measured & part).sum())} by {name}: what is filled there rests on the "
+                         "rest of the day, and the error of sums is not known")  # fmt: skip

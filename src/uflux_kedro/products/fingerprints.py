@@ -55,13 +55,18 @@ def _open(url: str, production: str) -> xr.Dataset:
     return with_direct_arrays(opened, url)
 
 
-def stored(drivers: xr.Dataset) -> StoredDrivers | None:
+def stored(drivers: xr.Dataset, names: Sequence[str]) -> StoredDrivers | None:
     """Return the store from which drivers were opened.
 
-    None if they were not opened from one, or changed since by more than a selection in time.
+    None if they were not opened from one, or changed since by more than a selection in time: then
+    the store does not have their values.
+
+    Args:
+        drivers: The drivers.
+        names: Variables that are read.
     """
     url = drivers.encoding.get("source")
-    if url is None:
+    if url is None or not all(_unchanged(drivers[n].variable, n) for n in names):
         return None
     production = uuid4().hex
     store = _open(str(url), production)
@@ -75,6 +80,20 @@ def stored(drivers: xr.Dataset) -> StoredDrivers | None:
     return StoredDrivers(str(url), int(first), int(last), production)
 
 
+def _unchanged(variable: xr.Variable, name: str) -> bool:
+    """Return whether a lazy variable is that of the store it was opened from, or a part of it.
+
+    Values in memory may have been changed in place. Of dask's layers only those that open the
+    variable and select from it leave the values as they are; xarray drops the encoding of whatever
+    it computes without dask.
+    """
+    if variable._in_memory or "chunks" not in variable.encoding:
+        return False
+    layers = getattr(variable.chunks and variable.data.dask, "layers", ())
+    kept = (f"original-open_dataset-{name}-", f"open_dataset-{name}-", "getitem-")
+    return all(layer.startswith(kept) for layer in layers)
+
+
 class DriverFingerprints:
     """Fingerprints of the drivers of each region.
 
@@ -85,23 +104,26 @@ class DriverFingerprints:
     Args:
         drivers: The drivers.
         names: Variables to cover; ``IGBP`` always is.
+
+    Attributes:
+        store: The store from which the drivers were opened, unless they were changed since.
     """
 
     def __init__(self, drivers: xr.Dataset, names: Sequence[str]) -> None:
         self._drivers = drivers
         self._names = [*dict.fromkeys([*names, "IGBP"])]
-        self._store = stored(drivers)
+        self.store = stored(drivers, self._names)
         self._arrays: dict[str, _StoredArray] = {}
-        if self._store is not None:
-            self._arrays = {n: _StoredArray(self._store.url, n) for n in self._names}
+        if self.store is not None:
+            self._arrays = {n: _StoredArray(self.store.url, n) for n in self._names}
 
     def of(self, region: Mapping[str, slice]) -> str:
         """Return the fingerprint of a region, given by index ranges along each axis."""
-        if self._store is None:
+        if self.store is None:
             if SOURCES in self._drivers.attrs:
                 return fingerprint(self._drivers.attrs[SOURCES])
             return values_fingerprint(self._drivers[self._names].isel(region))
-        shift = self._store.first
+        shift = self.store.first
         steps = slice(region["time"].start + shift, region["time"].stop + shift)
         return fingerprint([a.of({**region, "time": steps}) for a in self._arrays.values()])
 
@@ -111,8 +133,8 @@ class DriverFingerprints:
         Those that kept their size and date are not read again.
         """
         try:
-            if self._store is not None:
-                url = self._store.url
+            if self.store is not None:
+                url = self.store.url
                 return any(vars(a) != vars(_StoredArray(url, n)) for n, a in self._arrays.items())
             stores = self._drivers.encoding.get(STORES, {})
             return any(store_fingerprint(url) != known for url, known in stores.items())

@@ -38,7 +38,6 @@ from uflux_kedro.products.fingerprints import (
     DriverFingerprints,
     StoredDrivers,
     fingerprint,
-    stored,
 )
 from uflux_kedro.products.kernel import (
     Calibrated,
@@ -50,6 +49,7 @@ from uflux_kedro.products.kernel import (
 from uflux_kedro.products.period_means import LEAST_SHARE, predict_periods
 from uflux_kedro.products.periods import Periods, require_step, step_of_drivers
 from uflux_kedro.products.plan import Plan
+from uflux_kedro.products.region_progress import RegionProgress
 from uflux_kedro.products.regions import (
     Region,
     all_regions,
@@ -61,6 +61,7 @@ from uflux_kedro.products.regions import (
     write_region,
 )
 from uflux_kedro.products.store import ProductStore
+from uflux_kedro.products.zarr_writes import with_direct_writes
 from uflux_kedro.simulated import mark_of
 
 if TYPE_CHECKING:
@@ -88,7 +89,8 @@ class _Work:
     def arrays(self) -> dict[str, Any]:
         """The product's arrays by field, opened once per worker."""
         group = self.store.group()
-        return {field.name: group[field.name] for field in self.fields}
+        names = (field.name for field in self.fields)
+        return {name: with_direct_writes(group[name], self.store.url) for name in names}
 
 
 def produce(plan: Plan, store: ProductStore) -> Production:
@@ -164,7 +166,7 @@ def produce(plan: Plan, store: ProductStore) -> Production:
         )
         work = _Work(
             plan.members,
-            stored(plan.drivers) or plan.drivers,
+            identity.store or plan.drivers,
             fields,
             tuple(plan.quantiles),
             plan.block_rows,
@@ -174,10 +176,13 @@ def produce(plan: Plan, store: ProductStore) -> Production:
             plan.rule,
             periods,
         )
+        progress = RegionProgress(plan.flux, len(missing), plan.execution)
         done = plan.execution.run(_make_region, work, missing)
         try:
             # The progress bar is shown on terminals only.
-            results.extend(tqdm(done, plan.flux, len(missing), unit="region", disable=None))
+            for result in tqdm(done, plan.flux, len(missing), unit="region", disable=None):
+                results.append(result)
+                progress.finished(result.used)
         finally:
             _require_same_drivers(identity, store, missing)
         marks = finish(store, regions)

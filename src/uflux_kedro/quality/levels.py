@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from uflux_kedro.biophysics.radiation import (
     STEFAN_BOLTZMANN,
@@ -96,6 +97,7 @@ YARDSTICKS: dict[str, tuple[Yardstick, ...]] = {
 """Variable -> yardsticks; each site is judged by the first that can be computed there."""
 
 _LEAST_ROWS = 6
+_ROWS = 2**18
 _COLDEST, _HOTTEST = VARIABLES["TA"].lower, VARIABLES["TA"].upper
 
 
@@ -182,7 +184,7 @@ def _references(
             day = towers["time"].dt.day_of_year.to_numpy() + 14 * (
                 towers.attrs.get("resolution", "MM") == "MM"
             )
-            sun = np.asarray(top_of_atmosphere_radiation(latitude, day), float)
+            sun = _in_parts(top_of_atmosphere_radiation, latitude, day)
             present = np.isfinite(towers[column].to_numpy(float))
             return _typical(np.where(present, sun, np.nan), codes, size, quantile)
         if against == "SW_IN":
@@ -194,10 +196,19 @@ def _references(
         # A temperature in kelvin cannot be a yardstick.
         TA = np.where((TA > _COLDEST) & (TA < _HOTTEST), TA, np.nan)
         if against == "SATURATION":
-            return _typical(np.asarray(saturation_vapour_pressure(TA)), codes, size, quantile)
+            return _typical(_in_parts(saturation_vapour_pressure, TA), codes, size, quantile)
         return _typical(STEFAN_BOLTZMANN * (TA + ZERO_CELSIUS) ** 4, codes, size, quantile)
 
     return reference
+
+
+def _in_parts(function: Callable[..., ArrayLike], *arrays: np.ndarray) -> np.ndarray:
+    """Apply a function of single rows to some rows at a time: its intermediate arrays are many."""
+    result = np.empty(len(arrays[0]))
+    for start in range(0, len(result), _ROWS):
+        part = slice(start, start + _ROWS)
+        result[part] = function(*(array[part] for array in arrays))
+    return result
 
 
 def _typical(values: np.ndarray, codes: np.ndarray, size: int, quantile: float) -> np.ndarray:

@@ -55,8 +55,8 @@ _SPECIAL = re.compile(r"([&%$#_{}])")
 _NO_KEY = re.compile(r"[^A-Za-z0-9._:+-]")
 
 _SIMULATED = "The towers are simulated: there is nobody to cite."
-_USUAL = "CC-BY-4.0"
-"""Licence whose terms are met by what is listed here."""
+_LICENCE, _POLICY = "CC-BY-4.0", "20251226"
+"""Licence of FLUXNET's products, and version of the policy file, that the texts above follow."""
 _SOURCE, _DAY = "[SOURCE]", "[DAY MONTH YEAR]"
 
 
@@ -137,16 +137,11 @@ def _dois(products: pd.DataFrame) -> list[str]:
 
 
 def _licences(products: pd.DataFrame) -> Iterable[str]:
-    """Return a sentence on the licences of products of FLUXNET, if any archive states one."""
-    licences = products.loc[products["collection"] == _FLUXNET, "licence"]
-    known = licences.replace(["", UNKNOWN], "a licence that their archives do not name")
-    counts = known.value_counts().sort_index()
-    if (licences != "").any():
-        of = [
-            f"{name} ({n} of {len(known)})" if len(counts) > 1 else name
-            for name, n in counts.items()
-        ]
-        yield f"The FLUXNET data products are shared under {_listed(of)}."
+    """Yield the licences that policy files state."""
+    stated = products[~products["licence"].isin(["", UNKNOWN])]
+    for licence, rows in stated.groupby("licence"):
+        number = "1 product is" if len(rows) == 1 else f"{len(rows)} products are"
+        yield f"By the policy file of the archive, {number} shared under {licence}."
 
 
 def _availability(collection: str, products: pd.DataFrame) -> str:
@@ -178,15 +173,18 @@ def _remarks(
             f"Not known is whom to cite for {', '.join(bare['product'])}. Put the Shuttle's snapshot that "
             "offers exactly these products beside the archives, or look them up at the hubs."
         )
-    others = products[~products["licence"].isin(["", _USUAL])]
+    others = products[~products["licence"].isin(["", _LICENCE])]
     if len(others):
-        named = ", ".join(
-            f"{p} ({licence})"
-            for p, licence in zip(others["product"], others["licence"], strict=True)
-        )
         yield (
-            f"Other terms than those of {_USUAL} may bind {named}. Read the policy file in these archives "
-            "before you publish."
+            f"Not under {_LICENCE} are, by their policy file: "
+            + ", ".join(f"{row.product} ({row.licence})" for row in others.itertuples())
+            + ". Read what it asks for before you use or publish anything."
+        )
+    newer = products[(products["policy"] > _POLICY) & (products["thanks"] == "")]
+    if len(newer):
+        yield (
+            f"The policy file of {', '.join(newer['product'])} is of {newer['policy'].max()}, and these "
+            f"texts follow that of {_POLICY}. What it asks for beyond them rules."
         )
     if unnamed := [doi for doi in _dois(products) if paper_of(doi) is None]:
         yield (
@@ -236,7 +234,9 @@ def _product_entry(row: dict[str, str]) -> str:
 
 
 def _note(row: dict[str, str]) -> str:
-    return ", ".join(filter(None, [f"Dataset {row['product']}", row["licence"]]))
+    return ", ".join(
+        filter(None, [f"Dataset {row['product']}", row["licence"].replace(UNKNOWN, "")])
+    )
 
 
 def _paper_entry(paper: Paper) -> str:

@@ -6,6 +6,7 @@ import logging
 import math
 from time import perf_counter
 
+from uflux_kedro.execution.durations import duration
 from uflux_kedro.execution.engine import Execution, process_and_memory
 
 logger = logging.getLogger(__name__)
@@ -86,11 +87,3 @@ class FoldProgress:
             *(self._label, duration(seconds), self._missing, duration(expected), places, where),
             memory + others * places,
         )
-
-
-def duration(seconds: float) -> str:
-    """Write a duration as seconds, minutes or hours, whichever is the largest with a whole one."""
-    for size, unit in ((3600, "h"), (60, "min")):
-        if seconds >= size:
-            return f"{seconds / size:.1f} {unit}"
-    return f"{seconds:.1f} s"

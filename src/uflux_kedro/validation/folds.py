@@ -6,6 +6,7 @@ score how well a model remembers the tower. Every scheme here splits sites or re
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import get_args
@@ -19,7 +20,11 @@ from uflux_kedro.validation.classes import CLASSES, sites_of_classes
 from uflux_kedro.validation.climate import CLIMATES, extreme_sites
 from uflux_kedro.validation.parameters import Scheme, TrainingParameters
 
+logger = logging.getLogger(__name__)
+
 _WHERE = "training table"
+_LEAST = 2
+"""Sites without which none can be held out."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +72,7 @@ def make_folds(
     Args:
         scheme: See :data:`~uflux_kedro.validation.parameters.Scheme`.
         table: Usable rows, with ``site_id``, ``latitude`` and ``longitude``.
-        parameters: Number of folds, size of a region, share of the sites, seed.
+        parameters: Number of folds, of ``kfold`` at most one for each site, size of a region, share of the sites, seed.
         all_sites: Rows of all sites, from which the schemes that test chosen sites choose, so that
             all members of a run are tested at the same ones whichever rows they use; None for
             ``table``.
@@ -78,14 +83,14 @@ def make_folds(
 
     Raises:
         ConfigurationError: If the scheme is unknown.
-        InputError: If there are fewer sites (or regions) than folds, a site is in two regions, or
-            there is no column of the climate or the class.
+        InputError: If there are fewer than two sites, or fewer regions than folds, a site is in two
+            regions, or there is no column of the climate or the class.
     """
     sites = table["site_id"].to_numpy()
     if scheme == "loso":
         folds = leave_one_site_out(sites)
     elif scheme == "kfold":
-        folds = site_k_fold(sites, parameters.n_splits, parameters.seed)
+        folds = site_k_fold(sites, _splits(sites, parameters.n_splits), parameters.seed)
     elif scheme == "blocks":
         folds = spatial_blocks(
             table["latitude"].to_numpy(),
@@ -110,6 +115,17 @@ def make_folds(
     return folds
 
 
+def _splits(sites: ArrayLike, wanted: int) -> int:
+    """Return the number of folds by site: as many as are wanted, or one for each of fewer sites."""
+    found = len(_groups(sites)[0])
+    if _LEAST <= found < wanted:
+        logger.warning(
+            "%d folds instead of %d: one for each site with usable rows. Scores at so few sites say "
+            "little of others", found, wanted,
+        )  # fmt: skip
+    return min(wanted, max(found, _LEAST))
+
+
 def leave_one_site_out(sites: ArrayLike) -> list[Fold]:
     """Make one fold for each site, as the published UFLUX scores do.
 
@@ -120,7 +136,7 @@ def leave_one_site_out(sites: ArrayLike) -> list[Fold]:
         InputError: If there are fewer than two sites.
     """
     names, members = _groups(sites)
-    _require(len(names), 2, "sites")
+    _require(len(names), _LEAST, "sites")
     return [_fold(i, str(name), members == i) for i, name in enumerate(names)]
 
 
@@ -282,5 +298,8 @@ def _require(found: int, needed: int, what: str) -> None:
             "site_id",
             expected=f"at least {needed} {what}, one for each fold",
             found=f"{found} with usable rows",
-            hint="Use fewer folds, or check which rows were dropped before.",
+            hint="Models are tested at sites that they never saw: add towers, or check which rows "
+            "were dropped before."
+            if needed == _LEAST
+            else "Use fewer folds, or check which rows were dropped before.",
         )

@@ -9,7 +9,7 @@ import pytest
 
 from tests.testing.shuttle import FUNDING, PAPERS, PORTAL, THANKS, policy
 from uflux_kedro.readers.archives import File
-from uflux_kedro.readers.towers.policy import UNKNOWN, Policy, parse_policy, policy_text
+from uflux_kedro.readers.towers.policy import UNKNOWN, Policy, parse_policy, policy_of
 from uflux_kedro.readers.towers.products import product_table, products_of
 from uflux_kedro.readers.towers.tower_files import TowerFile, by_name
 
@@ -27,7 +27,7 @@ TABLE = "AMF_XX-Aaa_FLUXNET_FLUXMET_MM_2004-2004_v1.3_r1.csv"
     ],
 )
 def test_each_network_has_its_wishes(network, thanks, papers):
-    assert parse_policy(policy(), network) == Policy("CC-BY-4.0", thanks, papers)
+    assert parse_policy(policy(), network) == Policy("CC-BY-4.0", "20251226", thanks, papers)
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,8 @@ def test_each_network_has_its_wishes(network, thanks, papers):
         ("CC0", "CC0"),
         ("Tier Two", "Tier 2"),
         ("Tier-1", "Tier 1"),
-        ("usual", UNKNOWN),
+        ("FLUXNET Tier 2", "Tier 2"),
+        ("Own Terms of 2020", "Own Terms of 2020"),
     ],
 )
 def test_licences_have_one_name(words, licence):
@@ -50,9 +51,11 @@ def test_a_file_of_another_form_asks_for_nothing():
     text = 'CC-BY-4.0. When TERN (TERN) data are used, add the text: "Thanks to TERN."'
     assert parse_policy(text, "TERN") == Policy("CC-BY-4.0")
     wrapped = policy().replace("by networks", "by\r\nnetworks")
-    assert parse_policy(wrapped, "AMF") == Policy("CC-BY-4.0"), "half a sentence is none"
+    assert parse_policy(wrapped, "AMF") == Policy("CC-BY-4.0", "20251226"), (
+        "half a sentence is none"
+    )
     older = parse_policy("Acknowledge the data resource: Funding was provided.", "AMF")
-    assert older == Policy(UNKNOWN, ("Funding was provided.",))
+    assert older == Policy(UNKNOWN, "", ("Funding was provided.",))
 
 
 def table_in(path, packed: str | bytes | None) -> TowerFile:
@@ -85,11 +88,19 @@ def test_an_unpacked_archive_has_it_beside_its_tables(tmp_path):
     assert products_of([table])[0]["licence"] == "CC-BY-4.0"
 
 
+@pytest.mark.parametrize("text", ["", "cite each site", "\x00\xff"])
+def test_a_file_that_states_nothing_is_no_trouble(tmp_path, text):
+    (tmp_path / NAME).write_text(text, "latin-1")
+    assert policy_of(File(tmp_path / "table.csv")) == Policy(UNKNOWN)
+    (tmp_path / "cut.zip").write_bytes(b"PK\x03\x04")
+    assert policy_of(File(tmp_path / "cut.zip", "table.csv")) == Policy()
+
+
 def test_a_damaged_one_is_none(tmp_path, caplog):
     path = tmp_path / "a.zip"
     table = table_in(path, policy())
     whole = path.read_bytes()
     path.write_bytes(whole.replace(b"shared under", b"shared UNDER"))
     with caplog.at_level(logging.WARNING):
-        assert policy_text(table.file) is None
+        assert policy_of(table.file) == Policy()
     assert "a.zip" in caplog.text

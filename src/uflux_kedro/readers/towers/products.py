@@ -11,7 +11,7 @@ from typing import TypedDict
 import pandas as pd
 
 from uflux_kedro.origins import Collection
-from uflux_kedro.readers.towers.policy import Policy, parse_policy, policy_text
+from uflux_kedro.readers.towers.policy import Policy, policy_of
 from uflux_kedro.readers.towers.snapshot import find_link, read_snapshot
 from uflux_kedro.readers.towers.tower_files import TowerFile
 
@@ -51,6 +51,7 @@ class Product(TypedDict):
         downloaded: Day of the download, YYYY-MM-DD.
         licence: What the policy file in the archive says, see
             :class:`uflux_kedro.readers.towers.policy.Policy`; empty without such a file.
+        policy: Version of that file, YYYYMMDD.
         thanks: Sentences that it asks for, separated by :data:`BETWEEN`.
         papers: DOIs that it asks to cite, likewise.
     """
@@ -66,6 +67,7 @@ class Product(TypedDict):
     link: str
     downloaded: str
     licence: str
+    policy: str
     thanks: str
     papers: str
 
@@ -94,8 +96,7 @@ def _product_of(table: TowerFile, downloaded: str) -> Product:
     if table.family == "fluxnet" and parts[0] != _OWN:
         collection = "FLUXNET2015" if parts[2] == "FLUXNET2015" else "FLUXNET"
         network = _NETWORKS.get(parts[0], parts[0])
-    text = policy_text(table.file) if collection == "FLUXNET" else None
-    policy = Policy("") if text is None else parse_policy(text, network)
+    policy = policy_of(table.file, network) if collection == "FLUXNET" else Policy()
     return Product(
         site_id=table.site,
         product="_".join(parts),
@@ -108,6 +109,7 @@ def _product_of(table: TowerFile, downloaded: str) -> Product:
         link="",
         downloaded=downloaded,
         licence=policy.licence,
+        policy=policy.version,
         thanks=BETWEEN.join(policy.thanks),
         papers=BETWEEN.join(policy.papers),
     )

@@ -32,6 +32,7 @@ from uflux_kedro.readers.towers.tower_files import (
     find_tower_files,
 )
 from uflux_kedro.readers.towers.uflux_parquet import read_uflux_parquet
+from uflux_kedro.readers.towers.vegetation.join import with_vegetation
 from uflux_kedro.simulated import SOME_TOWERS, TOWERS, is_simulated, marked
 
 logger = logging.getLogger(__name__)
@@ -58,7 +59,7 @@ def read_towers(
             ``resolution``, ``reader``, ``columns`` or ``outside``.
 
     Returns:
-        Two tables. Towers: one row a site and period, sorted; ``attrs["missing_columns"]`` lists
+        Two tables. Towers: one row a site and period, sorted, numbers as float64, of days as float32; ``attrs["missing_columns"]`` lists
         the mapped names for which a tidy table has no values, ``attrs["impossible"]`` the
         impossible and infinite values that were left out, ``attrs["remarks"]`` what else the readers
         noticed, ``attrs["left_out"]`` the towers, variables and files that were left out, and
@@ -66,7 +67,8 @@ def read_towers(
         ``attrs["simulated"]`` that towers are simulated.
         Sites: one row a tower; ``collection`` names what it belongs to where that is known, such as
         FLUXNET2015; of tables of ONEFlux also the column of each flux, ``GPP_column``, and with
-        ``companions`` the reanalysis, ``companion``;
+        ``companions`` the reanalysis, ``companion``; with ``vegetation_path`` the product that the
+        vegetation is of, ``vegetation_product``;
         where hours were read, also the fields of :class:`uflux_kedro.biophysics.SolarClock` as
         ``clock_...``.
 
@@ -80,7 +82,8 @@ def read_towers(
     parameters = TowerParameters.model_validate(given | settings)
     losses = Losses(stop=parameters.on_bad_tower == "stop")
     found = find_tower_files(path, parameters, losses)
-    stack = Stack()
+    # Months of all towers are few. Models take float32 at any step.
+    stack = Stack(np.float32 if parameters.resolution == "DD" else np.float64)
     readings = _read(found, parameters, losses, stack)
     losses.require(readings)
     attrs = [reading.attrs for reading in readings]
@@ -116,9 +119,9 @@ def read_towers(
     sites = _sites(towers, stated, found, where, losses)
     if len(sites) < towers["site_id"].nunique():
         towers = towers[towers["site_id"].isin(sites["site_id"])].reset_index(drop=True)
+    towers, sites = with_vegetation(towers, sites, parameters, losses)
     simulated = {t.file.path: is_simulated(t.file.path) for t in found.data}
-    read = [readings[n].table for n in taken]
-    measured = [t for t in read if t is not None and not simulated[t.file.path]]
+    measured = [t for n in taken if (t := readings[n].table) and not simulated[t.file.path]]
     kept = set(sites["site_id"])
     known = products_of(t for t in measured if t.site in kept)
     products = with_citations(known, [t for t in metadata_of(found) if t.family == "snapshot"])

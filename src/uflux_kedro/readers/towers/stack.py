@@ -1,7 +1,8 @@
 """Put the records of many towers one below the other without holding them twice.
 
-A network of 767 towers by day for twenty years is 2 GB of numbers; ``pandas.concat`` would hold the
-records and the table of them at once. Numbers are appended to one buffer a column, which grows in place.
+A network of 767 towers by day for twenty years is 2 GB of numbers in float64; ``pandas.concat`` would
+hold the records and the table of them at once. Numbers are appended to one buffer a column, which grows in
+place, and may be held in float32: seven digits, of which the networks' tables have at most as many.
 """
 
 from __future__ import annotations
@@ -16,13 +17,17 @@ import pandas as pd
 class Stack:
     """Records of towers, one below the other.
 
+    Args:
+        numbers: Type in which columns of float64 are held.
+
     Attributes:
         rows: Number of rows so far.
         in_order: Whether the rows are sorted by ``site_id`` and ``time``, each once. Records of several
             towers are taken for unsorted.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, numbers: type[np.float32 | np.float64] = np.float64) -> None:
+        self._numbers = np.dtype(numbers)
         self.rows = 0
         self.in_order = True
         self._columns: dict[str, array[float] | list[pd.Series]] = {}
@@ -35,7 +40,7 @@ class Stack:
         for name in dict.fromkeys([*self._columns, *record]):
             if name not in self._columns:
                 number = record[name].dtype == np.float64
-                self._columns[name] = array("d") if number else []
+                self._columns[name] = array(self._numbers.char) if number else []
                 self._lack(name, self.rows)
             if name in record:
                 self._append(name, record[name])
@@ -53,7 +58,7 @@ class Stack:
             if isinstance(values, list):
                 table[name] = pd.concat(values, ignore_index=True)
             else:
-                table[name] = pd.Series(np.frombuffer(values), copy=False)
+                table[name] = pd.Series(self._of(values), copy=False)
         return pd.DataFrame(table, copy=False)
 
     def _follows(self, record: pd.DataFrame) -> bool:
@@ -72,11 +77,11 @@ class Stack:
     def _append(self, name: str, values: pd.Series) -> None:
         column = self._columns[name]
         if isinstance(column, array) and values.dtype != np.float64:
-            column = self._columns[name] = [pd.Series(np.frombuffer(column).copy())]
+            column = self._columns[name] = [pd.Series(self._of(column).copy())]
         if isinstance(column, list):
             column.append(values)
         else:
-            column.frombytes(np.ascontiguousarray(values.to_numpy()).view(np.uint8).data)
+            self._extend(column, values.to_numpy())
 
     def _lack(self, name: str, rows: int) -> None:
         """Append missing values."""
@@ -84,6 +89,14 @@ class Stack:
             return
         column = self._columns[name]
         if isinstance(column, array):
-            column.frombytes(np.full(rows, np.nan).view(np.uint8).data)
+            self._extend(column, np.full(rows, np.nan))
         else:
             column.append(pd.Series(np.full(rows, np.nan)))
+
+    def _extend(self, column: array[float], values: np.ndarray) -> None:
+        held = np.ascontiguousarray(values, self._numbers)
+        column.frombytes(held.view(np.uint8).data)
+
+    def _of(self, column: array[float]) -> np.ndarray:
+        """Return a buffer's numbers, without a copy."""
+        return np.frombuffer(column, self._numbers)
