@@ -104,3 +104,17 @@ def test_blocks_are_read_one_at_a_time(tmp_path, small_chunks, monkeypatch):
     assert max(sizes) == 2 * 16 * 16
     assert sum(sizes) == product["GPP"].size
     np.testing.assert_array_equal(level(tmp_path / "a.zarr", 0)["GPP"], product["GPP"])
+
+
+def test_the_same_map_has_the_same_bytes_at_any_time(tmp_path, monkeypatch):
+    product = small_product()
+    found = []
+    for now in (1e9, 1.5e9):
+        monkeypatch.setattr("gzip.time.time", lambda now=now: now)
+        folder = tmp_path / f"{now}.zarr"
+        write_pyramid({"GPP": product["GPP"]}, areas_of_cells(product), folder)
+        found.append(
+            {f.relative_to(folder): f.read_bytes() for f in folder.rglob("*") if f.is_file()}
+        )
+        np.testing.assert_array_equal(level(folder, 0)["GPP"], product["GPP"])
+    assert found[0] == found[1]

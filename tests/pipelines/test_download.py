@@ -84,14 +84,18 @@ def test_nothing_is_fetched_by_default(tmp_path):
 def test_the_commented_orders_are_valid():
     text = (PROJECT / "conf/base/parameters_download.yml").read_text()
     orders = [line.split("- ", 1)[1] for line in text.splitlines() if line.startswith("  #  - {")]
-    record, years, images, archives = (yaml.safe_load(order) for order in orders)
+    record, years, images, points, archives = (yaml.safe_load(order) for order in orders)
     parameters = DownloadParameters(
-        zenodo=[record], climate_data_store=[years], earth_engine=[images], fluxnet=[archives]
+        zenodo=[record],
+        climate_data_store=[years],
+        earth_engine=[images, points],
+        fluxnet=[archives],
     )
     assert parameters.zenodo[0].record == 17255948
     assert parameters.climate_data_store[0].folder == "ERA5"
     assert parameters.fluxnet[0].igbp == ("ENF", "DBF")
     assert parameters.earth_engine[0].grid.resolution == 10
+    assert parameters.earth_engine[1].collection == "MODIS/061/MCD43A4"
 
 
 def test_a_typing_error_is_refused():

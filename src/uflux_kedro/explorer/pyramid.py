@@ -21,6 +21,9 @@ _PERIODS = 12
 _BLOCK_LEVEL = 3
 """Level whose chunks are read at once: 1024 cells along each side."""
 
+_GZIP = b"\x1f\x8b"
+"""How a gzip file begins."""
+
 _CONVENTION = {
     "schema_url": "https://raw.githubusercontent.com/zarr-conventions/multiscales/refs/tags/v1/schema.json",
     "spec_url": "https://github.com/zarr-conventions/multiscales/blob/v1/README.md",
@@ -91,7 +94,21 @@ def write_pyramid(
                 branch = _Branch(one.isel(time=periods), area, arrays, (*place, periods))
                 for row, column in combinations(*map(range, _chunks(arrays[-1]))):
                     branch.make(count, row, column)
+    _forget_time(Path(folder))
     return count
+
+
+def _forget_time(folder: Path) -> None:
+    """Take the time of writing out of the chunks, so that the same map has the same bytes.
+
+    It is bytes 4 to 7 of a gzip member, and 0 says that there is none (RFC 1952, section 2.3.1).
+    """
+    for file in folder.rglob("*"):
+        if file.is_file() and file.suffix != ".json":
+            with file.open("r+b") as stream:
+                if stream.read(2) == _GZIP:
+                    stream.seek(4)
+                    stream.write(bytes(4))
 
 
 def _layout(count: int) -> dict[str, Any]:
