@@ -19,6 +19,7 @@ from uflux_kedro.request import (
     check_parameters,
     check_pipelines,
     check_raw_data,
+    check_step,
     nearest,
     references,
 )
@@ -49,6 +50,14 @@ def given(base, dotted, value):
         place = place.setdefault(parent, {})
     place[name] = value
     return parameters
+
+
+@pytest.mark.parametrize("env", ["europe_daily", "uk_daily"])
+def test_where_to_build_a_tower_is_refused_by_name_where_members_learn_from_days(env, base):
+    with pytest.raises(ConfigurationError, match=r"next_tower: expected towers\.resolution MM.*DD"):
+        check_step(["next_tower"], parameters_of(env))
+    check_step(["__default__"], parameters_of(env))
+    check_step(["next_tower"], base)
 
 
 @pytest.mark.parametrize("env", ENVIRONMENTS)

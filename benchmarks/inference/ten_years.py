@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from benchmarks.data import PROJECT, tower_rows
 from benchmarks.inference.products import plan_of
 from benchmarks.inference.world import world_of, xgb_members
 from benchmarks.table import Row
+from benchmarks.timing import Cost
 from uflux_kedro.execution.engine import Execution
 from uflux_kedro.models.fitted import FittedMember
 from uflux_kedro.products.production import produce
@@ -31,6 +33,8 @@ _KILLED_AT = 60
 _SHORT = slice(48, 72)
 """Months around that, which a run without interruption makes on their own."""
 
+_TOLD = re.compile(r"at the rate of the first \d+: ([\d.]+) (s|min|h) on")
+_NOTHING = Cost(0.0, 0.0)
 _UNITS = {"s": 1.0, "min": 60.0, "h": 3600.0}
 
 
@@ -45,19 +49,22 @@ def ten_years(towers: Path, folder: Path) -> Iterator[Row]:
     second = _Run.start(folder, "product", slice(0, _MONTHS))
     peaks[6] = second.peak_at(_KILLED_AT + 12)
     peaks[10] = second.peak_at(_MONTHS - 1)
-    made, kept_by_second, seconds = second.end()
+    made, kept_by_second = second.end()
 
     what = f"{_MONTHS} months at 0.25 degrees, {_MEMBERS} XGB, two threads"
-    for name, told, took in (
-        (f"{what}, killed once", first.estimate, first.seconds + seconds),
-        (f"The rest of it, {made} months", second.estimate, seconds),
+    for name, run, runs in (
+        (f"{what}, killed once", first, (first, second)),
+        (f"The rest of it, {made} months", second, (second,)),
     ):
+        told, took = run.estimate, sum(r.spent.wall for r in runs)
         ratio = took / told
+        # What it would be if the run had as much of the cores throughout as until the estimate.
+        by_cpu = sum(r.spent.cpu for r in runs) / (told * run.until_told.cpu / run.until_told.wall)
         yield Row(
             f"{name}: time taken, over the estimate in the log after the first regions",
             f"{took:.0f} s",
             f"{told:.0f} s",
-            f"{ratio:.2f}",
+            f"{ratio:.2f} (CPU {by_cpu:.2f})",
             "0.8 to 1.2",
             0.8 <= ratio <= 1.2,
         )
@@ -98,15 +105,16 @@ class _Run:
     process: subprocess.Popen[str]
     regions: Path
     lines: list[str] = field(default_factory=list)
-    seconds: float = 0.0
-    begun: float = 0.0
+    begun: Cost = _NOTHING
+    until_told: Cost = _NOTHING
+    spent: Cost = _NOTHING
 
     @classmethod
     def start(cls, folder: Path, name: str, months: slice) -> _Run:
         process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.inference.ten_years", str(folder), name,
              str(months.start), str(months.stop)],
-            cwd=PROJECT, stderr=subprocess.PIPE, text=True,
+            cwd=PROJECT, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
         run = cls(process, folder / f"{name}.regions")
         Thread(target=run._follow, daemon=True).start()
@@ -115,8 +123,21 @@ class _Run:
     def _follow(self) -> None:
         assert self.process.stderr is not None
         for line in self.process.stderr:
-            self.begun = self.begun or time.perf_counter()
             self.lines.append(line)
+            if line.startswith("begun"):
+                self.begun = self._now()
+            elif _TOLD.search(line):
+                self.until_told = self._since_begun()
+            elif line.startswith("made"):
+                self.spent = self._since_begun()
+
+    def _now(self) -> Cost:
+        times = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return Cost(time.perf_counter(), sum(map(int, times[11:13])) / os.sysconf("SC_CLK_TCK"))
+
+    def _since_begun(self) -> Cost:
+        now = self._now()
+        return Cost(now.wall - self.begun.wall, now.cpu - self.begun.cpu)
 
     def marks(self) -> list[Path]:
         return list(self.regions.glob("[0-9]*.json"))
@@ -133,25 +154,27 @@ class _Run:
         return int(found[1]) / 1024**2
 
     def kill(self) -> None:
+        self.spent = self._since_begun()
         self.process.kill()
         self.process.wait()
-        self.seconds = time.perf_counter() - self.begun
 
-    def end(self) -> tuple[int, int, float]:
-        """Wait for the end; return months made, months kept and seconds."""
-        if self.process.wait():
-            raise RuntimeError("".join(self.lines))
-        self.seconds = time.perf_counter() - self.begun
-        while not self.lines[-1].startswith("made"):
-            time.sleep(0.05)  # the thread that follows the log is not done
-        _, made, kept = self.lines[-1].split()
-        return int(made), int(kept), self.seconds
+    def end(self) -> tuple[int, int]:
+        """Wait for the end; return months made and months kept."""
+        while not self.spent.wall:
+            if self.process.poll():
+                raise RuntimeError("".join(self.lines))
+            time.sleep(0.05)
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        self.process.wait()
+        _, made, kept = next(line for line in self.lines if line.startswith("made")).split()
+        return int(made), int(kept)
 
     @property
     def estimate(self) -> float:
         """Seconds that the log foretold."""
         for line in self.lines:
-            if told := re.search(r"at the rate of the first \d+: ([\d.]+) (s|min|h) on", line):
+            if told := _TOLD.search(line):
                 return float(told[1]) * _UNITS[told[2]]
         raise RuntimeError("no estimate in the log:\n" + "".join(self.lines))
 
@@ -175,6 +198,7 @@ def _produce(folder: Path, name: str, first: int, last: int) -> None:
     plan = plan_of(members, drivers.isel(time=slice(first, last)), Execution(n_jobs=2))
     done = produce(plan, ProductStore(str(folder / f"{name}.zarr")))
     print("made", done.made, done.kept, file=sys.stderr, flush=True)
+    sys.stdin.readline()  # until the processor time is read
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import pandas as pd
 
 from benchmarks.skill import PROJECT
 from benchmarks.table import line
+from benchmarks.uncertainty import SITES
 from uflux_kedro.demo_world.parameters import DemoWorldParameters
 from uflux_kedro.ensemble import EnsembleParameters, Member
 from uflux_kedro.uncertainty.closed_loop import (
@@ -49,7 +50,9 @@ def read_settings(options: argparse.Namespace) -> Settings:
     loader = OmegaConfigLoader(str(PROJECT / "conf"), env="base", **CONFIG_LOADER_ARGS)
     blocks = loader["parameters"]
     parameters = UncertaintyParameters.model_validate(blocks["uncertainty"])
-    update = {"network": options.sites}
+    # A list that was named is to be there; without the default one the real network is left out.
+    named = options.sites != PROJECT / SITES
+    update = {"network": options.sites if named or options.sites.is_file() else None}
     if options.resolution:
         update["resolution"] = options.resolution
     loop = parameters.closed_loop.model_copy(update=update)

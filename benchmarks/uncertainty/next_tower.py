@@ -13,10 +13,15 @@ from benchmarks.table import line
 from benchmarks.uncertainty.closed_loop import read_settings
 from uflux_kedro.ensemble import Member
 from uflux_kedro.products.prediction import predict_cube
-from uflux_kedro.readers.towers.sites import read_sites
 from uflux_kedro.uncertainty.closed_loop import fit_flux, fit_members
 from uflux_kedro.uncertainty.known_world import KnownWorld, know_world
-from uflux_kedro.uncertainty.networks import Kind, draw_cells, nearest_cells, vegetated_cells
+from uflux_kedro.uncertainty.networks import (
+    Kind,
+    draw_cells,
+    nearest_cells,
+    read_network,
+    vegetated_cells,
+)
 from uflux_kedro.uncertainty.next_tower import learn_error, next_towers
 from uflux_kedro.uncertainty.parameters import UncertaintyParameters
 
@@ -37,7 +42,7 @@ def print_table(options: argparse.Namespace) -> None:
     settings = read_settings(options)
     members = [m for m in settings.members if m.flux == FLUX]
     known = know_world(settings.world, [p for m in members for p in m.predictors])
-    places = read_sites(options.sites)
+    places = read_network(options.sites)
     falls: list[tuple[str, str, int, float]] = []
     for kind in KINDS:
         for draw in range(DRAWS):

@@ -41,6 +41,12 @@ RUN_FACTS = "UFLUX_RUN_FACTS"
 ENVIRONMENT_TAG = "uflux.environment"
 """Tag of an MLflow run with the environment of its ``kedro run``."""
 
+
+def in_project(path: str) -> str:
+    """Return a path of the configuration: a relative one starts in the project's folder."""
+    return str(PROJECT_PATH / path)
+
+
 _from_hook: dict[str, Any] | None = None
 
 

@@ -112,11 +112,17 @@ class RequestHooks:
         """Check tags and namespaces, that raw data exist, and that stored tables are of this version."""
         from kedro.framework.project import pipelines
 
-        from uflux_kedro.configuration import PROJECT_PATH
-        from uflux_kedro.request import check_filters, check_named_files, check_raw_data
+        from uflux_kedro.configuration import PROJECT_PATH, project_parameters
+        from uflux_kedro.request import (
+            check_filters,
+            check_named_files,
+            check_raw_data,
+            check_step,
+        )
         from uflux_kedro.stored_tables import check_stored_tables
 
         names = run_params.get("pipeline_names") or ["__default__"]
+        check_step(names, project_parameters())
         options = {name: run_params.get(name) or () for name in ("tags", "namespaces")}
         check_filters(options, names_of([pipelines[name] for name in names]))
         read = {name: catalog.get(name) for name in pipeline.inputs()}

@@ -11,7 +11,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from uflux_kedro.configuration import PROJECT_PATH, project_parameters
+from uflux_kedro.configuration import PROJECT_PATH, in_project, project_parameters
 from uflux_kedro.ensemble import EnsembleParameters, Member
 from uflux_kedro.errors import ConfigurationError
 
@@ -52,6 +52,9 @@ def _served(members: tuple[Member, ...], path: Path, parameters: str) -> tuple[M
         return members  # the catalog reports a wrong path when the run reads it
     blocks = json.loads(parameters)
     towers = TowerParameters.model_validate(blocks["towers"])
+    if towers.vegetation_path:
+        vegetation = in_project(towers.vegetation_path)
+        towers = towers.model_copy(update={"vegetation_path": vegetation})
     carry_over = FeatureParameters.model_validate(blocks["features"]).carry_over
     offered = offered_by_table(files, towers, carry_over)
     members = tuple(_with_offered(member, offered) for member in members)

@@ -17,11 +17,15 @@ from typing import Any, get_args
 from pydantic import ValidationError
 
 from uflux_kedro.blocks import BLOCKS, model_of
+from uflux_kedro.downloads.parameters import EARTH_ENGINE_KINDS
 from uflux_kedro.ensemble import EnsembleParameters, Member
 from uflux_kedro.errors import ConfigurationError
 from uflux_kedro.gridding.grids import GRID_KINDS
 from uflux_kedro.models.registry import MODELS
 from uflux_kedro.schemas import Parameters
+
+_OF_MONTHS = ("next_tower",)
+"""Pipelines that read the monthly drivers of the grid."""
 
 _REFERENCE = re.compile(r"\$\{(?:runtime_params:)?([A-Za-z_]\w*)")
 
@@ -160,6 +164,25 @@ def check_parameters(parameters: Mapping[str, Any], referenced: Iterable[str] = 
         _check_members(EnsembleParameters.model_validate(parameters["ensemble"]))
 
 
+def check_step(pipelines: Iterable[str], parameters: Mapping[str, Any]) -> None:
+    """Refuse pipelines that read monthly drivers, where members learn from other steps and none are made.
+
+    Args:
+        pipelines: Pipelines that are asked for.
+        parameters: Parameters of the run.
+
+    Raises:
+        ConfigurationError: Naming the pipeline and the setting.
+    """
+    resolution = (parameters.get("towers") or {}).get("resolution", "MM")
+    for name in pipelines:
+        if name in _OF_MONTHS and resolution != "MM":
+            raise ConfigurationError(
+                f"--pipelines {name}: expected towers.resolution MM, since it compares places by the "
+                f"months of their drivers; found {resolution}, whose members know other conditions"
+            )
+
+
 def check_raw_data(datasets: Mapping[str, Any]) -> None:
     """Refuse a run whose raw files are missing.
 
@@ -208,7 +231,8 @@ def _check_block(block: str, value: Any, known: list[str]) -> None:
 
 def _explain(block: str, error: dict[str, Any], known: list[str]) -> str:
     """One line of what is wrong with one parameter."""
-    named = [str(part) for part in error["loc"] if str(part) not in GRID_KINDS]
+    kinds = (*GRID_KINDS, *EARTH_ENGINE_KINDS)
+    named = [str(part) for part in error["loc"] if str(part) not in kinds]
     path = ".".join([block, *named])
     if error["type"] == "extra_forbidden":
         return f"{path}: there is no such parameter; {nearest_parameter(path, known)}"

@@ -76,6 +76,15 @@ def test_quality_falls_with_the_length_of_the_gap(record, fitted):
     assert longer["untested"][0] == pytest.approx(((days > 15) & (expected > 0)).mean(), abs=0.1)
 
 
+def test_a_year_with_a_summer_alone_is_untested(record):
+    """Though hidden records at the ends of its gaps lie in long ones."""
+    table = record[0].copy()
+    table.loc[table.index[: 25 * 48], "NEE"] = np.nan
+    filler, _ = nee_only(table, method="mds")
+    assert filler.hidden(table.index)["days"].max() > 25
+    assert filler.sums("YY")["untested"][0] == pytest.approx(25 / 60, abs=0.03)
+
+
 def test_nights_that_nobody_measured_are_poor(record):
     """What the day says of the night is not worth more."""
     table = record[0].iloc[: 36 * 48]

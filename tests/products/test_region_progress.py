@@ -24,16 +24,16 @@ def lines_of(monkeypatch, caplog, times, *, missing, threads=2):
 
 def test_an_estimate_leaves_out_how_long_the_start_took(monkeypatch, caplog):
     # Two threads start for 20 s; then a region is finished every second.
-    [line] = lines_of(monkeypatch, caplog, [20, 20, *range(21, 27)], missing=100)
-    assert "GPP: 100 regions at the rate of the first 6: 2.0 min on 2 threads" in line
+    [line] = lines_of(monkeypatch, caplog, [20, 20, *range(21, 32)], missing=100)
+    assert "GPP: 100 regions at the rate of the first 12: 2.0 min on 2 threads" in line
     memory = float(line.split(", ")[-1].split(" GB")[0])
     assert memory > 2, "of both processes"
 
 
 def test_few_seconds_are_not_enough_for_an_estimate(monkeypatch, caplog):
-    quick = [1, 1, *(1 + i / 10 for i in range(1, 60))]
+    quick = [1, 1, *(1 + i / 10 for i in range(1, 120))]
     [line] = lines_of(monkeypatch, caplog, quick, missing=1000)
-    assert "at the rate of the first 42: 1.7 min" in line
+    assert "at the rate of the first 102: 1.7 min" in line
 
 
 def test_short_work_is_not_told_of(monkeypatch, caplog):
@@ -41,10 +41,10 @@ def test_short_work_is_not_told_of(monkeypatch, caplog):
 
 
 def test_progress_is_told_by_the_minute(monkeypatch, caplog):
-    first, second, third = lines_of(monkeypatch, caplog, range(1, 130), missing=200, threads=1)
-    assert "at the rate of the first 5: 3.3 min on 1 threads" in first
-    assert second == "GPP: 65 of 200 regions, about 2.2 min left"
-    assert third == "GPP: 125 of 200 regions, about 1.2 min left"
+    first, second, third = lines_of(monkeypatch, caplog, range(1, 140), missing=200, threads=1)
+    assert "at the rate of the first 11: 3.3 min on 1 threads" in first
+    assert second == "GPP: 71 of 200 regions, about 2.1 min left"
+    assert third == "GPP: 131 of 200 regions, about 1.1 min left"
 
 
 @pytest.mark.parametrize("missing", [0, 1])

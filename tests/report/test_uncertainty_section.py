@@ -44,7 +44,7 @@ CARBON = pd.DataFrame(
      "high": 0.008, "median_site_NSE": 0.6, "median_site_NSE_closed": 0.61, "coverage": 0.9}
 )  # fmt: skip
 LOOP = pd.DataFrame(
-    {"network": "random", "towers": 40, "flux": "GPP", "by": ["land", "IGBP"], "group": ["all", "EBF"],
+    {"network": ["real", "random"], "towers": 40, "flux": "GPP", "by": ["land", "IGBP"], "group": ["all", "EBF"],
      "RMSE": 1.25, "bias": -0.1, "coverage": 0.89, "width": 4.0, "completeness": 0.5}
 )  # fmt: skip
 SUMS = pd.DataFrame(
@@ -93,7 +93,7 @@ def test_the_page_shows_every_part_with_its_figures_once():
     words = outline.words
     assert "An interval of 90% is to contain 90% of the values" in words
     assert "138 0.91 0.887 to 0.93 8.10 10.20 0.21" in words
-    assert "random 40 GPP" in words
+    assert "real 40 GPP" in words
     assert "GPP learnt spread 138 0.51 0.4 to 0.6 0.30 0.40" in words
     assert "GPP 138 0.750 0.753" in words
     assert "GPP 61 300 0.89 0.85 to 0.93 0.75 0.98" in words
@@ -127,6 +127,14 @@ def test_a_missing_part_is_named_with_the_way_to_get_it(part):
     # A learning curve gives two tables.
     assert len(section.tables) == len(whole.tables) - (2 if part == "learning" else 1)
     assert note in rendered(section).words
+
+
+def test_maps_of_drawn_networks_alone_say_how_to_have_the_real_one():
+    for closed_loop in (LOOP.assign(network="random"), None):
+        section = uncertainty_section(0.9, **(PARTS | {"closed_loop": closed_loop}))
+        (note,) = [note for note in section.notes if "real network" in note]
+        assert "uncertainty.closed_loop.network" in note
+        assert "Shuttle" in note
 
 
 def test_totals_without_intervals_and_tables_without_rows_are_missing_parts():

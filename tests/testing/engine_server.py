@@ -20,6 +20,9 @@ from rasterio.transform import Affine
 
 from tests.testing.servers import FakeService, Handler
 
+PIXEL = 1 / 240
+"""Edge of the pixels of values at a point, degrees."""
+
 
 @dataclass(frozen=True)
 class Image:
@@ -30,12 +33,14 @@ class Image:
         extent: West, south, east, north in metres.
         at: Function of band, x and y that gives numbers, masked where there are none.
         bands: Numbers on the grid that is asked for.
+        names: Bands that the image has.
     """
 
     time: datetime
     extent: tuple[float, float, float, float]
     at: Callable[[str, np.ndarray, np.ndarray], np.ma.MaskedArray]
     bands: dict[str, np.ma.MaskedArray] = field(default_factory=dict)
+    names: tuple[str, ...] = ("B02", "B04", "B08", "SCL")
 
 
 class RefusalError(Exception):
@@ -47,7 +52,8 @@ class EarthEngine(FakeService):
 
     Attributes:
         images: Collection -> its images.
-        made: Changes the bytes of an answer.
+        made: Changes the bytes of an image.
+        listed: Changes the rows of values at a point.
         expressions: What was asked for, in order.
     """
 
@@ -57,6 +63,7 @@ class EarthEngine(FakeService):
         self.token = "token-of-a-user"
         self.project = "my-project"
         self.made: Callable[[bytes], bytes] = lambda data: data
+        self.listed: Callable[[list[Any]], Any] = lambda rows: rows
         self.expressions: list[dict[str, Any]] = []
 
     @property
@@ -88,7 +95,10 @@ class EarthEngine(FakeService):
 
     def _compute(self, handler: Handler, asked: dict[str, Any]) -> None:
         if "grid" not in asked:
-            return handler.say(200, {"result": _Evaluation(self, asked["expression"]).result()})
+            result = _Evaluation(self, asked["expression"]).result()
+            if "getRegion" in json.dumps(asked):
+                result = self.listed(result)
+            return handler.say(200, {"result": result})
         grid = asked["grid"]
         assert asked["fileFormat"] == "GEO_TIFF"
         width, height = (grid["dimensions"][name] for name in ("width", "height"))
@@ -143,7 +153,13 @@ class _Evaluation:
         if kind == "functionDefinitionValue":
             (name,) = what["argumentNames"]
             return lambda x: self.value(self.graph[what["body"]], {**scope, name: x})
+        if kind == "arrayValue":
+            return [self.value(item, scope) for item in what["values"]]
         assert kind == "functionInvocationValue", kind
+        if what["functionName"] == "ImageCollection.getRegion":
+            # The images are computed at the middle of the pixel in which the point is.
+            x, y = self.value(what["arguments"]["geometry"], scope)
+            self.places = tuple(np.array([(np.floor(v / PIXEL) + 0.5) * PIXEL]) for v in (x, y))
         arguments = {k: self.value(v, scope) for k, v in what["arguments"].items()}
         return self.call(what["functionName"], arguments)
 
@@ -155,12 +171,30 @@ class _Evaluation:
         if name == "AggregateFeatureCollection.array":
             assert given["property"] == "system:time_start"
             return [image.time.timestamp() * 1000 for image in given["collection"]]
+        if name == "ImageCollection.getRegion":
+            return self.region(given["collection"], given["crs"])
         return _FUNCTIONS[name](**given)
+
+    def region(self, images: list[Image], crs: str) -> list[list[Any]]:
+        """Return a header and a row for each image, of the collection's own grid."""
+        assert crs == "the grid of the image", "else the service would resample to EPSG:4326"
+        if not images:
+            raise RefusalError("ImageCollection.getRegion: No bands in collection.")
+        names = [*images[0].bands]
+        if len(images) * len(names) > 1048576:
+            raise RefusalError("ImageCollection.getRegion: Too many values.")
+        x, y = (float(v[0]) for v in self.places)
+        rows: list[list[Any]] = [["id", "longitude", "latitude", "time", *names]]
+        for image in images:
+            values = [v[0].item() if v.count() else None for v in image.bands.values()]
+            stamp = int(image.time.timestamp() * 1000)
+            rows.append([f"{image.time:%Y_%m_%d}", x, y, stamp, *values])
+        return rows
 
     def on_grid(self, image: Image) -> Image:
         if self.places is None:
             return image
-        bands = {b: image.at(b, *self.places) for b in ("B02", "B04", "B08", "SCL")}
+        bands = {b: image.at(b, *self.places) for b in image.names}
         return replace(image, bands=bands)
 
 
@@ -210,6 +244,12 @@ def _mode(stack: np.ma.MaskedArray) -> np.ma.MaskedArray:
     return np.ma.masked_array(counts.argmax(axis=0), counts.sum(axis=0) == 0)
 
 
+def _first(collection: list[Image]) -> Image:
+    if not collection:
+        raise RefusalError("Image.select: Parameter 'input' is required and may not be null.")
+    return collection[0]
+
+
 def _within(rightField: str, leftValue: tuple[datetime, datetime]) -> Any:
     assert rightField == "system:time_start"
     return lambda image: leftValue[0] <= image.time < leftValue[1]
@@ -235,10 +275,13 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "Filter.dateRangeContains": _within,
     "Filter.intersects": _intersects,
     "Feature": lambda geometry: geometry,
+    "GeometryConstructors.Point": lambda coordinates: coordinates,
     "GeometryConstructors.Rectangle": lambda **given: given,
     "Projection": lambda crs: crs,
+    "Collection.first": _first,
     "Collection.filter": lambda collection, filter: [i for i in collection if filter(i)],
     "Collection.map": lambda collection, baseAlgorithm: [baseAlgorithm(i) for i in collection],
+    "Image.projection": lambda image: "the grid of the image",
     "Image.constant": lambda value: value,
     "Image.select": _select,
     "Image.remap": _remap,

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from uflux_kedro.demo_world import DemoWorldParameters
 from uflux_kedro.demo_world.towers import make_towers, site_table, towers_at
 from uflux_kedro.ensemble import EnsembleParameters, Member
-from uflux_kedro.errors import ConfigurationError
+from uflux_kedro.errors import ConfigurationError, InputError
 from uflux_kedro.pipelines.closed_loop.nodes import draw_closed_loop, map_drawn_networks
 from uflux_kedro.pipelines.next_tower.nodes import choose_places, draw_next_tower
 from uflux_kedro.uncertainty.closed_loop import (
@@ -27,7 +27,13 @@ from uflux_kedro.uncertainty.closed_loop import (
     world_of_loop,
 )
 from uflux_kedro.uncertainty.known_world import know_world
-from uflux_kedro.uncertainty.networks import TROPICS, draw_cells, nearest_cells, vegetated_cells
+from uflux_kedro.uncertainty.networks import (
+    TROPICS,
+    draw_cells,
+    nearest_cells,
+    read_network,
+    vegetated_cells,
+)
 from uflux_kedro.uncertainty.parameters import UncertaintyParameters
 from uflux_kedro.uncertainty.sums import fit_sum_errors
 from uflux_kedro.validation.parameters import TrainingParameters
@@ -64,6 +70,11 @@ def known():
 @pytest.fixture(scope="module")
 def found(known):
     return close_loop(known, MEMBERS, SETTINGS)
+
+
+def with_loop(**update):
+    loop = SETTINGS.closed_loop.model_copy(update=update)
+    return SETTINGS.model_copy(update={"closed_loop": loop})
 
 
 # Towers in given cells
@@ -140,6 +151,53 @@ def test_a_real_network_draws_among_its_places(known):
     assert sorted(cells) == sorted(nearest_cells(known.world, places))
     with pytest.raises(ConfigurationError, match="real network of 4"):
         draw_cells(known.world, "real", 4, seed=1, places=places)
+
+
+SNAPSHOT = pd.DataFrame(
+    {
+        "data_hub": "AmeriFlux",
+        "site_id": ["XX-Aaa", "XX-Bbb", "XX-Aaa", "XX-Ccc", "XX-Ddd"],
+        "location_lat": [50.0, -3.0, 50.0, 0.0, 12.0],
+        "location_long": [10.0, -60.0, 10.0, 0.0, 20.0],
+        "igbp": ["GRA", "EBF", "GRA", "CRO", "UNK"],
+        "fluxnet_product_name": [
+            "AMF_1.zip",
+            "AMF_2.zip",
+            "ICOSETC_1.zip",
+            "AMF_3.zip",
+            "AMF_4.zip",
+        ],
+    }
+)
+
+
+def test_a_network_is_read_from_a_snapshot_or_from_a_table_of_sites(tmp_path):
+    path = tmp_path / "towers.csv"
+    SNAPSHOT.to_csv(path, index=False)
+    snapshot = read_network(path)
+    # A tower of two networks counts once; one without place or class cannot be moved to a cell.
+    assert snapshot["site_id"].tolist() == ["XX-Aaa", "XX-Bbb"]
+    names = {"site_id": "site", "location_lat": "lat", "location_long": "lon"}
+    SNAPSHOT.head(2).rename(columns=names)[[*names.values(), "igbp"]].to_csv(path, index=False)
+    pd.testing.assert_frame_equal(read_network(path), snapshot)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (None, "list of sites.*no file.*uncertainty.closed_loop.network"),
+        (lambda t: t.head(1), "two towers.*found 1"),
+        (lambda t: t.assign(location_lat=95.0), "latitude.*-90 to 90"),
+        (lambda t: t.drop(columns=["igbp", "data_hub"]), "IGBP: expected these columns"),
+    ],
+    ids=["no file", "one tower", "no such latitude", "no classes"],
+)
+def test_a_list_of_sites_that_is_none_is_refused(tmp_path, spoil, says):
+    path = tmp_path / "towers.csv"
+    if spoil is not None:
+        spoil(SNAPSHOT).to_csv(path, index=False)
+    with pytest.raises(InputError, match=f"towers.csv.*{says}"):
+        read_network(path)
 
 
 # The world as the chain sees it
@@ -244,14 +302,28 @@ def test_intervals_hold_the_fluxes_of_towers_and_cells(found):
 
 
 def test_without_a_list_of_sites_the_real_network_is_left_out_with_a_word(known, caplog):
-    loop = SETTINGS.closed_loop.model_copy(update={"kinds": ("real",)})
-    alone = SETTINGS.model_copy(update={"closed_loop": loop})
     with (
         caplog.at_level(logging.WARNING),
         pytest.raises(ConfigurationError, match=r"^uncertainty\.closed_loop\.kinds: real draws"),
     ):
-        close_loop(known, MEMBERS, alone)
+        close_loop(known, MEMBERS, with_loop(kinds=("real",)))
     assert "real network is left out" in caplog.text
+
+
+def test_a_list_of_sites_that_is_not_there_ends_the_loop_before_anything_is_drawn(known, tmp_path):
+    lost = with_loop(kinds=("random", "real"), network=tmp_path / "towers.csv")
+    with pytest.raises(InputError, match="no file"):
+        close_loop(known, MEMBERS, lost)
+
+
+def test_sizes_beyond_the_real_network_mean_the_whole_of_it(known, tmp_path):
+    path = tmp_path / "towers.csv"
+    lines = [f"XX-{n:03d},{50 - 2 * n},{10 + 3 * n},GRA" for n in range(12)]
+    path.write_text("\n".join(["site,lat,lon,igbp", *lines]))
+    real = with_loop(kinds=("real",), sizes=(8, 20, 30), network=path)
+    found = close_loop(known, MEMBERS[:1], real)
+    assert found.on_map["towers"].unique().tolist() == [8, 12]
+    assert found.on_map["network"].unique().tolist() == ["real"]
 
 
 def test_a_flux_without_members_is_refused():

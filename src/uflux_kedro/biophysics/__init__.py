@@ -49,6 +49,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "vpd_from_dewpoint",
             "vpd_from_specific_humidity",
         ],
-        "vegetation_indices": ["evi", "evi2", "kndvi", "ndvi", "nirv"],
+        "vegetation_indices": ["evi", "evi2", "kndvi", "lswi", "ndvi", "nirv"],
     },
 )

@@ -92,5 +92,21 @@ def evi2(NIR: Any, RED: Any) -> Any:
     return _ratio(2.5 * (NIR - RED), NIR + 2.4 * RED + 1.0)
 
 
+@formula
+def lswi(NIR: Any, SWIR: Any) -> Any:
+    """Return the land surface water index, (NIR - SWIR) / (NIR + SWIR).
+
+    Source: Xiao et al. (2004), doi 10.1016/j.rse.2003.11.008.
+
+    Args:
+        NIR: Near-infrared reflectance.
+        SWIR: Shortwave-infrared reflectance at 1.6 um; shapes broadcast.
+
+    Returns:
+        Index in -1..1; NaN where the sum of the reflectances is not positive.
+    """
+    return np.clip(_ratio(NIR - SWIR, NIR + SWIR), -1.0, 1.0)
+
+
 def _ratio(numerator: Any, denominator: Any) -> Any:
     return numerator / xr.where(denominator > 0, denominator, np.nan)

@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
 from uflux_kedro.downloads.addresses import require_encryption
+from uflux_kedro.downloads.earth_engine_client import Http, client_errors
 from uflux_kedro.downloads.earth_engine_images import image_of, images_of, request_of
-from uflux_kedro.downloads.parameters import EarthEngineImages
+from uflux_kedro.downloads.earth_engine_points import Points
+from uflux_kedro.downloads.parameters import EarthEngineImages, EarthEnginePoints
 from uflux_kedro.downloads.partial import Partial
 from uflux_kedro.downloads.remote import RemoteFile, checksum
 from uflux_kedro.downloads.session import Patience, Session
@@ -33,15 +34,9 @@ _LONGEST_COMPUTATION = 330.0
 _TRIES = 3
 """Attempts for a tile if the response is not an image on its grid."""
 
-_HINT = (
-    "Check that the project is registered for Earth Engine and that you have access to it and to the"
-    " collection; see"
-    " https://developers.google.com/earth-engine/guides/access"
-)
-
 
 class EarthEngineFetcher:
-    """Fetcher of image collections, by period and band.
+    """Fetcher of image collections: on a grid, by period and band, or at towers.
 
     Args:
         url: Address of the service.
@@ -69,6 +64,7 @@ class EarthEngineFetcher:
         self._session = Session(patience, methods=("GET", "POST"))
         self._tile = tile
         self._project = ""
+        self._points = Points()
 
     @cached_property
     def _package(self) -> Any:
@@ -100,22 +96,25 @@ class EarthEngineFetcher:
         if project != self._project:
             credentials = self._credentials
             ee.data.setMaxRetries(0)  # our session retries
-            with _client_errors(f"Earth Engine, project {project}"):
+            with client_errors(f"Earth Engine, project {project}"):
                 ee.Initialize(
-                    credentials, url=self._url, project=project, http_transport=_Http(self._session)
+                    credentials, url=self._url, project=project, http_transport=Http(self._session)
                 )
             self._project = project
         return ee
 
-    def plan(self, order: EarthEngineImages) -> list[RemoteFile]:
-        """List one GeoTIFF per band and period that has images.
+    def plan(self, order: EarthEngineImages | EarthEnginePoints) -> list[RemoteFile]:
+        """List one GeoTIFF per band and period that has images, or one table per tower.
 
         Raises:
             ConfigurationError: If a package or the user's credentials are missing.
             InputError: If the service reports an error, or the collection has no image there.
         """
         ee = self._client(order.project)
-        with _client_errors(f"Earth Engine, {order.collection}"):
+        if isinstance(order, EarthEnginePoints):
+            url = f"{self._url}/v1/projects/{order.project}/value:compute"
+            return self._points.plan(ee, order, url)
+        with client_errors(f"Earth Engine, {order.collection}"):
             stamps = images_of(ee, request_of(order)).aggregate_array("system:time_start").getInfo()
         days = {datetime.fromtimestamp(stamp / 1000, UTC).date() for stamp in stamps}
         if order.step == "month":
@@ -143,13 +142,15 @@ class EarthEngineFetcher:
         ]
 
     def fetch(self, file: RemoteFile, partial: Partial) -> RemoteFile:
-        """Request the tiles of one file and write them to ``partial`` as one GeoTIFF."""
+        """Request the tiles of one file and write them to ``partial`` as one GeoTIFF, or a tower's table."""
         import rasterio
         from rasterio.transform import Affine
 
         request = file.origin["request"]
         ee = self._client(file.url.split("/")[-2])
-        with _client_errors(f"Earth Engine, {file.name}"):
+        if "site_id" in request:
+            return self._points.fetch(ee, file, partial)
+        with client_errors(f"Earth Engine, {file.name}"):
             image = image_of(ee, request)
         grid = request["grid"]
         side, north = grid["resolution"], grid["north"]
@@ -196,7 +197,7 @@ class EarthEngineFetcher:
             },
         }
         for left in reversed(range(_TRIES)):
-            with _client_errors(f"Earth Engine, {file.name}"):
+            with client_errors(f"Earth Engine, {file.name}"):
                 response = ee.data.computePixels(query)
             values, fault = _decode(response, (window.height, window.width), _dtype(request))
             if fault is None:
@@ -235,38 +236,3 @@ def _decode(response: bytes, shape: tuple[int, int], dtype: str) -> tuple[Any, s
             return raster.read(1), None
     except (RasterioError, ValueError) as error:
         return None, f"{len(response)} bytes, {type(error).__name__}: {error}"
-
-
-@contextmanager
-def _client_errors(where: str) -> Iterator[None]:
-    """Turn exceptions of the client into an ``InputError`` that names the request."""
-    from ee import EEException
-    from google.auth.exceptions import GoogleAuthError
-    from googleapiclient.errors import Error
-
-    try:
-        yield
-    except (EEException, GoogleAuthError, Error) as error:
-        found = " ".join(str(error).split())
-        raise InputError(where, None, expected="a response", found=found, hint=_HINT) from error
-
-
-class _Http:
-    """Transport of the client: the interface of httplib2 on top of our session."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-
-    def request(
-        self,
-        uri: str,
-        method: str = "GET",
-        body: Any = None,
-        headers: dict[str, str] | None = None,
-        **_: Any,
-    ) -> tuple[Any, bytes]:
-        import httplib2
-
-        response = self._session.exchange(method, uri, body, headers)
-        head = httplib2.Response(dict(response.headers) | {"status": str(response.status_code)})
-        return head, response.content

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
     AfterValidator,
+    Discriminator,
     Field,
     PositiveInt,
     StringConstraints,
+    Tag,
     field_validator,
     model_validator,
 )
@@ -174,6 +176,70 @@ class EarthEngineImages(_Order):
         return self
 
 
+MCD43A4_BANDS = tuple(
+    f"{kind}_Band{n}"
+    for kind in ("Nadir_Reflectance", "BRDF_Albedo_Band_Mandatory_Quality")
+    for n in (1, 2, 3, 6)
+)
+"""Bands of MCD43A4 that the reader of vegetation at towers uses: red, near infrared, blue, shortwave
+infrared, and their quality."""
+
+
+class EarthEnginePoints(_Order):
+    """Values of a collection of Google Earth Engine at towers.
+
+    Each tower is one table, so that an interrupted run keeps the finished ones.
+    """
+
+    folder: Folder = "vegetation"
+    """Folder of the tables, below that of the raw data; ``vegetation_path`` of a run names it."""
+
+    project: Annotated[str, StringConstraints(min_length=1)]
+    """Google Cloud project that is registered for Earth Engine."""
+
+    towers: Annotated[str, StringConstraints(min_length=1)]
+    """Site table, or snapshot of the FLUXNET Shuttle; a relative path starts in the project's folder."""
+
+    sites: tuple[str, ...] = ()
+    """Towers, such as ``US-Ha1``; all by default."""
+
+    collection: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_./-]+$")] = (
+        "MODIS/061/MCD43A4"
+    )
+    """Id of the collection."""
+
+    bands: Annotated[tuple[Word, ...], Field(min_length=1)] = MCD43A4_BANDS
+    """Bands to download, those of quality included."""
+
+    first: date
+    """First day."""
+
+    last: date
+    """Last day, included. Order past days only: a later image would not be noticed."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> EarthEnginePoints:
+        if self.last < self.first:
+            raise ValueError(f"last = {self.last}: expected first = {self.first} or later")
+        return self
+
+
+EARTH_ENGINE_KINDS = ("on a grid", "at towers")
+
+
+def _kind_of(order: Any) -> str:
+    at_towers = "towers" in order if isinstance(order, dict) else hasattr(order, "towers")
+    return EARTH_ENGINE_KINDS[at_towers]
+
+
+EarthEngineOrder = Annotated[
+    Annotated[EarthEngineImages, Tag(EARTH_ENGINE_KINDS[0])]
+    | Annotated[EarthEnginePoints, Tag(EARTH_ENGINE_KINDS[1])],
+    Discriminator(_kind_of),
+]
+"""Images on a grid, or, with the key ``towers``, values at towers."""
+
+
 class FluxnetProducts(_Order):
     """Archives of towers from the data hubs of FLUXNET, as a snapshot of the FLUXNET Shuttle lists them."""
 
@@ -220,8 +286,8 @@ class DownloadParameters(Parameters):
     climate_data_store: tuple[ClimateDataStoreYears, ...] = ()
     """Years of ERA5, each order with its folder."""
 
-    earth_engine: tuple[EarthEngineImages, ...] = ()
-    """Images of Google Earth Engine, each order with its folder."""
+    earth_engine: tuple[EarthEngineOrder, ...] = ()
+    """Images of Google Earth Engine on a grid or values at towers, each order with its folder."""
 
     fluxnet: tuple[FluxnetProducts, ...] = ()
     """Archives of FLUXNET's towers, each order with its folder."""

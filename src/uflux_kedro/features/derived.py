@@ -112,8 +112,9 @@ def offered_by_table(
         InputError: If no file is of towers, a file is damaged, or a table has no column for a key.
     """
     from uflux_kedro.readers.towers.offered import offered_columns
+    from uflux_kedro.readers.towers.vegetation.join import offered_vegetation
 
-    offered = offered_columns(path, parameters)
+    offered = offered_columns(path, parameters) | offered_vegetation(parameters)
     for prefix in {parse_predictor(name)[0] for name in offered} - {""}:
         for variable, needs, _ in _derivations():
             if all(f"{prefix}_{n}" in offered or (n == CO2 and CO2 in offered) for n in needs):

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from uflux_kedro.errors import ConfigurationError, InputError
-from uflux_kedro.gapfilling.held_out import classes_of_gaps
+from uflux_kedro.gapfilling.held_out import classes_of_gaps, longest_hidden
 from uflux_kedro.gapfilling.one_flux import FluxFiller, Record, fill_flux, fit_flux
 from uflux_kedro.gapfilling.parameters import LEAST_OF_PART, Method
 from uflux_kedro.gapfilling.predictors import WEATHER, joined_driver, place_of, predictors_of
@@ -99,6 +99,7 @@ class GapFiller:
         self.fillers: dict[str, FluxFiller] = {}
         self._unseen: dict[str, NDArray[np.bool_]] = {}
         self._untested: dict[str, NDArray[np.bool_]] = {}
+        self._longest = 0.0
         self.filled: pd.DataFrame | None = None
 
     def fit(self, table: pd.DataFrame) -> Self:
@@ -112,6 +113,8 @@ class GapFiller:
                 has enough measured records.
         """
         steps_a_day = steps_of(table)
+        # Hidden records beside a gap of the record's own lie in a longer one, but at its end.
+        self._longest = longest_hidden(len(table), steps_a_day)
         self.fillers = {}
         for flux in self.fluxes:
             if _measured(table, flux) >= _LEAST_RECORDS:
@@ -164,9 +167,7 @@ class GapFiller:
             )
             measured = np.isfinite(record.flux)
             unseen = self._unseen[flux][record.day.astype(int)]
-            self._untested[flux] = ~measured & (
-                unseen | (one["days"] > filler.longest()).to_numpy()
-            )
+            self._untested[flux] = ~measured & (unseen | (one["days"] > self._longest).to_numpy())
             columns |= {
                 f"{flux}_F": one["value"].to_numpy(),
                 f"{flux}_F_QC": _quality(one, measured, self.method, unseen),

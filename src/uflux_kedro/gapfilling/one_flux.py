@@ -82,10 +82,6 @@ class FluxFiller:
     correlation: Correlation
     rows: pd.DataFrame
 
-    def longest(self) -> float:
-        """Return the length of the longest gap whose errors are known, days."""
-        return float(self.rows["days"].max())
-
 
 def fit_flux(record: Record, method: Method, *, level: float, seed: int, n_jobs: int) -> FluxFiller:
     """Fit the filler of a flux on its measured records.

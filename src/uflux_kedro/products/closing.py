@@ -36,6 +36,7 @@ from uflux_kedro.products.regions import (
     write_region,
 )
 from uflux_kedro.products.store import CHECKSUM, FINISHED, STATUS, ProductStore
+from uflux_kedro.products.zarr_writes import with_direct_writes
 
 logger = logging.getLogger(__name__)
 
@@ -92,7 +93,13 @@ class _Work:
     @cached_property
     def closed(self) -> dict[str, dict[str, Any]]:
         """The targets' arrays by flux and field."""
-        return {f: self._arrays(f, store.group()) for f, store in self.targets.items()}
+        return {
+            flux: {
+                name: with_direct_writes(array, store.url)
+                for name, array in self._arrays(flux, store.group()).items()
+            }
+            for flux, store in self.targets.items()
+        }
 
     def _arrays(self, flux: str, group: Any) -> dict[str, Any]:
         return {field.name: group[field.name] for field in self.fields[flux]}

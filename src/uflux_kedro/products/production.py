@@ -61,6 +61,7 @@ from uflux_kedro.products.regions import (
     write_region,
 )
 from uflux_kedro.products.store import ProductStore
+from uflux_kedro.products.zarr_writes import with_direct_writes
 from uflux_kedro.simulated import mark_of
 
 if TYPE_CHECKING:
@@ -88,7 +89,8 @@ class _Work:
     def arrays(self) -> dict[str, Any]:
         """The product's arrays by field, opened once per worker."""
         group = self.store.group()
-        return {field.name: group[field.name] for field in self.fields}
+        names = (field.name for field in self.fields)
+        return {name: with_direct_writes(group[name], self.store.url) for name in names}
 
 
 def produce(plan: Plan, store: ProductStore) -> Production:

@@ -16,7 +16,7 @@ _WORTH_TELLING = 30.0
 _ROUNDS = 3
 """Regions of each thread or worker that must be finished for an estimate."""
 
-_MEASURED = 4.0
+_MEASURED = 10.0
 """Seconds that the regions of an estimate must have taken, the first of each thread left out."""
 
 _EVERY = 60.0

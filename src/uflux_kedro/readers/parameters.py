@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, StringConstraints
 
 from uflux_kedro.origins import Collection
 from uflux_kedro.schemas import Parameters
@@ -81,6 +81,11 @@ class TowerParameters(Parameters):
     companions: bool = False
     """Whether to read the weather from reanalysis that archives of ONEFlux hold beside the fluxes, as
     the predictors ``ERA5_...`` at the tower: ERA5 since 1981, ERA-Interim in FLUXNET2015. Where the
+    predictors come from grids, these take precedence."""
+
+    vegetation_path: Annotated[str, StringConstraints(min_length=1)] | None = None
+    """A file or folder of tables of reflectance at towers by MODISTools, AppEEARS or Earth Engine, which
+    become the predictors ``MODIS_...``; a relative path starts in the project's folder. Where the
     predictors come from grids, these take precedence."""
 
     on_bad_tower: Literal["drop", "stop"] = "drop"

@@ -37,12 +37,18 @@ _TEXT = (
 _LARGE = 1000
 """From here on bounds are shown as integers."""
 
+_REAL = (
+    "set uncertainty.closed_loop.network to a list of sites, a snapshot of the FLUXNET Shuttle or any CSV "
+    "with name, latitude, longitude and IGBP class."
+)
 _COMMANDS = {
     "completeness": "Maps of completeness: kedro run with grids.",
     "sums": "Totals with intervals: kedro run with grids.",
     "targets": "Uncertainty of the towers: no tower of the table states its own.",
     "learning": "Learning curves: kedro run with four towers or more.",
-    "closed_loop": "Maps against a known truth: kedro run --pipelines closed_loop, then kedro run.",
+    "closed_loop": "Maps against a known truth: kedro run --pipelines closed_loop, then kedro run. To "
+    f"have the real network among those drawn, {_REAL}",
+    "real": f"The real network in maps against a known truth: {_REAL}",
     "next_tower": "Where to build the next tower: kedro run --pipelines next_tower, then kedro run.",
 }
 """Part of the section that may be missing -> what it is, and how to get it."""
@@ -104,6 +110,8 @@ def uncertainty_section(
         if given is not None and not (table := make(given)).empty
     }
     missing = set(made) - set(tables)
+    if "closed_loop" in tables and "real" not in set(tables["closed_loop"][1]["network"]):
+        missing.add("real")
     if "completeness_maps" not in figures:
         missing.add("completeness")
     elif not any(name.startswith("next_tower") for name in figures):

@@ -28,14 +28,19 @@ from uflux_kedro.errors import ConfigurationError
 from uflux_kedro.models.fitted import FittedMember, fit_member
 from uflux_kedro.models.registry import MODELS, make_model
 from uflux_kedro.products.prediction import predict_cube
-from uflux_kedro.readers.towers.sites import read_sites
 from uflux_kedro.statistics.aggregates import ALL_YEARS, INTERVAL_COLUMNS, aggregate
 from uflux_kedro.statistics.correlated import SumErrors
 from uflux_kedro.statistics.zones import AllCells, Bands
 from uflux_kedro.uncertainty.calibration import calibrate
 from uflux_kedro.uncertainty.fitted import FluxUncertainty
 from uflux_kedro.uncertainty.known_world import KnownWorld, know_world
-from uflux_kedro.uncertainty.networks import TROPICS, Kind, draw_cells, vegetated_cells
+from uflux_kedro.uncertainty.networks import (
+    TROPICS,
+    Kind,
+    draw_cells,
+    read_network,
+    vegetated_cells,
+)
 from uflux_kedro.uncertainty.parameters import ClosedLoopParameters, UncertaintyParameters
 from uflux_kedro.uncertainty.scores import interval_score, score_by_tower
 from uflux_kedro.uncertainty.space_of_towers import space_of_towers
@@ -123,8 +128,8 @@ def run_closed_loop(
     Args:
         members: Members of the ensemble of each flux; of their groups of predictors all are used.
         world: The world; resolution and years are those of ``parameters.closed_loop``.
-        parameters: The block ``uncertainty``. Without a file at ``closed_loop.network`` there is no
-            real network.
+        parameters: The block ``uncertainty``. With no ``closed_loop.network`` there is no real
+            network.
         n_jobs: Threads; -1 for all cores. It changes no result.
 
     Returns:
@@ -132,6 +137,7 @@ def run_closed_loop(
 
     Raises:
         ConfigurationError: If there is no member of any flux, or no network.
+        InputError: If ``closed_loop.network`` is no list of sites, before anything is drawn.
     """
     predictors = dict.fromkeys(p for m in _wanted(members, parameters) for p in m.predictors)
     known = know_world(world_of_loop(world, parameters.closed_loop), predictors)
@@ -208,7 +214,7 @@ def close_loop(
     if not on_map:
         raise ConfigurationError(
             f"uncertainty.closed_loop.kinds: {', '.join(settings.kinds) or 'none'} draws no network; "
-            "a real one needs uncertainty.closed_loop.network, with as many towers as one of sizes"
+            "a real one needs uncertainty.closed_loop.network"
         )
     return ClosedLoop(
         pd.concat(on_map, ignore_index=True)[list(MAP_COLUMNS)],
@@ -234,17 +240,18 @@ def _networks(
     settings = parameters.closed_loop
     places = None
     if "real" in settings.kinds:
-        if settings.network is not None and settings.network.is_file():
-            places = read_sites(settings.network)
+        if settings.network is None:
+            logger.warning(
+                "The real network is left out: uncertainty.closed_loop.network names no list of sites"
+            )
         else:
-            logger.warning("The real network is left out: no list of sites at %s", settings.network)
+            places = read_network(settings.network)
     for kind in settings.kinds:
-        if kind == "real" and places is None:
-            continue
-        for size in settings.sizes:
-            if kind == "real" and places is not None and size > len(places):
-                logger.warning("The real network has %d towers, not %d", len(places), size)
-                continue
+        sizes: Sequence[int] = settings.sizes
+        if kind == "real":
+            # Sizes beyond its own all mean the whole of it.
+            sizes = [] if places is None else [*dict.fromkeys(min(s, len(places)) for s in sizes)]
+        for size in sizes:
             cells = draw_cells(known.world, kind, size, seed=parameters.seed, places=places)
             yield kind, size, cells
 

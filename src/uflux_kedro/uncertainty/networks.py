@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
@@ -13,6 +14,10 @@ from uflux_kedro.demo_world.simulation import World
 from uflux_kedro.demo_world.towers import CLASS_SHARES
 from uflux_kedro.errors import ConfigurationError, InputError
 from uflux_kedro.gridding.cells import EARTH_RADIUS
+from uflux_kedro.readers.archives import File
+from uflux_kedro.readers.towers.csv_columns import read_header
+from uflux_kedro.readers.towers.sites import read_sites
+from uflux_kedro.readers.towers.snapshot import is_snapshot, sites_of_snapshot
 from uflux_kedro.variables import IGBP_CLASSES
 
 Kind = Literal["random", "real", "no tropics"]
@@ -23,6 +28,40 @@ TROPICS = 23.5
 
 _REACH = 1500.0
 """Distance within which a tower looks for a cell of its class, km."""
+
+
+def read_network(path: Path) -> pd.DataFrame:
+    """Read the places and classes of a real network.
+
+    Args:
+        path: CSV: a snapshot of the FLUXNET Shuttle, of which towers without place or class are
+            left out, or any table of :func:`uflux_kedro.readers.towers.sites.read_sites`.
+
+    Returns:
+        As :func:`uflux_kedro.readers.towers.sites.read_sites`, two rows or more.
+
+    Raises:
+        InputError: If there is no such file, it is neither, a place or class is invalid, or it has
+            fewer than two towers.
+    """
+    if not path.is_file():
+        raise InputError(
+            path,
+            None,
+            expected="a list of sites with their places and IGBP classes",
+            found="no file",
+            hint="Set uncertainty.closed_loop.network to one, or to null for no real network",
+        )
+    snapshot = is_snapshot(read_header(File(path)).columns)
+    places = sites_of_snapshot(path) if snapshot else read_sites(path)
+    if len(places) < 2:
+        raise InputError(
+            path,
+            "site_id",
+            expected="two towers or more with place and IGBP class",
+            found=str(len(places)),
+        )
+    return places
 
 
 def vegetated_cells(world: World) -> NDArray[np.intp]:

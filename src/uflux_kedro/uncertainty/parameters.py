@@ -92,7 +92,7 @@ class ClosedLoopParameters(Parameters):
     sizes: tuple[Annotated[int, Field(ge=2)], ...] = Field(
         default=(20, 40, 100, 300, 767), min_length=1
     )
-    """Numbers of towers."""
+    """Numbers of towers; the real network ends with the whole of it where it has fewer."""
 
     model: str = "XGB"
     """Model of the members; the default of the ensemble would take hours."""
@@ -107,7 +107,8 @@ class ClosedLoopParameters(Parameters):
     """Further towers on which intervals are judged beside the map."""
 
     network: Path | None = None
-    """List of real sites, CSV with place and IGBP class; None for no real network."""
+    """List of real sites with their places and IGBP classes: a snapshot of the FLUXNET Shuttle or a
+    table of sites; None for no real network."""
 
     @field_validator("resolution")
     @classmethod

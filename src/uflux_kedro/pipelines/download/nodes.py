@@ -5,8 +5,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from uflux_kedro.configuration import PROJECT_PATH
-from uflux_kedro.downloads.parameters import DownloadParameters, FluxnetProducts
+from uflux_kedro.configuration import in_project
+from uflux_kedro.downloads.parameters import (
+    DownloadParameters,
+    EarthEngineOrder,
+    EarthEnginePoints,
+    FluxnetProducts,
+)
 from uflux_kedro.lazy import pd
 
 
@@ -31,7 +36,7 @@ def fetch_raw_files(parameters: DownloadParameters, raw_folder: Path) -> pd.Data
     orders = [
         *((zenodo, order) for order in parameters.zenodo),
         *((store, order) for order in parameters.climate_data_store),
-        *((engine, order) for order in parameters.earth_engine),
+        *((engine, _with_table(order)) for order in parameters.earth_engine),
         *((fluxnet, _in_project(order)) for order in parameters.fluxnet),
     ]
     rows = download(orders, raw_folder, changed=parameters.changed)
@@ -42,4 +47,11 @@ def _in_project(order: FluxnetProducts) -> FluxnetProducts:
     """Return the order with the path of its snapshot in the project's folder; an address stays."""
     if "://" in order.snapshot:
         return order
-    return order.model_copy(update={"snapshot": str(PROJECT_PATH / order.snapshot)})
+    return order.model_copy(update={"snapshot": in_project(order.snapshot)})
+
+
+def _with_table(order: EarthEngineOrder) -> EarthEngineOrder:
+    """Return the order with the path of its table of towers, if it has one, in the project's folder."""
+    if not isinstance(order, EarthEnginePoints):
+        return order
+    return order.model_copy(update={"towers": in_project(order.towers)})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from uflux_kedro.configuration import in_project
 from uflux_kedro.lazy import pd, xr
 from uflux_kedro.readers.parameters import GridParameters, TowerParameters
 
@@ -21,10 +22,17 @@ def read_tower_files(
     from uflux_kedro.readers.towers.products import product_table
     from uflux_kedro.readers.towers.read import read_towers
 
-    towers, sites = read_towers(files, parameters, outside="keep")
+    towers, sites = read_towers(
+        files, parameters, outside="keep", vegetation_path=vegetation_of(parameters)
+    )
     attrs = towers.attrs
     products = product_table(attrs.pop("products"))
     return towers, sites, attrs.pop("missing_columns"), attrs.pop("left_out"), products
+
+
+def vegetation_of(parameters: TowerParameters) -> str | None:
+    """Return the path of the tables of vegetation, whatever the working folder is; None without any."""
+    return in_project(parameters.vegetation_path) if parameters.vegetation_path else None
 
 
 def read_grid(files: list[Path], parameters: GridParameters) -> xr.Dataset:
@@ -38,9 +46,14 @@ def read_grid(files: list[Path], parameters: GridParameters) -> xr.Dataset:
     return means_over(cube, parameters.reader, parameters.means_over)
 
 
-def list_input_files(**sources: list[Path]) -> pd.DataFrame:
+def list_input_files(parameters: TowerParameters, **sources: list[Path]) -> pd.DataFrame:
     """List the files of all sources with size and checksum, for the report."""
     from uflux_kedro.files import checksums
+    from uflux_kedro.readers.paths import list_files
+    from uflux_kedro.readers.towers.vegetation.join import PATTERNS
 
+    vegetation = vegetation_of(parameters)
+    if vegetation:
+        sources["vegetation"] = list_files(vegetation, PATTERNS)
     found = {name: checksums(files) for name, files in sources.items()}
     return pd.DataFrame([{"source": name} | file for name, of in found.items() for file in of])

@@ -64,7 +64,10 @@ def create_pipeline(**_: object) -> Pipeline:
     ]
     listed = node(
         list_input_files,
-        inputs={name: f"raw_{name}" for name in ("towers", *(parameters["grids"] or {}))},
+        inputs={
+            "parameters": "params:towers",
+            **{name: f"raw_{name}" for name in ("towers", *(parameters["grids"] or {}))},
+        },
         outputs="input_files",
         name="list_input_files",
     )

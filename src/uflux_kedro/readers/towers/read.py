@@ -32,6 +32,7 @@ from uflux_kedro.readers.towers.tower_files import (
     find_tower_files,
 )
 from uflux_kedro.readers.towers.uflux_parquet import read_uflux_parquet
+from uflux_kedro.readers.towers.vegetation.join import with_vegetation
 from uflux_kedro.simulated import SOME_TOWERS, TOWERS, is_simulated, marked
 
 logger = logging.getLogger(__name__)
@@ -66,7 +67,8 @@ def read_towers(
         ``attrs["simulated"]`` that towers are simulated.
         Sites: one row a tower; ``collection`` names what it belongs to where that is known, such as
         FLUXNET2015; of tables of ONEFlux also the column of each flux, ``GPP_column``, and with
-        ``companions`` the reanalysis, ``companion``;
+        ``companions`` the reanalysis, ``companion``; with ``vegetation_path`` the product that the
+        vegetation is of, ``vegetation_product``;
         where hours were read, also the fields of :class:`uflux_kedro.biophysics.SolarClock` as
         ``clock_...``.
 
@@ -117,9 +119,9 @@ def read_towers(
     sites = _sites(towers, stated, found, where, losses)
     if len(sites) < towers["site_id"].nunique():
         towers = towers[towers["site_id"].isin(sites["site_id"])].reset_index(drop=True)
+    towers, sites = with_vegetation(towers, sites, parameters, losses)
     simulated = {t.file.path: is_simulated(t.file.path) for t in found.data}
-    read = [readings[n].table for n in taken]
-    measured = [t for t in read if t is not None and not simulated[t.file.path]]
+    measured = [t for n in taken if (t := readings[n].table) and not simulated[t.file.path]]
     kept = set(sites["site_id"])
     known = products_of(t for t in measured if t.site in kept)
     products = with_citations(known, [t for t in metadata_of(found) if t.family == "snapshot"])

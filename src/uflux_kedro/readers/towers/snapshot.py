@@ -126,18 +126,19 @@ def find_link(text: str) -> str:
     return found[0].rstrip(".,;)") if found else ""
 
 
-def sites_of_snapshot(path: Path, only: Collection[str]) -> pd.DataFrame:
+def sites_of_snapshot(path: Path, only: Collection[str] | None = None) -> pd.DataFrame:
     """Read the place and class of towers, as :func:`uflux_kedro.readers.towers.sites.read_sites`.
 
     Args:
         path: CSV.
-        only: Sites to read. Those without place or class are left out.
+        only: Sites to read; None for all. Those without place or class are left out.
 
     Raises:
         InputError: If it is no snapshot, or a place or class of these sites is invalid.
     """
     table = read_snapshot(path)
     known = table["latitude"].notna() & table["longitude"].notna() & (table["IGBP"] != "")
+    wanted = True if only is None else table["site_id"].isin(list(only))
     # A tower of two networks, or in two releases, has several products and one place.
-    table = table[known & table["site_id"].isin(list(only))].drop_duplicates("site_id")
+    table = table[known & wanted].drop_duplicates("site_id")
     return check_sites(table, path)

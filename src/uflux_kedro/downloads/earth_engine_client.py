@@ -1,0 +1,52 @@
+"""What the requests to Earth Engine share: transport of its client, and its errors in our words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from uflux_kedro.downloads.session import Session
+from uflux_kedro.errors import InputError
+
+_HINT = (
+    "Check that the project is registered for Earth Engine and that you have access to it and to the"
+    " collection; see"
+    " https://developers.google.com/earth-engine/guides/access"
+)
+
+
+@contextmanager
+def client_errors(where: str) -> Iterator[None]:
+    """Turn exceptions of the client into an ``InputError`` that names the request."""
+    from ee import EEException
+    from google.auth.exceptions import GoogleAuthError
+    from googleapiclient.errors import Error
+
+    try:
+        yield
+    except (EEException, GoogleAuthError, Error) as error:
+        found = " ".join(str(error).split())
+        raise InputError(where, None, expected="a response", found=found, hint=_HINT) from error
+
+
+class Http:
+    """Transport of the client: the interface of httplib2 on top of our session."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def request(
+        self,
+        uri: str,
+        method: str = "GET",
+        body: Any = None,
+        headers: dict[str, str] | None = None,
+        **_: Any,
+    ) -> tuple[Any, bytes]:
+        """Send a request; return status and headers, and the content, as ``httplib2`` does."""
+        import httplib2
+
+        response = self._session.exchange(method, uri, body, headers)
+        head = httplib2.Response(dict(response.headers) | {"status": str(response.status_code)})
+        return head, response.content
