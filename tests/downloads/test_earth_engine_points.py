@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import UTC, datetime
 
 import numpy as np
@@ -16,12 +17,14 @@ pytest.importorskip("rasterio", reason="needs the extra raster")
 from google.oauth2.credentials import Credentials  # noqa: E402
 
 from tests.testing.engine_server import EarthEngine, Image  # noqa: E402
+from tests.testing.project import PROJECT  # noqa: E402
 from tests.testing.reflectance import NUMBERS, season  # noqa: E402
 from tests.testing.servers import QUICK, Refused, Running  # noqa: E402
 from tests.testing.shuttle import product, snapshot  # noqa: E402
 from uflux_kedro.downloads import EarthEngineFetcher, EarthEnginePoints, download  # noqa: E402
 from uflux_kedro.downloads.parameters import MCD43A4_BANDS, DownloadParameters  # noqa: E402
 from uflux_kedro.errors import ConfigurationError, InputError  # noqa: E402
+from uflux_kedro.pipelines.download.nodes import fetch_raw_files  # noqa: E402
 from uflux_kedro.readers.towers.left_out import Losses  # noqa: E402
 from uflux_kedro.readers.towers.vegetation.join import read_records  # noqa: E402
 from uflux_kedro.request import check_parameters  # noqa: E402
@@ -192,6 +195,20 @@ def test_towers_come_from_a_snapshot_and_may_be_chosen(engine, fetcher, tmp_path
     assert row["file"] == "FR-Pue_MCD43A4.csv"
     with pytest.raises(ConfigurationError, match="no place of FR-Pua; did you mean FR-Pue"):
         fetcher.plan(order(path, sites=["FR-Pua"]))
+
+
+def test_the_pipeline_finds_the_table_of_towers_in_the_project(
+    engine, fetcher, table, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("uflux_kedro.downloads.EarthEngineFetcher", lambda **_: fetcher)
+    relative = os.path.relpath(table, PROJECT)
+    asked = order(relative, sites=["FR-Pue"], last="2004-12-02").model_dump()
+    parameters = DownloadParameters.model_validate({"earth_engine": [asked]})
+    rows = fetch_raw_files(parameters, tmp_path / "raw")
+    assert rows["file"].tolist() == ["FR-Pue_MCD43A4.csv"]
+    found = pd.read_csv(tmp_path / "raw" / "vegetation" / "FR-Pue_MCD43A4.csv")
+    assert found["date"].tolist() == ["2004-12-01", "2004-12-02"]
 
 
 def test_what_cannot_be_fetched_is_said(engine, fetcher, table, tmp_path):

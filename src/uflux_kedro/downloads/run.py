@@ -117,13 +117,13 @@ def _fetch_all(items: Sequence[_Item]) -> None:
             absent[item.file.name] = error
         _log.info("%d of %d files", number, len(items))
     if absent:
-        error = next(iter(absent.values()))
+        first = next(iter(absent.values()))
         raise NothingThereError(
-            error.where,
+            first.where,
             ", ".join(absent),
-            expected=error.expected,
-            found=error.found + (", and likewise for the others" if len(absent) > 1 else ""),
-            hint=f"The other files are there. {error.hint}",
+            expected=first.expected,
+            found=first.found + (", and likewise for the others" if len(absent) > 1 else ""),
+            hint=f"The other files are there. {first.hint}",
         )
 
 
