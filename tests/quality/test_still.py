@@ -45,6 +45,14 @@ def test_a_satellite_may_be_filled_through_a_polar_winter(towers, months, weight
     assert still(towers, "EVI") == [("EVI", ("XX-001",), weight)]
 
 
+def test_whole_numbers_are_judged_like_others(towers):
+    towers["H"] = np.arange(len(towers))
+    towers.loc[80:91, "H"] = 7
+    towers["H_QC"] = np.where(towers.index == 3, 0, 1)
+    assert still(towers, "H") == [("H", ("XX-001",), "defect")]
+    assert still(towers.astype({"H": "Float64"}), "H") == still(towers, "H")
+
+
 def test_months_without_a_value_do_not_end_a_standstill(towers):
     towers.loc[80:86, "TA"] = [7.25, 7.25, np.nan, 7.25, 7.25, 7.25, 7.25]
     assert still(towers, "TA") == [("TA", ("XX-001",), "defect")]

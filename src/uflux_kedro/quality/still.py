@@ -43,7 +43,7 @@ def check_still(towers: pd.DataFrame, columns: list[str]) -> list[Finding]:
         name = parse_predictor(column)[1]
         if VARIABLES[name].kind in ("site", "category") or name in _STEADY:
             continue
-        values = towers[column].to_numpy()[order]
+        values = _numbers(towers[column])[order]
         if f"{column}_QC" in towers:
             filled = towers[f"{column}_QC"].to_numpy()[order] == 0
             values = np.where(filled, values.dtype.type(np.nan), values)
@@ -56,6 +56,12 @@ def check_still(towers: pd.DataFrame, columns: list[str]) -> list[Finding]:
                 season = cases["length"].max() < _YEAR[resolution]
                 findings.append(_finding(column, name, cases, names, bool(never), bool(season)))
     return findings
+
+
+def _numbers(column: pd.Series) -> NDArray[np.floating]:
+    """Return the values, without a copy where they are of a type that has NaN."""
+    floats = isinstance(column.dtype, np.dtype) and column.dtype.kind == "f"
+    return column.to_numpy() if floats else column.to_numpy(float, na_value=np.nan)
 
 
 def _longest_runs(values: NDArray[np.floating], sites: NDArray[np.intp], size: int) -> pd.DataFrame:
