@@ -23,7 +23,7 @@ from uflux_kedro.readers.towers.places import metadata_of, read_metadata
 from uflux_kedro.readers.towers.products import COLLECTION, Product, products_of, with_citations
 from uflux_kedro.readers.towers.single_tower import best_tables
 from uflux_kedro.readers.towers.sites import COLUMNS, check_metadata
-from uflux_kedro.readers.towers.stack import Stack
+from uflux_kedro.readers.towers.stack import Stack, type_of_numbers
 from uflux_kedro.readers.towers.tables import check_order
 from uflux_kedro.readers.towers.tidy import read_tidy
 from uflux_kedro.readers.towers.tower_files import (
@@ -82,8 +82,7 @@ def read_towers(
     parameters = TowerParameters.model_validate(given | settings)
     losses = Losses(stop=parameters.on_bad_tower == "stop")
     found = find_tower_files(path, parameters, losses)
-    # Months of all towers are few. Models take float32 at any step.
-    stack = Stack(np.float32 if parameters.resolution == "DD" else np.float64)
+    stack = Stack(type_of_numbers(parameters.resolution))
     readings = _read(found, parameters, losses, stack)
     losses.require(readings)
     attrs = [reading.attrs for reading in readings]

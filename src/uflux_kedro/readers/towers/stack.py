@@ -13,6 +13,13 @@ from collections.abc import Hashable
 import numpy as np
 import pandas as pd
 
+from uflux_kedro.readers.towers.tables import Resolution
+
+
+def type_of_numbers(resolution: Resolution) -> type[np.float32 | np.float64]:
+    """Return the type in which towers are held: months of all are few, and models take float32 at any step."""
+    return np.float32 if resolution == "DD" else np.float64
+
 
 class Stack:
     """Records of towers, one below the other.

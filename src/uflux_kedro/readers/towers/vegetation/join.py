@@ -17,6 +17,7 @@ from uflux_kedro.readers.parameters import TowerParameters
 from uflux_kedro.readers.paths import Paths, list_files
 from uflux_kedro.readers.towers.csv_columns import read_header
 from uflux_kedro.readers.towers.left_out import Losses
+from uflux_kedro.readers.towers.stack import type_of_numbers
 from uflux_kedro.readers.towers.vegetation.forms import (
     ReflectanceFile,
     not_a_table,
@@ -160,8 +161,9 @@ def with_vegetation(
         )
     found = {c for record in chosen.values() for c in record.table}
     names = sorted(indices_from(found))
+    empty = np.full(len(towers), np.nan, type_of_numbers(parameters.resolution))
     columns = {
-        name: towers[name].to_numpy(copy=True) if name in towers else np.full(len(towers), np.nan)
+        name: (towers[name].to_numpy() if name in towers else empty).copy()
         for name in (*(predictor_name(SOURCE, n) for n in names), QC)
     }
     ids = towers["site_id"].to_numpy()
