@@ -19,7 +19,7 @@ from uflux_kedro.features.parameters import CarryOverParameters
 from uflux_kedro.readers.parameters import TowerParameters
 from uflux_kedro.readers.towers.left_out import Losses
 from uflux_kedro.readers.towers.read import read_towers
-from uflux_kedro.readers.towers.vegetation.join import read_records
+from uflux_kedro.readers.towers.vegetation.join import read_records, with_vegetation
 from uflux_kedro.readers.towers.vegetation.series import over_periods, usual_year
 
 HEADER = (
@@ -325,6 +325,25 @@ def test_a_mixed_folder_is_read_whole_and_a_fault_costs_what_it_is_of(tmp_path, 
     assert "not a table of reflectance at towers" in reasons
     with pytest.raises(InputError, match="Expected 22 columns"):
         joined(folder, veg, on_bad_tower="stop")
+
+
+@pytest.mark.parametrize(("resolution", "held"), [("DD", "float32"), ("MM", "float64")])
+def test_vegetation_is_held_in_the_type_of_the_towers(tmp_path, resolution, held):
+    write_form(tmp_path, "AppEEARS", "DE-Tha", PLACE, FIRST, "2004-05-31")
+    parameters = TowerParameters(vegetation_path=str(tmp_path), resolution=resolution)
+    towers = pd.DataFrame({"site_id": "DE-Tha", "time": pd.date_range(FIRST, periods=4, freq="MS")})
+    sites = pd.DataFrame({"site_id": ["DE-Tha"], "latitude": PLACE[0], "longitude": PLACE[1]})
+    made, _ = with_vegetation(towers, sites, parameters, Losses(stop=True))
+    assert {str(made[name].dtype) for name in ("MODIS_NDVI", "MODIS_NIRv", "MODIS_QC")} == {held}
+    assert made["MODIS_NIRv"].notna().all()
+
+
+@pytest.mark.parametrize("form", ["20050701", "2005-07-01", "2005-07-01T12:00:00", "1120176000000"])
+def test_a_date_of_an_export_may_be_written_in_several_ways(tmp_path, form):
+    header = "system:index,date,site_id,state_1km,QC_500m,sur_refl_b01,sur_refl_b02"
+    path = write(tmp_path, f"0,{form},DE-Tha,{CLEAR},{BEST},400,3000", header=header)
+    table = read_tower_reflectance([path])
+    assert table["time"].tolist() == [pd.Timestamp("2005-07-01")]
 
 
 def test_vegetation_of_no_tower_is_an_error(tmp_path, towers_folder):

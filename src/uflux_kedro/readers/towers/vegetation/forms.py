@@ -42,6 +42,8 @@ _NAMES = ("sites_id", "site_id", "SITE_ID", "site", "Site", "SITE", "ID", "name"
 """Columns of an export of Earth Engine that may name the tower, the first first."""
 _DATE_PARTS = ("YY", "MM", "DD")
 _STAMPS = ("date", "Date", "system:time_start", "time")
+_PLAIN_DATE = r"[12]\d{7}"
+"""As milliseconds it would be the first day of 1970."""
 _IN_AN_INDEX = r"(\d{4}_\d{2}_\d{2})"
 _POINT = r"\[\s*(-?[\d.]+(?:[eE][-+]?\d+)?)\s*,\s*(-?[\d.]+(?:[eE][-+]?\d+)?)\s*\]"
 _JSON = re.compile(rb'(?<=,)\{[^{}\n"]*"[^{}\n]*\}(?=,|\r?$)', re.MULTILINE)
@@ -244,7 +246,9 @@ def _parse_earth_engine(file: ReflectanceFile) -> dict[str, pd.DataFrame]:
 
 
 def _from_stamps(column: pd.Series) -> pd.Series:
-    """Return days of dates, or of milliseconds since 1970 (UTC)."""
+    """Return days of dates, with or without dashes, or of milliseconds since 1970 (UTC)."""
+    if column.str.fullmatch(_PLAIN_DATE).all():
+        return pd.to_datetime(column, format="%Y%m%d")
     numbers = pd.to_numeric(column, errors="coerce")
     if numbers.notna().all():
         return pd.to_datetime(numbers, unit="ms").dt.normalize()
