@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 
 from uflux_kedro.errors import InputError, require_columns
+from uflux_kedro.readers.towers.csv_columns import read_text
+from uflux_kedro.readers.towers.tables import NOTHING
 from uflux_kedro.validation.metrics import score
 
 SCORES = ("R2", "RMSE", "nMAE", "RAE")
@@ -112,8 +114,8 @@ def read_published(path: Path) -> pd.DataFrame:
             ``sites``, optionally ``features`` and columns such as ``R2_q25``, ``RMSE_median``.
 
     Raises:
-        InputError: If there is no such file, it has no row or column of scores, or a split or flux
-            is unknown.
+        InputError: If there is no such file, it cannot be parsed, it has no row or column of scores, a
+            split or flux is unknown, or a score or a number of sites is no number.
     """
     if not path.is_file():
         raise InputError(
@@ -123,7 +125,7 @@ def read_published(path: Path) -> pd.DataFrame:
             found="no such file",
             hint="Correct benchmark.published, or set it to null.",
         )
-    table = pd.read_csv(path)
+    table = read_text(path, names=("split", "flux", "model", "features"), missing=NOTHING)
     require_columns(table, ("split", "flux", "model", "sites"), str(path))
     table["split"] = table["split"].astype(str).str.lower()
     known = {"split": ("koppen", "igbp"), "flux": ("GPP", "RECO", "NEE")}
@@ -136,6 +138,13 @@ def read_published(path: Path) -> pd.DataFrame:
     scores = [name for name in _OF_SITES if name in table]
     if not scores or table.empty:
         raise InputError(path, None, expected="rows with a score such as R2_median", found="none")
+    for name in ("sites", *scores):
+        numbers = pd.to_numeric(table[name], errors="coerce")
+        wrong = numbers.isna() & (table[name].notna() | (name == "sites"))
+        if wrong.any():
+            found = table[name][wrong].iloc[0]
+            found = "an empty cell" if pd.isna(found) else repr(found)
+            raise InputError(path, name, expected="numbers", found=found)
     return table.reindex(columns=[*Entry._fields, "sites", *scores])
 
 

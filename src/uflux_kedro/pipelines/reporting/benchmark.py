@@ -21,9 +21,6 @@ def benchmark_nodes(members: tuple[Member, ...], parameters: Mapping[str, Any]) 
     Args:
         members: The members.
         parameters: All parameters of the run.
-
-    Raises:
-        InputError: If the file of published scores cannot be read.
     """
     if not parameters.get("benchmark"):
         return []
