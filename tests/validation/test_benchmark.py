@@ -78,6 +78,8 @@ def test_rows_of_low_quality_train_and_are_not_scored():
     assert np.array_equal(scored.test, folds[0].test[quality[folds[0].test] == 1])
     with pytest.raises(InputError, match="min_qc_scored"):
         scored_alone(folds, np.full(len(ROWS), 0.5), 0.9)
+    (held,) = scored_alone(folds, np.full(len(ROWS), 0.7, "float32"), 0.7)
+    assert np.array_equal(held.test, folds[0].test), "0.7, as single precision has it"
     with pytest.raises(ValidationError, match=r"min_qc_scored: expected at least min_qc, 0.5"):
         TrainingParameters(min_qc_scored=0.2)
 
@@ -121,3 +123,22 @@ def test_quartiles_stand_beside_the_published_of_the_same_split(tmp_path):
         read_published(path)
     with pytest.raises(InputError, match=r"benchmark\.published"):
         read_published(tmp_path / "absent.csv")
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "a readable CSV table"),
+        (b"split,flux,model,sites,R2_median\nigbp,GPP,theirs,92,0.65*\n", r"R2_median.*0\.65\*"),
+        (
+            b"split,flux,model,sites,R2_median\nigbp,GPP,theirs,,0.65\n",
+            "sites.*numbers; found an empty cell",
+        ),
+        (b"split,flux,model,sites\nigbp,GPP,theirs,92\n", "a score such as R2_median"),
+    ],
+)
+def test_published_scores_that_are_none_are_refused_before_the_run(tmp_path, content, says):
+    path = tmp_path / "published.csv"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=says):
+        read_published(path)

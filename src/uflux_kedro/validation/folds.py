@@ -231,7 +231,8 @@ def scored_alone(folds: Sequence[Fold], quality: ArrayLike, least: float) -> lis
     Raises:
         InputError: If none has.
     """
-    good = np.asarray(quality, dtype=float) >= least
+    # In the type that it is held in, as ``usable_rows`` does: 0.7 of float32 is below that of float64.
+    good = np.asarray(quality) >= least
     limited = [replace(fold, test=fold.test[good[fold.test]]) for fold in folds]
     found = [fold for fold in limited if len(fold.test)]
     if not found:

@@ -386,7 +386,7 @@ def _quality(member: Member, rows: pd.DataFrame) -> NDArray:
     require_columns(
         rows, [name], "training table", hint="Set training.min_qc_scored to null to score all rows."
     )
-    return rows[name].to_numpy("float64")
+    return rows[name].to_numpy()
 
 
 def _arrays(member: Member, rows: pd.DataFrame) -> tuple[NDArray, NDArray, NDArray]:
