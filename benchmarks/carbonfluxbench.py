@@ -1,6 +1,6 @@
 """``python -m benchmarks carbonfluxbench FOLDER``: our models by the splits of CarbonFluxBench.
 
-FOLDER is the download of the benchmark (docs/tasks/carbonfluxbench.md). Members, splits and scores are
+FOLDER is the download of the benchmark (docs/sources/carbonfluxbench.md). Members, splits and scores are
 those of ``kedro run --env carbonfluxbench``, without quality checks, report and tracking.
 """
 

@@ -197,8 +197,8 @@ class GapFiller:
             A row for each flux and period: ``time`` (its start), ``flux``, ``value`` (gC m-2 in the
             period for NEE, mean in W m-2 for LE and H; NaN where a step has no value), ``measured``
             (share of the steps), ``untested`` (share of the steps in gaps longer than any that was tried
-            out, or by night if next to no night was measured: errors of the sum do not answer for
-            them), ``random``, ``filling`` and ``total`` standard deviations, ``lower``,
+            out, or by night, or by day, if next to none of it was measured: errors of the sum do not
+            answer for them), ``random``, ``filling`` and ``total`` standard deviations, ``lower``,
             ``upper``. Where no random error is known, ``random`` is NaN, and ``total`` is of filling
             alone.
         """

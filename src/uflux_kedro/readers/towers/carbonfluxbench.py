@@ -174,7 +174,7 @@ def _calendar(fluxes: pd.DataFrame) -> pd.DataFrame:
 
 def _between(table: pd.DataFrame, names: list[str]) -> pd.DataFrame:
     """Interpolate columns over the days of each site, and hold the first and last value."""
-    columns = table[names].replace(MISSING, np.nan).groupby(table["site_id"], sort=False)
+    columns = table[names].groupby(table["site_id"], sort=False)
     found: pd.DataFrame = columns.transform(lambda c: c.interpolate(limit_direction="both"))
     return found
 
