@@ -109,7 +109,7 @@ class RequestHooks:
 
     @hook_impl(tryfirst=True)
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Any, catalog: Any) -> None:
-        """Check tags and namespaces, that raw data exist, and that stored tables are of this version."""
+        """Check what is asked for, that raw data and named files exist, and the version of stored tables."""
         from kedro.framework.project import pipelines
 
         from uflux_kedro.configuration import PROJECT_PATH, project_parameters
