@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import logging
+import os
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from pydantic import ValidationError
 
+from tests.testing.project import PROJECT
 from uflux_kedro.demo_world import DemoWorldParameters
 from uflux_kedro.demo_world.towers import make_towers, site_table, towers_at
 from uflux_kedro.ensemble import EnsembleParameters, Member
@@ -403,8 +406,10 @@ def test_a_hybrid_learns_in_the_loop(known):
     assert np.isfinite(fitted["MODIS.GPP.HYBRID"].predict(table)).any()
 
 
+ENSEMBLE = {"predictor_sets": [{"name": "MODIS", "predictors": ["MODIS_NIRv", *PREDICTORS]}]}
+
+
 def test_the_pipeline_draws_what_it_finds():
-    sets = [{"name": "MODIS", "predictors": ["MODIS_NIRv", *PREDICTORS]}]
     loop = {
         "model": "XGB",
         "select": "MODIS.*",
@@ -416,12 +421,19 @@ def test_the_pipeline_draws_what_it_finds():
         update={"closed_loop": SETTINGS.closed_loop.model_copy(update=loop)}
     )
     training = TrainingParameters.model_validate({"n_jobs": 1})
-    on_map, at_towers, sums = map_drawn_networks(
-        WORLD, {"predictor_sets": sets}, settings, training
-    )
+    on_map, at_towers, sums = map_drawn_networks(WORLD, ENSEMBLE, settings, training)
     assert on_map["towers"].unique().tolist() == [10]
     assert set(sums["flux"]) == {"GPP"}
     assert len(draw_closed_loop(on_map, at_towers, settings).axes) == 3
+
+
+def test_the_pipeline_finds_the_list_of_sites_in_the_project(tmp_path, monkeypatch):
+    SNAPSHOT.head(1).to_csv(tmp_path / "one.csv", index=False)
+    relative = os.path.relpath(tmp_path / "one.csv", PROJECT)
+    monkeypatch.chdir(tmp_path)
+    settings = with_loop(network=Path(relative), kinds=("real",), select="MODIS.*")
+    with pytest.raises(InputError, match=r"one\.csv.*two towers or more.*found 1"):
+        map_drawn_networks(WORLD, ENSEMBLE, settings, TrainingParameters())
 
 
 def test_the_next_towers_are_chosen_for_a_flux_that_was_fitted(known):

@@ -108,7 +108,8 @@ class ClosedLoopParameters(Parameters):
 
     network: Path | None = None
     """List of real sites with their places and IGBP classes: a snapshot of the FLUXNET Shuttle or a
-    table of sites; None for no real network."""
+    table of sites; None for no real network. In the pipeline a relative path starts in the project's
+    folder."""
 
     @field_validator("resolution")
     @classmethod

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+from uflux_kedro.configuration import in_project
 from uflux_kedro.demo_world.parameters import DemoWorldParameters
 from uflux_kedro.ensemble import EnsembleParameters
 from uflux_kedro.lazy import mpl_figure, pd
@@ -25,6 +27,9 @@ def map_drawn_networks(
     )
 
     loop = parameters.closed_loop
+    if loop.network is not None:
+        loop = loop.model_copy(update={"network": Path(in_project(str(loop.network)))})
+        parameters = parameters.model_copy(update={"closed_loop": loop})
     found = run_closed_loop(
         members_of_loop(EnsembleParameters.model_validate(ensemble), loop),
         world_of_loop(world, loop),
