@@ -58,6 +58,9 @@ def test_sites_without_a_class_and_too_small_classes_are_refused():
     none = ROWS.assign(climate=ROWS["climate"].where(ROWS["site_id"] != "US-007"))
     with pytest.raises(InputError, match="none of US-007"):
         sites_of_classes("koppen", none, 0.2, 56)
+    words = ROWS.assign(climate=ROWS["climate"].where(ROWS["site_id"] != "US-007", "Boreal"))
+    with pytest.raises(InputError, match="none of US-007"):
+        sites_of_classes("koppen", words, 0.2, 56)  # which is no B
 
 
 @pytest.mark.parametrize("scheme", ["koppen", "igbp"])

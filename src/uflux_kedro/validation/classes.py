@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from uflux_kedro.errors import InputError, require_columns
-from uflux_kedro.readers.towers.sites import CLIMATES
+from uflux_kedro.readers.towers.sites import CLIMATES, climates_in_words
 from uflux_kedro.variables import IGBP_NAMES
 
 CLASSES: Mapping[str, str] = {"koppen": "climate", "igbp": "IGBP"}
@@ -75,8 +75,7 @@ def _classes_of_sites(scheme: str, rows: pd.DataFrame) -> pd.DataFrame:
     require_columns(rows, ("site_id", column), "training table")
     found = rows.groupby("site_id", sort=True)[column].first()
     if scheme == "koppen":
-        letters = found.map(_LETTERS).fillna(found.astype("str").str[:1])
-        found = letters.where(letters.isin(list(CLIMATES)))
+        found = climates_in_words(found.astype("str")).map(_LETTERS)
     elif pd.api.types.is_numeric_dtype(found):
         found = found.map(IGBP_NAMES)
     lacking = found[found.isna()]

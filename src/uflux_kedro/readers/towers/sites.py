@@ -94,12 +94,17 @@ def read_sites(path: Path, only: Collection[str] | None = None) -> pd.DataFrame:
     raw = read_text(path, names, ["", "-9999"], usecols=lambda c: c in found.values())
     sites = pd.DataFrame({name: raw[column] for name, column in found.items()})
     if "climate" in sites:
-        climate = sites["climate"].str.strip()
-        koeppen = climate.str.fullmatch(_KOEPPEN, na=False)
-        sites["climate"] = climate.mask(koeppen, climate.str[:1].map(CLIMATES))
+        sites["climate"] = climates_in_words(sites["climate"])
     if only is not None:
         sites = sites[sites["site_id"].isna() | sites["site_id"].str.strip().isin(list(only))]
     return check_sites(sites, path)
+
+
+def climates_in_words(classes: pd.Series) -> pd.Series:
+    """Return the main class of each Koeppen class as :data:`CLIMATES` has it; other words as they are."""
+    classes = classes.str.strip()
+    koeppen = classes.str.fullmatch(_KOEPPEN, na=False)
+    return classes.mask(koeppen, classes.str[:1].map(CLIMATES))
 
 
 def site_columns(header: Collection[str]) -> dict[str, str]:
