@@ -171,6 +171,11 @@ def test_a_place_without_values_costs_that_tower_alone(engine, fetcher, table, t
         (lambda rows: [*rows, rows[1]], "an image twice"),
         (lambda rows: [rows[0], [*rows[1][:2], -5.0, *rows[1][3:]]], "a place that was not"),
         (lambda rows: [rows[0], [*rows[1][:3], 0, *rows[1][4:]]], "days that were not"),
+        (
+            lambda rows: [rows[0], [*rows[1][:3], None, *rows[1][4:]]],
+            "no numbers for place and time",
+        ),
+        (lambda rows: [rows[0], ["i", "13.6", *rows[1][2:]]], "no numbers for place and time"),
         (lambda rows: {}, "without rows"),
     ],
 )

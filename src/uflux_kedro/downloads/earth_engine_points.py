@@ -260,6 +260,8 @@ def _fault(response: Any, request: dict[str, Any], start: date, end: date) -> st
         return f"the columns {response[0]}"
     if any(len(row) != len(header) for row in rows):
         return "rows of different lengths"
+    if not all(isinstance(v, int | float) for row in rows for v in row[_LONGITUDE : _TIME + 1]):
+        return "no numbers for place and time"
     faults = {
         "an image twice": len({row[_ID] for row in rows}) < len(rows),
         "days that were not asked for": any(not start <= _day_of(row[_TIME]) < end for row in rows),
