@@ -42,7 +42,7 @@ def test_short_work_is_not_told_of(monkeypatch, caplog):
 
 def test_progress_is_told_by_the_minute(monkeypatch, caplog):
     first, second, third = lines_of(monkeypatch, caplog, range(1, 140), missing=200, threads=1)
-    assert "at the rate of the first 11: 3.3 min on 1 threads" in first
+    assert "at the rate of the first 11: 3.3 min on 1 thread," in first
     assert second == "GPP: 71 of 200 regions, about 2.1 min left"
     assert third == "GPP: 131 of 200 regions, about 1.1 min left"
 

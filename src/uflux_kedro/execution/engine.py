@@ -64,6 +64,11 @@ class Execution:
         """Whether the work runs on workers, so that functions and data are sent to them."""
         return bool(self._scheduler or self.local_workers)
 
+    def in_words(self, places: int) -> str:
+        """Return such as ``2 threads`` or ``1 worker``, for the log."""
+        kind = "worker" if self.on_workers else "thread"
+        return f"{places} {kind}{'' if places == 1 else 's'}"
+
     @property
     def _scheduler(self) -> str | None:
         return os.environ.get(ADDRESS) or self.address

@@ -73,9 +73,9 @@ class RegionProgress:
             )
 
     def _estimate(self, expected: float) -> None:
-        where = "workers" if self._execution.on_workers else "threads"
+        where = self._execution.in_words(self._places)
         logger.info(
-            "%s: %d regions at the rate of the first %d: %s on %d %s, %.2f GB of memory",
-            *(self._flux, self._missing, self._done, duration(expected), self._places, where),
+            "%s: %d regions at the rate of the first %d: %s on %s, %.2f GB of memory",
+            *(self._flux, self._missing, self._done, duration(expected), where),
             sum((self._memory | dict([process_and_memory()])).values()),
         )

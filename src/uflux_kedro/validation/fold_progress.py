@@ -81,9 +81,9 @@ class FoldProgress:
         here, memory = process_and_memory()
         # Threads share the memory of this process, in which as many folds have begun.
         others = sum(m for process, m in self._memory.items() if process != here)
-        where = "workers" if self._execution.on_workers else "threads"
+        where = self._execution.in_words(places)
         logger.info(
-            "%s: a fold takes %s; %d folds at this rate: %s on %d %s, %.2f GB of memory",
-            *(self._label, duration(seconds), self._missing, duration(expected), places, where),
+            "%s: a fold takes %s; %d folds at this rate: %s on %s, %.2f GB of memory",
+            *(self._label, duration(seconds), self._missing, duration(expected), where),
             memory + others * places,
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import get_args
 
 import numpy as np
@@ -119,11 +120,17 @@ def _splits(sites: ArrayLike, wanted: int) -> int:
     """Return the number of folds by site: as many as are wanted, or one for each of fewer sites."""
     found = len(_groups(sites)[0])
     if _LEAST <= found < wanted:
-        logger.warning(
-            "%d folds instead of %d: one for each site with usable rows. Scores at so few sites say "
-            "little of others", found, wanted,
-        )  # fmt: skip
+        _warn_of_few(found, wanted)
     return min(wanted, max(found, _LEAST))
+
+
+@cache
+def _warn_of_few(found: int, wanted: int) -> None:
+    """Warn once, not for every member."""
+    logger.warning(
+        "%d folds instead of %d: one for each site with usable rows. Scores at so few sites say "
+        "little of others", found, wanted,
+    )  # fmt: skip
 
 
 def leave_one_site_out(sites: ArrayLike) -> list[Fold]:

@@ -173,8 +173,11 @@ def with_vegetation(
         length = BY_NAME[record.product].days
         values = over_periods(record.table, length, times, parameters.resolution)
         within = times.between(record.table["time"].iloc[0], record.table["time"].iloc[-1])
-        seen = 100 * values["QC"][within.to_numpy()].mean()
-        logger.info("%s: vegetation of %s, %.0f %% of its days seen", site, record.product, seen)
+        if within.any():
+            seen = f"{values['QC'][within.to_numpy()].mean():.0%} of its days seen"
+        else:
+            seen = "none of the tower's days seen"
+        logger.info("%s: vegetation of %s, %s", site, record.product, seen)
         for name in values:
             columns[predictor_name(SOURCE, str(name))][start:stop] = values[name]
     attrs = towers.attrs
