@@ -16,7 +16,7 @@ from functools import cached_property
 from typing import Any
 
 from uflux_kedro.downloads.addresses import require_encryption
-from uflux_kedro.downloads.earth_engine_client import Http, client_errors
+from uflux_kedro.downloads.earth_engine_client import Http, ask_until_sound, client_errors
 from uflux_kedro.downloads.earth_engine_images import image_of, images_of, request_of
 from uflux_kedro.downloads.earth_engine_points import Points
 from uflux_kedro.downloads.parameters import EarthEngineImages, EarthEnginePoints
@@ -30,9 +30,6 @@ _log = logging.getLogger(__name__)
 API = "https://earthengine.googleapis.com"
 _LONGEST_COMPUTATION = 330.0
 """Timeout of a request, seconds; Earth Engine itself gives up after 300."""
-
-_TRIES = 3
-"""Attempts for a tile if the response is not an image on its grid."""
 
 
 class EarthEngineFetcher:
@@ -198,19 +195,12 @@ class EarthEngineFetcher:
                 "crsCode": request["grid"]["crs"],
             },
         }
-        for left in reversed(range(_TRIES)):
-            with client_errors(f"Earth Engine, {file.name}"):
-                response = ee.data.computePixels(query)
-            values, fault = _decode(response, (window.height, window.width), _dtype(request))
-            if fault is None:
-                return values
-            _log.warning("%s: not the tile requested: %s; %d attempts left", file.name, fault, left)
-        raise InputError(
-            f"Earth Engine, {file.origin['dataset']}",
-            file.name,
+        shape = (window.height, window.width)
+        return ask_until_sound(
+            lambda: _decode(ee.data.computePixels(query), shape, _dtype(request)),
+            file,
+            what="tile",
             expected=f"a GeoTIFF of {window.height} x {window.width} cells",
-            found=str(fault),
-            hint="Finished files are kept: run again to resume",
         )
 
 

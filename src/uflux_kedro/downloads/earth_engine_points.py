@@ -19,7 +19,7 @@ from math import cos, radians
 from pathlib import Path
 from typing import Any
 
-from uflux_kedro.downloads.earth_engine_client import client_errors
+from uflux_kedro.downloads.earth_engine_client import ask_until_sound, client_errors
 from uflux_kedro.downloads.parameters import EarthEnginePoints
 from uflux_kedro.downloads.partial import Partial
 from uflux_kedro.downloads.remote import NothingThereError, RemoteFile, checksum
@@ -27,8 +27,6 @@ from uflux_kedro.errors import ConfigurationError, InputError
 
 _log = logging.getLogger(__name__)
 
-_TRIES = 3
-"""Attempts for a part if the response is not the table that was asked for."""
 _FARTHEST = 0.5
 """Degrees between a tower and the middle of its pixel, at most: half a cell of 1 degree."""
 _TOO_MUCH = re.compile(r"too many values|timed out|memory|too large", re.IGNORECASE)
@@ -166,13 +164,10 @@ def places_of(path: Path) -> dict[str, tuple[float, float]]:
     Raises:
         InputError: If it cannot be read, or tells no place.
     """
-    from uflux_kedro.readers.archives import File
-    from uflux_kedro.readers.towers.csv_columns import read_header
     from uflux_kedro.readers.towers.sites import read_sites
-    from uflux_kedro.readers.towers.snapshot import is_snapshot, read_snapshot
+    from uflux_kedro.readers.towers.snapshot import is_snapshot_file, read_snapshot
 
-    snapshot = is_snapshot(read_header(File(path)).columns)
-    table = read_snapshot(path) if snapshot else read_sites(path)
+    table = read_snapshot(path) if is_snapshot_file(path) else read_sites(path)
     table = table.dropna(subset=["latitude", "longitude"]).drop_duplicates("site_id")
     if table.empty:
         raise InputError(path, "latitude", expected="places of towers", found="none")
@@ -233,22 +228,16 @@ def _rows(ee: Any, file: RemoteFile, days: Days) -> list[list[Any]]:
 def _part(ee: Any, file: RemoteFile, start: date, end: date) -> list[list[Any]]:
     """Return the rows of a part; request them again if the response is not what was asked for."""
     request = file.origin["request"]
-    for left in reversed(range(_TRIES)):
-        with client_errors(f"Earth Engine, {file.name}"):
-            images = _images(ee, request, start, end).select(request["bands"])
-            own_grid = images.first().select([request["bands"][0]]).projection()
-            response = images.getRegion(_point(ee, request), None, own_grid).getInfo()
-        fault = _fault(response, request, start, end)
-        if fault is None:
-            return sorted(response[1:], key=lambda row: (row[_TIME], row[_ID]))
-        _log.warning("%s: not the table requested: %s; %d attempts left", file.name, fault, left)
-    raise InputError(
-        f"Earth Engine, {request['collection']}",
-        file.name,
-        expected=f"a row for each image of {start} to {end - _DAY}",
-        found=str(fault),
-        hint="Finished files are kept: run again to resume",
-    )
+
+    def ask() -> tuple[Any, str | None]:
+        images = _images(ee, request, start, end).select(request["bands"])
+        own_grid = images.first().select([request["bands"][0]]).projection()
+        response = images.getRegion(_point(ee, request), None, own_grid).getInfo()
+        return response, _fault(response, request, start, end)
+
+    expected = f"a row for each image of {start} to {end - _DAY}"
+    response = ask_until_sound(ask, file, what="table", expected=expected)
+    return sorted(response[1:], key=lambda row: (row[_TIME], row[_ID]))
 
 
 def _fault(response: Any, request: dict[str, Any], start: date, end: date) -> str | None:

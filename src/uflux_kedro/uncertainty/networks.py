@@ -14,10 +14,8 @@ from uflux_kedro.demo_world.simulation import World
 from uflux_kedro.demo_world.towers import CLASS_SHARES
 from uflux_kedro.errors import ConfigurationError, InputError
 from uflux_kedro.gridding.cells import EARTH_RADIUS
-from uflux_kedro.readers.archives import File
-from uflux_kedro.readers.towers.csv_columns import read_header
 from uflux_kedro.readers.towers.sites import read_sites
-from uflux_kedro.readers.towers.snapshot import is_snapshot, sites_of_snapshot
+from uflux_kedro.readers.towers.snapshot import is_snapshot_file, sites_of_snapshot
 from uflux_kedro.variables import IGBP_CLASSES
 
 Kind = Literal["random", "real", "no tropics"]
@@ -52,8 +50,7 @@ def read_network(path: Path) -> pd.DataFrame:
             found="no file",
             hint="Set uncertainty.closed_loop.network to one, or to null for no real network",
         )
-    snapshot = is_snapshot(read_header(File(path)).columns)
-    places = sites_of_snapshot(path) if snapshot else read_sites(path)
+    places = sites_of_snapshot(path) if is_snapshot_file(path) else read_sites(path)
     if len(places) < 2:
         raise InputError(
             path,

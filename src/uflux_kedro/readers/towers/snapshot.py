@@ -48,6 +48,15 @@ def is_snapshot(columns: Collection[str]) -> bool:
     return {*_MARKS} <= {name.strip().lower() for name in columns}
 
 
+def is_snapshot_file(path: Path) -> bool:
+    """Return whether a CSV file is a snapshot, by its header.
+
+    Raises:
+        InputError: If it cannot be read.
+    """
+    return is_snapshot(read_header(File(path)).columns)
+
+
 def product_name(file_name: str) -> str:
     """Return the name of a product without the ending of its archive."""
     return file_name.strip().removesuffix(".zip")
