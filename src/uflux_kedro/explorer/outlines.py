@@ -39,8 +39,8 @@ def class_outlines(land_cover: xr.DataArray, crs: str | None) -> Outlines:
     for axis in land_cover.dims[-2:]:
         centres = land_cover[axis].to_numpy().astype(float)
         first, size = first_edge(centres)
-        edges.append(first + size * np.r_[np.arange(0, len(centres), stride), len(centres)])
         starts = np.arange(0, len(centres), stride)
+        edges.append(first + size * np.r_[starts, len(centres)])
         middles[axis] = np.minimum(starts + stride // 2, len(centres) - 1)
     rows, columns = edges
     taken = land_cover.isel(middles).to_numpy()
